@@ -1,0 +1,40 @@
+PYTHON ?= python3
+BIN := .venv/bin
+SAMPLES := ecommerce saas subscription
+JOBS ?= 2
+
+.PHONY: report test lint types unit notebooks clean
+
+report: .venv/kit
+	@for kind in $(SAMPLES); do \
+	  test -f businesses/$$kind/business.toml || $(BIN)/engagekit init businesses/$$kind --kind $$kind --sample; done
+	@$(BIN)/engagekit report $(SAMPLES:%=businesses/%) --out reports --jobs $(JOBS)
+	@echo "Open $(CURDIR)/reports/index.html"
+
+test: lint types unit notebooks
+
+lint: .venv/dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: .venv/dev
+	@$(BIN)/mypy
+
+unit: .venv/dev
+	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal
+
+notebooks: .venv/dev
+	@$(BIN)/pytest -q --nbval-lax --nbval-current-env -p no:doctest notebooks
+
+# Two stamps, each made again only when what it depends on changes.
+.venv/kit: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/dev: .venv/kit
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+clean:
+	rm -rf .venv businesses reports build dist

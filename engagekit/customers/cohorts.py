@@ -1,0 +1,68 @@
+"""Who came back, by month of arrival."""
+
+import datetime as dt
+from typing import Any
+
+import polars as pl
+
+from engagekit.metrics.estimate import wilson_interval
+
+__all__ = ["retention_by_cohort"]
+
+
+def retention_by_cohort(interactions: Any, as_of: dt.datetime, every: str = "1mo") -> pl.DataFrame:
+    """Share of each cohort that was active in each calendar month after its first one.
+
+    Parameters
+    ----------
+    interactions : polars.DataFrame or LazyFrame
+        ``customer_id, time``, with the calendar of the column's time zone.
+    as_of : datetime
+        Interactions from then on are not seen.
+    every : str, default "1mo"
+        Length of a calendar period: ``1mo`` or ``1w``.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row for each cohort and age: ``cohort`` (first day), ``age`` (periods since), ``customers`` (size of the
+        cohort), ``active``, ``value`` (a fraction), ``low`` and ``high`` (Wilson). ``active`` is null and the others
+        NaN where the period has not been lived through to its end.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> seen = pl.DataFrame({"customer_id": ["a", "b", "a"],
+    ...     "time": [datetime(2026, 1, 5), datetime(2026, 1, 6), datetime(2026, 2, 3)]})
+    >>> retention_by_cohort(seen, datetime(2026, 3, 1))["value"].to_list()
+    [1.0, 0.5]
+    """
+    month = pl.col("time").dt.replace_time_zone(None).dt.truncate(every)
+    active = (
+        interactions.lazy()
+        .filter(pl.col("time") < as_of)
+        .select("customer_id", period=month)
+        .unique()
+        .with_columns(cohort=pl.col("period").min().over("customer_id"))
+        .group_by("cohort", "period")
+        .agg(active=pl.len())
+        .collect()
+    )
+    end = as_of.replace(tzinfo=None)
+    sizes = active.filter(pl.col("cohort") == pl.col("period")).select("cohort", customers="active")
+    if sizes.is_empty():
+        return sizes.with_columns(age=pl.lit(0), active=pl.lit(0), value=pl.lit(0.0), low=pl.lit(0.0), high=pl.lit(0.0))
+    starts = pl.datetime_range(sizes["cohort"].min(), end, every, closed="left", eager=True, time_unit="us")
+    periods = pl.DataFrame({"period": starts}).with_row_index("number")
+    grid = (
+        sizes.join(periods, how="cross")
+        .filter(pl.col("period") >= pl.col("cohort"))
+        .join(active, on=["cohort", "period"], how="left")
+        .with_columns(over=pl.col("period").dt.offset_by(every) <= end)
+        .with_columns(active=pl.when("over").then(pl.col("active").fill_null(0)))
+    )
+    low, high = wilson_interval(grid["active"].cast(pl.Float64).fill_null(float("nan")), grid["customers"])
+    age = pl.col("number").cast(pl.Int64) - pl.col("number").cast(pl.Int64).min().over("cohort")
+    value = (pl.col("active") / pl.col("customers")).fill_null(float("nan"))
+    columns = ("cohort", "age", "customers", "active", "value", "low", "high")
+    return grid.with_columns(age=age, value=value, low=low, high=high).select(columns).sort("cohort", "age")

@@ -1,0 +1,1 @@
+"""From a business's own exports to clean tables."""

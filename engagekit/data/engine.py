@@ -1,0 +1,87 @@
+"""The door: a caller's frame of any kind -> a Narwhals lazy frame. The only lines that know a backend."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from engagekit.errors import DataError, did_you_mean
+
+__all__ = ["ROW", "enter", "leave", "local_time"]
+
+ROW = ":row"
+
+
+def enter(frame: Any, columns: Iterable[str]) -> nw.LazyFrame[Any]:
+    """Narwhals lazy frame of some columns of a frame.
+
+    A pandas frame goes through Arrow to Polars; Polars, DuckDB and Spark frames stay where they are. Where rows have
+    an order, a column ``ROW`` numbers them from 0; it costs nothing unless it is used.
+
+    Parameters
+    ----------
+    frame : pandas, Polars, DuckDB or Spark frame
+        Any frame that Narwhals knows.
+    columns : iterable of str
+        Columns that are needed.
+
+    Raises
+    ------
+    DataError
+        A column is absent or is there twice; names it and the nearest one.
+    TypeError
+        ``frame`` is not a frame.
+    """
+    if isinstance(frame, nw.LazyFrame | nw.DataFrame):
+        frame = frame.to_native()
+    names = _names(frame)
+    wanted = list(dict.fromkeys(columns))
+    for name in wanted:
+        if names.count(name) != 1:
+            problem = "is there twice." if name in names else f"is not a column. {did_you_mean(name, names)}"
+            raise DataError(problem, column=name)
+    if nw.dependencies.is_pandas_dataframe(frame):
+        frame = pl.from_pandas(frame[wanted])
+    rows = nw.from_native(frame).lazy().select(wanted)
+    if rows.implementation is nw.Implementation.POLARS:
+        return nw.from_native(rows.to_native().with_row_index(ROW))
+    return rows
+
+
+def leave(rows: nw.LazyFrame[Any], like: Any) -> Any:
+    """Rows in the caller's kind: collected for a pandas or Polars frame, lazy where the caller's was."""
+    if nw.dependencies.is_pandas_dataframe(like):
+        return rows.collect("polars").to_native().to_pandas()
+    return rows.collect().to_native() if isinstance(like, pl.DataFrame) else rows.to_native()
+
+
+def local_time(frame: nw.LazyFrame[Any], column: str, time_zone: str | None) -> nw.LazyFrame[Any]:
+    """Wall-clock time of a time column, in its zone or the one given.
+
+    DuckDB keeps a time zone on the connection instead of the column, so there the zone must be given.
+    """
+    if frame.implementation is nw.Implementation.DUCKDB:
+        relation = frame.to_native()
+        if "TIME ZONE" not in str(dict(zip(relation.columns, relation.types, strict=True))[column]):
+            return frame
+        if time_zone is None:
+            raise ValueError(f"time_zone: say it, because DuckDB does not keep the zone of {column!r}")
+        import duckdb
+
+        zoned = duckdb.FunctionExpression(
+            "timezone", duckdb.ConstantExpression(time_zone), duckdb.ColumnExpression(column)
+        )
+        others = [duckdb.ColumnExpression(name) for name in relation.columns if name != column]
+        return nw.from_native(relation.select(*others, zoned.alias(column)))
+    dtype = frame.collect_schema()[column]
+    if getattr(dtype, "time_zone", None) is None:
+        return frame
+    time = nw.col(column).dt.convert_time_zone(time_zone) if time_zone else nw.col(column)
+    return frame.with_columns(time.dt.replace_time_zone(None).alias(column))
+
+
+def _names(frame: Any) -> list[str]:
+    if nw.dependencies.is_pandas_dataframe(frame):
+        return [str(name) for name in frame.columns]
+    return list(nw.from_native(frame).collect_schema().names())

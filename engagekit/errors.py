@@ -1,0 +1,69 @@
+"""What goes wrong with a business's data, and how a message says so."""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["DataError", "did_you_mean"]
+
+
+class DataError(ValueError):
+    """Data or settings that cannot be used as they are.
+
+    The message names the file, row and column where they are known, the value found, and the way out.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, with the value found and how to mend it.
+    file, row, column : str or int, optional
+        Where. A row counts as in a spreadsheet: the header is row 1.
+
+    Examples
+    --------
+    >>> print(DataError("11 is not on the 0-10 scale.", file="surveys.csv", row=14, column="score"))
+    surveys.csv, row 14, score: 11 is not on the 0-10 scale.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: object | None = None,
+        row: int | None = None,
+        column: str | None = None,
+    ) -> None:
+        self.problem, self.file, self.row, self.column = problem, file, row, column
+        place = [str(file)] if file is not None else []
+        place += [f"row {row}"] if row is not None else []
+        place += [str(column)] if column is not None else []
+        super().__init__(f"{', '.join(place)}: {problem}" if place else problem)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Sentence that offers the nearest known name, or lists what there is.
+
+    Parameters
+    ----------
+    name : str
+        The name that was not found.
+    known : iterable of str
+        The names that would have been.
+
+    Returns
+    -------
+    str
+        Starts with a capital and ends with a full stop or a question mark.
+
+    Examples
+    --------
+    >>> did_you_mean("delivred", ["sent", "delivered"])
+    'Did you mean delivered?'
+    >>> did_you_mean("xyz", ["sent", "delivered"])
+    'There are: delivered, sent.'
+    """
+    names = sorted(known)
+    folded = {candidate.casefold(): candidate for candidate in names}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean {folded[near[0]]}?"
+    return f"There are: {', '.join(names)}." if names else "There are none."

@@ -1,0 +1,146 @@
+"""Words, numbers, money and dates in Indonesian, Malay and English."""
+
+import datetime as dt
+import math
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from babel import dates, numbers
+
+from engagekit.errors import did_you_mean
+
+__all__ = ["LANGUAGES", "Language", "decimal_and_group", "decimals_supported"]
+
+LANGUAGES = {"id": "id", "ms": "ms", "en": "en_GB"}
+COMPACT_FROM = 1_000_000
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language of the reports: its words, and how it writes numbers, money and dates.
+
+    Parameters
+    ----------
+    code : {"id", "ms", "en"}
+        Indonesian, Malay or English.
+
+    Examples
+    --------
+    >>> Language("id").money(1_250_000, "IDR")
+    'Rp1,25 juta'
+    >>> Language("en").text("unit.customer", n="4,338")
+    '4,338 customers'
+    """
+
+    code: str
+
+    def __post_init__(self) -> None:
+        if self.code not in LANGUAGES:
+            raise ValueError(f"language: {self.code!r} is not known. {did_you_mean(self.code, LANGUAGES)}")
+
+    @property
+    def locale(self) -> str:
+        """Name of the Babel locale."""
+        return LANGUAGES[self.code]
+
+    def text(self, key: str, /, **values: object) -> str:
+        """Text of a dotted key in ``locales/<code>.toml``, with its ``{names}`` filled in.
+
+        Raises
+        ------
+        KeyError
+            The key has no text in this language.
+        """
+        found: Any = _texts(self.code)
+        for part in key.split("."):
+            if part not in found:
+                raise KeyError(f"{key} has no text in locales/{self.code}.toml")
+            found = found[part]
+        return str(found).format(**values) if values else str(found)
+
+    def number(self, value: float | None, decimals: int = 0) -> str:
+        """Write a number with so many decimals; a dash where there is none."""
+        if _missing(value):
+            return MISSING
+        return str(numbers.format_decimal(value, format=_pattern(decimals), locale=self.locale))
+
+    def percent(self, fraction: float | None, decimals: int = 1) -> str:
+        """Write a fraction as per cent: 0.0408 is 4.1 %, as the locale writes it."""
+        if _missing(fraction):
+            return MISSING
+        return str(numbers.format_percent(fraction, format=_pattern(decimals) + "%", locale=self.locale))
+
+    def money(self, value: float | None, currency: str, decimals: int | None = None) -> str:
+        """Write an amount of a currency; from a million on in words (Rp1,25 juta)."""
+        if _missing(value):
+            return MISSING
+        symbol = str(numbers.get_currency_symbol(currency, locale=self.locale))
+        if abs(value) >= COMPACT_FROM:
+            compact = numbers.format_compact_decimal(
+                abs(value), format_type="long", locale=self.locale, fraction_digits=2
+            )
+            return f"{'-' if value < 0 else ''}{symbol}{compact}"
+        digits = numbers.get_currency_precision(currency) if decimals is None else decimals
+        digits = 0 if currency == "IDR" else digits
+        return f"{'-' if value < 0 else ''}{symbol}{self.number(abs(value), digits)}"
+
+    def amount(self, value: float | None, unit: str, currency: str, decimals: int | None = None) -> str:
+        """Write a number of a metric's unit: ``rate``, ``points``, ``money``, ``hours`` or ``count``."""
+        if unit == "money":
+            return self.money(value, currency, decimals)
+        if unit == "rate":
+            return self.percent(value, 1 if decimals is None else decimals)
+        return self.number(value, decimals or 0)
+
+    def date(self, day: dt.date) -> str:
+        """Write a day: 1 Oktober 2026."""
+        return str(dates.format_date(day, "d MMMM y", locale=self.locale))
+
+    def month(self, day: dt.date, width: str = "long") -> str:
+        """Write the month of a day: Oktober 2026, or Okt 26 where ``width`` is ``short``."""
+        pattern = "LLLL y" if width == "long" else "LLL yy"
+        return str(dates.format_date(day, pattern, locale=self.locale))
+
+
+def decimal_and_group(code: str) -> tuple[str, str]:
+    """Decimal mark and thousands separator of a language.
+
+    Examples
+    --------
+    >>> decimal_and_group("id")
+    (',', '.')
+    """
+    locale = Language(code).locale
+    return str(numbers.get_decimal_symbol(locale)), str(numbers.get_group_symbol(locale))
+
+
+def decimals_supported(low: float, high: float) -> int:
+    """Decimals, 0 to 2, that an interval supports: no digit finer than a tenth of its half-width.
+
+    Examples
+    --------
+    >>> decimals_supported(38.2, 46.1), decimals_supported(4.03, 4.13)
+    (0, 2)
+    """
+    half = (high - low) / 2
+    if not math.isfinite(half) or half <= 0:
+        return 1
+    return min(max(math.ceil(-math.log10(half)), 0), 2)
+
+
+def _missing(value: float | None) -> bool:
+    return value is None or not math.isfinite(value)
+
+
+def _pattern(decimals: int) -> str:
+    return "#,##0" + ("." + "0" * decimals if decimals else "")
+
+
+@cache
+def _texts(code: str) -> dict[str, Any]:
+    path = resources.files("engagekit") / "locales" / f"{code}.toml"
+    return tomllib.loads(path.read_text("utf-8"))

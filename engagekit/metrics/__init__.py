@@ -1,0 +1,1 @@
+"""One number over many rows."""

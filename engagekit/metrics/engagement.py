@@ -1,0 +1,44 @@
+"""The engagement score of the customers, over the scores that `customers/score.py` gives."""
+
+import narwhals as nw
+
+from engagekit.metrics.metric import Ratio
+
+__all__ = ["advocate_rate", "at_risk_rate", "engagement_score"]
+
+ARTICLE = "Blazwa, Customer Engagement Score (2024): a weighted sum of normalised measures."
+
+engagement_score = Ratio(
+    name="engagement_score",
+    channel="score",
+    table="scores",
+    columns=("score",),
+    numerator=nw.col("score"),
+    denominator=nw.when(~nw.col("score").is_null()).then(nw.lit(1.0)),
+    valid=nw.col("score").is_between(0, 100),
+    unit="customer",
+    measured_in="points",
+    better="higher",
+    reference=ARTICLE,
+)
+
+
+def _share_of(name: str, segment: str, better: str) -> Ratio:
+    return Ratio(
+        name=name,
+        channel="score",
+        table="scores",
+        columns=("segment",),
+        numerator=(nw.col("segment") == segment).cast(nw.Float64),
+        denominator=nw.when(~nw.col("segment").is_null()).then(nw.lit(1.0)),
+        bounded=True,
+        method="wilson",
+        unit="customer",
+        measured_in="rate",
+        better=better,
+        reference=ARTICLE,
+    )
+
+
+advocate_rate = _share_of("advocate_rate", "advocate", "higher")
+at_risk_rate = _share_of("at_risk_rate", "at_risk", "lower")

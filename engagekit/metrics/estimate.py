@@ -1,0 +1,235 @@
+"""What a metric gives: a value with its interval, how many it stands on, and why it is missing.
+
+The interval functions take numbers or arrays and give arrays.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri, stdtrit
+
+__all__ = ["Estimate", "Floats", "difference", "net_promoter_interval", "ratio_interval", "wilson_interval"]
+
+Floats = NDArray[np.float64]
+Interval = tuple[Floats, Floats]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric's value and what it stands on.
+
+    Attributes
+    ----------
+    value, low, high : float
+        The value and its interval, in the metric's unit (a rate is a fraction); NaN where undefined.
+    numerator, denominator : float
+        What was divided, before any scale such as the 100 of the Net Promoter Score; NaN for a quantile.
+    n : int
+        Rows that counted.
+    units : int
+        Independent units among them: customers, answers, mailings ...
+    method : str
+        ``wilson``, ``adjusted_wald``, ``delta``, ``order_statistics``, or empty where there is no interval.
+    warning : str
+        Reasons for care, separated by spaces, keys of ``warning`` in the locales; empty where there is none.
+    reason : str
+        Why the value is NaN, a key of ``reason`` in the locales; empty where it is not.
+    """
+
+    value: float
+    low: float
+    high: float
+    numerator: float
+    denominator: float
+    n: int
+    units: int
+    method: str
+    warning: str
+    reason: str
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """Make an estimate from a row of what ``measure`` gives."""
+        return cls(**{field.name: row[field.name] for field in fields(cls)})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Fields by name, with None for NaN, as JSON wants it."""
+        return {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in asdict(self).items()
+        }
+
+
+def wilson_interval(successes: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Wilson score interval of a proportion, as fractions from 0 to 1.
+
+    Parameters
+    ----------
+    successes, n : array-like
+        Successes and trials.
+    confidence : float, default 0.95
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    low, high : ndarray
+        NaN where n is 0.
+
+    Notes
+    -----
+    With p = successes / n and z the normal quantile:
+    (p + z²/2n ± z sqrt(p(1 − p)/n + z²/4n²)) / (1 + z²/n).
+
+    References
+    ----------
+    .. [1] Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. JASA, 22(158).
+
+    Examples
+    --------
+    >>> low, high = wilson_interval(81, 263)
+    >>> round(float(low), 4), round(float(high), 4)
+    (0.2553, 0.3662)
+    """
+    z2 = float(ndtri(0.5 + confidence / 2)) ** 2
+    x, trials = np.asarray(successes, float), np.asarray(n, float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = x / trials
+        centre = p + z2 / (2 * trials)
+        half = np.sqrt(z2 * p * (1 - p) / trials + (z2 / (2 * trials)) ** 2)
+        low, high = (centre - half) / (1 + z2 / trials), (centre + half) / (1 + z2 / trials)
+    return np.where(x == 0, 0.0 * low, low), np.where(x == trials, 0.0 * high + 1, high)
+
+
+def net_promoter_interval(
+    promoters: ArrayLike, detractors: ArrayLike, n: ArrayLike, confidence: float = 0.95
+) -> Interval:
+    """Interval of a Net Promoter Score, in points from -100 to 100.
+
+    Adjusted Wald: three made-up answers, one of each kind weighed 3/4, 3/2, 3/4, are added before the normal interval
+    is taken, so that five promoters out of five do not give a certainty.
+
+    Parameters
+    ----------
+    promoters, detractors, n : array-like
+        Answers of 9-10, answers of 0-6, and all answers.
+    confidence : float, default 0.95
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    low, high : ndarray
+        In points, clipped to -100..100; NaN where n is 0.
+
+    Notes
+    -----
+    With n' = n + 3, p = (promoters + 3/4) / n', d = (detractors + 3/4) / n':
+    100 (p − d ± z sqrt((p + d − (p − d)²) / n')).
+
+    References
+    ----------
+    .. [1] Rocks, B. (2016). Interval Estimation for the "Net Promoter Score". The American Statistician, 70(4).
+
+    Examples
+    --------
+    >>> low, high = net_promoter_interval(162, 54, 324)
+    >>> round(float(low), 2), round(float(high), 2)
+    (24.95, 41.11)
+    """
+    z = float(ndtri(0.5 + confidence / 2))
+    answers = np.asarray(n, float)
+    adjusted = np.where(answers > 0, answers + 3, np.nan)
+    p = (np.asarray(promoters, float) + 0.75) / adjusted
+    d = (np.asarray(detractors, float) + 0.75) / adjusted
+    half = z * np.sqrt((p + d - (p - d) ** 2) / adjusted)
+    return np.clip(100 * (p - d - half), -100, 100), np.clip(100 * (p - d + half), -100, 100)
+
+
+def ratio_interval(
+    units: ArrayLike,
+    x: ArrayLike,
+    y: ArrayLike,
+    xx: ArrayLike,
+    xy: ArrayLike,
+    yy: ArrayLike,
+    confidence: float = 0.95,
+) -> Interval:
+    """Interval of a ratio of sums over independent units, in the ratio's unit, by the delta method.
+
+    With y = 1 for every unit it is Student's interval of a mean.
+
+    Parameters
+    ----------
+    units : array-like
+        Independent units.
+    x, y, xx, xy, yy : array-like
+        Sums over units of the numerator, the denominator, and their squares and product.
+    confidence : float, default 0.95
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    low, high : ndarray
+        NaN below two units, and where y is 0.
+
+    Notes
+    -----
+    With R = Σx/Σy: R ± t(units − 1) sqrt(units/(units − 1) Σ(x − R y)²) / Σy.
+
+    References
+    ----------
+    .. [1] Deng, A., Knoblich, U., & Lu, J. (2018). Applying the Delta Method in Metric Analytics. KDD.
+
+    Examples
+    --------
+    The mean of 1, 2 and 3 is 2 ± 4.303 · 1/√3:
+
+    >>> low, high = ratio_interval(3, 6, 3, 14, 6, 3)
+    >>> round(float(low), 3), round(float(high), 3)
+    (-0.484, 4.484)
+    """
+    k, sx, sy, sxx, sxy, syy = (np.asarray(value, float) for value in (units, x, y, xx, xy, yy))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = sx / sy
+        squares = np.maximum(sxx - 2 * ratio * sxy + ratio**2 * syy, 0)
+        error = np.sqrt(k / (k - 1) * squares) / np.abs(sy)
+        half = stdtrit(np.maximum(k - 1, 1), 0.5 + confidence / 2) * error
+        defined = (k >= 2) & (sy != 0)
+    return np.where(defined, ratio - half, np.nan), np.where(defined, ratio + half, np.nan)
+
+
+def difference(new: Estimate, old: Estimate) -> tuple[float, float, float]:
+    """Difference of two estimates on different units, new minus old, and its interval, in the metric's unit.
+
+    The two intervals are squared and added side by side (MOVER). For two proportions with Wilson intervals this is
+    Newcombe's interval, his method 10. Where both share customers it is wider than it need be.
+
+    Returns
+    -------
+    difference, low, high : float
+        NaN where one of the two, or its interval, is.
+
+    References
+    ----------
+    .. [1] Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions. Statistics
+       in Medicine, 17(8).
+    .. [2] Zou, G. Y., & Donner, A. (2008). Construction of confidence limits about effect measures. Statistics in
+       Medicine, 27(10).
+
+    Examples
+    --------
+    >>> bounds = [wilson_interval(k, n) for k, n in [(56, 70), (48, 80)]]
+    >>> new, old = (
+    ...     Estimate(k / n, float(low), float(high), k, n, n, n, "wilson", "", "")
+    ...     for (k, n), (low, high) in zip([(56, 70), (48, 80)], bounds)
+    ... )
+    >>> [round(number, 4) for number in difference(new, old)]
+    [0.2, 0.0524, 0.3339]
+    """
+    change = new.value - old.value
+    low = change - math.hypot(new.value - new.low, old.high - old.value)
+    high = change + math.hypot(new.high - new.value, old.value - old.low)
+    return change, low, high

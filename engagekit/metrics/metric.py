@@ -1,0 +1,256 @@
+"""Ratio, Total and Quantile: what a metric declares, and how sums become its value and interval.
+
+Nearly every metric is a ratio of two sums, so the number of rows and of independent units and the sums of x, y, x², xy
+and y² are enough for its value and its interval. Partial sums add up, and ``measure`` collects them in one pass.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import narwhals as nw
+import numpy as np
+
+from engagekit.metrics.estimate import Estimate, Floats, net_promoter_interval, ratio_interval, wilson_interval
+
+__all__ = ["Metric", "Quantile", "Ratio", "Total"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Metric:
+    """What every metric declares. Its words are in ``locales/``, under its name.
+
+    Parameters
+    ----------
+    name : str
+        The name it is imported by.
+    channel : str
+        The section of the report it belongs to.
+    table : str
+        The table it is arithmetic over: one of the eleven, or a prepared one.
+    columns : tuple of str
+        Columns it needs; the first one takes a plain list of values.
+    any_of : tuple of str, default ()
+        Columns of which it needs one at least; the others count as nothing.
+    where : mapping, default {}
+        Column and value of the rows that count.
+    valid : narwhals.Expr, optional
+        What must hold in every row that counts.
+    unit : str
+        The independent unit: ``customer``, ``answer``, ``mailing`` ..., a key of ``unit`` in the locales.
+    cluster : str, optional
+        Column whose rows are summed to one unit; without it a row is a unit.
+    measured_in : {"rate", "points", "money", "hours", "count", "ratio"}
+        What its number is.
+    better : {"higher", "lower", ""}
+        Which way is better, if any.
+    caution : str, default ""
+        Warning that goes with every estimate.
+    reference : str
+        Where the definition comes from.
+    """
+
+    name: str
+    channel: str
+    table: str
+    columns: tuple[str, ...]
+    any_of: tuple[str, ...] = ()
+    where: Mapping[str, str] = field(default_factory=dict)
+    valid: nw.Expr | None = None
+    unit: str
+    cluster: str | None = None
+    measured_in: Literal["rate", "points", "money", "hours", "count", "ratio"]
+    better: Literal["higher", "lower", ""] = ""
+    caution: str = ""
+    reference: str = ""
+
+    def __call__(self, data: Any, by: str | Sequence[str] = (), **options: Any) -> Any:
+        """Measure a frame, or a plain list of values of the first column.
+
+        Parameters
+        ----------
+        data : frame or sequence of numbers
+            A pandas, Polars, DuckDB or Spark frame with the metric's columns.
+        by : str or sequence of str, optional
+            Columns to measure by.
+        **options
+            Passed on to ``measure``.
+
+        Returns
+        -------
+        Estimate, or a tidy frame as ``measure`` gives where ``by`` or ``every`` is given.
+
+        Raises
+        ------
+        DataError
+            A column is absent, or a row is impossible; names it.
+        """
+        from engagekit.metrics.measure import measure
+
+        if isinstance(data, Iterable) and not hasattr(data, "columns"):
+            data = self._framed(list(data))
+        result = measure(data, [self], by=by, **options)
+        if by or options.get("every"):
+            return result
+        return Estimate.of(nw.from_native(result).rows(named=True)[0])
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {', '.join(self.columns)} of {self.table}>"
+
+    def _repr_html_(self) -> str:
+        from engagekit.metrics.card import card
+
+        return card(self)
+
+    def needed(self, names: Sequence[str]) -> list[str]:
+        """Columns to read from a frame that has these."""
+        given = [name for name in self.any_of if name in names]
+        return [*self.columns, *self.where, *([self.cluster] if self.cluster else []), *(given or self.any_of[:1])]
+
+    def _framed(self, values: list[Any]) -> Any:
+        import polars as pl
+
+        if set(self.columns) - {self.columns[0], self.cluster}:
+            raise TypeError(f"{self.name} needs a frame with the columns {', '.join(self.columns)}")
+        frame = pl.DataFrame({self.columns[0]: values}, strict=False).with_row_index("row", offset=1)
+        constants = {name: pl.lit(value) for name, value in self.where.items()}
+        cluster = {self.cluster: pl.col("row")} if self.cluster else {}
+        return frame.with_columns(**constants, **cluster).drop("row")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Ratio(Metric):
+    """Sum of x over sum of y: a rate, a mean or a score.
+
+    Parameters
+    ----------
+    numerator, denominator : narwhals.Expr
+        x and y of a row. A row in which either is missing does not count.
+    scale : float, default 1
+        What the quotient is multiplied by.
+    bounded : bool, default False
+        x is a part of y, so that the rate lies between 0 and 1; a row where it is more is impossible.
+    method : {"delta", "wilson", "adjusted_wald"}
+        The interval: ``wilson`` where a unit is one trial, ``adjusted_wald`` for the Net Promoter Score.
+    """
+
+    numerator: nw.Expr
+    denominator: nw.Expr
+    scale: float = 1
+    bounded: bool = False
+    method: Literal["delta", "wilson", "adjusted_wald"] = "delta"
+
+    @property
+    def sums(self) -> tuple[str, ...]:
+        """Sums that the interval needs, of x, y, xx, xy and yy."""
+        return {"delta": ("x", "y", "xx", "xy", "yy"), "wilson": ("x", "y"), "adjusted_wald": ("x", "y", "xx")}[
+            self.method
+        ]
+
+    @property
+    def terms(self) -> tuple[nw.Expr, nw.Expr]:
+        """x and y."""
+        return self.numerator, self.denominator
+
+    def impossible(self, x: nw.Expr, y: nw.Expr) -> nw.Expr:
+        """Whether a row that counts cannot be true."""
+        wrong = ~x.is_finite() | ~y.is_finite() | (y < 0)
+        return wrong | (x < 0) | (x > y) if self.bounded else wrong
+
+    def estimates(self, n: Floats, units: Floats, sums: Mapping[str, Floats], confidence: float) -> dict[str, Any]:
+        """Fields of ``Estimate`` as arrays, one element a group."""
+        x, y = sums["x"], sums["y"]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = np.where(y != 0, self.scale * x / y, np.nan)
+        warning = np.full(len(n), "", dtype="<U32")
+        method = np.full(len(n), self.method, dtype="<U32")
+        if self.method == "wilson":
+            n = units = y
+            low, high = wilson_interval(x, y, confidence)
+        elif self.method == "adjusted_wald":
+            low, high = net_promoter_interval((sums["xx"] + x) / 2, (sums["xx"] - x) / 2, y, confidence)
+        else:
+            low, high = (self.scale * bound for bound in ratio_interval(units, **sums, confidence=confidence))
+            warning[units == 1] = "one_unit"
+            if self.bounded:
+                within = (units == 1) | (low == high)
+                inside = wilson_interval(x, y, confidence)
+                low, high = np.where(within, inside[0], low.clip(0)), np.where(within, inside[1], high.clip(max=1))
+                method[within], warning[within] = "wilson", "within_one_unit"
+        return {"value": value, "low": low, "high": high, "numerator": x, "denominator": y, "n": n, "units": units} | {
+            "method": method,
+            "warning": warning,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Total(Metric):
+    """A sum, which has no interval.
+
+    Parameters
+    ----------
+    value : narwhals.Expr
+        What a row adds. A row where it is missing does not count.
+    """
+
+    value: nw.Expr
+    sums: ClassVar[tuple[str, ...]] = ("x",)
+
+    @property
+    def terms(self) -> tuple[nw.Expr, nw.Expr]:
+        """The value, and 1."""
+        return self.value, nw.lit(1.0)
+
+    def impossible(self, x: nw.Expr, y: nw.Expr) -> nw.Expr:  # noqa: ARG002
+        """Whether a row that counts cannot be true."""
+        return ~x.is_finite()
+
+    def estimates(self, n: Floats, units: Floats, sums: Mapping[str, Floats], confidence: float) -> dict[str, Any]:  # noqa: ARG002
+        """Fields of ``Estimate`` as arrays, one element a group."""
+        none, empty = np.full(len(n), np.nan), np.full(len(n), "")
+        return {"value": sums["x"], "low": none, "high": none, "numerator": sums["x"], "denominator": none} | {
+            "n": n,
+            "units": units,
+            "method": empty,
+            "warning": empty,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Quantile(Metric):
+    """A median or another quantile of a value, with an interval from order statistics.
+
+    Parameters
+    ----------
+    value : narwhals.Expr
+        The value of a row. A row where it is missing does not count.
+    q : float, default 0.5
+        Which quantile, between 0 and 1.
+
+    Notes
+    -----
+    The bounds are the values of rank B(α/2) and B(1 − α/2) + 1, B the quantile function of Binomial(n, q); where n is
+    too small for one of them there is no interval.
+    """
+
+    value: nw.Expr
+    q: float = 0.5
+
+    def estimate(self, values: Floats, confidence: float) -> dict[str, Any]:
+        """Fields of ``Estimate`` from the sorted values of a group."""
+        from scipy.stats import binom
+
+        n = len(values)
+        below, above = (int(rank) for rank in binom.ppf([0.5 - confidence / 2, 0.5 + confidence / 2], n, self.q))
+        inside = n > 0 and below >= 1 and above < n
+        return {
+            "value": float(np.quantile(values, self.q)) if n else np.nan,
+            "low": values[below - 1] if inside else np.nan,
+            "high": values[above] if inside else np.nan,
+            "numerator": np.nan,
+            "denominator": np.nan,
+            "n": n,
+            "units": n,
+            "method": "order_statistics" if inside else "",
+            "warning": "" if inside or not n else "few_values",
+        }

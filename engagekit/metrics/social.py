@@ -1,0 +1,23 @@
+"""What people did with the posts."""
+
+import narwhals as nw
+
+from engagekit.metrics.metric import Ratio
+
+__all__ = ["reach_engagement_rate"]
+
+ENGAGEMENTS = ("likes", "comments", "shares", "saves", "clicks")
+
+reach_engagement_rate = Ratio(
+    name="reach_engagement_rate",
+    channel="social",
+    table="posts",
+    columns=("reach",),
+    any_of=ENGAGEMENTS,
+    numerator=nw.sum_horizontal(*ENGAGEMENTS),
+    denominator=nw.col("reach"),
+    unit="post",
+    measured_in="rate",
+    better="higher",
+    reference="Hootsuite, Engagement rate calculator: six formulas. Engagement rate by reach (ERR).",
+)

@@ -24,7 +24,7 @@ unit: .venv/dev
 	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal
 
 notebooks: .venv/dev
-	@$(BIN)/pytest -q --nbval-lax --nbval-current-env -p no:doctest notebooks
+	@$(BIN)/pytest -q --nbval-lax --nbval-current-env notebooks
 
 # Two stamps, each made again only when what it depends on changes.
 .venv/kit: pyproject.toml constraints.txt

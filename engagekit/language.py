@@ -12,7 +12,7 @@ from babel import dates, numbers
 
 from engagekit.errors import did_you_mean
 
-__all__ = ["LANGUAGES", "Language", "decimal_and_group", "decimals_supported"]
+__all__ = ["LANGUAGES", "Language", "decimal_and_group", "decimals_of", "decimals_supported"]
 
 LANGUAGES = {"id": "id", "ms": "ms", "en": "en_GB"}
 COMPACT_FROM = 1_000_000
@@ -129,7 +129,18 @@ def decimals_supported(low: float, high: float) -> int:
     half = (high - low) / 2
     if not math.isfinite(half) or half <= 0:
         return 1
-    return min(max(math.ceil(-math.log10(half)), 0), 2)
+    return min(max(math.ceil(-math.log10(half) - 1e-9), 0), 2)
+
+
+def decimals_of(value: float) -> int:
+    """Decimals, 0 to 2, that a number was given with.
+
+    Examples
+    --------
+    >>> decimals_of(40.0), decimals_of(0.5), decimals_of(1 / 3)
+    (0, 1, 2)
+    """
+    return next((places for places in (0, 1) if math.isclose(value, round(value, places))), 2)
 
 
 def _missing(value: float | None) -> bool:

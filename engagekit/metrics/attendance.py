@@ -13,8 +13,9 @@ attendance_rate = Ratio(
     columns=("attended", "registered"),
     numerator=nw.col("attended"),
     denominator=nw.col("registered"),
+    least=0,
     unit="event",
     measured_in="rate",
     better="higher",
-    reference="Plum, Customer engagement glossary: event attendance.",
+    reference="Plum, Metrik Penglibatan Pelanggan: attendance of events.",
 )

@@ -13,6 +13,7 @@ return_on_spend = Ratio(
     columns=("revenue", "spend"),
     numerator=nw.col("revenue"),
     denominator=nw.col("spend"),
+    least=0,
     unit="campaign",
     measured_in="ratio",
     better="higher",

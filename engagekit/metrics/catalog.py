@@ -20,7 +20,9 @@ __all__ = ["CHANNELS", "METRICS", "metric_named"]
 
 _MODULES = (engagement, sales, retention, survey, web, mailing, social, campaigns, attendance, support, loyalty)
 
-METRICS: dict[str, Metric] = {name: getattr(module, name) for module in _MODULES for name in module.__all__}
+METRICS: dict[str, Metric] = {
+    name: value for module in _MODULES for name, value in vars(module).items() if isinstance(value, Metric)
+}
 CHANNELS: dict[str, list[Metric]] = {}
 for _metric in METRICS.values():
     CHANNELS.setdefault(_metric.channel, []).append(_metric)

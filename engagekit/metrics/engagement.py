@@ -6,7 +6,7 @@ from engagekit.metrics.metric import Ratio
 
 __all__ = ["advocate_rate", "at_risk_rate", "engagement_score"]
 
-ARTICLE = "Blazwa, Customer Engagement Score (2024): a weighted sum of normalised measures."
+ARTICLE = "Blazwa, Panduan Lengkap Customer Engagement Score: a weighted sum of normalised measures."
 
 engagement_score = Ratio(
     name="engagement_score",
@@ -14,8 +14,8 @@ engagement_score = Ratio(
     table="scores",
     columns=("score",),
     numerator=nw.col("score"),
-    denominator=nw.when(~nw.col("score").is_null()).then(nw.lit(1.0)),
-    valid=nw.col("score").is_between(0, 100),
+    least=0,
+    most=100,
     unit="customer",
     measured_in="points",
     better="higher",
@@ -30,7 +30,6 @@ def _share_of(name: str, segment: str, better: str) -> Ratio:
         table="scores",
         columns=("segment",),
         numerator=(nw.col("segment") == segment).cast(nw.Float64),
-        denominator=nw.when(~nw.col("segment").is_null()).then(nw.lit(1.0)),
         bounded=True,
         method="wilson",
         unit="customer",

@@ -12,10 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
 
-__all__ = ["Estimate", "Floats", "difference", "net_promoter_interval", "ratio_interval", "wilson_interval"]
+__all__ = [
+    "Estimate",
+    "Floats",
+    "difference",
+    "net_promoter_interval",
+    "ratio_interval",
+    "upper_tail",
+    "wilson_interval",
+]
 
 Floats = NDArray[np.float64]
 Interval = tuple[Floats, Floats]
+ROUNDING = 1e-13  # Share of the sums of squares below which what is left of them is no spread
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,24 @@ class Estimate:
         }
 
 
+def upper_tail(confidence: float) -> float:
+    """Probability below the upper bound of a two-sided interval.
+
+    Raises
+    ------
+    ValueError
+        ``confidence`` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> upper_tail(0.9)
+    0.95
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence: {confidence} is not between 0 and 1")
+    return 0.5 + confidence / 2
+
+
 def wilson_interval(successes: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Interval:
     """Wilson score interval of a proportion, as fractions from 0 to 1.
 
@@ -94,7 +121,7 @@ def wilson_interval(successes: ArrayLike, n: ArrayLike, confidence: float = 0.95
     >>> round(float(low), 4), round(float(high), 4)
     (0.2553, 0.3662)
     """
-    z2 = float(ndtri(0.5 + confidence / 2)) ** 2
+    z2 = float(ndtri(upper_tail(confidence))) ** 2
     x, trials = np.asarray(successes, float), np.asarray(n, float)
     with np.errstate(invalid="ignore", divide="ignore"):
         p = x / trials
@@ -139,7 +166,7 @@ def net_promoter_interval(
     >>> round(float(low), 2), round(float(high), 2)
     (24.95, 41.11)
     """
-    z = float(ndtri(0.5 + confidence / 2))
+    z = float(ndtri(upper_tail(confidence)))
     answers = np.asarray(n, float)
     adjusted = np.where(answers > 0, answers + 3, np.nan)
     p = (np.asarray(promoters, float) + 0.75) / adjusted
@@ -194,9 +221,10 @@ def ratio_interval(
     k, sx, sy, sxx, sxy, syy = (np.asarray(value, float) for value in (units, x, y, xx, xy, yy))
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = sx / sy
-        squares = np.maximum(sxx - 2 * ratio * sxy + ratio**2 * syy, 0)
+        squares = sxx - 2 * ratio * sxy + ratio**2 * syy
+        squares = np.where(squares > ROUNDING * (sxx + ratio**2 * syy), squares, 0)
         error = np.sqrt(k / (k - 1) * squares) / np.abs(sy)
-        half = stdtrit(np.maximum(k - 1, 1), 0.5 + confidence / 2) * error
+        half = stdtrit(np.maximum(k - 1, 1), upper_tail(confidence)) * error
         defined = (k >= 2) & (sy != 0)
     return np.where(defined, ratio - half, np.nan), np.where(defined, ratio + half, np.nan)
 

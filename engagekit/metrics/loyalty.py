@@ -12,7 +12,6 @@ loyalty_participation_rate = Ratio(
     table="customers",
     columns=("loyalty_member",),
     numerator=nw.col("loyalty_member").cast(nw.Float64),
-    denominator=nw.when(~nw.col("loyalty_member").is_null()).then(nw.lit(1.0)),
     bounded=True,
     method="wilson",
     unit="customer",

@@ -4,14 +4,22 @@ Nearly every metric is a ratio of two sums, so the number of rows and of indepen
 and y² are enough for its value and its interval. Partial sums add up, and ``measure`` collects them in one pass.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import narwhals as nw
 import numpy as np
 
-from engagekit.metrics.estimate import Estimate, Floats, net_promoter_interval, ratio_interval, wilson_interval
+from engagekit.metrics.estimate import (
+    Estimate,
+    Floats,
+    net_promoter_interval,
+    ratio_interval,
+    upper_tail,
+    wilson_interval,
+)
 
 __all__ = ["Metric", "Quantile", "Ratio", "Total"]
 
@@ -31,11 +39,13 @@ class Metric:
     columns : tuple of str
         Columns it needs; the first one takes a plain list of values.
     any_of : tuple of str, default ()
-        Columns of which it needs one at least; the others count as nothing.
+        Columns of which it needs one at least; the others are missing in every row.
     where : mapping, default {}
         Column and value of the rows that count.
     valid : narwhals.Expr, optional
         What must hold in every row that counts.
+    least, most : float, default -inf and inf
+        Lowest and highest value that a row can have, before any scale; a row beyond them is impossible.
     unit : str
         The independent unit: ``customer``, ``answer``, ``mailing`` ..., a key of ``unit`` in the locales.
     cluster : str, optional
@@ -57,6 +67,8 @@ class Metric:
     any_of: tuple[str, ...] = ()
     where: Mapping[str, str] = field(default_factory=dict)
     valid: nw.Expr | None = None
+    least: float = -math.inf
+    most: float = math.inf
     unit: str
     cluster: str | None = None
     measured_in: Literal["rate", "points", "money", "hours", "count", "ratio"]
@@ -70,7 +82,8 @@ class Metric:
         Parameters
         ----------
         data : frame or sequence of numbers
-            A pandas, Polars, DuckDB or Spark frame with the metric's columns.
+            A pandas, Polars, DuckDB or Spark frame with the metric's columns; or a list, an array or a Series, for a
+            metric that needs one column.
         by : str or sequence of str, optional
             Columns to measure by.
         **options
@@ -84,11 +97,13 @@ class Metric:
         ------
         DataError
             A column is absent, or a row is impossible; names it.
+        TypeError
+            A plain list where more than one column is needed.
         """
         from engagekit.metrics.measure import measure
 
-        if isinstance(data, Iterable) and not hasattr(data, "columns"):
-            data = self._framed(list(data))
+        if isinstance(data, Sequence | np.ndarray) or nw.dependencies.is_into_series(data):
+            data = self._framed(data)
         result = measure(data, [self], by=by, **options)
         if by or options.get("every"):
             return result
@@ -102,20 +117,35 @@ class Metric:
 
         return card(self)
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """Lowest and highest value, before any scale."""
+        return self.least, self.most
+
     def needed(self, names: Sequence[str]) -> list[str]:
         """Columns to read from a frame that has these."""
         given = [name for name in self.any_of if name in names]
         return [*self.columns, *self.where, *([self.cluster] if self.cluster else []), *(given or self.any_of[:1])]
 
-    def _framed(self, values: list[Any]) -> Any:
+    def impossible(self, x: nw.Expr, y: nw.Expr) -> nw.Expr:
+        """Whether a row that counts cannot be true."""
+        least, most = self.range
+        wrong = ~x.is_finite() | ~y.is_finite() | (y < 0)
+        wrong = wrong | (x < least * y) if math.isfinite(least) else wrong
+        wrong = wrong | (x > most * y) if math.isfinite(most) else wrong
+        return wrong if self.valid is None else wrong | ~self.valid
+
+    def _framed(self, values: Any) -> Any:
         import polars as pl
 
-        if set(self.columns) - {self.columns[0], self.cluster}:
-            raise TypeError(f"{self.name} needs a frame with the columns {', '.join(self.columns)}")
-        frame = pl.DataFrame({self.columns[0]: values}, strict=False).with_row_index("row", offset=1)
-        constants = {name: pl.lit(value) for name, value in self.where.items()}
-        cluster = {self.cluster: pl.col("row")} if self.cluster else {}
-        return frame.with_columns(**constants, **cluster).drop("row")
+        first = self.columns[0]
+        if self.any_of or set(self.columns) - {first, self.cluster}:
+            one_of = f" and one of {', '.join(self.any_of)}" if self.any_of else ""
+            raise TypeError(f"{self.name} needs a frame with the columns {', '.join(self.columns)}{one_of}")
+        frame = pl.DataFrame({first: pl.Series(values=values, strict=False)})
+        if self.cluster:
+            frame = frame.with_row_index(self.cluster)
+        return frame.with_columns(pl.lit(value).alias(name) for name, value in self.where.items() if name != first)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -125,7 +155,7 @@ class Ratio(Metric):
     Parameters
     ----------
     numerator, denominator : narwhals.Expr
-        x and y of a row. A row in which either is missing does not count.
+        x and y of a row; y is 1 by default, for a mean over rows. A row in which either is missing does not count.
     scale : float, default 1
         What the quotient is multiplied by.
     bounded : bool, default False
@@ -135,10 +165,15 @@ class Ratio(Metric):
     """
 
     numerator: nw.Expr
-    denominator: nw.Expr
+    denominator: nw.Expr = field(default_factory=lambda: nw.lit(1.0))
     scale: float = 1
     bounded: bool = False
     method: Literal["delta", "wilson", "adjusted_wald"] = "delta"
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Lowest and highest value, before any scale."""
+        return (0, 1) if self.bounded else (self.least, self.most)
 
     @property
     def sums(self) -> tuple[str, ...]:
@@ -152,35 +187,33 @@ class Ratio(Metric):
         """x and y."""
         return self.numerator, self.denominator
 
-    def impossible(self, x: nw.Expr, y: nw.Expr) -> nw.Expr:
-        """Whether a row that counts cannot be true."""
-        wrong = ~x.is_finite() | ~y.is_finite() | (y < 0)
-        return wrong | (x < 0) | (x > y) if self.bounded else wrong
-
     def estimates(self, n: Floats, units: Floats, sums: Mapping[str, Floats], confidence: float) -> dict[str, Any]:
         """Fields of ``Estimate`` as arrays, one element a group."""
         x, y = sums["x"], sums["y"]
         with np.errstate(invalid="ignore", divide="ignore"):
             value = np.where(y != 0, self.scale * x / y, np.nan)
-        warning = np.full(len(n), "", dtype="<U32")
-        method = np.full(len(n), self.method, dtype="<U32")
         if self.method == "wilson":
             n = units = y
+        fields = {"value": value, "numerator": x, "denominator": y, "n": n, "units": units}
+        return fields | self._interval(units, sums, confidence)
+
+    def _interval(self, units: Floats, sums: Mapping[str, Floats], confidence: float) -> dict[str, Any]:
+        x, y = sums["x"], sums["y"]
+        method, warning = (np.full(len(x), text, dtype="<U32") for text in (self.method, ""))
+        if self.method == "wilson":
             low, high = wilson_interval(x, y, confidence)
         elif self.method == "adjusted_wald":
             low, high = net_promoter_interval((sums["xx"] + x) / 2, (sums["xx"] - x) / 2, y, confidence)
         else:
-            low, high = (self.scale * bound for bound in ratio_interval(units, **sums, confidence=confidence))
+            bounds = ratio_interval(units, **sums, confidence=confidence)
+            low, high = (self.scale * bound.clip(*self.range) for bound in bounds)
             warning[units == 1] = "one_unit"
             if self.bounded:
                 within = (units == 1) | (low == high)
                 inside = wilson_interval(x, y, confidence)
-                low, high = np.where(within, inside[0], low.clip(0)), np.where(within, inside[1], high.clip(max=1))
+                low, high = np.where(within, inside[0], low), np.where(within, inside[1], high)
                 method[within], warning[within] = "wilson", "within_one_unit"
-        return {"value": value, "low": low, "high": high, "numerator": x, "denominator": y, "n": n, "units": units} | {
-            "method": method,
-            "warning": warning,
-        }
+        return {"low": low, "high": high, "method": method, "warning": warning}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -201,19 +234,11 @@ class Total(Metric):
         """The value, and 1."""
         return self.value, nw.lit(1.0)
 
-    def impossible(self, x: nw.Expr, y: nw.Expr) -> nw.Expr:  # noqa: ARG002
-        """Whether a row that counts cannot be true."""
-        return ~x.is_finite()
-
     def estimates(self, n: Floats, units: Floats, sums: Mapping[str, Floats], confidence: float) -> dict[str, Any]:  # noqa: ARG002
         """Fields of ``Estimate`` as arrays, one element a group."""
-        none, empty = np.full(len(n), np.nan), np.full(len(n), "")
-        return {"value": sums["x"], "low": none, "high": none, "numerator": sums["x"], "denominator": none} | {
-            "n": n,
-            "units": units,
-            "method": empty,
-            "warning": empty,
-        }
+        x, none, empty = sums["x"], np.full(len(n), np.nan), np.full(len(n), "")
+        fields = {"value": np.where(n > 0, x, np.nan), "low": none, "high": none, "numerator": x, "denominator": none}
+        return fields | {"n": n, "units": units, "method": empty, "warning": empty}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -236,13 +261,19 @@ class Quantile(Metric):
     value: nw.Expr
     q: float = 0.5
 
+    @property
+    def terms(self) -> tuple[nw.Expr, nw.Expr]:
+        """The value, and 1."""
+        return self.value, nw.lit(1.0)
+
     def estimate(self, values: Floats, confidence: float) -> dict[str, Any]:
         """Fields of ``Estimate`` from the sorted values of a group."""
         from scipy.stats import binom
 
         n = len(values)
-        below, above = (int(rank) for rank in binom.ppf([0.5 - confidence / 2, 0.5 + confidence / 2], n, self.q))
-        inside = n > 0 and below >= 1 and above < n
+        tail = upper_tail(confidence)
+        below, above = (int(rank) for rank in binom.ppf([1 - tail, tail], n, self.q)) if n else (0, 0)
+        inside = below >= 1 and above < n
         return {
             "value": float(np.quantile(values, self.q)) if n else np.nan,
             "low": values[below - 1] if inside else np.nan,

@@ -25,6 +25,7 @@ handling_hours = Quantile(
     table="tickets",
     columns=("work_minutes",),
     value=nw.col("work_minutes") / MINUTES_AN_HOUR,
+    least=0,
     unit="ticket",
     measured_in="hours",
     better="lower",

@@ -1,0 +1,172 @@
+"""engagekit init | check | report."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+    from rich.table import Column
+
+    from engagekit.reports.run import Run
+
+__all__ = ["main"]
+
+DONE, SOME_FAILED, USAGE = 0, 1, 2
+PLACES = {"id": ("IDR", "Asia/Jakarta"), "ms": ("MYR", "Asia/Kuala_Lumpur"), "en": ("GBP", "Europe/London")}
+
+app = typer.Typer(
+    help="Measure customer engagement from a business's own exports, and write its report.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Kind = Literal["ecommerce", "saas", "subscription"]
+Code = Literal["id", "ms", "en"]
+Businesses = Annotated[list[Path], typer.Argument(help="Folders of businesses, each with its business.toml.")]
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")],
+    kind: Annotated[Kind, typer.Option(help="What kind of business it is.")] = "ecommerce",
+    language: Annotated[Code | None, typer.Option(help="Language of its report.")] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Fill it with a made-up business.")] = False,
+) -> None:
+    """Make the folder of a business: a business.toml to fill in, or a sample with data."""
+    if (folder / "business.toml").exists():
+        _stop(f"{folder / 'business.toml'} is there already. Give another folder.")
+    if sample:
+        from engagekit.data.sample import make_sample, write_sample
+
+        if language is not None:
+            _stop("--language: a sample speaks the language of its kind: ecommerce id, saas ms, subscription en")
+        write_sample(make_sample(kind), folder)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "business.toml").write_text(_starter(kind, language or "en"), "utf-8")
+    typer.echo(f"Made {folder / 'business.toml'}. Next: engagekit check {folder}")
+
+
+@app.command()
+def check(businesses: Businesses) -> None:
+    """Read a business's tables and say which rows were refused, and why."""
+    console = _console()
+    problems = [problem for path in businesses for problem in _checked(console, path)]
+    for problem in problems:
+        console.print(problem, style="red", soft_wrap=True, markup=False)
+    raise typer.Exit(SOME_FAILED if problems else DONE)
+
+
+@app.command()
+def report(
+    businesses: Businesses,
+    as_of: Annotated[str, typer.Option(help="ISO date before which everything counts.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("reports"),
+    template: Annotated[str, typer.Option(help="Which report.")] = "engagement",
+    jobs: Annotated[int, typer.Option(min=1, help="How many businesses at once.")] = 1,
+) -> None:
+    """Write the reports of businesses, and their index. Exits with 1 if one failed."""
+    console = _console()
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from engagekit.reports.batch import OutputLocked
+    from engagekit.reports.batch import report as write_reports
+
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
+    with bar:
+        task = bar.add_task("Reports", total=len(businesses))
+
+        def done(run: "Run") -> None:
+            bar.advance(task)
+            _say(console, run)
+
+        try:
+            runs = write_reports(businesses, out, template=template, as_of=as_of, jobs=jobs, done=done)
+        except (OutputLocked, ValueError, OSError) as error:
+            bar.stop()
+            _stop(str(error))
+    console.print(f"Index: {out / 'index.html'}", soft_wrap=True, markup=False)
+    raise typer.Exit(DONE if all(run.status == "ok" for run in runs) else SOME_FAILED)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _checked(console: "Console", path: Path) -> "Iterator[str]":
+    """Print what was read of a business's tables; yield what would stop its report."""
+    from rich.table import Table
+
+    from engagekit.data.business import Business
+    from engagekit.errors import DataError
+
+    try:
+        business = Business.open(path)
+    except DataError as error:
+        yield str(error)
+        return
+    summary = Table("table", "file", *(_right(name) for name in ("rows", "kept", "left out", "refused")), title=business.name)
+    reasons = Table("file", "column", "reason", _right("rows"), _right("first row"))
+    for name, source in business.tables.items():
+        try:
+            reading = business.reading(name)
+            reading.check(source.refuse_above)
+        except DataError as error:
+            yield str(error)
+            continue
+        counts = (reading.rows, reading.kept, sum(reading.left_out.values()), reading.refused.height)
+        summary.add_row(name, reading.file, *(f"{count:,}" for count in counts))
+        for column, reason, rows, first in reading.reasons().iter_rows():
+            reasons.add_row(reading.file, column, reason, f"{rows:,}", f"{first:,}")
+        for rule, rows in reading.left_out.items():
+            reasons.add_row(reading.file, rule.split()[0], f"keep {rule}", f"{rows:,}", "")
+    console.print(summary)
+    if reasons.row_count:
+        console.print(reasons)
+    if not business.tables:
+        yield f"{business.name}: no tables yet. Uncomment one in {business.folder / 'business.toml'}."
+
+
+def _right(name: str) -> "Column":
+    from rich.table import Column
+
+    return Column(name, justify="right")
+
+
+def _starter(kind: str, language: str) -> str:
+    """A business.toml to fill in: its head from the template, its tables from their contracts."""
+    from engagekit.data.tables import TABLES
+    from engagekit.reports.page import template_path
+
+    text = template_path("business", "business.toml").read_text("utf-8")
+    currency, time_zone = PLACES[language]
+    for token, word in {"kind": kind, "language": language, "currency": currency, "time_zone": time_zone}.items():
+        text = text.replace(f"@{token}@", word)
+    for table, contract in TABLES.items():
+        text += f'\n# [tables.{table}]\n# file = "data/{table}.csv"\n# [tables.{table}.columns]\n'
+        for name, column in contract.columns.items():
+            text += f'# {name} = "{name}"  # {"" if column.required else "? "}{column.description}\n'
+    return text
+
+
+def _say(console: "Console", run: "Run") -> None:
+    if run.status == "ok":
+        console.print(f"ok      {run.name}: {run.folder}/report.html ({run.seconds:.1f} s)", soft_wrap=True, markup=False)
+    else:
+        console.print(f"failed  {run.name}: {run.error}", style="red", soft_wrap=True, markup=False)
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _stop(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(USAGE)

@@ -1,0 +1,515 @@
+"""One figure per question, drawn on an Axes, and how a drawing becomes part of a page."""
+
+import io
+import math
+import re
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Literal
+
+from engagekit.language import Language, decimals_supported
+from engagekit.reports.page import figure, plain_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["PALETTE", "SEGMENTS", "draw", "plot_bars", "plot_cohorts", "plot_score", "plot_trend"]
+
+# Light colours, as matplotlib draws them; on a page each becomes the variable of its name in theme.css.
+PALETTE = {
+    **{"paper": "#ffffff", "ink": "#17212b", "muted": "#56626e", "grid": "#dde3e8"},
+    **{"accent": "#1c6493", "warning": "#9a3b0c"},
+    **{"at-risk": "#b5451f", "potential": "#b98b2e", "advocate": "#123f6d"},
+    **{"heat-0": "#edf4f9", "heat-1": "#d2e4f0", "heat-2": "#a9cce3"},
+    **{"heat-3": "#7eb3d4", "heat-4": "#2c719f", "heat-5": "#134a72"},
+}
+PAPER, INK, MUTED, GRID, ACCENT = (PALETTE[name] for name in ("paper", "ink", "muted", "grid", "accent"))
+HEAT = [PALETTE[f"heat-{step}"] for step in range(6)]
+HEAT_UNDER_INK = 4  # so many steps are pale enough for ink; the others carry paper
+SEGMENTS = {"at_risk": "▼", "potential": "◆", "advocate": "▲"}  # lowest first, with their markers
+WIDE, NARROW = (680, 340), (328, 300)  # CSS pixels; a phone of 360 leaves 328 between the margins
+NARROW_AXES = 400
+FONT_SIZE, LINE_HEIGHT = 15.5, 20
+HALO = "halo"  # text over lines; theme.css gives it an edge of paper
+WHOLE_MONEY_FROM = 100
+BIN_WIDTH = 5
+MOST_BARS, LONGEST_LABEL = 12, 34
+COHORT_HEIGHT, MOST_AGES, NARROW_AGES = 21, 13, (1, 2, 3, 6, 12)
+
+
+def plot_trend(
+    results: "pd.DataFrame",
+    ax: "Axes",
+    language: Language,
+    *,
+    unit: str,
+    currency: str = "",
+    target: float | None = None,
+) -> "Axes":
+    """Draw a monthly value as a line with its interval, labelled where it ends.
+
+    Months without a value leave a gap; a partial month is hollow, dotted and hatched. The axis starts at 0
+    where that is near.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        ``period`` (start of the month), ``value``, ``low``, ``high``, and ``warning``, which holds
+        ``partial_period`` where the month is not over.
+    ax, language : Axes, Language
+        Where to draw; what writes the labels.
+    unit : {"rate", "points", "money", "hours", "count"}
+        Of value, low, high and target; a rate is a fraction.
+    currency : str
+        ISO code where the unit is money.
+    target : float, optional
+        A thin line.
+
+    Raises
+    ------
+    ValueError
+        No month has a value.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from matplotlib.figure import Figure
+    >>> months = pd.date_range("2026-01-01", periods=2, freq="MS")
+    >>> frame = pd.DataFrame({"period": months, "value": [0.1, 0.3], "warning": ""})
+    >>> frame = frame.assign(low=frame["value"] - 0.1, high=frame["value"] + 0.1)
+    >>> ax = plot_trend(frame, Figure().add_subplot(), Language("en"), unit="rate")
+    >>> [text.get_text() for text in ax.texts]
+    ['30%']
+    """
+    import seaborn as sns
+
+    _need(results["value"], "no month has a value, so there is no trend to draw")
+    measure = _Measure(language, unit, currency)
+    frame = _every_month(results)
+    known = frame.dropna(subset=["value"])
+    ax.fill_between(frame["period"], frame["low"], frame["high"], color=ACCENT, alpha=0.16, lw=0)
+    for line, dashes in ((frame["value"].mask(frame["partial"]), "-"), (frame["value"], ":")):
+        pieces = frame.assign(value=line, piece=line.isna().cumsum()).dropna(subset=["value"])
+        alone = pieces[~pieces["piece"].duplicated(keep=False)]
+        ax.vlines(alone["period"], alone["low"], alone["high"], color=ACCENT, alpha=0.4, lw=1.5)
+        solo = {"units": "piece", "estimator": None, "color": ACCENT, "ls": dashes, "lw": 2}
+        sns.lineplot(pieces, x="period", y="value", ax=ax, **solo)
+    dots: dict[str, Any] = {
+        "c": known["partial"].map({True: PAPER, False: ACCENT}),
+        "edgecolors": ACCENT,
+        "lw": 1.5,
+    }
+    ax.scatter(known["period"], known["value"], s=24, zorder=3, clip_on=False, **dots)
+    aim = _finite([target])
+    _dress(ax, "y", [*_finite([*known["value"], *known["low"], *known["high"]]), *aim], measure)
+    _name_months(ax, frame, language)
+    _label_end(ax, known, measure)
+    for value in aim:
+        _label_target(ax, value, float(known["value"].iloc[-1]), measure)
+    return ax
+
+
+def plot_score(
+    scores: "pd.Series[float]", ax: "Axes", language: Language, *, cuts: Sequence[float]
+) -> "Axes":
+    r"""Draw how many customers have which engagement score, with the share of each segment.
+
+    Parameters
+    ----------
+    scores : pandas.Series
+        One score a customer, 0 to 100; customers without one are left out of the shares.
+    ax, language : Axes, Language
+        Where to draw; what writes the labels.
+    cuts : (float, float)
+        Lowest score of the potential and of the advocates.
+
+    Raises
+    ------
+    ValueError
+        No customer has a score.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from matplotlib.figure import Figure
+    >>> ax = plot_score(pd.Series([10, 50, 60, 90]), Figure().add_subplot(), Language("en"), cuts=(40, 70))
+    >>> [text.get_text() for text in ax.texts]
+    ['At risk\n▼ 25%', 'Potential\n◆ 50%', 'Advocates\n▲ 25%']
+    """
+    import pandas as pd
+    import seaborn as sns
+    from matplotlib.patches import Rectangle
+
+    _need(scores, "no customer has a score, so there is nothing to draw")
+    known = scores.dropna().astype(float).reset_index(drop=True)
+    segment = pd.cut(known, [-math.inf, *cuts, math.inf], right=False, labels=list(SEGMENTS))
+    colours = [PALETTE[name.replace("_", "-")] for name in SEGMENTS]
+    bins = {"binwidth": BIN_WIDTH, "binrange": (0, 100), "multiple": "stack", "legend": False}
+    sns.histplot(x=known, hue=segment, palette=colours, alpha=1, edgecolor=PAPER, ax=ax, **bins)
+    tops = [bar.get_bbox().y1 for bar in ax.patches if isinstance(bar, Rectangle)]
+    _dress(ax, "y", [0, *tops], _Measure(language, "count"))
+    edges = [0.0, *cuts, 100.0]
+    ax.set_xticks(edges, [language.number(edge) for edge in edges])
+    middle = min(max(sum(cuts) / 2, 40), 48)  # where three labels fit side by side
+    narrow = [(0.0, "left"), (middle, "center"), (100.0, "right")]
+    places = narrow if _narrow(ax) else [(edge, "left") for edge in edges[:3]]
+    over: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "clip_on": False}
+    for i, (name, marker) in enumerate(SEGMENTS.items()):
+        ax.plot(edges[i : i + 2], [1.02, 1.02], color=colours[i], lw=4, solid_capstyle="butt", **over)
+        label = (
+            f"{language.text(f'segment.{name}')}\n{marker} {language.percent((segment == name).mean(), 0)}"
+        )
+        ax.text(places[i][0], 1.06, label, ha=places[i][1], va="bottom", color=INK, **over)
+    return ax
+
+
+def plot_cohorts(cohorts: "pd.DataFrame", ax: "Axes", language: Language) -> "Axes":
+    """Draw the share of each month's newcomers who came back, by months since.
+
+    What is still to come is blank; the month of arrival is left out where everyone was there by definition. A
+    narrow Axes shows fewer months, a low one only the latest cohorts.
+
+    Parameters
+    ----------
+    cohorts : pandas.DataFrame
+        ``cohort`` (start of the month), ``age`` (months since), ``customers`` (size of the cohort), ``value``
+        (fraction, or NaN where the month has not been lived through).
+    ax, language : Axes, Language
+        Where to draw; what writes the labels.
+
+    Raises
+    ------
+    ValueError
+        No cohort has a value.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from matplotlib.figure import Figure
+    >>> month = pd.Timestamp("2026-01-01")
+    >>> frame = pd.DataFrame({"cohort": [month] * 2, "age": [1, 2], "customers": 40, "value": [0.5, None]})
+    >>> ax = plot_cohorts(frame, Figure().add_subplot(), Language("en"))
+    >>> ax.texts[0].get_text()
+    '50%'
+    """
+    import numpy as np
+    import seaborn as sns
+    from matplotlib.colors import ListedColormap
+
+    _need(cohorts["value"], "no cohort has a value, so there is nothing to draw")
+    grid = _fitting(cohorts.pivot(index="cohort", columns="age", values="value").astype(float), ax)
+    ages: list[Any] = grid.columns.to_list()
+    top = max(_finite([0.01, *(share for age in ages if age > 0 for share in grid[age])]))
+    steps = (grid / top * len(HEAT)).clip(0, len(HEAT) - 1).apply(np.floor)
+    cells = {
+        "cmap": ListedColormap(HEAT),
+        "vmin": 0,
+        "vmax": len(HEAT),
+        "linewidths": 1.5,
+        "linecolor": PAPER,
+    }
+    sns.heatmap(steps, cbar=False, ax=ax, **cells)
+    levels = steps.to_numpy()
+    for (row, column), value in np.ndenumerate(grid.to_numpy()):
+        if math.isfinite(value):
+            colour = INK if levels[row, column] < HEAT_UNDER_INK else PAPER
+            share = language.percent(value, 0)
+            ax.text(column + 0.5, row + 0.5, share, color=colour, ha="center", va="center")
+    sizes = cohorts.groupby("cohort")["customers"].first()
+    names = [f"{language.month(month, 'short')} ({language.number(sizes[month])})" for month in grid.index]
+    ax.set_yticks(np.arange(len(names)) + 0.5, names, rotation=0)
+    ax.set_xticks(np.arange(len(ages)) + 0.5, [language.number(age) for age in ages])
+    ax.xaxis.set_label_position("top")
+    ax.xaxis.tick_top()
+    ax.set_xlabel(language.text("chart.age"), loc="left", color=MUTED, labelpad=6)
+    ax.set_ylabel("")
+    ax.tick_params(left=False, top=False, labelcolor=MUTED, pad=5)
+    corner = {"xycoords": "axes fraction", "ha": "right", "va": "bottom"}
+    _beside(ax, (0, 1), (-6, 5), language.text("chart.cohort"), **corner)
+    return ax
+
+
+def plot_bars(
+    frame: "pd.DataFrame", ax: "Axes", language: Language, *, unit: str, currency: str = ""
+) -> "Axes":
+    """Draw one bar a row with its interval, from zero; of more than twelve rows the largest.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``label``, ``value``, ``low`` and ``high``, in the order to be shown.
+    ax, language : Axes, Language
+        Where to draw; what writes the labels.
+    unit : {"rate", "points", "money", "hours", "count"}
+        Of value, low and high; a rate is a fraction.
+    currency : str
+        ISO code where the unit is money.
+
+    Raises
+    ------
+    ValueError
+        No row has a value.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from matplotlib.figure import Figure
+    >>> frame = pd.DataFrame({"label": ["Mei"], "value": [0.05], "low": [0.04], "high": [0.06]})
+    >>> ax = plot_bars(frame, Figure().add_subplot(), Language("id"), unit="rate")
+    >>> [text.get_text() for text in ax.texts]
+    ['5%', 'Mei']
+    """
+    import seaborn as sns
+
+    _need(frame["value"], "no row has a value, so there is nothing to draw")
+    measure = _Measure(language, unit, currency)
+    shown = frame if len(frame) <= MOST_BARS else frame.nlargest(MOST_BARS, "value")
+    shown = shown.astype({"value": float, "low": float, "high": float}).reset_index(drop=True)
+    labels = [_shortened(label) for label in shown["label"]]
+    width, above = (0.36, 0.8) if _narrow(ax) else (0.6, 0.5)
+    width *= min(len(shown) / 3, 1)
+    bars = {
+        "orient": "h",
+        "native_scale": True,
+        "width": width,
+        "color": HEAT[3],
+        "saturation": 1,
+        "errorbar": None,
+    }
+    sns.barplot(x=shown["value"], y=shown.index, ax=ax, **bars)
+    ax.hlines(shown.index, shown["low"], shown["high"], color=INK, lw=1.5)
+    _dress(ax, "x", _finite([0, *shown["value"], *shown["low"], *shown["high"]]), measure)
+    ax.set_ylim(len(shown) - 0.5, -above)
+    ax.set_yticks([])
+    for place, row in enumerate(shown.to_dict("records")):
+        end = max(_finite([0, row["value"], row["high"]]))
+        _beside(ax, (end, place), (6, 0), measure.write_estimate(row), color=INK, va="center")
+    if _narrow(ax):
+        edge = {"xycoords": ax.get_yaxis_transform(), "va": "bottom", "color": INK}
+        for place, label in enumerate(labels):
+            _beside(ax, (0, place - width / 2), (0, 2), label, **edge)
+    else:
+        ax.set_yticks(shown.index, labels, parse_math=False, color=INK)
+    if len(frame) > len(shown):
+        left_out = language.number(len(frame) - len(shown))
+        ax.set_xlabel(language.text("chart.more", n=left_out), loc="left", color=MUTED)
+    return ax
+
+
+def draw(
+    plot: "Callable[[Axes], Axes]", *, title: str, subtitle: str, alt: str, source: str, height: int = 0
+) -> str:
+    """Draw a plot twice, wide and narrow, and give it as a ``<figure>`` of a page.
+
+    The same input gives the same bytes. Text stays text, and the palette's colours follow the page's theme.
+
+    Parameters
+    ----------
+    plot : callable
+        Draws on the Axes it is given.
+    title, subtitle : str
+        What is seen; its measure and unit.
+    alt, source : str
+        What it says to those who do not see it; where the numbers come from.
+    height : int, default 0
+        Of both drawings in CSS pixels, for many rows; 0 for the usual 340 and 300.
+
+    Examples
+    --------
+    >>> html = draw(lambda ax: ax, title="Sales", subtitle="IDR", alt="A rising line", source="Orders")
+    >>> html.count("<svg")
+    2
+    """
+    wide, narrow = (_svg(plot, width, height or usual) for width, usual in (WIDE, NARROW))
+    return figure(wide, narrow, title=title, subtitle=subtitle, alt=alt, source=source)
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """Writes values of one unit."""
+
+    language: Language
+    unit: str
+    currency: str = ""
+
+    def shown(self, value: float) -> float:
+        """Value as it is read: a rate as per cent."""
+        return value * 100 if self.unit == "rate" else value
+
+    def write(self, value: float, decimals: int | None = None) -> str:
+        if self.unit == "money" and abs(value) >= WHOLE_MONEY_FROM:
+            decimals = 0
+        return self.language.amount(value, self.unit, self.currency, decimals)
+
+    def write_estimate(self, row: Any) -> str:
+        """Write a value with the digits that its interval supports."""
+        if self.unit in ("money", "count"):
+            return self.write(row["value"])
+        return self.write(row["value"], decimals_supported(self.shown(row["low"]), self.shown(row["high"])))
+
+
+def _svg(plot: "Callable[[Axes], Axes]", width: int, height: int) -> str:
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    style: Any = {
+        **{"svg.fonttype": "none", "svg.hashsalt": "engagekit", "text.parse_math": False},
+        **{"font.family": "DejaVu Sans", "font.size": FONT_SIZE, "text.color": INK, "hatch.linewidth": 1.0},
+        **{"figure.constrained_layout.w_pad": 0.02, "figure.constrained_layout.h_pad": 0.03},
+    }
+    drawn = io.StringIO()
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # the reader's fonts set the text
+        drawing = Figure(figsize=(width / 72, height / 72), layout="constrained", facecolor="none")
+        plot(drawing.add_subplot(facecolor="none"))
+        drawing.savefig(drawn, format="svg", metadata={"Date": None})
+    return _inline(drawn.getvalue())
+
+
+def _inline(svg: str) -> str:
+    """Fit matplotlib's SVG into a page: ids of its own, variables for colours, the page's font, no prolog."""
+    used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))
+    own = f"f{sha256(svg.encode()).hexdigest()[:8]}-"
+    variables = {colour: f"var(--{name})" for name, colour in PALETTE.items()}
+
+    def renamed(found: re.Match[str]) -> str:
+        name = found.group(1)
+        return f' class="{HALO}"' if name == HALO else f' id="{own}{name}"' if name in used else ""
+
+    def rewritten(tag: re.Match[str]) -> str:
+        text = re.sub(r' id="([^"]*)"', renamed, tag.group())
+        text = re.sub(r"#[0-9a-f]{6}\b", lambda colour: variables.get(colour.group(), colour.group()), text)
+        text = re.sub(r'(url\(|href=")#', rf"\1#{own}", text).replace("xlink:href", "href")
+        text = re.sub(r'font-family: [^;"]*(; )?| transform="rotate\(-0 [^"]*"', "", text)
+        return re.sub(r"(\.\d\d)\d+", r"\1", text).replace("\n", " ")
+
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    svg = re.sub(r'(<svg) .*? (viewBox="[^"]*").*?>', r"\1 \2>", svg, count=1)
+    return re.sub(r"<[^>]*>", rewritten, re.sub(r">\s+<", "><", svg)).strip()
+
+
+def _every_month(results: "pd.DataFrame") -> "pd.DataFrame":
+    import pandas as pd
+
+    frame = results.assign(period=pd.to_datetime(results["period"])).set_index("period").sort_index()
+    months = pd.date_range(frame.index.min(), frame.index.max(), freq="MS")
+    frame = frame.reindex(frame.index.union(months)).rename_axis("period").reset_index()
+    partial = frame["warning"].fillna("").astype(str).str.contains("partial_period")
+    return frame.assign(partial=partial).astype({"value": float, "low": float, "high": float})
+
+
+def _fitting(grid: "pd.DataFrame", ax: "Axes") -> "pd.DataFrame":
+    """Ages and cohorts that have values and room."""
+    grid = grid.dropna(axis="columns", how="all").sort_index()
+    ages: list[Any] = grid.columns.to_list()
+    ages = [age for age in ages if age > 0 or (grid[age] < 1).any()] or ages
+    few = [age for age in ages if age in NARROW_AGES] if _narrow(ax) else []
+    grid = grid[few or ages[:MOST_AGES]].dropna(how="all")
+    return grid.tail(max(int(_size(ax)[1] / COHORT_HEIGHT), 3)).dropna(axis="columns", how="all")
+
+
+def _span(reached: Sequence[float], unit: str, room: float) -> tuple[float, float]:
+    """From a little below to a little above what is reached; from 0 where that is near, no rate beyond 1."""
+    low, high = min(reached), max(reached)
+    pad = (high - low) * room or abs(high) * 0.1 or 1.0
+    bottom = 0.0 if 0 <= low <= max(high / 2, pad) else low - pad
+    return bottom, min(high + pad, 1.0) if unit == "rate" and high <= 1 else high + pad
+
+
+def _dress(ax: "Axes", which: Literal["x", "y"], reached: Sequence[float], measure: _Measure) -> None:
+    """Leave of the frame only the grid across the values, with as many decimals as the grid needs."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = _span(reached, measure.unit, 0.12 if _narrow(ax) else 0.06)
+    places = MaxNLocator(nbins=5, steps=[1, 2, 5, 10]).tick_values(low, high)
+    ticks = [round(place, 9) + 0.0 for place in places if low - 1e-9 <= place <= high + 1e-9]
+    decimals = max(0, math.ceil(-math.log10(measure.shown(ticks[1] - ticks[0])) - 1e-9))
+    crowded = {*ticks[1:-1]} - {0.0} if which == "x" and _narrow(ax) else set()
+    labels = ["" if tick in crowded else measure.write(tick, decimals) for tick in ticks]
+    ax.set(**{f"{which}lim": (low, high), "xlabel": "", "ylabel": "", "frame_on": False, "axisbelow": True})
+    (ax.yaxis if which == "y" else ax.xaxis).set_ticks(ticks, labels, parse_math=False)
+    ax.grid(axis=which, color=GRID, lw=1)
+    ax.tick_params(left=False, bottom=False, labelcolor=MUTED, pad=6)
+    if low <= 0 <= high:
+        (ax.axhline if which == "y" else ax.axvline)(0, color=MUTED, lw=1, zorder=1)
+
+
+def _name_months(ax: "Axes", frame: "pd.DataFrame", language: Language) -> None:
+    """Name some months, counted back from the last one, and hatch those that are partial."""
+    import pandas as pd
+
+    half, fitting = pd.Timedelta(days=15), 3 if _narrow(ax) else 7
+    step = next(n for n in (1, 2, 3, 6, 12, len(frame)) if math.ceil(len(frame) / n) <= fitting)
+    months = frame["period"].iloc[::-step]
+    ax.set_xticks(months, [language.month(month, "short") for month in months])
+    ax.set_xlim(frame["period"].iloc[0] - half, frame["period"].iloc[-1] + half)
+    for month in frame.loc[frame["partial"], "period"]:
+        ax.axvspan(month - half, month + half, fc="none", ec=GRID, hatch="////", lw=0, zorder=0)
+        align, edge = ("left", month - half) if month == frame["period"].iloc[0] else ("right", month + half)
+        place = {"xycoords": ax.get_xaxis_transform(), "ha": align, "va": "bottom"}
+        _beside(ax, (edge, 1), (0, 4), language.text("chart.partial"), **place)
+
+
+def _label_end(ax: "Axes", known: "pd.DataFrame", measure: _Measure) -> None:
+    """Write the last value where the line ends; on narrow axes above or below, clear of the line."""
+    last = known.iloc[-1]
+    falls = last["value"] < known["value"].iloc[-2:].max()
+    style = {"color": MUTED} if last["partial"] else {"color": ACCENT, "weight": "bold"}
+    offset, align = (4, -9 if falls else 9), {"ha": "right", "va": "top" if falls else "bottom"}
+    if not _narrow(ax):
+        offset, align = (10, 0), {"va": "center"}
+    _beside(ax, (last["period"], last["value"]), offset, measure.write_estimate(last), **align, **style)
+
+
+def _label_target(ax: "Axes", target: float, last: float, measure: _Measure) -> None:
+    """Draw the target as a line and name it, clear of the last value."""
+    ax.axhline(target, color=MUTED, lw=1, zorder=2)
+    shown = measure.shown(target)
+    needed = next((n for n in (0, 1) if math.isclose(round(shown, n), shown)), 2)
+    value = measure.write(target, None if measure.unit == "money" else needed)
+    label, across = measure.language.text("chart.target", value=value), ax.get_yaxis_transform()
+    low, high = ax.get_ylim()
+    gap = (target - last) / (high - low) * 0.8 * _size(ax)[1]
+    nudge = math.copysign(max(0.0, LINE_HEIGHT - abs(gap)), gap)
+    if _narrow(ax):
+        _beside(ax, (0, target), (2, 3), label, va="bottom", xycoords=across)
+    else:
+        _beside(ax, (1, target), (10, nudge), label, va="center", xycoords=across)
+
+
+def _beside(ax: "Axes", point: tuple[Any, float], offset: tuple[float, float], text: str, **how: Any) -> None:
+    how = {
+        "color": MUTED,
+        "textcoords": "offset points",
+        "annotation_clip": False,
+        "parse_math": False,
+        **how,
+    }
+    place = ax.convert_xunits(point[0]), point[1]  # type: ignore[no-untyped-call]
+    ax.annotate(plain_text(text), place, offset, **how).set_gid(HALO)
+
+
+def _shortened(label: object) -> str:
+    text = plain_text(str(label)).replace("\n", " ")
+    return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…"
+
+
+def _size(ax: "Axes") -> tuple[float, float]:
+    """Width and height of the Axes in points; in ``draw`` these are CSS pixels."""
+    return ax.bbox.width / ax.figure.dpi * 72, ax.bbox.height / ax.figure.dpi * 72
+
+
+def _narrow(ax: "Axes") -> bool:
+    return _size(ax)[0] < NARROW_AXES
+
+
+def _finite(values: Iterable[float | None]) -> list[float]:
+    return [float(value) for value in values if value is not None and math.isfinite(value)]
+
+
+def _need(values: "pd.Series[float]", otherwise: str) -> None:
+    if not values.notna().any():
+        raise ValueError(otherwise)

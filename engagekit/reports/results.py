@@ -1,0 +1,261 @@
+"""Everything that a report says, as data: a business's tables prepared, and every metric of them measured."""
+
+import datetime as dt
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import polars as pl
+
+from engagekit.customers.churn import base_at_risk, contracts_at_risk
+from engagekit.customers.cohorts import retention_by_cohort
+from engagekit.customers.features import customer_features
+from engagekit.customers.score import Scorecard
+from engagekit.data.business import Business
+from engagekit.data.orders import buyers, orders
+from engagekit.data.reading import Reading
+from engagekit.data.tables import event_time
+from engagekit.errors import DataError, did_you_mean
+from engagekit.language import Language
+from engagekit.metrics.catalog import CHANNELS, METRICS
+from engagekit.metrics.estimate import Estimate
+from engagekit.metrics.measure import measure
+from engagekit.metrics.metric import Metric
+
+__all__ = ["Results", "results"]
+
+MONTHS = 13
+SNAPSHOTS = ("base", "scores")  # the same customers on many dates, so that a sum over time would count them again
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was measured of a business.
+
+    Attributes
+    ----------
+    business : Business
+    language : Language
+        The report's.
+    end : datetime
+        Everything before it counts.
+    month : pandas.Timestamp
+        First day of the last month that was over by then.
+    measured : pandas.DataFrame
+        What ``measure`` gives, for every metric that the tables allow: by month, and with ``period`` NaT over all time
+        (but for churn and the score, which are taken of the same customers on many dates).
+    scores : polars.DataFrame
+        Score of each customer who was active in the score's window before ``end``; empty without a scorecard.
+    cohorts : pandas.DataFrame
+        Retention by month of arrival; empty without interactions.
+    """
+
+    business: Business
+    language: Language
+    end: dt.datetime
+    month: pd.Timestamp
+    measured: pd.DataFrame
+    scores: pl.DataFrame
+    cohorts: pd.DataFrame
+
+    @property
+    def readings(self) -> list[Reading]:
+        """What became of each table's rows."""
+        return [self.business.reading(table) for table in self.business.tables]
+
+    @property
+    def channels(self) -> dict[str, list[Metric]]:
+        """Channels with data, and the metrics measured of each."""
+        measured = set(self.measured["metric"])
+        found = {name: [m for m in metrics if m.name in measured] for name, metrics in CHANNELS.items()}
+        return {name: metrics for name, metrics in found.items() if metrics}
+
+    def series(self, metric: str) -> pd.DataFrame:
+        """A metric by month, oldest first."""
+        rows = self.measured[(self.measured["metric"] == metric) & self.measured["period"].notna()]
+        return rows.tail(MONTHS + 1).reset_index(drop=True)
+
+    def overall(self, metric: str) -> Estimate:
+        """A metric over all time before the end."""
+        return self._one(self.measured[(self.measured["metric"] == metric) & self.measured["period"].isna()])
+
+    def current(self, metric: str) -> tuple[pd.Timestamp | None, Estimate, Estimate]:
+        """Latest month that is over and has a value, the metric in it, and in the month before it."""
+        series = self.series(metric)
+        valued = series[series["value"].notna() & (series["period"] <= self.month)]
+        if valued.empty:
+            return None, self._one(valued), self._one(valued)
+        period = valued["period"].iloc[-1]
+        before = series[series["period"] == period - pd.DateOffset(months=1)]
+        return period, self._one(valued.tail(1)), self._one(before)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of ``metrics.json``, described in ``docs/metrics-json.md``."""
+        business = self.business
+        return {
+            "schema": SCHEMA,
+            "business": {
+                "slug": business.slug,
+                **business.model_dump(include={"name", "kind", "language", "currency", "time_zone"}),
+            },
+            "as_of": self.end.date().isoformat(),
+            "month": self.month.strftime("%Y-%m"),
+            "metrics": list(self._metric_rows()),
+            "tables": [
+                {
+                    "table": reading.table,
+                    "file": reading.file,
+                    "rows": reading.rows,
+                    "kept": reading.kept,
+                    "left_out": reading.left_out,
+                    "refused": reading.reasons().to_dicts(),
+                }
+                for reading in self.readings
+            ],
+        }
+
+    def _metric_rows(self) -> Iterator[dict[str, Any]]:
+        for row in self.measured.to_dict("records"):
+            metric, period = METRICS[row["metric"]], row["period"]
+            yield {
+                "metric": metric.name,
+                "channel": metric.channel,
+                "measured_in": metric.measured_in,
+                "better": metric.better,
+                "period": "all" if pd.isna(period) else period.strftime("%Y-%m"),
+                **Estimate.of(row).as_dict(),
+                "target": self.business.targets.get(metric.name),
+            }
+
+    def _one(self, rows: pd.DataFrame) -> Estimate:
+        if rows.empty:
+            return Estimate(*[math.nan] * 5, 0, 0, "", "", "no_rows")
+        return Estimate.of(rows.iloc[0].to_dict())
+
+
+def results(business: Business, as_of: dt.date | str | None = None) -> Results:
+    """Measure everything that a business's tables allow.
+
+    Parameters
+    ----------
+    business : Business
+        The business.
+    as_of : date or ISO str, optional
+        Takes the place of the date in ``business.toml``.
+
+    Raises
+    ------
+    DataError
+        A table cannot be read, too many of its rows were refused, or a target names no metric.
+    """
+    for name in business.targets:
+        if name not in METRICS:
+            raise DataError(f"there is no metric {name!r}. {did_you_mean(name, METRICS)}", file="business.toml [targets]")
+    end = business.end(as_of)
+    month = (end - dt.timedelta(microseconds=1)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    if _months_later(month, 1) > end:
+        month = _months_later(month, -1)
+    tables = {name: _before(business.table(name, lazy=True), event_time(name), end) for name in business.tables}
+    scorecard = Scorecard.of(business.score) if business.score.components else None
+    interactions = tables.get("interactions")
+    seen = None if interactions is None else interactions.collect()
+    prepared = {name: (frame, event_time(name)) for name, frame in tables.items()}
+    prepared |= _prepared(business, tables, seen, scorecard, end)
+    measured = [part for name, (frame, at) in prepared.items() for part in _measured(name, frame, at, end)]
+    return Results(
+        business,
+        Language(business.language),
+        end,
+        pd.Timestamp(month.replace(tzinfo=None)),
+        pd.concat(measured, ignore_index=True) if measured else pd.DataFrame(columns=["metric", "period"]),
+        _scores(seen, scorecard, business, end),
+        pd.DataFrame() if seen is None else retention_by_cohort(seen, end).to_pandas(),
+    )
+
+
+def _before(frame: pl.LazyFrame, at: str, end: dt.datetime) -> pl.LazyFrame:
+    return frame.filter(pl.col(at) < end)
+
+
+def _prepared(
+    business: Business,
+    tables: dict[str, pl.LazyFrame],
+    seen: pl.DataFrame | None,
+    scorecard: Scorecard | None,
+    end: dt.datetime,
+) -> dict[str, tuple[pl.LazyFrame, str]]:
+    """Tables that metrics are arithmetic over, made from the business's own: each with the column that dates it."""
+    prepared: dict[str, tuple[pl.LazyFrame, str]] = {}
+    if seen is not None and "value" in seen.columns:
+        ordered = orders(seen)
+        prepared["orders"] = ordered.lazy(), "time"
+        prepared["buyers"] = buyers(ordered, end).lazy(), "first_at"
+    base = list(_bases(business, tables, seen, end))
+    if base:
+        prepared["base"] = pl.concat(base).lazy(), "date"
+    if seen is not None and scorecard is not None:
+        snapshots = [
+            _scores(seen, scorecard, business, day).with_columns(date=pl.lit(_months_later(day, -1)))
+            for day in _month_starts(seen, end)
+        ]
+        if snapshots:
+            prepared["scores"] = pl.concat(snapshots).lazy(), "date"
+    return prepared
+
+
+def _bases(
+    business: Business, tables: dict[str, pl.LazyFrame], seen: pl.DataFrame | None, end: dt.datetime
+) -> Iterator[pl.DataFrame]:
+    """Customers at risk on the first of each month whose horizon is over, and who of them left."""
+    horizon = dt.timedelta(days=int(business.horizon.removesuffix("d")))
+    contractual = business.kind != "ecommerce" and "subscriptions" in tables
+    paid = business.table("subscriptions", lazy=True).collect() if contractual else None
+    if paid is None and seen is None:
+        return
+    for day in _month_starts(paid if seen is None else seen, end):
+        if day + horizon <= end:
+            at_risk = base_at_risk(seen, day, business.horizon) if paid is None else contracts_at_risk(paid, day, business.horizon)
+            yield at_risk.with_columns(date=pl.lit(day))
+
+
+def _month_starts(seen: pl.DataFrame, end: dt.datetime) -> list[dt.datetime]:
+    """First days of the last months up to the end, from the month after the first interaction on."""
+    last = end.replace(day=1)
+    first = seen.select(pl.col("time" if "time" in seen.columns else "starts_at").min()).item()
+    starts = [_months_later(last, -back) for back in reversed(range(MONTHS + 1))]
+    return [day for day in starts if first is not None and day > first]
+
+
+def _months_later(day: dt.datetime, months: int) -> dt.datetime:
+    number = day.year * 12 + day.month - 1 + months
+    return day.replace(year=number // 12, month=number % 12 + 1)
+
+
+def _scores(
+    seen: pl.DataFrame | None, scorecard: Scorecard | None, business: Business, end: dt.datetime
+) -> pl.DataFrame:
+    if seen is None or scorecard is None:
+        return pl.DataFrame(schema={"customer_id": pl.String, "score": pl.Float64, "segment": pl.String})
+    scored: pl.DataFrame = scorecard.score(customer_features(seen, end, business.score.window))
+    return scored
+
+
+def _measured(table: str, frame: pl.LazyFrame, at: str, end: dt.datetime) -> Iterator[pd.DataFrame]:
+    """Every metric of a table that its columns allow: by month, and over all time."""
+    columns = frame.collect_schema().names()
+    metrics = [m for m in METRICS.values() if m.table == table and _allows(columns, m)]
+    if not metrics:
+        return
+    rows = frame.collect()
+    for every in ("1mo",) if table in SNAPSHOTS else ("1mo", None):
+        part = measure(rows, metrics, every=every, at=at, until=end)
+        period = pl.col("period") if every else pl.lit(None, pl.Datetime("us")).alias("period")
+        yield part.with_columns(period).to_pandas()
+
+
+def _allows(columns: list[str], metric: Metric) -> bool:
+    needed = {*metric.columns, *metric.where}
+    return needed <= set(columns) and (not metric.any_of or bool(set(metric.any_of) & set(columns)))

@@ -1,0 +1,262 @@
+"""One notebook, one business: staged, checked, published.
+
+A run is a pure function of the business's folder, the template and the as-of date. Whether it went well is decided by
+the sentinel that the template's last cell displays, never by papermill's own metadata, which calls the cells of a dead
+kernel completed.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from engagekit.data.business import Business
+from engagekit.errors import DataError, did_you_mean
+from engagekit.language import Language
+from engagekit.reports.page import page, template_path
+
+__all__ = ["SENTINEL", "Run", "run"]
+
+SENTINEL = "application/vnd.engagekit.results+json"
+KERNEL = "python3"
+QUIET = "--IPKernelApp.log_level=CRITICAL"  # it warns of plain TCP, which stays on this machine and is signed
+TIMEOUT_S = 600
+VERSIONS = ("engagekit", "narwhals", "numpy", "pandas", "papermill", "polars", "seaborn")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What became of one run.
+
+    Attributes
+    ----------
+    slug, name : str
+        The business in paths, and as people call it.
+    template : str
+        Name of the template.
+    status : {"ok", "failed"}
+    error : str
+        One line; empty where it went well.
+    folder : str
+        Where its files are.
+    seconds : float
+        How long it took.
+    """
+
+    slug: str
+    name: str
+    template: str
+    status: str
+    error: str
+    folder: str
+    seconds: float
+
+
+def run(
+    path: str | Path,
+    out: str | Path = "reports",
+    *,
+    template: str = "engagement",
+    as_of: str = "",
+    parameters: Mapping[str, Any] | None = None,
+    timeout: int = TIMEOUT_S,
+) -> Run:
+    """Write the report of a business to ``out/<business>/<template>/``.
+
+    Nothing there changes until every part of the new report is valid. When the run fails, the previous report stays,
+    and ``out/<business>/<template>.failed/`` has the notebook as far as it came and ``run.json`` with the reason.
+
+    Parameters
+    ----------
+    path : str or Path
+        A business's folder or its ``business.toml``.
+    out : str or Path, default "reports"
+        Folder of the reports.
+    template : str, default "engagement"
+        A notebook of ``templates/``, without its ending.
+    as_of : str, optional
+        ISO date that takes the place of the one in ``business.toml``.
+    parameters : mapping, optional
+        Further parameters of the template.
+    timeout : int, default 600
+        Seconds that a cell may take.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    DataError
+        The business cannot be opened.
+    ValueError
+        A parameter or the template is unknown; offers the nearest.
+    """
+    started = time.monotonic()
+    business = Business.open(path)
+    notebook = _template(template)
+    given = {"business": str(business.folder), "as_of": as_of, **(parameters or {})}
+    _check_parameters(notebook, given)
+    home = Path(out) / business.slug
+    final, failed = home / template, home / f"{template}.failed"
+    home.mkdir(parents=True, exist_ok=True)
+    _restore(final)
+    stage = Path(tempfile.mkdtemp(prefix=f".{template}-", dir=home))
+    stage.chmod(0o755)
+    try:
+        error = _execute(notebook, stage, given, timeout) or _write(stage, business)
+        record = Run(
+            business.slug,
+            business.name,
+            template,
+            "failed" if error else "ok",
+            error,
+            (failed if error else final).as_posix(),
+            round(time.monotonic() - started, 2),
+        )
+        _write_json(stage / "run.json", _record(record, business, notebook, given, stage))
+        shutil.rmtree(failed, ignore_errors=True)
+        _publish(stage, failed if error else final)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+    return record
+
+
+def _template(name: str) -> Path:
+    path = template_path(f"{name}.ipynb")
+    if not path.is_file():
+        known = [other.stem for other in template_path().glob("*.ipynb")]
+        raise ValueError(f"there is no template {name!r}. {did_you_mean(name, known)}")
+    return path
+
+
+def _check_parameters(notebook: Path, given: Mapping[str, Any]) -> None:
+    """Refuse a parameter that the template does not declare; papermill would only warn."""
+    from papermill import inspect_notebook
+
+    declared = inspect_notebook(str(notebook))
+    for name in given:
+        if name not in declared:
+            raise ValueError(f"{notebook.stem} has no parameter {name!r}. {did_you_mean(name, declared)}")
+
+
+def _execute(notebook: Path, stage: Path, parameters: Mapping[str, Any], timeout: int) -> str:
+    """Run the notebook into the stage; one line that says what went wrong, or nothing."""
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill import PapermillExecutionError, execute_notebook
+
+    target = str(stage / "report.ipynb").replace("{", "{{").replace("}", "}}")
+    try:
+        execute_notebook(
+            str(notebook),
+            target,
+            dict(parameters),
+            kernel_name=KERNEL,
+            progress_bar=False,
+            execution_timeout=timeout,
+            extra_arguments=[QUIET],
+        )
+    except PapermillExecutionError as error:
+        kind = "" if error.ename == DataError.__name__ else f"{error.ename} in cell {error.cell_index}: "
+        return kind + _one_line(error.evalue)
+    except CellTimeoutError:
+        return f"a cell took longer than {timeout} s"
+    except DeadKernelError:
+        return "the notebook's kernel died; was it out of memory?"
+    return ""
+
+
+def _write(stage: Path, business: Business) -> str:
+    """Page and metrics of an executed notebook, or one line that says why it is no report."""
+    import nbformat
+
+    executed = nbformat.read(stage / "report.ipynb", as_version=4)
+    found = _sentinel(executed)
+    if found is None:
+        return "the notebook ended without its last cell: there is no sentinel"
+    language = Language(business.language)
+    try:
+        text = page(
+            executed,
+            language,
+            title=business.name,
+            subtitle=language.text("report.subtitle", date=language.date(_last_day(found["as_of"]))),
+            footer=language.text("report.footer", version=version("engagekit")),
+        )
+    except ValueError as error:
+        return _one_line(str(error))
+    (stage / "report.html").write_text(text, "utf-8")
+    _write_json(stage / "metrics.json", found)
+    return ""
+
+
+def _last_day(as_of: str) -> dt.date:
+    return dt.date.fromisoformat(as_of) - dt.timedelta(days=1)
+
+
+def _sentinel(notebook: Any) -> dict[str, Any] | None:
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    found = [output.data[SENTINEL] for output in outputs if SENTINEL in output.get("data", {})]
+    return dict(found[-1]) if found else None
+
+
+def _record(
+    record: Run, business: Business, notebook: Path, parameters: Mapping[str, Any], stage: Path
+) -> dict[str, Any]:
+    """The content of ``run.json``."""
+    metrics = stage / "metrics.json"
+    found = json.loads(metrics.read_text("utf-8")) if metrics.is_file() else {}
+    return {
+        "schema": 1,
+        **{key: value for key, value in asdict(record).items() if key != "folder"},
+        "as_of": found.get("as_of"),
+        "parameters": {**parameters, "business": business.slug},
+        "template_sha256": _sha256(notebook),
+        "settings_sha256": _sha256(business.folder / "business.toml"),
+        "inputs": [
+            {"table": table, "file": source.file, "sha256": _sha256(business.folder / source.file)}
+            for table, source in business.tables.items()
+        ],
+        "tables": found.get("tables", []),
+        "finished_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+    }
+
+
+def _sha256(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n", "utf-8")
+
+
+def _publish(stage: Path, final: Path) -> None:
+    """Put the stage in the place of the last report by renaming; a crash in between is mended by ``_restore``."""
+    previous = final.with_name(f".{final.name}.previous")
+    shutil.rmtree(previous, ignore_errors=True)
+    if final.exists():
+        final.rename(previous)
+    stage.rename(final)
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def _restore(final: Path) -> None:
+    previous = final.with_name(f".{final.name}.previous")
+    if previous.exists() and not final.exists():
+        previous.rename(final)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(str(text).split())[:500]

@@ -1,0 +1,289 @@
+"""The sections of the engagement report, each as HTML for a notebook's cell to display."""
+
+from typing import Any
+
+import pandas as pd
+
+from engagekit.customers.score import SEGMENTS
+from engagekit.data.tables import TABLES
+from engagekit.language import decimals_of
+from engagekit.metrics.catalog import METRICS
+from engagekit.metrics.metric import Metric
+from engagekit.metrics.estimate import wilson_interval
+from engagekit.reports import charts, page
+from engagekit.reports.results import Results
+from engagekit.reports.run import SENTINEL
+from engagekit.reports.sentences import Writer
+
+__all__ = ["channel", "cohorts", "data", "first_screen", "method", "numbers", "score", "sentinel"]
+
+AGES = (1, 3, 6)
+FEWEST = 5
+DASH = "–"
+
+
+def first_screen(found: Results) -> str:
+    """Three sentences and at most six numbers that answer how engaged the customers are."""
+    writer = Writer(found)
+    return page.main_points(writer.main_points()) + page.tiles([_tile(writer, metric) for metric in writer.headline()])
+
+
+def numbers(found: Results) -> str:
+    """Every metric with its interval, n, target and the month before."""
+    writer, text = Writer(found), found.language.text
+    rows = [_row(writer, metric) for metrics in found.channels.values() for metric in metrics]
+    if not rows:
+        return page.heading(text("section.numbers")) + page.note(text("section.no_numbers"))
+    frame = pd.DataFrame(rows).rename(columns=lambda name: text(f"column.{name}"))
+    return page.heading(text("section.numbers")) + page.table(frame) + page.note(text("section.numbers_caption"))
+
+
+def score(found: Results) -> str:
+    """The engagement score: how it is spread, its segments, and what it is made of."""
+    text, writer = found.language.text, Writer(found)
+    html = page.heading(text("section.score"))
+    scores = found.scores["score"].drop_nulls()
+    if len(scores) < FEWEST:
+        return html + page.note(text("points.no_score"))
+    cuts = found.business.score.cuts
+    sentence = writer.main_points()[0]
+    html += charts.draw(
+        lambda ax: charts.plot_score(scores.to_pandas(), ax, found.language, cuts=cuts),
+        title=text("figure.score_title"),
+        subtitle=text("figure.score_subtitle", days=found.business.score.window.removesuffix("d")),
+        alt=sentence,
+        source=_source(found, "interactions"),
+    )
+    html += page.finding(sentence) + _segments(found, writer) + _components(found)
+    metric = METRICS["engagement_score"]
+    return html + (_trend(found, writer, metric) if _drawable(found, metric) else "")
+
+
+def channel(found: Results, name: str) -> str:
+    """A channel: its first metric over the months, and all of them in a table."""
+    writer, text = Writer(found), found.language.text
+    metrics = found.channels[name]
+    html = page.heading(text(f"channel.{name}"))
+    drawn = next((metric for metric in metrics if _drawable(found, metric)), None)
+    if drawn is not None:
+        html += _trend(found, writer, drawn)
+    rows = [_row(writer, metric) | {"all": writer.value(metric, found.overall(metric.name))} for metric in metrics]
+    frame = pd.DataFrame(rows).rename(columns=lambda column: text(f"column.{column}"))
+    html += page.table(frame)
+    for caution in dict.fromkeys(metric.caution for metric in metrics if metric.caution):
+        html += page.note(text(f"warning.{caution}"))
+    return html
+
+
+def cohorts(found: Results) -> str:
+    """Who came back, by month of arrival."""
+    text = found.language.text
+    html = page.heading(text("section.cohorts"))
+    shown = found.cohorts[found.cohorts["customers"] >= FEWEST] if len(found.cohorts) else found.cohorts
+    sentence = _came_back(found, shown)
+    if not sentence:
+        return html + page.note(text("section.no_cohorts"))
+    html += charts.draw(
+        lambda ax: charts.plot_cohorts(shown, ax, found.language),
+        title=text("figure.cohorts_title"),
+        subtitle=text("figure.cohorts_subtitle"),
+        alt=sentence,
+        source=_source(found, "interactions"),
+    )
+    return html + page.finding(sentence)
+
+
+def data(found: Results) -> str:
+    """What was read, left out and refused, and which tables are not there."""
+    text, number = found.language.text, found.language.number
+    html = page.heading(text("section.data"))
+    rows = [
+        {
+            "table": text(f"table.{reading.table}"),
+            "file": reading.file,
+            "rows": number(reading.rows),
+            "left_out": number(sum(reading.left_out.values())),
+            "refused": number(reading.refused.height),
+            "kept": number(reading.kept),
+        }
+        for reading in found.readings
+    ]
+    if rows:
+        html += _table(found, rows, words=("file",))
+    reasons = [
+        {
+            "file": reading.file,
+            "column": reason["column"],
+            "reason": text(f"refused.{reason['reason']}"),
+            "rows": number(reason["rows"]),
+            "first_row": number(reason["first_row"]),
+        }
+        for reading in found.readings
+        for reason in reading.reasons().iter_rows(named=True)
+    ]
+    reasons += [
+        {"file": reading.file, "column": "", "reason": text("refused.left_out", rule=rule), "rows": number(rows_out), "first_row": DASH}
+        for reading in found.readings
+        for rule, rows_out in reading.left_out.items()
+    ]
+    html += _table(found, reasons, words=("column", "reason")) if reasons else page.paragraph(text("section.all_kept"))
+    missing = [text(f"table.{table}") for table in TABLES if table not in found.business.tables]
+    return html + (page.note(text("section.missing_tables", tables=", ".join(missing))) if missing else "")
+
+
+def method(found: Results) -> str:
+    """How the numbers were made, what they cannot tell, and what each one means."""
+    text = found.language.text
+    html = page.heading(text("section.method"))
+    for key in ("period", "intervals", "change", "limits"):
+        html += page.paragraph(
+            text(
+                f"method.{key}",
+                as_of=found.language.date(found.end.date()),
+                month=found.language.month(found.month),
+                zone=found.business.time_zone,
+                horizon=found.business.horizon.removesuffix("d"),
+            )
+        )
+    metrics = [metric for group in found.channels.values() for metric in group]
+    rows = [
+        {
+            "metric": text(f"metric.{metric.name}.title"),
+            "meaning": text(f"metric.{metric.name}.meaning"),
+            "caveat": text(f"metric.{metric.name}.caveat"),
+            "reference": metric.reference,
+        }
+        for metric in metrics
+    ]
+    return html + (_table(found, rows, words=("meaning", "caveat", "reference")) if rows else "")
+
+
+def sentinel(found: Results) -> dict[str, Any]:
+    """Output that says that the notebook came to its end, and carries what becomes ``metrics.json``."""
+    return {SENTINEL: found.as_dict()}
+
+
+def _tile(writer: Writer, metric: Metric) -> page.Tile:
+    period, new, old = writer.found.current(metric.name)
+    before = (period or writer.found.month) - pd.DateOffset(months=1)
+    change, tone = writer.change(metric, new, old, before)
+    label = writer.title(metric)
+    if period != writer.found.month and period is not None:
+        label += f" ({writer.month(period)})"
+    series = writer.found.series(metric.name)
+    spark = series.loc[series["period"] <= writer.found.month, "value"].tolist()
+    return page.Tile(
+        label, writer.value(metric, new), writer.interval(metric, new), writer.target(metric, new), change, tone, spark
+    )
+
+
+def _row(writer: Writer, metric: Metric) -> dict[str, str]:
+    found = writer.found
+    period, new, old = found.current(metric.name)
+    target = found.business.targets.get(metric.name)
+    return {
+        "metric": writer.title(metric),
+        "month": DASH if period is None else found.language.month(period, "short"),
+        "value": writer.value(metric, new),
+        "interval": writer.bounds(metric, new),
+        "n": found.language.number(new.n),
+        "before": writer.value(metric, old),
+        "change": found.language.text(f"direction.{writer.direction(new, old)}"),
+        "target": DASH if target is None else writer.amount(metric, target),
+    }
+
+
+def _drawable(found: Results, metric: Metric) -> bool:
+    return bool(found.series(metric.name)["value"].notna().sum() > 1)
+
+
+def _trend(found: Results, writer: Writer, metric: Metric) -> str:
+    text = found.language.text
+    period, new, old = found.current(metric.name)
+    sentence = text(
+        "figure.trend_sentence",
+        name=writer.title(metric),
+        month=DASH if period is None else writer.month(period),
+        value=writer.value(metric, new),
+        interval=writer.interval(metric, new),
+    )
+    before = (period or found.month) - pd.DateOffset(months=1)
+    change, _ = writer.change(metric, new, old, before)
+    sentence += f" {text('figure.that_is', change=change)}" if change else ""
+    drawn = charts.draw(
+        lambda ax: charts.plot_trend(
+            found.series(metric.name),
+            ax,
+            found.language,
+            unit=metric.measured_in,
+            currency=found.business.currency,
+            target=found.business.targets.get(metric.name),
+        ),
+        title=text(f"metric.{metric.name}.title"),
+        subtitle=text(f"metric.{metric.name}.meaning"),
+        alt=sentence,
+        source=_source(found, metric.table),
+    )
+    return drawn + page.finding(sentence)
+
+
+def _segments(found: Results, writer: Writer) -> str:
+    """Size of each segment with its interval; fewer than five people are not broken out."""
+    segments = found.scores["segment"].drop_nulls()
+    rows = []
+    for segment in reversed(SEGMENTS):
+        count = int((segments == segment).sum())
+        low, high = (found.language.percent(float(bound), 0) for bound in wilson_interval(count, len(segments)))
+        few = 0 < count < FEWEST
+        rows.append(
+            {
+                "segment": found.language.text(f"segment.{segment}"),
+                "customers": writer.segment_share(segment) if few else found.language.number(count),
+                "share": writer.segment_share(segment),
+                "interval": DASH if few else f"{low} – {high}",
+                "action": found.language.text(f"segment.{segment}_action"),
+            }
+        )
+    return _table(found, rows, words=("action",))
+
+
+def _components(found: Results) -> str:
+    """Weight and bounds of each component, and what it adds to the mean score."""
+    number, text = found.language.number, found.language.text
+    total = sum(part.weight for part in found.business.score.components.values())
+    rows = [
+        {
+            "component": text(f"feature.{name}"),
+            "weight": found.language.percent(part.weight / total, 0),
+            "bounds": " – ".join(number(bound, decimals_of(bound)) for bound in (part.low, part.high)),
+            "points": number(found.scores[f"{name}_points"].mean(), 1),
+        }
+        for name, part in found.business.score.components.items()
+    ]
+    return _table(found, rows) + page.note(text("section.score_note"))
+
+
+def _came_back(found: Results, shown: pd.DataFrame) -> str:
+    """Share that was active one, three and six months after they came, over all cohorts that lived through it."""
+    text, parts = found.language.text, []
+    for age in AGES:
+        lived = shown[(shown["age"] == age) & shown["value"].notna()] if len(shown) else shown
+        if len(lived):
+            share = lived["active"].sum() / lived["customers"].sum()
+            parts.append(text("cohorts.part", share=found.language.percent(share, 0), months=age))
+    customers = found.language.number(shown["customers"][shown["age"] == 0].sum()) if parts else ""
+    return text("cohorts.sentence", customers=customers, parts=", ".join(parts)) if parts else ""
+
+
+def _source(found: Results, table: str) -> str:
+    sources = {"orders": "interactions", "buyers": "interactions", "scores": "interactions"}
+    paid = "subscriptions" if "subscriptions" in found.business.tables and found.business.kind != "ecommerce" else "interactions"
+    reading = found.business.reading((sources | {"base": paid}).get(table, table))
+    return found.language.text("figure.source", file=reading.file, rows=found.language.number(reading.kept))
+
+
+def _table(found: Results, rows: list[dict[str, str]], words: tuple[str, ...] = ()) -> str:
+    def title(column: str) -> str:
+        return found.language.text(f"column.{column}")
+
+    return page.table(pd.DataFrame(rows).rename(columns=title), words=[title(word) for word in words])

@@ -1,0 +1,196 @@
+"""Estimates in words: what is said under a number is computed from it, so it is true for every business."""
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from engagekit.language import Language, decimals_of, decimals_supported
+from engagekit.metrics.estimate import Estimate, difference
+from engagekit.metrics.metric import Metric
+from engagekit.reports.results import Results
+
+__all__ = ["Writer"]
+
+PERCENT = 100
+HEADLINE = (
+    "engagement_score",
+    "churn_rate",
+    "net_promoter_score",
+    "repeat_purchase_rate",
+    "order_value",
+    "reach_engagement_rate",
+    "click_rate",
+    "satisfaction_rate",
+)
+MOST = 6
+FEWEST = 5
+Tone = Literal["better", "worse", "same", ""]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes what was found in the report's language.
+
+    Parameters
+    ----------
+    found : Results
+        What was measured.
+    """
+
+    found: Results
+
+    @property
+    def language(self) -> Language:
+        """The report's language."""
+        return self.found.language
+
+    def amount(self, metric: Metric, value: float, like: Estimate | None = None) -> str:
+        """Write a metric's number: as it is, or with no more decimals than the interval of ``like`` supports."""
+        factor = PERCENT if metric.measured_in == "rate" else 1
+        if like is None:
+            decimals = decimals_of(factor * value)
+        elif math.isfinite(like.low):
+            decimals = decimals_supported(factor * like.low, factor * like.high)
+        else:
+            decimals = None if metric.measured_in in ("rate", "money") else 0
+        return self.language.amount(value, metric.measured_in, self.found.business.currency, decimals)
+
+    def value(self, metric: Metric, estimate: Estimate) -> str:
+        """Write the value of an estimate."""
+        return self.amount(metric, estimate.value, estimate)
+
+    def interval(self, metric: Metric, estimate: Estimate) -> str:
+        """Write the interval and what it stands on: between 38 and 46, from 1,203 answers."""
+        if estimate.reason:
+            return self.language.text(f"reason.{estimate.reason}")
+        units = self.language.text(f"unit.{metric.unit}", n=self.language.number(estimate.units))
+        if not math.isfinite(estimate.low):
+            return self.language.text("estimate.from", units=units)
+        low, high = (self.amount(metric, bound, estimate) for bound in (estimate.low, estimate.high))
+        return self.language.text("estimate.between", low=low, high=high, units=units)
+
+    def bounds(self, metric: Metric, estimate: Estimate) -> str:
+        """Write the interval for a table: 38 – 46."""
+        if not math.isfinite(estimate.low):
+            return "–"
+        return " – ".join(self.amount(metric, bound, estimate) for bound in (estimate.low, estimate.high))
+
+    def change(self, metric: Metric, new: Estimate, old: Estimate, month: pd.Timestamp) -> tuple[str, Tone]:
+        """Say whether a number changed beyond noise since the month before, and whether that is good."""
+        if not math.isfinite(old.value):
+            return "", ""
+        direction = self.direction(new, old)
+        known = {"old": self.value(metric, old), "month": self.language.month(month)}
+        tone: Tone = ""
+        if direction == "none":
+            tone = "same"
+        elif direction != "unknown" and metric.better:
+            tone = "better" if metric.better == direction else "worse"
+        return self.language.text(f"change.{direction}", **known), tone
+
+    def direction(self, new: Estimate, old: Estimate) -> str:
+        """``higher`` or ``lower`` beyond noise, ``none``, or ``unknown`` where one has no interval."""
+        _, low, high = difference(new, old)
+        if not math.isfinite(low):
+            return "unknown"
+        return "none" if low <= 0 <= high else "higher" if low > 0 else "lower"
+
+    def target(self, metric: Metric, estimate: Estimate) -> str:
+        """Say whether a target is reached, missed, or too close to call."""
+        target = self.found.business.targets.get(metric.name)
+        if target is None or not math.isfinite(estimate.value):
+            return ""
+        written = self.amount(metric, target)
+        return self.language.text(f"target.{self.reached(metric, estimate, target)}", target=written)
+
+    def reached(self, metric: Metric, estimate: Estimate, target: float) -> str:
+        """``reached``, ``missed`` or ``close``: the last where the interval holds the target."""
+        if estimate.low < target < estimate.high:
+            return "close"
+        above = estimate.value >= target
+        return "reached" if above == (metric.better != "lower") or estimate.value == target else "missed"
+
+    def headline(self) -> list[Metric]:
+        """At most six metrics for the first screen: the score, the usual ones with a target, other targets, the usual."""
+        targets = self.found.business.targets
+        wished = [name for name in HEADLINE if name in targets]
+        names = dict.fromkeys([HEADLINE[0], *wished, *targets, *HEADLINE])
+        metrics = {m.name: m for group in self.found.channels.values() for m in group}
+        return [metrics[name] for name in names if name in metrics and self.found.current(name)[0] is not None][:MOST]
+
+    def main_points(self) -> list[str]:
+        """Three sentences: how engaged the customers are, what changed, and how far the targets are."""
+        headline = self.headline()
+        return [self._engaged(), self._changed(headline), self._targets()]
+
+    def segment_share(self, segment: str) -> str:
+        """Share of a segment among those with a score; nothing is said of fewer than five people."""
+        segments = self.found.scores["segment"].drop_nulls()
+        count = int((segments == segment).sum())
+        if 0 < count < FEWEST:
+            return self.language.text("estimate.fewer", n=FEWEST)
+        return self.language.percent(count / len(segments), 0)
+
+    def _engaged(self) -> str:
+        scored = self.found.scores["segment"].drop_nulls()
+        if scored.is_empty():
+            return self.language.text("points.no_score")
+        return self.language.text(
+            "points.engaged",
+            n=self.language.number(len(scored)),
+            days=self.found.business.score.window.removesuffix("d"),
+            advocate=self.segment_share("advocate"),
+            potential=self.segment_share("potential"),
+            at_risk=self.segment_share("at_risk"),
+        )
+
+    def _changed(self, metrics: Sequence[Metric]) -> str:
+        told: dict[str, list[str]] = {"better": [], "worse": []}
+        for metric in metrics:
+            period, new, old = self.found.current(metric.name)
+            if period is not None:
+                tone = self.change(metric, new, old, period)[1]
+                if tone in told:
+                    told[tone].append(f"{self.title(metric)} ({self.value(metric, old)} → {self.value(metric, new)})")
+        parts = [self.language.text(f"points.{tone}", names="; ".join(names)) for tone, names in told.items() if names]
+        if not parts:
+            return self.language.text("points.unchanged")
+        return self.language.text("points.changed", changes=" ".join(parts))
+
+    def _targets(self) -> str:
+        metrics = {m.name: m for group in self.found.channels.values() for m in group}
+        judged = {}
+        for name, target in self.found.business.targets.items():
+            if name in metrics:
+                estimate = self.found.current(name)[1]
+                if math.isfinite(estimate.value):
+                    judged[name] = self.reached(metrics[name], estimate, target), estimate, target
+        if not judged:
+            return self.language.text("points.no_targets")
+        reached = sum(verdict == "reached" for verdict, _, _ in judged.values())
+        counts = {"reached": self.language.number(reached), "all": self.language.number(len(judged))}
+        missed = {name: (e, t) for name, (verdict, e, t) in judged.items() if verdict == "missed"}
+        if not missed:
+            return self.language.text("points.targets", **counts)
+        worst = max(missed, key=lambda name: abs(missed[name][0].value / missed[name][1] - 1) if missed[name][1] else 0)
+        estimate, target = missed[worst]
+        metric = metrics[worst]
+        return self.language.text(
+            "points.targets_missed",
+            **counts,
+            name=self.title(metric),
+            value=self.value(metric, estimate),
+            target=self.amount(metric, target),
+        )
+
+    def title(self, metric: Metric) -> str:
+        """Title of a metric."""
+        return self.language.text(f"metric.{metric.name}.title")
+
+    def month(self, day: pd.Timestamp | dt.date) -> str:
+        """Name of a month."""
+        return self.language.month(day)

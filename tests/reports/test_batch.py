@@ -1,0 +1,65 @@
+import json
+
+import pytest
+from filelock import FileLock
+
+from engagekit.reports.batch import OutputLocked, report
+
+TOML = 'name = "{name}"\nkind = "saas"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
+MAILINGS = '[tables.mailings]\nfile = "mailings.csv"\n'
+ROWS = "sent_at,campaign,sent,delivered,clicks\n2026-01-10,a,100,100,4\n2026-01-31,b,100,100,6\n"
+
+
+def shop(root, folder, name="A shop", settings="", rows=ROWS):
+    path = root / folder
+    path.mkdir()
+    (path / "business.toml").write_text(TOML.format(name=name) + settings + MAILINGS)
+    (path / "mailings.csv").write_text(rows)
+    return path
+
+
+def test_one_failure_leaves_the_others_alone_and_is_in_the_index(tmp_path):
+    good, bad = shop(tmp_path, "good", "Good & <i>shop</i>"), shop(tmp_path, "bad", rows=ROWS.replace("100", "x"))
+    heard = []
+    runs = report([bad, tmp_path / "nobody", good], tmp_path / "out", jobs=2, done=heard.append)
+    assert [run.status for run in runs] == ["failed", "failed", "ok"]
+    assert sorted(run.slug for run in heard) == ["bad", "good", "nobody"]
+    assert "mailings.csv, row 2, sent: 'x' was refused: not_count" in runs[0].error
+    index = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert 'href="good/engagement/report.html"' in index
+    assert "Good &amp; &lt;i&gt;shop&lt;/i&gt;" in index
+    assert "was refused: not_count" in index
+    assert "is not there" in index
+
+    # the good one breaks: its report stays, in the folder and in the index, beside the reason
+    (good / "mailings.csv").write_text("")
+    assert [run.status for run in report([good], tmp_path / "out")] == ["failed"]
+    index = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert 'href="good/engagement/report.html"' in index
+    assert "is empty" in index
+    found = json.loads((tmp_path / "out" / "good" / "engagement" / "metrics.json").read_text("utf-8"))
+    january = {row["metric"]: row for row in found["metrics"] if row["period"] == "2026-01"}
+    assert january["click_rate"]["value"] == 0.05
+
+
+def test_two_businesses_with_one_name_in_paths_both_fail(tmp_path):
+    (tmp_path / "x").mkdir()
+    one, other = shop(tmp_path, "kedai-kopi"), shop(tmp_path / "x", "Kedai Kopi")
+    runs = report([one, other], tmp_path / "out")
+    assert ["another business is called 'kedai-kopi' too" in run.error for run in runs] == [True, True]
+
+
+def test_a_folder_that_another_run_writes_to_is_left_alone(tmp_path):
+    (tmp_path / "out").mkdir()
+    with FileLock(tmp_path / "out" / ".lock"), pytest.raises(OutputLocked, match="another run"):
+        report([tmp_path / "nobody"], tmp_path / "out")
+
+
+def test_nothing_of_the_page_is_fetched_or_run(tmp_path):
+    report([shop(tmp_path, "good")], tmp_path / "out")
+    for page in (tmp_path / "out").rglob("*.html"):
+        text = page.read_text("utf-8")
+        assert "Content-Security-Policy" in text
+        assert "<script" not in text
+        assert "http://" not in text.replace("http://www.w3.org", "")
+        assert "https://" not in text

@@ -1,0 +1,140 @@
+import json
+import math
+import re
+from pathlib import Path
+
+import pandas as pd
+import polars as pl
+import pytest
+
+from engagekit.data.business import Business
+from engagekit.errors import DataError
+from engagekit.metrics.catalog import METRICS
+from engagekit.reports.results import results
+
+DOCS = Path(__file__).parents[2] / "docs" / "metrics-json.md"
+TOML = """
+name = "Toko <script>"
+kind = "ecommerce"
+language = "id"
+currency = "IDR"
+time_zone = "Asia/Jakarta"
+horizon = "28d"
+{more}
+"""
+MAILINGS = """sent_at,campaign,sent,delivered,opens,clicks
+2026-01-10,a,110,100,40,4
+2026-01-20,b,100,100,60,8
+2026-02-05,c,100,100,10,2
+2026-02-28,d,100,50,10,1
+2026-03-01,e,100,100,100,100
+"""
+
+
+@pytest.fixture
+def mailer(tmp_path):
+    """A business with nothing but five mailings, the last of them after the last whole month."""
+    (tmp_path / "mailings.csv").write_text(MAILINGS)
+    (tmp_path / "business.toml").write_text(TOML.format(more='[targets]\nopen_rate = 0.4\n[tables.mailings]\nfile = "mailings.csv"'))
+    return Business.open(tmp_path)
+
+
+def test_the_last_whole_month_is_reported_and_later_rows_are_not(mailer):
+    found = results(mailer)
+    assert found.end.isoformat() == "2026-03-01T00:00:00+07:00"
+    assert found.month == pd.Timestamp("2026-02-01")
+    period, new, old = found.current("open_rate")
+    assert period == found.month
+    assert (new.numerator, new.denominator, old.numerator, old.denominator) == (20, 150, 100, 200)
+    assert found.overall("open_rate").denominator == 350
+
+
+def test_a_date_within_a_month_leaves_that_month_out_of_the_comparison(mailer):
+    found = results(mailer, "2026-02-10")
+    assert found.month == pd.Timestamp("2026-01-01")
+    assert found.current("open_rate")[1].denominator == 200
+    february = found.series("open_rate").iloc[-1]
+    assert (february["denominator"], february["warning"].split()[-1]) == (100, "partial_period")
+
+
+def test_only_what_the_tables_allow_is_measured(mailer):
+    found = results(mailer)
+    assert list(found.channels) == ["mailing"]
+    assert {metric.name for metric in found.channels["mailing"]} == {"open_rate", "click_rate"}
+    assert found.scores.is_empty()
+
+
+def test_a_target_that_names_no_metric_is_refused_with_the_nearest(mailer):
+    odd = mailer.model_copy(update={"targets": {"open_rates": 0.4}})
+    with pytest.raises(DataError, match="no metric 'open_rates'. Did you mean open_rate?"):
+        results(odd)
+
+
+def test_a_month_without_rows_is_there_without_a_value(mailer, tmp_path):
+    (tmp_path / "mailings.csv").write_text(MAILINGS + "2026-05-31,f,100,100,50,5\n")
+    found = results(Business.open(tmp_path))
+    april = found.series("open_rate").set_index("period").loc["2026-04-01"]
+    assert math.isnan(april["value"])
+    assert april["reason"] == "no_rows"
+    assert found.current("open_rate")[2].reason == "no_rows"
+
+
+def test_metrics_json_is_what_its_page_says(sample_folders):
+    found = json.loads(json.dumps(results(Business.open(sample_folders["ecommerce"])).as_dict(), allow_nan=False))
+    sections = dict(re.findall(r"\n## (.+?)\n(.*?)(?=\n## |\Z)", DOCS.read_text("utf-8"), re.DOTALL))
+    documented = {
+        name: {key for row in re.findall(r"^\|(.+?)\|", text, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)}
+        for name, text in sections.items()
+    }
+    assert found.keys() == documented["Top level"]
+    assert found["schema"] == 1
+    assert {key for row in found["metrics"] for key in row} == documented["metrics"]
+    assert {key for row in found["tables"] for key in row} == documented["tables"]
+    for row in found["tables"]:
+        refused = sum(reason["rows"] for reason in row["refused"])
+        assert row["rows"] == row["kept"] + sum(row["left_out"].values()) + refused
+    for row in found["metrics"]:
+        assert (row["value"] is None) == bool(row["reason"])
+        assert re.fullmatch(r"all|\d{4}-\d{2}", row["period"])
+
+
+@pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
+def test_every_metric_of_the_kit_is_measured_of_a_sample(sample_folders, kind):
+    found = results(Business.open(sample_folders[kind]))
+    assert set(found.measured["metric"]) == set(METRICS)
+    assert all(found.current(name)[0] is not None for name in METRICS)
+
+
+def test_a_metric_of_the_report_is_the_metric_of_the_table(sample_folders):
+    business = Business.open(sample_folders["saas"])
+    found = results(business)
+    october = business.table("surveys", lazy=True).filter(
+        pl.col("answered_at").dt.strftime("%Y-%m") == "2026-10", pl.col("kind") == "nps"
+    )
+    score = october.collect()["score"]
+    promoters, detractors = (score >= 9).sum(), (score <= 6).sum()
+    estimate = found.current("net_promoter_score")[1]
+    assert estimate.n == len(score)
+    assert estimate.value == pytest.approx(100 * (promoters - detractors) / len(score))
+
+
+def test_churn_is_dated_only_where_its_horizon_is_over(sample_folders):
+    found = results(Business.open(sample_folders["ecommerce"]))
+    churn = found.series("churn_rate").dropna(subset="value")
+    assert churn["period"].max() == pd.Timestamp("2026-08-01")
+    assert math.isnan(found.overall("churn_rate").value)
+
+
+def test_a_customer_who_cancelled_is_lost_though_they_still_visit(tmp_path):
+    """A contract ends by its paid period, whatever the interactions say."""
+    (tmp_path / "paid.csv").write_text(
+        "customer_id,starts_at,ends_at,monthly_value\na,2026-01-01,2026-07-01,5\nb,2026-01-01,2026-02-10,5\n"
+    )
+    days = [f"2026-{month:02d}-{day:02d}" for month in range(1, 7) for day in (5, 15, 30 if month != 2 else 28)]
+    lines = "".join(f"{who},{day},web,view\n" for who in "ab" for day in days)
+    (tmp_path / "seen.csv").write_text("customer_id,time,channel,action\n" + lines)
+    tables = '[tables.subscriptions]\nfile = "paid.csv"\n[tables.interactions]\nfile = "seen.csv"'
+    (tmp_path / "business.toml").write_text(TOML.format(more=tables).replace("ecommerce", "saas"))
+    churn = results(Business.open(tmp_path)).series("churn_rate").set_index("period")
+    assert (churn.loc["2026-02-01", "numerator"], churn.loc["2026-02-01", "denominator"]) == (1, 2)
+    assert (churn.loc["2026-03-01", "numerator"], churn.loc["2026-03-01", "denominator"]) == (0, 1)

@@ -1,0 +1,129 @@
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from engagekit.errors import DataError
+from engagekit.reports import run as running
+from engagekit.reports.run import run
+
+FOUND = {"schema": 1, "as_of": "2026-11-01", "tables": []}
+SENTINEL = f"from IPython.display import display\ndisplay({{{running.SENTINEL!r}: {FOUND!r}}}, raw=True)"
+PARAMETERS = 'business: str = ""  # folder\nas_of: str = ""  # ISO date'
+TOML = 'name = "{name}"\nkind = "saas"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
+
+
+@pytest.fixture
+def business(tmp_path):
+    folder = tmp_path / "My shop"
+    folder.mkdir()
+    (folder / "business.toml").write_text(TOML.format(name="My <b>shop</b>"))
+    return folder
+
+
+@pytest.fixture
+def template(tmp_path, monkeypatch):
+    """Write a template whose cells are given, in the place of the kit's own."""
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    monkeypatch.setattr(running, "template_path", lambda *parts: folder.joinpath(*parts))
+
+    def write(*cells, name="tiny"):
+        first = nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+        notebook = nbformat.v4.new_notebook(cells=[first, *map(nbformat.v4.new_code_cell, cells)])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+        return name
+
+    return write
+
+
+def files(folder):
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in Path(folder).iterdir()}
+
+
+def test_a_good_run_leaves_four_files_and_nothing_else(business, template, tmp_path):
+    done = run(business, tmp_path / "out", template=template(SENTINEL))
+    assert (done.status, done.error, done.slug) == ("ok", "", "my-shop")
+    final = tmp_path / "out" / "my-shop" / "tiny"
+    assert sorted(files(final)) == ["metrics.json", "report.html", "report.ipynb", "run.json"]
+    assert os.listdir(final.parent) == ["tiny"]
+    assert "<h1>My &lt;b&gt;shop&lt;/b&gt;</h1>" in (final / "report.html").read_text("utf-8")
+    record = json.loads((final / "run.json").read_text("utf-8"))
+    assert (record["status"], record["as_of"]) == ("ok", "2026-11-01")
+    assert str(tmp_path) not in json.dumps(record)
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("1 / 0", "ZeroDivisionError in cell 2: division by zero"),
+        ("from engagekit import DataError\nraise DataError('11 is off the scale', file='a.csv', row=14)", "a.csv, row 14: 11 is off the scale"),
+        ("import sys; sys.exit(0)", "there is no sentinel"),
+        ("import os; os._exit(3)", "kernel died"),
+        ("input('?')", "StdinNotImplementedError"),
+    ],
+)
+def test_a_failed_run_keeps_the_previous_report_and_says_why(business, template, tmp_path, cell, reason):
+    out = tmp_path / "out"
+    run(business, out, template=template(SENTINEL))
+    before = files(out / "my-shop" / "tiny")
+    template(cell, SENTINEL)
+    done = run(business, out, template="tiny")
+    assert done.status == "failed"
+    assert reason in done.error
+    assert files(out / "my-shop" / "tiny") == before
+    record = json.loads((out / "my-shop" / "tiny.failed" / "run.json").read_text("utf-8"))
+    assert (record["status"], record["error"]) == ("failed", done.error)
+    template(SENTINEL)
+    assert run(business, out, template="tiny").status == "ok"
+    assert os.listdir(out / "my-shop") == ["tiny"]
+
+
+def test_a_cell_that_takes_too_long_is_stopped(business, template, tmp_path):
+    name = template("import time; time.sleep(60)", SENTINEL)
+    done = run(business, tmp_path / "out", template=name, timeout=1)
+    assert "took longer than 1 s" in done.error
+
+
+def test_an_unknown_parameter_is_refused_with_the_nearest(business, template, tmp_path):
+    with pytest.raises(ValueError, match="tiny has no parameter 'as_off'. Did you mean as_of?"):
+        run(business, tmp_path / "out", template=template(SENTINEL), parameters={"as_off": "2026-01-01"})
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_template_is_refused_with_the_nearest(business, template, tmp_path):
+    template(SENTINEL, name="engagement")
+    with pytest.raises(ValueError, match="no template 'engagment'. Did you mean engagement?"):
+        run(business, tmp_path / "out", template="engagment")
+
+
+def test_a_business_that_cannot_be_opened_is_an_error_at_once(tmp_path):
+    with pytest.raises(DataError, match=r"business\.toml: is not there"):
+        run(tmp_path / "nobody", tmp_path / "out")
+
+
+def test_a_crash_between_two_renames_is_mended(business, template, tmp_path):
+    out = tmp_path / "out"
+    run(business, out, template=template(SENTINEL))
+    home = out / "my-shop"
+    (home / "tiny").rename(home / ".tiny.previous")
+    template("1 / 0")
+    assert run(business, out, template="tiny").status == "failed"
+    assert "report.html" in files(home / "tiny")
+
+
+def test_braces_in_paths_are_literal(business, template, tmp_path):
+    done = run(business, tmp_path / "out {x}", template=template(SENTINEL))
+    assert (tmp_path / "out {x}" / "my-shop" / "tiny" / "report.html").is_file()
+    assert done.status == "ok"
+
+
+def test_a_page_that_would_run_a_script_is_no_report(business, template, tmp_path):
+    name = template("from IPython.display import HTML, display\ndisplay(HTML('<script>1</script>'))", SENTINEL)
+    done = run(business, tmp_path / "out", template=name)
+    assert done.status == "failed"
+    assert "script" in done.error

@@ -1,0 +1,55 @@
+"""What every notebook of the kit keeps to; that they run is tested by nbval and by the reports."""
+
+import ast
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TEMPLATES = sorted((ROOT / "templates").glob("*.ipynb"))
+OTHERS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+
+
+def code_of(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_a_template_is_short_and_plain(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert 15 <= len(notebook.cells) <= 30
+    for cell in code_of(notebook):
+        assert len(cell.source.splitlines()) <= 12
+        assert not any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.walk(ast.parse(cell.source)))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_a_template_declares_its_parameters_with_type_and_meaning(path):
+    notebook = nbformat.read(path, as_version=4)
+    tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    declared = papermill.inspect_notebook(str(path))
+    assert {"business", "as_of"} <= declared.keys()
+    assert all(parameter["help"] and parameter["inferred_type_name"] != "None" for parameter in declared.values())
+
+
+@pytest.mark.parametrize("path", TEMPLATES + OTHERS, ids=lambda path: path.stem)
+def test_a_notebook_is_kept_without_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert all(not cell.outputs and cell.execution_count is None for cell in code_of(notebook))
+
+
+def test_the_template_runs_under_bare_papermill(sample_folders, tmp_path):
+    out = tmp_path / "out.ipynb"
+    papermill.execute_notebook(
+        str(ROOT / "templates" / "engagement.ipynb"),
+        str(out),
+        {"business": str(sample_folders["saas"])},
+        kernel_name="python3",
+        progress_bar=False,
+    )
+    data = [output.get("data", {}) for cell in code_of(nbformat.read(out, as_version=4)) for output in cell.outputs]
+    assert any("Akaun Mudah" in str(found) for found in data)

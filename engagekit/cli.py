@@ -76,7 +76,13 @@ def report(
     from engagekit.reports.batch import OutputLocked
     from engagekit.reports.batch import report as write_reports
 
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
     with bar:
         task = bar.add_task("Reports", total=len(businesses))
 
@@ -110,7 +116,12 @@ def _checked(console: "Console", path: Path) -> "Iterator[str]":
     except DataError as error:
         yield str(error)
         return
-    summary = Table("table", "file", *(_right(name) for name in ("rows", "kept", "left out", "refused")), title=business.name)
+    summary = Table(
+        "table",
+        "file",
+        *(_right(name) for name in ("rows", "kept", "left out", "refused")),
+        title=business.name,
+    )
     reasons = Table("file", "column", "reason", _right("rows"), _right("first row"))
     for name, source in business.tables.items():
         try:
@@ -145,7 +156,12 @@ def _starter(kind: str, language: str) -> str:
 
     text = template_path("business", "business.toml").read_text("utf-8")
     currency, time_zone = PLACES[language]
-    for token, word in {"kind": kind, "language": language, "currency": currency, "time_zone": time_zone}.items():
+    for token, word in {
+        "kind": kind,
+        "language": language,
+        "currency": currency,
+        "time_zone": time_zone,
+    }.items():
         text = text.replace(f"@{token}@", word)
     for table, contract in TABLES.items():
         text += f'\n# [tables.{table}]\n# file = "data/{table}.csv"\n# [tables.{table}.columns]\n'
@@ -156,7 +172,11 @@ def _starter(kind: str, language: str) -> str:
 
 def _say(console: "Console", run: "Run") -> None:
     if run.status == "ok":
-        console.print(f"ok      {run.name}: {run.folder}/report.html ({run.seconds:.1f} s)", soft_wrap=True, markup=False)
+        console.print(
+            f"ok      {run.name}: {run.folder}/report.html ({run.seconds:.1f} s)",
+            soft_wrap=True,
+            markup=False,
+        )
     else:
         console.print(f"failed  {run.name}: {run.error}", style="red", soft_wrap=True, markup=False)
 

@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, TypeGuard
 
 from babel import dates, numbers
 
@@ -64,19 +64,19 @@ class Language:
 
     def number(self, value: float | None, decimals: int = 0) -> str:
         """Write a number with so many decimals; a dash where there is none."""
-        if _missing(value):
+        if not _known(value):
             return MISSING
         return str(numbers.format_decimal(value, format=_pattern(decimals), locale=self.locale))
 
     def percent(self, fraction: float | None, decimals: int = 1) -> str:
         """Write a fraction as per cent: 0.0408 is 4.1 %, as the locale writes it."""
-        if _missing(fraction):
+        if not _known(fraction):
             return MISSING
         return str(numbers.format_percent(fraction, format=_pattern(decimals) + "%", locale=self.locale))
 
     def money(self, value: float | None, currency: str, decimals: int | None = None) -> str:
         """Write an amount of a currency; from a million on in words (Rp1,25 juta)."""
-        if _missing(value):
+        if not _known(value):
             return MISSING
         symbol = str(numbers.get_currency_symbol(currency, locale=self.locale))
         if abs(value) >= COMPACT_FROM:
@@ -143,8 +143,8 @@ def decimals_of(value: float) -> int:
     return next((places for places in (0, 1) if math.isclose(value, round(value, places))), 2)
 
 
-def _missing(value: float | None) -> bool:
-    return value is None or not math.isfinite(value)
+def _known(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)
 
 
 def _pattern(decimals: int) -> str:

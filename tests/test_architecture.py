@@ -80,7 +80,13 @@ def test_importing_the_package_loads_nothing_heavy():
 
 
 def test_asking_for_help_loads_nothing_heavy():
-    code = "import sys\nsys.argv = ['engagekit', '--help']\nfrom engagekit.cli import main\ntry: main()\nfinally: print('::', *sys.modules)"
+    code = """
+import sys
+sys.argv = ["engagekit", "--help"]
+from engagekit.cli import main
+try: main()
+finally: print("::", *sys.modules)
+"""
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     loaded = run.stdout.split("::")[1].split()
     assert "typer" in loaded

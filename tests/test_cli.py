@@ -47,7 +47,8 @@ def test_a_starter_becomes_a_business_by_uncommenting_a_table(tmp_path):
     mailings = "[tables.mailings]" + tables.split("\n\n")[0].replace("\n# ", "\n")
     path.write_text(head + mailings)
     (tmp_path / "mine" / "data").mkdir()
-    rows = "sent_at,campaign,sent,delivered,opens,machine_opens,clicks,conversions,unsubscribes,complaints\n2026-01-31,a,9,9,5,1,4,1,0,0\n"
+    columns = "sent_at,campaign,sent,delivered,opens,machine_opens,clicks,conversions,unsubscribes,complaints"
+    rows = f"{columns}\n2026-01-31,a,9,9,5,1,4,1,0,0\n"
     (tmp_path / "mine" / "data" / "mailings.csv").write_text(rows)
     assert call("check", tmp_path / "mine").exit_code == 0
 

@@ -21,7 +21,9 @@ LOCALES = Path(engagekit.__file__).parent / "locales"
 def flat(node, prefix=""):
     if isinstance(node, str):
         return {prefix: node}
-    return {key: text for name, child in node.items() for key, text in flat(child, f"{prefix}.{name}".strip(".")).items()}
+    return {
+        key: text for name, child in node.items() for key, text in flat(child, f"{prefix}.{name}".strip(".")).items()
+    }
 
 
 TEXTS = {code: flat(tomllib.loads((LOCALES / f"{code}.toml").read_text("utf-8"))) for code in LANGUAGES}
@@ -102,7 +104,11 @@ def test_what_is_missing_is_a_dash_and_never_a_number():
 
 def test_days_and_months_have_their_names():
     day = dt.date(2026, 8, 1)
-    assert [Language(code).date(day) for code in LANGUAGES] == ["1 Agustus 2026", "1 Ogos 2026", "1 August 2026"]
+    assert [Language(code).date(day) for code in LANGUAGES] == [
+        "1 Agustus 2026",
+        "1 Ogos 2026",
+        "1 August 2026",
+    ]
     assert Language("id").month(day, "short") == "Agu 26"
 
 

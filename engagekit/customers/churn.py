@@ -1,14 +1,13 @@
 """Who was at risk of leaving on a date, and who left."""
 
 import datetime as dt
-from typing import Any
 
 import polars as pl
 
 __all__ = ["base_at_risk", "contracts_at_risk"]
 
 
-def base_at_risk(interactions: Any, date: dt.datetime, horizon: str = "84d") -> pl.DataFrame:
+def base_at_risk(interactions: pl.DataFrame | pl.LazyFrame, date: dt.datetime, horizon: str = "84d") -> pl.DataFrame:
     """Customers without a contract who were active before a date, and whether they came back after it.
 
     At risk is who had an interaction in the ``horizon`` before the date; churned is who of them had none in the
@@ -48,7 +47,9 @@ def base_at_risk(interactions: Any, date: dt.datetime, horizon: str = "84d") -> 
     )
 
 
-def contracts_at_risk(subscriptions: Any, date: dt.datetime, horizon: str = "84d") -> pl.DataFrame:
+def contracts_at_risk(
+    subscriptions: pl.DataFrame | pl.LazyFrame, date: dt.datetime, horizon: str = "84d"
+) -> pl.DataFrame:
     """Customers who were subscribed on a date, and whether no paid period runs at the end of the horizon.
 
     Parameters

@@ -1,7 +1,6 @@
 """Who came back, by month of arrival."""
 
 import datetime as dt
-from typing import Any
 
 import polars as pl
 
@@ -10,7 +9,9 @@ from engagekit.metrics.estimate import wilson_interval
 __all__ = ["retention_by_cohort"]
 
 
-def retention_by_cohort(interactions: Any, as_of: dt.datetime, every: str = "1mo") -> pl.DataFrame:
+def retention_by_cohort(
+    interactions: pl.DataFrame | pl.LazyFrame, as_of: dt.datetime, every: str = "1mo"
+) -> pl.DataFrame:
     """Share of each cohort that was active in each calendar month after its first one.
 
     Parameters
@@ -50,19 +51,15 @@ def retention_by_cohort(interactions: Any, as_of: dt.datetime, every: str = "1mo
     )
     end = as_of.replace(tzinfo=None)
     sizes = active.filter(pl.col("cohort") == pl.col("period")).select("cohort", customers="active")
-    if sizes.is_empty():
-        return sizes.with_columns(age=pl.lit(0), active=pl.lit(0), value=pl.lit(0.0), low=pl.lit(0.0), high=pl.lit(0.0))
-    starts = pl.datetime_range(sizes["cohort"].min(), end, every, closed="left", eager=True, time_unit="us")
-    periods = pl.DataFrame({"period": starts}).with_row_index("number")
     grid = (
-        sizes.join(periods, how="cross")
-        .filter(pl.col("period") >= pl.col("cohort"))
+        sizes.with_columns(period=pl.datetime_ranges("cohort", pl.lit(end), every, closed="left"))
+        .explode("period")
         .join(active, on=["cohort", "period"], how="left")
         .with_columns(over=pl.col("period").dt.offset_by(every) <= end)
         .with_columns(active=pl.when("over").then(pl.col("active").fill_null(0)))
     )
     low, high = wilson_interval(grid["active"].cast(pl.Float64).fill_null(float("nan")), grid["customers"])
-    age = pl.col("number").cast(pl.Int64) - pl.col("number").cast(pl.Int64).min().over("cohort")
+    age = pl.col("period").rank("ordinal").over("cohort").cast(pl.Int64) - 1
     value = (pl.col("active") / pl.col("customers")).fill_null(float("nan"))
     columns = ("cohort", "age", "customers", "active", "value", "low", "high")
     return grid.with_columns(age=age, value=value, low=low, high=high).select(columns).sort("cohort", "age")

@@ -20,7 +20,12 @@ FEATURES = (
     "active_share",
     "sentiment_mean",
 )
-OPTIONAL = {"value": nw.Float64, "order_id": nw.String, "duration_s": nw.Float64, "sentiment": nw.Float64}
+OPTIONAL = {
+    "value": nw.Float64(),
+    "order_id": nw.String(),
+    "duration_s": nw.Float64(),
+    "sentiment": nw.Float64(),
+}
 DAY_S = 86_400
 
 

@@ -118,7 +118,10 @@ class Scorecard:
         rows = enter(features, ["customer_id", *(component.feature for component in self.components)])
         shares = {f"{part.feature}_points": part for part in self.components}
         rows = rows.with_columns(*(part.normalised.alias(name) for name, part in shares.items()))
-        weights = [nw.when(~nw.col(name).is_null()).then(nw.lit(part.weight)).otherwise(nw.lit(0.0)) for name, part in shares.items()]
+        weights = [
+            nw.when(~nw.col(name).is_null()).then(nw.lit(part.weight)).otherwise(nw.lit(0.0))
+            for name, part in shares.items()
+        ]
         rows = rows.with_columns(known=reduce(add, weights))
         points = [(nw.col(name) * part.weight / nw.col("known") * SCALE).alias(name) for name, part in shares.items()]
         total = reduce(add, (nw.col(name).fill_null(0.0) for name in shares))

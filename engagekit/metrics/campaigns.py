@@ -17,5 +17,5 @@ return_on_spend = Ratio(
     unit="campaign",
     measured_in="ratio",
     better="higher",
-    reference="Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson. Return on advertising spend.",
+    reference="Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson. Revenue over spend.",
 )

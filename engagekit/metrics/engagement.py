@@ -1,5 +1,7 @@
 """The engagement score of the customers, over the scores that `customers/score.py` gives."""
 
+from typing import Literal
+
 import narwhals as nw
 
 from engagekit.metrics.metric import Ratio
@@ -23,7 +25,7 @@ engagement_score = Ratio(
 )
 
 
-def _share_of(name: str, segment: str, better: str) -> Ratio:
+def _share_of(name: str, segment: str, better: Literal["higher", "lower"]) -> Ratio:
     return Ratio(
         name=name,
         channel="score",

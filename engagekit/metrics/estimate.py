@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
 
 __all__ = [
+    "FIELDS",
     "Estimate",
     "Floats",
     "difference",
@@ -63,7 +64,7 @@ class Estimate:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         """Make an estimate from a row of what ``measure`` gives."""
-        return cls(**{field.name: row[field.name] for field in fields(cls)})
+        return cls(**{name: row[name] for name in FIELDS})
 
     def as_dict(self) -> dict[str, Any]:
         """Fields by name, with None for NaN, as JSON wants it."""
@@ -71,6 +72,9 @@ class Estimate:
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in asdict(self).items()
         }
+
+
+FIELDS = {field.name: {float: "f8", int: "i8", str: "U64"}[field.type] for field in fields(Estimate)}  # numpy types
 
 
 def upper_tail(confidence: float) -> float:
@@ -113,7 +117,8 @@ def wilson_interval(successes: ArrayLike, n: ArrayLike, confidence: float = 0.95
 
     References
     ----------
-    .. [1] Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. JASA, 22(158).
+    .. [1] Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. JASA,
+       22(158).
 
     Examples
     --------
@@ -136,8 +141,8 @@ def net_promoter_interval(
 ) -> Interval:
     """Interval of a Net Promoter Score, in points from -100 to 100.
 
-    Adjusted Wald: three made-up answers, one of each kind weighed 3/4, 3/2, 3/4, are added before the normal interval
-    is taken, so that five promoters out of five do not give a certainty.
+    Adjusted Wald: three made-up answers, one of each kind weighed 3/4, 3/2, 3/4, are added before the normal
+    interval is taken, so that five promoters out of five do not give a certainty.
 
     Parameters
     ----------
@@ -158,7 +163,8 @@ def net_promoter_interval(
 
     References
     ----------
-    .. [1] Rocks, B. (2016). Interval Estimation for the "Net Promoter Score". The American Statistician, 70(4).
+    .. [1] Rocks, B. (2016). Interval Estimation for the "Net Promoter Score". The American Statistician,
+       70(4).
 
     Examples
     --------
@@ -232,8 +238,8 @@ def ratio_interval(
 def difference(new: Estimate, old: Estimate) -> tuple[float, float, float]:
     """Difference of two estimates on different units, new minus old, and its interval, in the metric's unit.
 
-    The two intervals are squared and added side by side (MOVER). For two proportions with Wilson intervals this is
-    Newcombe's interval, his method 10. Where both share customers it is wider than it need be.
+    The two intervals are squared and added side by side (MOVER). For two proportions with Wilson intervals this
+    is Newcombe's interval, his method 10. Where both share customers it is wider than it need be.
 
     Returns
     -------
@@ -242,10 +248,10 @@ def difference(new: Estimate, old: Estimate) -> tuple[float, float, float]:
 
     References
     ----------
-    .. [1] Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions. Statistics
-       in Medicine, 17(8).
-    .. [2] Zou, G. Y., & Donner, A. (2008). Construction of confidence limits about effect measures. Statistics in
-       Medicine, 27(10).
+    .. [1] Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions.
+       Statistics in Medicine, 17(8).
+    .. [2] Zou, G. Y., & Donner, A. (2008). Construction of confidence limits about effect measures. Statistics
+       in Medicine, 27(10).
 
     Examples
     --------

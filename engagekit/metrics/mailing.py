@@ -1,5 +1,7 @@
 """What became of the mailings, per person they reached."""
 
+from typing import Literal
+
 import narwhals as nw
 
 from engagekit.metrics.metric import Ratio
@@ -9,7 +11,7 @@ __all__ = ["click_rate", "open_rate", "unsubscribe_rate"]
 GLOSSARY = "Twilio SendGrid, Email glossary; Salesforce Marketing Cloud, EmailContent fields."
 
 
-def _per_delivered(name: str, counted: str, better: str, caution: str = "") -> Ratio:
+def _per_delivered(name: str, counted: str, better: Literal["higher", "lower"], caution: str = "") -> Ratio:
     return Ratio(
         name=name,
         channel="mailing",

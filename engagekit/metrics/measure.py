@@ -1,23 +1,22 @@
 """``measure``: many metrics of one table in one pass, on any engine."""
 
 import datetime as dt
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import narwhals as nw
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from engagekit.data.engine import ROW, enter, local_time
+from engagekit.data.engine import ROW, enter
 from engagekit.errors import DataError
-from engagekit.metrics.metric import Metric, Quantile, Ratio, Total
+from engagekit.metrics.estimate import FIELDS, upper_tail
+from engagekit.metrics.metric import Metric, Quantile
+from engagekit.metrics.periods import PERIODS, dated, with_all_periods
 
 __all__ = ["measure"]
 
-Summed = Ratio | Total
-FIELDS = ("value", "low", "high", "numerator", "denominator", "n", "units", "method", "warning", "reason")
 EXAMPLES = 3
 
 
@@ -28,7 +27,7 @@ def measure(
     by: str | Sequence[str] = (),
     every: str | None = None,
     at: str | None = None,
-    until: dt.datetime | str | None = None,
+    until: dt.date | str | None = None,
     time_zone: str | None = None,
     confidence: float = 0.95,
 ) -> Any:
@@ -42,12 +41,13 @@ def measure(
         What to measure.
     by : str or sequence of str, optional
         Columns to measure by.
-    every : str, optional
-        Length of a calendar period: ``1d``, ``1w``, ``1mo``, ``1q`` or ``1y``. Needs ``at``.
+    every : {"1d", "1w", "1mo", "1q", "1y"}, optional
+        Length of a calendar period: a day, a week from Monday on, a month, a quarter or a year. Needs ``at``.
     at : str, optional
-        Column that dates a row.
-    until : datetime or ISO str, optional
-        Rows from then on are left out, and a period that it cuts is marked ``partial_period``. Needs ``at``.
+        Column that dates a row. A row without a date is left out where ``every`` or ``until`` is given.
+    until : datetime, date or ISO str, optional
+        Rows from then on are left out, and a period that it cuts is marked ``partial_period``. Without a zone
+        of its own it is in that of the periods. Needs ``at``.
     time_zone : str, optional
         Zone whose calendar the periods follow; by default that of the column.
     confidence : float, default 0.95
@@ -56,204 +56,201 @@ def measure(
     Returns
     -------
     pandas.DataFrame where ``frame`` is one, otherwise polars.DataFrame
-        One row for each metric, group and period: ``metric``, the columns of ``by``, ``period`` (its start) where
-        ``every`` is given, and the fields of ``Estimate``. A period without rows is NaN with the reason ``no_rows``.
+        One row for each metric, group and period: ``metric``, the columns of ``by``, ``period`` (its start)
+        where ``every`` is given, and the fields of ``Estimate``. A period without rows is NaN with the reason
+        ``no_rows``; an empty frame has no groups and no periods.
 
     Raises
     ------
     DataError
-        A column is absent, or a row is impossible (a part above its whole, an answer off its scale): names it.
+        A column is absent, or a row is impossible (a part above its whole, an answer off its scale):
+        names it, counting rows from 0.
+    ValueError
+        An argument is not one of those above.
 
     Examples
     --------
     >>> import pandas as pd
     >>> from engagekit import click_rate, measure, open_rate
-    >>> mailings = pd.DataFrame({"campaign": ["a", "b"], "delivered": [100, 300], "opens": [50, 30], "clicks": [5, 3]})
+    >>> mailings = pd.DataFrame({"delivered": [100, 300], "opens": [50, 30], "clicks": [5, 3]})
     >>> measure(mailings, [open_rate, click_rate])[["metric", "value", "numerator", "denominator"]]
            metric  value  numerator  denominator
     0   open_rate   0.20       80.0        400.0
     1  click_rate   0.02        8.0        400.0
     """
     metrics = [metrics] if isinstance(metrics, Metric) else list(metrics)
-    if not metrics:
-        raise ValueError("metrics: name at least one")
-    by = [by] if isinstance(by, str) else list(by)
-    if (every or until) and at is None:
-        raise ValueError("at: name the column that dates a row, which every and until need")
-    names = list(nw.from_native(frame).collect_schema().names())
-    rows = enter(frame, [*by, *([at] if at else []), *(name for m in metrics for name in m.needed(names))])
-    for name in sorted({name for metric in metrics for name in metric.any_of} - set(names)):
-        rows = rows.with_columns(nw.lit(None, nw.Float64).alias(name))
-    end = None
+    by = [by] if isinstance(by, str) else list(dict.fromkeys(by))
+    _check(metrics, by, every, until, at, confidence)
+    rows, end = _entered(frame, metrics, [*by, at] if at else by), None
     if at:
-        rows, end = _dated(rows, at, every, until, time_zone)
+        rows, end = dated(rows, at, every, until, time_zone)
     keys = [*by, "period"] if every else by
-    parts = _of_sums(rows, [m for m in metrics if isinstance(m, Summed)], keys, confidence)
-    parts += [_of_values(rows, metric, keys, confidence) for metric in metrics if isinstance(metric, Quantile)]
-    result = pl.concat(parts)
+    result = _estimates(rows, metrics, keys, confidence)
     if every:
-        result = _with_all_periods(result, by, every, end)
+        result = with_all_periods(result, by, every, end)
     order = pl.DataFrame({"metric": [m.name for m in metrics], "order": range(len(metrics))})
     result = result.join(order, on="metric").sort("order", *keys, maintain_order=True)
     tidy = result.select("metric", *keys, *FIELDS)
     return tidy.to_pandas() if nw.dependencies.is_pandas_dataframe(frame) else tidy
 
 
-def _dated(
-    rows: nw.LazyFrame[Any], at: str, every: str | None, until: dt.datetime | str | None, time_zone: str | None
-) -> tuple[nw.LazyFrame[Any], dt.datetime | None]:
-    """Rows before the end, with their period in wall-clock time, and the end as such."""
-    end = dt.datetime.fromisoformat(until) if isinstance(until, str) else until
-    zone = time_zone or getattr(rows.collect_schema()[at], "time_zone", None)
-    if end is not None and end.tzinfo is not None:
-        end = (end.astimezone(ZoneInfo(zone)) if zone else end).replace(tzinfo=None)
-    rows = local_time(rows, at, time_zone)
-    if end is not None:
-        rows = rows.filter(nw.col(at) < nw.lit(end))
-    if every is not None:
-        rows = rows.filter(~nw.col(at).is_null()).with_columns(period=nw.col(at).dt.truncate(every))
-    return rows, end
+def _check(
+    metrics: list[Metric], by: list[str], every: str | None, until: object, at: str | None, confidence: float
+) -> None:
+    names = [metric.name for metric in metrics]
+    if not metrics:
+        raise ValueError("metrics: name at least one")
+    if len(set(names)) < len(names):
+        raise ValueError(f"metrics: {max(names, key=names.count)} is there twice")
+    for name in {"metric", "period", *FIELDS}.intersection(by):
+        raise ValueError(f"by: {name} is a column of the result. Rename it first, for example to {name}_of.")
+    if (every or until) and at is None:
+        raise ValueError("at: name the column that dates a row, which every and until need")
+    if every and every not in PERIODS:
+        raise ValueError(f"every: {every!r} is none of {', '.join(PERIODS)}")
+    upper_tail(confidence)
 
 
-def _of_sums(rows: nw.LazyFrame[Any], metrics: list[Summed], keys: list[str], confidence: float) -> list[pl.DataFrame]:
-    """Estimates of ratios and totals: one pass for all that share a cluster, and for those without one."""
-    clusters: list[str | None] = sorted({metric.cluster for metric in metrics if metric.cluster})
+def _entered(frame: Any, metrics: list[Metric], others: list[str]) -> nw.LazyFrame[Any]:
+    """Rows with the columns that are needed, in which NaN is a missing value as null is."""
+    is_pandas = nw.dependencies.is_pandas_dataframe(frame)
+    names = list(frame.columns if is_pandas else nw.from_native(frame).collect_schema().names())
+    rows = enter(frame, [*others, *(name for metric in metrics for name in metric.needed(names))])
+    floats = [nw.col(name) for name, dtype in rows.collect_schema().items() if dtype.is_float()]
+    absent = sorted({name for metric in metrics for name in metric.any_of} - set(names))
+    changed: list[nw.Expr] = [nw.when(~column.is_nan()).then(column) for column in floats]
+    changed += [nw.lit(None, nw.Float64).alias(name) for name in absent]
+    return rows.with_columns(*changed) if changed else rows
+
+
+def _estimates(
+    rows: nw.LazyFrame[Any], metrics: list[Metric], keys: list[str], confidence: float
+) -> pl.DataFrame:
+    """Estimates of all metrics, one row for each in each group, from one pass over the rows."""
+    rows = rows.with_columns(**_merged(_terms(metric) for metric in metrics))
+    groups = _sharing(metrics)
+    collected = _collected([_plan(rows, shared, keys) for shared in groups])
     parts = []
-    for number, cluster in enumerate(clusters or [None]):
-        shared = [m for m in metrics if m.cluster == cluster or (m.cluster is None and number == 0)]
-        if shared:
-            sums = _sums(rows, shared, keys, cluster)
-            parts += [_estimated(sums, metric, keys, confidence) for metric in shared]
-    return parts
+    for shared, found in zip(groups, collected, strict=True):
+        for metric in shared:
+            if found[f"{metric.name}:bad"].any():
+                raise _impossible(rows, metric)
+            estimated = _of_values if isinstance(metric, Quantile) else _of_sums
+            parts.append(_tidy(metric, estimated(found, metric, keys, confidence), keys))
+    return pl.concat(parts)
 
 
-def _sums(rows: nw.LazyFrame[Any], metrics: list[Summed], keys: list[str], cluster: str | None) -> pl.DataFrame:
-    """Sums of each metric by group, in columns such as ``open_rate:xy``."""
-    prepared = rows.with_columns(**{k: v for metric in metrics for k, v in _x_and_y(metric).items()})
-    first = {k: v for metric in metrics for k, v in _first_sums(metric).items()}
-    sums = _grouped(prepared, keys if cluster is None else [*keys, cluster], first)
-    if cluster is not None:
-        again = {name: nw.col(name).sum() for name in first}
-        sums = _grouped(sums, keys, again | {k: v for m in metrics if m.cluster for k, v in _unit_sums(m).items()})
-    collected = sums.collect("polars").to_native()
-    for metric in metrics:
-        if collected[f"{metric.name}:bad"].sum() > 0:
-            raise _impossible(prepared, metric)
-    return collected
-
-
-def _grouped(rows: nw.LazyFrame[Any], keys: list[str], sums: dict[str, nw.Expr]) -> nw.LazyFrame[Any]:
-    named = [expression.alias(name) for name, expression in sums.items()]
-    return rows.group_by(keys).agg(*named) if keys else rows.select(*named)
-
-
-def _x_and_y(metric: Summed) -> dict[str, nw.Expr]:
-    """x and y of the rows that count, null in the others, and 1 for a row that cannot be true."""
+def _terms(metric: Metric) -> dict[str, nw.Expr]:
+    """Give x and y of the rows that count, null in the others, and whether such a row cannot be true."""
     x, y = (term.cast(nw.Float64) for term in metric.terms)
-    counts = ~(x.is_null() | y.is_null() | x.is_nan() | y.is_nan())
+    counts = ~(x.is_nan() | y.is_nan())  # null where one is missing, which does not count either
     for column, value in metric.where.items():
         counts = counts & (nw.col(column) == nw.lit(value))
-    bad = metric.impossible(x, y)
-    bad = bad if metric.valid is None else bad | ~metric.valid
     return {
         f"{metric.name}:x": nw.when(counts).then(x),
         f"{metric.name}:y": nw.when(counts).then(y),
-        f"{metric.name}:bad": nw.when(counts & bad).then(nw.lit(1)).otherwise(nw.lit(0)),
+        f"{metric.name}:bad": counts & metric.impossible(x, y),
     }
 
 
-def _products(metric: Summed) -> dict[str, nw.Expr]:
+def _sharing(metrics: list[Metric]) -> list[list[Metric]]:
+    """Metrics collected together: those of one cluster with all that have none, and those that need values."""
+    clusters = sorted({metric.cluster for metric in metrics if metric.sums and metric.cluster})
+    first = clusters[0] if clusters else None
+    groups: dict[object, list[Metric]] = {}
+    for metric in metrics:
+        groups.setdefault((metric.cluster or first) if metric.sums else Quantile, []).append(metric)
+    return list(groups.values())
+
+
+def _plan(rows: nw.LazyFrame[Any], metrics: list[Metric], keys: list[str]) -> nw.LazyFrame[Any]:
+    """Plan of some metrics' values, or of their sums by group in columns such as ``open_rate:xy``."""
+    if not metrics[0].sums:
+        return rows.select(*keys, *(f"{metric.name}:{term}" for metric in metrics for term in ("x", "bad")))
+    counts = _merged(_counts(metric) for metric in metrics)
+    of_rows = counts | _merged(_moments(metric) for metric in metrics if not metric.cluster)
+    clustered = [metric for metric in metrics if metric.cluster]
+    if not clustered:
+        return _grouped(rows, keys, of_rows)
+    totals = {
+        name: nw.col(name).sum() for metric in clustered for name in (f"{metric.name}:x", f"{metric.name}:y")
+    }
+    units = _grouped(rows, list(dict.fromkeys([*keys, str(clustered[0].cluster)])), of_rows | totals)
+    added = {name: nw.col(name).any() if name.endswith(":bad") else nw.col(name).sum() for name in of_rows}
+    return _grouped(units, keys, added | _merged(_moments(metric) for metric in clustered))
+
+
+def _merged(parts: Iterable[dict[str, nw.Expr]]) -> dict[str, nw.Expr]:
+    return {name: expression for part in parts for name, expression in part.items()}
+
+
+def _counts(metric: Metric) -> dict[str, nw.Expr]:
+    """How many rows count, and whether any of them cannot be true."""
+    x, bad = nw.col(f"{metric.name}:x"), nw.col(f"{metric.name}:bad")
+    return {f"{metric.name}:n": x.count(), f"{metric.name}:bad": bad.any()}
+
+
+def _moments(metric: Metric) -> dict[str, nw.Expr]:
+    """Add up powers and products over rows or units, and how many of those have anything to add."""
     x, y = nw.col(f"{metric.name}:x"), nw.col(f"{metric.name}:y")
-    products = {"x": x, "y": y, "xx": x * x, "xy": x * y, "yy": y * y}
-    return {f"{metric.name}:{name}": products[name].sum() for name in metric.sums}
+    adds = ((x != 0) | (y != 0)).cast(nw.Int64)
+    terms = {"x": x, "y": y, "xx": x * x, "xy": x * y, "yy": y * y, "units": adds}
+    return {f"{metric.name}:{name}": terms[name].sum() for name in (*metric.sums, "units")}
 
 
-def _first_sums(metric: Summed) -> dict[str, nw.Expr]:
-    """Sums over the rows of a group, or of a unit in it."""
-    x, y, bad = (nw.col(f"{metric.name}:{name}") for name in ("x", "y", "bad"))
-    n = {f"{metric.name}:n": x.count(), f"{metric.name}:bad": bad.sum()}
-    if metric.cluster:
-        return n | {f"{metric.name}:x": x.sum(), f"{metric.name}:y": y.sum()}
-    return n | _products(metric) | {f"{metric.name}:units": x.count()}
+def _grouped(rows: nw.LazyFrame[Any], keys: list[str], sums: dict[str, nw.Expr]) -> nw.LazyFrame[Any]:
+    named = [total.alias(name) for name, total in sums.items()]
+    return rows.group_by(keys).agg(*named) if keys else rows.select(*named)
 
 
-def _unit_sums(metric: Summed) -> dict[str, nw.Expr]:
-    """Sums over the units of a group."""
-    n = nw.col(f"{metric.name}:n")
-    return _products(metric) | {f"{metric.name}:units": (n > 0).cast(nw.Int64).sum()}
+def _collected(plans: list[nw.LazyFrame[Any]]) -> list[pl.DataFrame]:
+    """Frames of some plans; what they share is read once where the engine can."""
+    natives = [plan.to_native() for plan in plans]
+    if isinstance(natives[0], pl.LazyFrame):
+        return pl.collect_all(natives)
+    return [plan.collect("polars").to_native() for plan in plans]
 
 
-def _estimated(sums: pl.DataFrame, metric: Summed, keys: list[str], confidence: float) -> pl.DataFrame:
-    """Estimates of a metric, one row a group."""
-    column = {
-        name: sums[f"{metric.name}:{name}"].cast(pl.Float64).fill_null(0).to_numpy()
-        for name in ("n", "units", *metric.sums)
-    }
-    n, units = column.pop("n"), column.pop("units")
-    data = metric.estimates(n, units, column, confidence)
-    return _tidy(metric, sums.select(keys), pl.DataFrame(data), empty=n == 0)
+def _of_sums(found: pl.DataFrame, metric: Any, keys: list[str], confidence: float) -> pl.DataFrame:
+    """Estimates of a ratio or a total by group."""
+    names = [f"{metric.name}:{name}" for name in ("n", "units", *metric.sums)]
+    n, units, *sums = found.select(pl.col(names).cast(pl.Float64).fill_null(0)).to_numpy().T
+    data = metric.estimates(n, units, dict(zip(metric.sums, sums, strict=True)), confidence)
+    return _tidy(metric, found.select(keys), data, empty=n == 0)
 
 
-def _of_values(rows: nw.LazyFrame[Any], metric: Quantile, keys: list[str], confidence: float) -> pl.DataFrame:
-    """Estimates of a quantile: the values are collected, because engines lack order statistics by group."""
-    value = metric.value.cast(nw.Float64)
-    counts = ~(value.is_null() | value.is_nan())
-    for column, wanted in metric.where.items():
-        counts = counts & (nw.col(column) == nw.lit(wanted))
-    found = rows.filter(counts).select(*keys, value=value).collect("polars").to_native().sort("value")
-    groups = found.group_by(keys, maintain_order=True).agg("value") if keys else found.select(pl.col("value").implode())
-    estimates = [metric.estimate(values.to_numpy(), confidence) for values in groups["value"]]
-    data = pl.DataFrame(estimates, schema=[name for name in FIELDS if name != "reason"])
-    return _tidy(metric, groups.select(keys), data, empty=data["n"].to_numpy() == 0)
+def _of_values(found: pl.DataFrame, metric: Any, keys: list[str], confidence: float) -> pl.DataFrame:
+    """Estimates of a quantile by group, from all its values, because engines lack order statistics."""
+    values = pl.col(f"{metric.name}:x").drop_nulls().sort()
+    groups = found.group_by(keys).agg(values) if keys else found.select(values.implode())
+    estimates = [metric.estimate(group.to_numpy(), confidence) for group in groups[f"{metric.name}:x"]]
+    data = {name: np.array([e[name] for e in estimates], kind) for name, kind in FIELDS.items() if name != "reason"}
+    return _tidy(metric, groups.select(keys), data, empty=data["n"] == 0)
 
 
-def _tidy(metric: Metric, groups: pl.DataFrame, data: pl.DataFrame, empty: Any) -> pl.DataFrame:
+def _tidy(metric: Metric, groups: pl.DataFrame, data: dict[str, Any], empty: NDArray[np.bool_]) -> pl.DataFrame:
     """Rows as ``measure`` gives them: what is undefined is NaN, with its reason."""
-    undefined = np.isnan(data["value"].cast(pl.Float64).to_numpy())
-    reason = np.where(empty, "no_rows", np.where(undefined, "zero_denominator", ""))
-    nan = dict(zip(FIELDS[:5], (undefined,) * 3 + (empty,) * 2, strict=True))
-    return data.with_columns(
-        pl.lit(metric.name).alias("metric"),
-        *groups.get_columns(),
-        *(pl.when(pl.Series(where)).then(math.nan).otherwise(name).alias(name) for name, where in nan.items()),
-        pl.col("n", "units").cast(pl.Int64),
-        pl.when(pl.Series(undefined)).then(pl.lit("")).otherwise("method").alias("method"),
-        pl.concat_str(pl.lit(metric.caution), "warning", separator=" ").str.strip_chars().alias("warning"),
-        pl.Series("reason", reason, pl.String),
-    ).select("metric", *groups.columns, *FIELDS)
+    undefined = np.where(np.isnan(data["value"]), "zero_denominator", "")
+    columns = data | {
+        "numerator": np.where(empty, np.nan, data["numerator"]),
+        "denominator": np.where(empty, np.nan, data["denominator"]),
+        "method": np.where(np.isnan(data["low"]), "", data["method"]),
+        "warning": np.char.strip(np.char.add(f"{metric.caution} ", data["warning"])),
+        "reason": np.where(empty, "no_rows", undefined),
+    }
+    fields = [pl.Series(name, columns[name].astype(kind)) for name, kind in FIELDS.items()]
+    return pl.DataFrame([pl.repeat(metric.name, len(empty), eager=True).alias("metric"), *groups, *fields])
 
 
-def _with_all_periods(result: pl.DataFrame, by: list[str], every: str, end: dt.datetime | None) -> pl.DataFrame:
-    """Every metric and group in every period from the first to the last; the one that the end cuts is marked."""
-    if result.is_empty():
-        return result
-    first, last = result["period"].min(), result["period"].max()
-    if end is not None:
-        before = pl.select(pl.lit(end - dt.timedelta(microseconds=1)).dt.truncate(every)).item()
-        last = max(last, before) if isinstance(last, dt.datetime) else before
-    periods = pl.DataFrame({"period": pl.datetime_range(first, last, every, eager=True, time_unit="us")})
-    grid = result.select("metric", *by).unique(maintain_order=True).join(periods, how="cross")
-    result = result.with_columns(pl.col("period").cast(pl.Datetime("us")))
-    full = grid.join(result, on=["metric", *by, "period"], how="left", nulls_equal=True).with_columns(
-        pl.col(FIELDS[:5]).fill_null(math.nan),
-        pl.col("n", "units").fill_null(0),
-        pl.col("method", "warning").fill_null(""),
-        pl.col("reason").fill_null("no_rows"),
-    )
-    if end is None:
-        return full
-    cut = pl.col("period").dt.offset_by(every) > end
-    return full.with_columns(
-        warning=pl.when(cut).then(pl.concat_str("warning", pl.lit(" partial_period")).str.strip_chars()).otherwise("warning")
-    )
-
-
-def _impossible(rows: nw.LazyFrame[Any], metric: Summed) -> DataError:
-    """The first rows that cannot be true, with their values and, where the frame is ordered, their numbers."""
+def _impossible(rows: nw.LazyFrame[Any], metric: Metric) -> DataError:
+    """Name the first rows that cannot be true, with their values and, where rows have an order, their numbers."""
+    bad = rows.filter(nw.col(f"{metric.name}:bad"))
+    first, number = _collected([bad.head(EXAMPLES), bad.select(nw.len().alias("rows"))])
     shown = [*metric.columns, *metric.any_of]
-    found = rows.filter(nw.col(f"{metric.name}:bad") == 1).head(EXAMPLES).collect("polars").to_native()
     cases = [
-        (f"row {row[ROW]}: " if ROW in row else "") + ", ".join(f"{name} {row[name]}" for name in shown)
-        for row in found.iter_rows(named=True)
+        (f"row {row[ROW]}: " if ROW in row else "")
+        + ", ".join(f"{name} {row[name]}" for name in shown if row[name] is not None)
+        for row in first.iter_rows(named=True)
     ]
-    return DataError(f"{metric.name}: rows that cannot be true: {'; '.join(cases)}. Correct or drop them.")
+    counted = f"{number.item()} rows that cannot be true{', counted from 0' if ROW in first.columns else ''}"
+    return DataError(f"{metric.name}: {counted}: {'; '.join(cases)}. Correct or drop them.")

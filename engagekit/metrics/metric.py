@@ -1,13 +1,13 @@
 """Ratio, Total and Quantile: what a metric declares, and how sums become its value and interval.
 
-Nearly every metric is a ratio of two sums, so the number of rows and of independent units and the sums of x, y, x², xy
-and y² are enough for its value and its interval. Partial sums add up, and ``measure`` collects them in one pass.
+Nearly every metric is a ratio of two sums, so the number of rows and of independent units and the sums of x, y, x²,
+xy and y² are enough for its value and its interval. Partial sums add up; ``measure`` collects them in one pass.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
@@ -17,11 +17,14 @@ from engagekit.metrics.estimate import (
     Floats,
     net_promoter_interval,
     ratio_interval,
-    upper_tail,
     wilson_interval,
 )
 
 __all__ = ["Metric", "Quantile", "Ratio", "Total"]
+
+Sums = Mapping[str, Floats]
+Fields = dict[str, Any]
+SUMS = {"delta": ("x", "y", "xx", "xy", "yy"), "wilson": ("x", "y"), "adjusted_wald": ("x", "y", "xx")}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -82,8 +85,8 @@ class Metric:
         Parameters
         ----------
         data : frame or sequence of numbers
-            A pandas, Polars, DuckDB or Spark frame with the metric's columns; or a list, an array or a Series, for a
-            metric that needs one column.
+            A pandas, Polars, DuckDB or Spark frame with the metric's columns; or, where it needs only one, a list,
+            an array or a Series.
         by : str or sequence of str, optional
             Columns to measure by.
         **options
@@ -105,9 +108,8 @@ class Metric:
         if isinstance(data, Sequence | np.ndarray) or nw.dependencies.is_into_series(data):
             data = self._framed(data)
         result = measure(data, [self], by=by, **options)
-        if by or options.get("every"):
-            return result
-        return Estimate.of(nw.from_native(result).rows(named=True)[0])
+        tidy = bool(by) or options.get("every") is not None
+        return result if tidy else Estimate.of(nw.from_native(result).rows(named=True)[0])
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {', '.join(self.columns)} of {self.table}>"
@@ -118,14 +120,24 @@ class Metric:
         return card(self)
 
     @property
+    def terms(self) -> tuple[nw.Expr, nw.Expr]:
+        """Numerator x and denominator y of a row, which does not count where one of them is missing."""
+        raise NotImplementedError
+
+    @property
+    def sums(self) -> tuple[str, ...]:
+        """Sums that its estimates need, of x, y, xx, xy and yy; none where they need the values."""
+        return ()
+
+    @property
     def range(self) -> tuple[float, float]:
         """Lowest and highest value, before any scale."""
         return self.least, self.most
 
     def needed(self, names: Sequence[str]) -> list[str]:
         """Columns to read from a frame that has these."""
-        given = [name for name in self.any_of if name in names]
-        return [*self.columns, *self.where, *([self.cluster] if self.cluster else []), *(given or self.any_of[:1])]
+        given = [name for name in self.any_of if name in names] or self.any_of[:1]
+        return [*self.columns, *self.where, *given, *filter(None, [self.cluster])]
 
     def impossible(self, x: nw.Expr, y: nw.Expr) -> nw.Expr:
         """Whether a row that counts cannot be true."""
@@ -140,12 +152,13 @@ class Metric:
 
         first = self.columns[0]
         if self.any_of or set(self.columns) - {first, self.cluster}:
-            one_of = f" and one of {', '.join(self.any_of)}" if self.any_of else ""
-            raise TypeError(f"{self.name} needs a frame with the columns {', '.join(self.columns)}{one_of}")
+            needed = ", ".join(self.columns + self.any_of)
+            raise TypeError(f"{self.name}: a list of values is not enough. Give a frame with {needed}.")
         frame = pl.DataFrame({first: pl.Series(values=values, strict=False)})
         if self.cluster:
             frame = frame.with_row_index(self.cluster)
-        return frame.with_columns(pl.lit(value).alias(name) for name, value in self.where.items() if name != first)
+        constants = {name: pl.lit(value) for name, value in self.where.items() if name != first}
+        return frame.with_columns(**constants)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -155,7 +168,7 @@ class Ratio(Metric):
     Parameters
     ----------
     numerator, denominator : narwhals.Expr
-        x and y of a row; y is 1 by default, for a mean over rows. A row in which either is missing does not count.
+        x and y of a row; y is 1 by default. A row in which either is missing does not count.
     scale : float, default 1
         What the quotient is multiplied by.
     bounded : bool, default False
@@ -178,16 +191,14 @@ class Ratio(Metric):
     @property
     def sums(self) -> tuple[str, ...]:
         """Sums that the interval needs, of x, y, xx, xy and yy."""
-        return {"delta": ("x", "y", "xx", "xy", "yy"), "wilson": ("x", "y"), "adjusted_wald": ("x", "y", "xx")}[
-            self.method
-        ]
+        return SUMS[self.method]
 
     @property
     def terms(self) -> tuple[nw.Expr, nw.Expr]:
-        """x and y."""
+        """Numerator and denominator."""
         return self.numerator, self.denominator
 
-    def estimates(self, n: Floats, units: Floats, sums: Mapping[str, Floats], confidence: float) -> dict[str, Any]:
+    def estimates(self, n: Floats, units: Floats, sums: Sums, confidence: float) -> Fields:
         """Fields of ``Estimate`` as arrays, one element a group."""
         x, y = sums["x"], sums["y"]
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -197,13 +208,14 @@ class Ratio(Metric):
         fields = {"value": value, "numerator": x, "denominator": y, "n": n, "units": units}
         return fields | self._interval(units, sums, confidence)
 
-    def _interval(self, units: Floats, sums: Mapping[str, Floats], confidence: float) -> dict[str, Any]:
+    def _interval(self, units: Floats, sums: Sums, confidence: float) -> Fields:
         x, y = sums["x"], sums["y"]
         method, warning = (np.full(len(x), text, dtype="<U32") for text in (self.method, ""))
         if self.method == "wilson":
             low, high = wilson_interval(x, y, confidence)
         elif self.method == "adjusted_wald":
-            low, high = net_promoter_interval((sums["xx"] + x) / 2, (sums["xx"] - x) / 2, y, confidence)
+            points = net_promoter_interval((sums["xx"] + x) / 2, (sums["xx"] - x) / 2, y, confidence)
+            low, high = (self.scale / 100 * bound for bound in points)
         else:
             bounds = ratio_interval(units, **sums, confidence=confidence)
             low, high = (self.scale * bound.clip(*self.range) for bound in bounds)
@@ -227,18 +239,22 @@ class Total(Metric):
     """
 
     value: nw.Expr
-    sums: ClassVar[tuple[str, ...]] = ("x",)
 
     @property
     def terms(self) -> tuple[nw.Expr, nw.Expr]:
         """The value, and 1."""
         return self.value, nw.lit(1.0)
 
-    def estimates(self, n: Floats, units: Floats, sums: Mapping[str, Floats], confidence: float) -> dict[str, Any]:  # noqa: ARG002
+    @property
+    def sums(self) -> tuple[str, ...]:
+        """The sum of the values."""
+        return ("x",)
+
+    def estimates(self, n: Floats, units: Floats, sums: Sums, _confidence: float) -> Fields:
         """Fields of ``Estimate`` as arrays, one element a group."""
         x, none, empty = sums["x"], np.full(len(n), np.nan), np.full(len(n), "")
-        fields = {"value": np.where(n > 0, x, np.nan), "low": none, "high": none, "numerator": x, "denominator": none}
-        return fields | {"n": n, "units": units, "method": empty, "warning": empty}
+        fields = {"value": np.where(n > 0, x, np.nan), "numerator": x, "n": n, "units": units}
+        return fields | {"low": none, "high": none, "denominator": none, "method": empty, "warning": empty}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -254,8 +270,8 @@ class Quantile(Metric):
 
     Notes
     -----
-    The bounds are the values of rank B(α/2) and B(1 − α/2) + 1, B the quantile function of Binomial(n, q); where n is
-    too small for one of them there is no interval.
+    The bounds are the values of rank B(α/2) and B(1 − α/2) + 1, B the quantile function of Binomial(n, q); where n
+    is too small for one of them there is no interval.
     """
 
     value: nw.Expr
@@ -266,13 +282,12 @@ class Quantile(Metric):
         """The value, and 1."""
         return self.value, nw.lit(1.0)
 
-    def estimate(self, values: Floats, confidence: float) -> dict[str, Any]:
+    def estimate(self, values: Floats, confidence: float) -> Fields:
         """Fields of ``Estimate`` from the sorted values of a group."""
         from scipy.stats import binom
 
         n = len(values)
-        tail = upper_tail(confidence)
-        below, above = (int(rank) for rank in binom.ppf([1 - tail, tail], n, self.q)) if n else (0, 0)
+        below, above = (int(rank) for rank in binom.interval(confidence, n, self.q)) if n else (0, 0)
         inside = below >= 1 and above < n
         return {
             "value": float(np.quantile(values, self.q)) if n else np.nan,

@@ -8,15 +8,18 @@ __all__ = ["reach_engagement_rate"]
 
 ENGAGEMENTS = ("likes", "comments", "shares", "saves", "clicks")
 
+_fewest = nw.min_horizontal(*ENGAGEMENTS)  # null where the platform gives none of them
+
 reach_engagement_rate = Ratio(
     name="reach_engagement_rate",
     channel="social",
     table="posts",
     columns=("reach",),
     any_of=ENGAGEMENTS,
-    numerator=nw.when(~nw.min_horizontal(*ENGAGEMENTS).is_null()).then(nw.sum_horizontal(*ENGAGEMENTS)),
+    numerator=nw.when(~_fewest.is_null()).then(nw.sum_horizontal(*ENGAGEMENTS)),
     denominator=nw.col("reach"),
-    valid=nw.min_horizontal(*ENGAGEMENTS) >= 0,
+    valid=_fewest >= 0,
+    least=0,
     unit="post",
     measured_in="rate",
     better="higher",

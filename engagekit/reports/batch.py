@@ -19,7 +19,14 @@ from engagekit.reports.run import Run, run
 
 __all__ = ["OutputLocked", "report"]
 
-HEADLINE = ("engagement_score", "churn_rate", "net_promoter_score", "order_value", "click_rate", "reach_engagement_rate")
+HEADLINE = (
+    "engagement_score",
+    "churn_rate",
+    "net_promoter_score",
+    "order_value",
+    "click_rate",
+    "reach_engagement_rate",
+)
 MOST = 3
 
 
@@ -121,7 +128,11 @@ def _named_twice(paths: list[Path]) -> dict[Path, str]:
         except DataError:
             continue  # said when it is run
     count = Counter(slugs.values())
-    return {path: f"another business is called {slug!r} too. Rename a folder." for path, slug in slugs.items() if count[slug] > 1}
+    return {
+        path: f"another business is called {slug!r} too. Rename a folder."
+        for path, slug in slugs.items()
+        if count[slug] > 1
+    }
 
 
 def _write_index(out: Path, runs: list[Run]) -> None:
@@ -146,9 +157,15 @@ def _entry(path: Path, href: str, failed: Run | None) -> Entry:
     language = Language(business["language"])
     headline = list(_headline(found, language))[:MOST]
     month = language.month(dt.date.fromisoformat(f"{found['month']}-01"))
-    status = "failed" if failed else "ok"
     return Entry(
-        business["name"], href, status, language.code, month, headline, failed.error if failed else "", bool(failed)
+        business["name"],
+        href,
+        "failed" if failed else "ok",
+        language.code,
+        month,
+        headline,
+        failed.error if failed else "",
+        bool(failed),
     )
 
 

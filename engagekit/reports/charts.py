@@ -362,7 +362,8 @@ def _svg(plot: "Callable[[Axes], Axes]", width: int, height: int) -> str:
     }
     drawn = io.StringIO()
     with matplotlib.rc_context(style), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # the reader's fonts set the text
+        for layout_only in ("Glyph .* missing from", "Matplotlib currently does not support"):
+            warnings.filterwarnings("ignore", message=layout_only)  # the reader's fonts set the text
         drawing = Figure(figsize=(width / 72, height / 72), layout="constrained", facecolor="none")
         plot(drawing.add_subplot(facecolor="none"))
         drawing.savefig(drawn, format="svg", metadata={"Date": None})

@@ -27,8 +27,12 @@ from engagekit.metrics.metric import Metric
 __all__ = ["Results", "results"]
 
 MONTHS = 13
-SNAPSHOTS = ("base", "scores")  # the same customers on many dates, so that a sum over time would count them again
+SNAPSHOTS = (
+    "base",
+    "scores",
+)  # the same customers on many dates, so that a sum over time would count them again
 SCHEMA = 1
+NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, "", "", "no_rows")
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ class Results:
         }
 
     def _metric_rows(self) -> Iterator[dict[str, Any]]:
-        for row in self.measured.to_dict("records"):
+        for _, row in self.measured.iterrows():
             metric, period = METRICS[row["metric"]], row["period"]
             yield {
                 "metric": metric.name,
@@ -126,14 +130,14 @@ class Results:
                 "measured_in": metric.measured_in,
                 "better": metric.better,
                 "period": "all" if pd.isna(period) else period.strftime("%Y-%m"),
-                **Estimate.of(row).as_dict(),
+                **Estimate.of(dict(row)).as_dict(),
                 "target": self.business.targets.get(metric.name),
             }
 
     def _one(self, rows: pd.DataFrame) -> Estimate:
         if rows.empty:
-            return Estimate(*[math.nan] * 5, 0, 0, "", "", "no_rows")
-        return Estimate.of(rows.iloc[0].to_dict())
+            return NOTHING
+        return Estimate.of(dict(rows.iloc[0]))
 
 
 def results(business: Business, as_of: dt.date | str | None = None) -> Results:
@@ -153,15 +157,18 @@ def results(business: Business, as_of: dt.date | str | None = None) -> Results:
     """
     for name in business.targets:
         if name not in METRICS:
-            raise DataError(f"there is no metric {name!r}. {did_you_mean(name, METRICS)}", file="business.toml [targets]")
+            raise DataError(
+                f"there is no metric {name!r}. {did_you_mean(name, METRICS)}", file="business.toml [targets]"
+            )
     end = business.end(as_of)
     month = (end - dt.timedelta(microseconds=1)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     if _months_later(month, 1) > end:
         month = _months_later(month, -1)
     tables = {name: _before(business.table(name, lazy=True), event_time(name), end) for name in business.tables}
     scorecard = Scorecard.of(business.score) if business.score.components else None
-    interactions = tables.get("interactions")
-    seen = None if interactions is None else interactions.collect()
+    seen = tables["interactions"].collect() if "interactions" in tables else None
+    if seen is not None:
+        tables["interactions"] = seen.lazy()
     prepared = {name: (frame, event_time(name)) for name, frame in tables.items()}
     prepared |= _prepared(business, tables, seen, scorecard, end)
     measured = [part for name, (frame, at) in prepared.items() for part in _measured(name, frame, at, end)]
@@ -212,13 +219,13 @@ def _bases(
     """Customers at risk on the first of each month whose horizon is over, and who of them left."""
     horizon = dt.timedelta(days=int(business.horizon.removesuffix("d")))
     contractual = business.kind != "ecommerce" and "subscriptions" in tables
-    paid = business.table("subscriptions", lazy=True).collect() if contractual else None
-    if paid is None and seen is None:
+    rows = business.table("subscriptions", lazy=True).collect() if contractual else seen
+    if rows is None:
         return
-    for day in _month_starts(paid if seen is None else seen, end):
+    at_risk = contracts_at_risk if contractual else base_at_risk
+    for day in _month_starts(rows, end):
         if day + horizon <= end:
-            at_risk = base_at_risk(seen, day, business.horizon) if paid is None else contracts_at_risk(paid, day, business.horizon)
-            yield at_risk.with_columns(date=pl.lit(day))
+            yield at_risk(rows, day, business.horizon).with_columns(date=pl.lit(day))
 
 
 def _month_starts(seen: pl.DataFrame, end: dt.datetime) -> list[dt.datetime]:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from engagekit.data.business import Business
 from engagekit.errors import DataError, did_you_mean
@@ -54,7 +54,7 @@ class Run:
     slug: str
     name: str
     template: str
-    status: str
+    status: Literal["ok", "failed"]
     error: str
     folder: str
     seconds: float
@@ -178,7 +178,7 @@ def _write(stage: Path, business: Business) -> str:
     """Page and metrics of an executed notebook, or one line that says why it is no report."""
     import nbformat
 
-    executed = nbformat.read(stage / "report.ipynb", as_version=4)
+    executed: Any = nbformat.read(stage / "report.ipynb", as_version=4)  # type: ignore[no-untyped-call]
     found = _sentinel(executed)
     if found is None:
         return "the notebook ended without its last cell: there is no sentinel"

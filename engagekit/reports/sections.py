@@ -3,13 +3,14 @@
 from typing import Any
 
 import pandas as pd
+import polars as pl
 
 from engagekit.customers.score import SEGMENTS
 from engagekit.data.tables import TABLES
 from engagekit.language import decimals_of
 from engagekit.metrics.catalog import METRICS
-from engagekit.metrics.metric import Metric
 from engagekit.metrics.estimate import wilson_interval
+from engagekit.metrics.metric import Metric
 from engagekit.reports import charts, page
 from engagekit.reports.results import Results
 from engagekit.reports.run import SENTINEL
@@ -19,6 +20,8 @@ __all__ = ["channel", "cohorts", "data", "first_screen", "method", "numbers", "s
 
 AGES = (1, 3, 6)
 FEWEST = 5
+HEADLINE = ("metric", "month", "value", "interval", "n", "before", "change", "target")
+CHANNEL = ("metric", "month", "value", "interval", "n", "before", "all")
 DASH = "–"
 
 
@@ -31,11 +34,10 @@ def first_screen(found: Results) -> str:
 def numbers(found: Results) -> str:
     """Every metric with its interval, n, target and the month before."""
     writer, text = Writer(found), found.language.text
-    rows = [_row(writer, metric) for metrics in found.channels.values() for metric in metrics]
+    rows = [_row(writer, metric, HEADLINE) for metrics in found.channels.values() for metric in metrics]
     if not rows:
         return page.heading(text("section.numbers")) + page.note(text("section.no_numbers"))
-    frame = pd.DataFrame(rows).rename(columns=lambda name: text(f"column.{name}"))
-    return page.heading(text("section.numbers")) + page.table(frame) + page.note(text("section.numbers_caption"))
+    return page.heading(text("section.numbers")) + _table(found, rows) + page.note(text("section.numbers_caption"))
 
 
 def score(found: Results) -> str:
@@ -67,9 +69,7 @@ def channel(found: Results, name: str) -> str:
     drawn = next((metric for metric in metrics if _drawable(found, metric)), None)
     if drawn is not None:
         html += _trend(found, writer, drawn)
-    rows = [_row(writer, metric) | {"all": writer.value(metric, found.overall(metric.name))} for metric in metrics]
-    frame = pd.DataFrame(rows).rename(columns=lambda column: text(f"column.{column}"))
-    html += page.table(frame)
+    html += _table(found, [_row(writer, metric, CHANNEL) for metric in metrics])
     for caution in dict.fromkeys(metric.caution for metric in metrics if metric.caution):
         html += page.note(text(f"warning.{caution}"))
     return html
@@ -122,7 +122,13 @@ def data(found: Results) -> str:
         for reason in reading.reasons().iter_rows(named=True)
     ]
     reasons += [
-        {"file": reading.file, "column": "", "reason": text("refused.left_out", rule=rule), "rows": number(rows_out), "first_row": DASH}
+        {
+            "file": reading.file,
+            "column": "",
+            "reason": text("refused.left_out", rule=rule),
+            "rows": number(rows_out),
+            "first_row": DASH,
+        }
         for reading in found.readings
         for rule, rows_out in reading.left_out.items()
     ]
@@ -173,15 +179,21 @@ def _tile(writer: Writer, metric: Metric) -> page.Tile:
     series = writer.found.series(metric.name)
     spark = series.loc[series["period"] <= writer.found.month, "value"].tolist()
     return page.Tile(
-        label, writer.value(metric, new), writer.interval(metric, new), writer.target(metric, new), change, tone, spark
+        label,
+        writer.value(metric, new),
+        writer.interval(metric, new),
+        writer.target(metric, new),
+        change,
+        tone,
+        spark,
     )
 
 
-def _row(writer: Writer, metric: Metric) -> dict[str, str]:
+def _row(writer: Writer, metric: Metric, columns: tuple[str, ...]) -> dict[str, str]:
     found = writer.found
     period, new, old = found.current(metric.name)
     target = found.business.targets.get(metric.name)
-    return {
+    cells = {
         "metric": writer.title(metric),
         "month": DASH if period is None else found.language.month(period, "short"),
         "value": writer.value(metric, new),
@@ -190,7 +202,9 @@ def _row(writer: Writer, metric: Metric) -> dict[str, str]:
         "before": writer.value(metric, old),
         "change": found.language.text(f"direction.{writer.direction(new, old)}"),
         "target": DASH if target is None else writer.amount(metric, target),
+        "all": writer.value(metric, found.overall(metric.name)),
     }
+    return {column: cells[column] for column in columns}
 
 
 def _drawable(found: Results, metric: Metric) -> bool:
@@ -256,7 +270,7 @@ def _components(found: Results) -> str:
             "component": text(f"feature.{name}"),
             "weight": found.language.percent(part.weight / total, 0),
             "bounds": " – ".join(number(bound, decimals_of(bound)) for bound in (part.low, part.high)),
-            "points": number(found.scores[f"{name}_points"].mean(), 1),
+            "points": number(found.scores.select(pl.col(f"{name}_points").mean()).item(), 1),
         }
         for name, part in found.business.score.components.items()
     ]
@@ -277,7 +291,11 @@ def _came_back(found: Results, shown: pd.DataFrame) -> str:
 
 def _source(found: Results, table: str) -> str:
     sources = {"orders": "interactions", "buyers": "interactions", "scores": "interactions"}
-    paid = "subscriptions" if "subscriptions" in found.business.tables and found.business.kind != "ecommerce" else "interactions"
+    paid = (
+        "subscriptions"
+        if "subscriptions" in found.business.tables and found.business.kind != "ecommerce"
+        else "interactions"
+    )
     reading = found.business.reading((sources | {"base": paid}).get(table, table))
     return found.language.text("figure.source", file=reading.file, rows=found.language.number(reading.kept))
 

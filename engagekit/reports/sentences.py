@@ -50,6 +50,7 @@ class Writer:
 
     def amount(self, metric: Metric, value: float, like: Estimate | None = None) -> str:
         """Write a metric's number: as it is, or with no more decimals than the interval of ``like`` supports."""
+        decimals: int | None
         factor = PERCENT if metric.measured_in == "rate" else 1
         if like is None:
             decimals = decimals_of(factor * value)
@@ -155,7 +156,8 @@ class Writer:
             if period is not None:
                 tone = self.change(metric, new, old, period)[1]
                 if tone in told:
-                    told[tone].append(f"{self.title(metric)} ({self.value(metric, old)} → {self.value(metric, new)})")
+                    values = f"{self.value(metric, old)} → {self.value(metric, new)}"
+                    told[tone].append(f"{self.title(metric)} ({values})")
         parts = [self.language.text(f"points.{tone}", names="; ".join(names)) for tone, names in told.items() if names]
         if not parts:
             return self.language.text("points.unchanged")
@@ -176,7 +178,10 @@ class Writer:
         missed = {name: (e, t) for name, (verdict, e, t) in judged.items() if verdict == "missed"}
         if not missed:
             return self.language.text("points.targets", **counts)
-        worst = max(missed, key=lambda name: abs(missed[name][0].value / missed[name][1] - 1) if missed[name][1] else 0)
+        worst = max(
+            missed,
+            key=lambda name: abs(missed[name][0].value / missed[name][1] - 1) if missed[name][1] else 0,
+        )
         estimate, target = missed[worst]
         metric = metrics[worst]
         return self.language.text(

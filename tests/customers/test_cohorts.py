@@ -13,7 +13,13 @@ def seen(rows, zone=None):
     return pl.DataFrame({"customer_id": [who for who, _ in rows], "time": when})
 
 
-ROWS = [("a", "2026-01-05"), ("b", "2026-01-31T23:59"), ("a", "2026-03-02"), ("b", "2026-03-09"), ("c", "2026-02-01")]
+ROWS = [
+    ("a", "2026-01-05"),
+    ("b", "2026-01-31T23:59"),
+    ("a", "2026-03-02"),
+    ("b", "2026-03-09"),
+    ("c", "2026-02-01"),
+]
 
 
 def test_a_cohort_is_counted_by_hand():

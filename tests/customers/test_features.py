@@ -42,8 +42,10 @@ def test_features_are_counted_by_hand():
 
 def test_nothing_from_the_date_on_is_seen():
     future = interactions().with_columns(time=pl.lit(END), value=pl.lit(1e9))
-    assert customer_features(pl.concat([interactions(), future]), END).sort("customer_id").equals(
-        customer_features(interactions(), END).sort("customer_id")
+    assert (
+        customer_features(pl.concat([interactions(), future]), END)
+        .sort("customer_id")
+        .equals(customer_features(interactions(), END).sort("customer_id"))
     )
 
 

@@ -10,7 +10,11 @@ from engagekit.customers.score import Component, Scorecard
 from engagekit.errors import DataError
 
 ARTICLE = Scorecard(
-    (Component("purchases", 0.4, 0, 100), Component("visits", 0.3, 0, 100), Component("feedback", 0.3, 0, 100))
+    (
+        Component("purchases", 0.4, 0, 100),
+        Component("visits", 0.3, 0, 100),
+        Component("feedback", 0.3, 0, 100),
+    )
 )
 
 
@@ -27,7 +31,8 @@ def test_the_articles_example_gives_71_and_not_65():
 
 
 @pytest.mark.parametrize(
-    ("values", "weights", "score"), [((80, 71, 90, 54), (2, 3, 3, 2), 75.1), ((83, 71, 78, 54), (7, 5, 8, 3), 74.87)]
+    ("values", "weights", "score"),
+    [((80, 71, 90, 54), (2, 3, 3, 2), 75.1), ((83, 71, 78, 54), (7, 5, 8, 3), 74.87)],
 )
 def test_published_health_scores_come_out(values, weights, score):
     card = Scorecard(tuple(Component(f"f{i}", weight, 0, 100) for i, weight in enumerate(weights)))
@@ -63,7 +68,9 @@ def test_less_is_better_where_the_direction_is_down():
     assert [one(card, recency_days=days)["score"] for days in (0, 20, 200)] == pytest.approx([100, 75, 0])
 
 
-@pytest.mark.parametrize(("score", "segment"), [(39.999, "at_risk"), (40, "potential"), (69.9, "potential"), (70, "advocate")])
+@pytest.mark.parametrize(
+    ("score", "segment"), [(39.999, "at_risk"), (40, "potential"), (69.9, "potential"), (70, "advocate")]
+)
 def test_a_cut_belongs_to_the_segment_above_it(score, segment):
     assert one(Scorecard((Component("x", 1, 0, 100),)), x=score)["segment"] == segment
 

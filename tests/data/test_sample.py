@@ -30,7 +30,7 @@ def sample(request, samples) -> Sample:
 
 @pytest.fixture(scope="module")
 def large() -> Sample:
-    return make_sample("subscription", customers=20_000, seed=3)
+    return make_sample("subscription", customers=10_000, seed=3)
 
 
 def test_the_same_seed_gives_the_same_business():

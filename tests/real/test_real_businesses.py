@@ -1,4 +1,4 @@
-"""Real data sets as businesses, through the real command; expected values from GOLDEN.md's sources or a second route."""
+"""Real data sets as businesses, through the real command; expected values as published or by a second route."""
 
 import csv
 import json

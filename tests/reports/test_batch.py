@@ -19,7 +19,10 @@ def shop(root, folder, name="A shop", settings="", rows=ROWS):
 
 
 def test_one_failure_leaves_the_others_alone_and_is_in_the_index(tmp_path):
-    good, bad = shop(tmp_path, "good", "Good & <i>shop</i>"), shop(tmp_path, "bad", rows=ROWS.replace("100", "x"))
+    good, bad = (
+        shop(tmp_path, "good", "Good & <i>shop</i>"),
+        shop(tmp_path, "bad", rows=ROWS.replace("100", "x")),
+    )
     heard = []
     runs = report([bad, tmp_path / "nobody", good], tmp_path / "out", jobs=2, done=heard.append)
     assert [run.status for run in runs] == ["failed", "failed", "ok"]

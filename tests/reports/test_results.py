@@ -35,7 +35,9 @@ MAILINGS = """sent_at,campaign,sent,delivered,opens,clicks
 def mailer(tmp_path):
     """A business with nothing but five mailings, the last of them after the last whole month."""
     (tmp_path / "mailings.csv").write_text(MAILINGS)
-    (tmp_path / "business.toml").write_text(TOML.format(more='[targets]\nopen_rate = 0.4\n[tables.mailings]\nfile = "mailings.csv"'))
+    (tmp_path / "business.toml").write_text(
+        TOML.format(more='[targets]\nopen_rate = 0.4\n[tables.mailings]\nfile = "mailings.csv"')
+    )
     return Business.open(tmp_path)
 
 

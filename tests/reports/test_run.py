@@ -34,7 +34,11 @@ def template(tmp_path, monkeypatch):
     def write(*cells, name="tiny"):
         first = nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
         notebook = nbformat.v4.new_notebook(cells=[first, *map(nbformat.v4.new_code_cell, cells)])
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook.metadata["kernelspec"] = {
+            "name": "python3",
+            "display_name": "Python 3",
+            "language": "python",
+        }
         nbformat.write(notebook, folder / f"{name}.ipynb")
         return name
 
@@ -61,7 +65,10 @@ def test_a_good_run_leaves_four_files_and_nothing_else(business, template, tmp_p
     ("cell", "reason"),
     [
         ("1 / 0", "ZeroDivisionError in cell 2: division by zero"),
-        ("from engagekit import DataError\nraise DataError('11 is off the scale', file='a.csv', row=14)", "a.csv, row 14: 11 is off the scale"),
+        (
+            "from engagekit import DataError\nraise DataError('11 is off the scale', file='a.csv', row=14)",
+            "a.csv, row 14: 11 is off the scale",
+        ),
         ("import sys; sys.exit(0)", "there is no sentinel"),
         ("import os; os._exit(3)", "kernel died"),
         ("input('?')", "StdinNotImplementedError"),

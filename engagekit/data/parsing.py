@@ -28,7 +28,7 @@ INSTANT = {
     r"^[^:]*:\d\d:\d\d(?:\.\d+)?" + OFFSET: "%Y-%m-%d %H:%M:%S%.f %#z",
 }
 NAMES_INSTANT = re.compile(r"%[:#]*z|%\+|%s")
-YEARS = (1900, 2199)  # others are placeholders, or a year of two digits
+EARLIEST, LATEST = dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1)  # beyond: placeholders, years of two digits
 EXACT = 2**53  # from here on a float has lost digits of a whole number
 MARKS = ("Rp", "RM", "£", "$", "€", "[A-Z]{3}")
 TRUE = ("true", "yes", "y", "1", "ya", "benar")
@@ -100,10 +100,10 @@ def parse(column: str, dtype: pl.DataType, kind: str, style: Style) -> pl.Expr:
         return pl.when(number % 1 == 0).then(number).cast(pl.Int64, strict=False)
     if kind == "time":
         wall, instant = _times(column, dtype, style)
-        return _in_range(pl.coalesce(_local(wall, style.time_zone), instant))
+        return pl.coalesce(_local(wall, style.time_zone), instant).alias(column)
     if kind == "day":
         wall, instant = _times(column, dtype, style)
-        return _in_range(pl.coalesce(wall.dt.date(), instant.dt.date()))
+        return pl.coalesce(wall.dt.date(), instant.dt.date()).alias(column)
     text = written(column, dtype)
     if kind == "flag":
         flag = text.str.to_lowercase()
@@ -167,31 +167,39 @@ def _currency_marks(currency: str) -> str:
 
 def _times(column: str, dtype: pl.DataType, style: Style) -> tuple[pl.Expr, pl.Expr]:
     """Wall-clock times of the cells that carry no offset, and instants of those that do."""
-    zoned = pl.Datetime("us", style.time_zone)
-    no_wall, no_instant = pl.lit(None, pl.Datetime("us")), pl.lit(None, zoned)
+    cell, zone, nothing = pl.col(column), style.time_zone, pl.lit(None, pl.Datetime("us"))
     if isinstance(dtype, pl.Datetime) and dtype.time_zone:
-        return no_wall, pl.col(column).cast(zoned)
+        return nothing, _placed(cell.dt.convert_time_zone("UTC").dt.replace_time_zone(None), zone)
     if dtype.is_temporal():
-        return pl.col(column).cast(pl.Datetime("us")), no_instant
+        return _plausible(cell.cast(pl.Datetime("us"))), _placed(nothing, zone)
     text = written(column, dtype)
-    if style.dates == "iso":
-        text = text.str.replace(" UTC", "Z", literal=True).str.replace("T", " ", literal=True)
-        wall = [_read(pl.when(text.str.contains(shape)).then(text), form) for shape, form in CLOCK.items()]
-        instant = [_read(pl.when(text.str.contains(shape)).then(text), form, "UTC") for shape, form in INSTANT.items()]
-        return pl.coalesce(wall), pl.coalesce(instant).cast(zoned)
-    if NAMES_INSTANT.search(style.dates):
-        return no_wall, _read(text, style.dates, "UTC").cast(zoned)
-    return _read(text, style.dates), no_instant
+    if style.dates != "iso":
+        is_instant = NAMES_INSTANT.search(style.dates)
+        read = _read(text, style.dates)
+        return (nothing, _placed(read, zone)) if is_instant else (_plausible(read), _placed(nothing, zone))
+    text = text.str.replace(" UTC", "Z", literal=True).str.replace("T", " ", literal=True)
+    wall, instant = (
+        pl.coalesce(_read(pl.when(text.str.contains(shape)).then(text), form) for shape, form in forms.items())
+        for forms in (CLOCK, INSTANT)
+    )
+    return _plausible(wall), _placed(instant, zone)
 
 
-def _read(text: pl.Expr, form: str, time_zone: str | None = None) -> pl.Expr:
-    return text.str.to_datetime(form, time_unit="us", time_zone=time_zone, strict=False)
+def _read(text: pl.Expr, form: str) -> pl.Expr:
+    """Time as written, or in UTC where the format has an offset; without a zone."""
+    zone = "UTC" if NAMES_INSTANT.search(form) else None
+    return text.str.to_datetime(form, time_unit="us", time_zone=zone, strict=False).dt.replace_time_zone(None)
 
 
-def _local(time: pl.Expr, time_zone: str) -> pl.Expr:
+def _plausible(time: pl.Expr) -> pl.Expr:
+    return pl.when(time.is_between(EARLIEST, LATEST)).then(time)
+
+
+def _placed(utc: pl.Expr, time_zone: str) -> pl.Expr:
+    """Time of the UTC clock in a zone."""
+    return _plausible(utc.cast(pl.Datetime("us"))).dt.replace_time_zone("UTC").dt.convert_time_zone(time_zone)
+
+
+def _local(wall: pl.Expr, time_zone: str) -> pl.Expr:
     """Wall-clock time in a zone: the earlier of an hour that comes twice, null for one that never came."""
-    return time.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
-
-
-def _in_range(time: pl.Expr) -> pl.Expr:
-    return pl.when(time.dt.year().is_between(*YEARS)).then(time)
+    return wall.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")

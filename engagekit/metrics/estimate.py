@@ -74,7 +74,7 @@ class Estimate:
         }
 
 
-FIELDS = {field.name: {float: "f8", int: "i8", str: "U64"}[field.type] for field in fields(Estimate)}  # numpy types
+FIELDS: dict[str, Any] = {field.name: field.type for field in fields(Estimate)}
 
 
 def upper_tail(confidence: float) -> float:

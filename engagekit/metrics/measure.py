@@ -88,9 +88,8 @@ def measure(
     result = _estimates(rows, metrics, keys, confidence)
     if every:
         result = with_all_periods(result, by, every, end)
-    order = pl.DataFrame({"metric": [m.name for m in metrics], "order": range(len(metrics))})
-    result = result.join(order, on="metric").sort("order", *keys, maintain_order=True)
-    tidy = result.select("metric", *keys, *FIELDS)
+    order = pl.col("metric").cast(pl.Enum([metric.name for metric in metrics]))
+    tidy = result.sort(order, *keys)
     return tidy.to_pandas() if nw.dependencies.is_pandas_dataframe(frame) else tidy
 
 
@@ -127,7 +126,8 @@ def _estimates(
     rows: nw.LazyFrame[Any], metrics: list[Metric], keys: list[str], confidence: float
 ) -> pl.DataFrame:
     """Estimates of all metrics, one row for each in each group, from one pass over the rows."""
-    rows = rows.with_columns(**_merged(_terms(metric) for metric in metrics))
+    for terms in (_terms, _counted):
+        rows = rows.with_columns(**_merged(terms(metric) for metric in metrics))
     groups = _sharing(metrics)
     collected = _collected([_plan(rows, shared, keys) for shared in groups])
     parts = []
@@ -136,13 +136,19 @@ def _estimates(
             if found[f"{metric.name}:bad"].any():
                 raise _impossible(rows, metric)
             estimated = _of_values if isinstance(metric, Quantile) else _of_sums
-            parts.append(_tidy(metric, estimated(found, metric, keys, confidence), keys))
+            parts.append(estimated(found, metric, keys, confidence))
     return pl.concat(parts)
 
 
 def _terms(metric: Metric) -> dict[str, nw.Expr]:
-    """Give x and y of the rows that count, null in the others, and whether such a row cannot be true."""
-    x, y = (term.cast(nw.Float64) for term in metric.terms)
+    """Numerator x and denominator y of every row."""
+    x, y = metric.terms
+    return {f"{metric.name}:x": x.cast(nw.Float64), f"{metric.name}:y": y.cast(nw.Float64)}
+
+
+def _counted(metric: Metric) -> dict[str, nw.Expr]:
+    """Terms of the rows that count, null in the others, and whether a row that counts cannot be true."""
+    x, y = nw.col(f"{metric.name}:x"), nw.col(f"{metric.name}:y")
     counts = ~(x.is_nan() | y.is_nan())  # null where one is missing, which does not count either
     for column, value in metric.where.items():
         counts = counts & (nw.col(column) == nw.lit(value))
@@ -207,7 +213,7 @@ def _collected(plans: list[nw.LazyFrame[Any]]) -> list[pl.DataFrame]:
     """Frames of some plans; what they share is read once where the engine can."""
     natives = [plan.to_native() for plan in plans]
     if isinstance(natives[0], pl.LazyFrame):
-        return pl.collect_all(natives)
+        return pl.collect_all(natives, engine="streaming")
     return [plan.collect("polars").to_native() for plan in plans]
 
 

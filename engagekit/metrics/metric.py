@@ -142,9 +142,9 @@ class Metric:
     def impossible(self, x: nw.Expr, y: nw.Expr) -> nw.Expr:
         """Whether a row that counts cannot be true."""
         least, most = self.range
-        wrong = ~x.is_finite() | ~y.is_finite() | (y < 0)
-        wrong = wrong | (x < least * y) if math.isfinite(least) else wrong
-        wrong = wrong | (x > most * y) if math.isfinite(most) else wrong
+        below = x < least * y if math.isfinite(least) else ~x.is_finite()
+        above = x > most * y if math.isfinite(most) else ~x.is_finite()
+        wrong = below | above | (y < 0) | ~y.is_finite()
         return wrong if self.valid is None else wrong | ~self.valid
 
     def _framed(self, values: Any) -> Any:

@@ -1,39 +1,26 @@
-"""One figure per question, drawn on an Axes, and how a drawing becomes part of a page."""
+"""One figure per question, drawn on an Axes."""
 
-import io
 import math
-import re
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 
 from engagekit.language import Language, decimals_supported
-from engagekit.reports.page import figure, plain_text
+from engagekit.reports.drawing import HALO, PALETTE
+from engagekit.reports.page import plain_text
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["PALETTE", "SEGMENTS", "draw", "plot_bars", "plot_cohorts", "plot_score", "plot_trend"]
+__all__ = ["SEGMENTS", "plot_bars", "plot_cohorts", "plot_score", "plot_trend"]
 
-# Light colours, as matplotlib draws them; on a page each becomes the variable of its name in theme.css.
-PALETTE = {
-    **{"paper": "#ffffff", "ink": "#17212b", "muted": "#56626e", "grid": "#dde3e8"},
-    **{"accent": "#1c6493", "warning": "#9a3b0c"},
-    **{"at-risk": "#b5451f", "potential": "#b98b2e", "advocate": "#123f6d"},
-    **{"heat-0": "#edf4f9", "heat-1": "#d2e4f0", "heat-2": "#a9cce3"},
-    **{"heat-3": "#7eb3d4", "heat-4": "#2c719f", "heat-5": "#134a72"},
-}
 PAPER, INK, MUTED, GRID, ACCENT = (PALETTE[name] for name in ("paper", "ink", "muted", "grid", "accent"))
 HEAT = [PALETTE[f"heat-{step}"] for step in range(6)]
 HEAT_UNDER_INK = 4  # so many steps are pale enough for ink; the others carry paper
 SEGMENTS = {"at_risk": "▼", "potential": "◆", "advocate": "▲"}  # lowest first, with their markers
-WIDE, NARROW = (680, 340), (328, 300)  # CSS pixels; a phone of 360 leaves 328 between the margins
 NARROW_AXES = 400
-FONT_SIZE, LINE_HEIGHT = 15.5, 20
-HALO = "halo"  # text over lines; theme.css gives it an edge of paper
+LINE_HEIGHT = 20
 WHOLE_MONEY_FROM = 100
 BIN_WIDTH = 5
 MOST_BARS, LONGEST_LABEL = 12, 34
@@ -112,9 +99,7 @@ def plot_trend(
     return ax
 
 
-def plot_score(
-    scores: "pd.Series[float]", ax: "Axes", language: Language, *, cuts: Sequence[float]
-) -> "Axes":
+def plot_score(scores: "pd.Series[float]", ax: "Axes", language: Language, *, cuts: Sequence[float]) -> "Axes":
     r"""Draw how many customers have which engagement score, with the share of each segment.
 
     Parameters
@@ -159,9 +144,7 @@ def plot_score(
     over: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "clip_on": False}
     for i, (name, marker) in enumerate(SEGMENTS.items()):
         ax.plot(edges[i : i + 2], [1.02, 1.02], color=colours[i], lw=4, solid_capstyle="butt", **over)
-        label = (
-            f"{language.text(f'segment.{name}')}\n{marker} {language.percent((segment == name).mean(), 0)}"
-        )
+        label = f"{language.text(f'segment.{name}')}\n{marker} {language.percent((segment == name).mean(), 0)}"
         ax.text(places[i][0], 1.06, label, ha=places[i][1], va="bottom", color=INK, **over)
     return ax
 
@@ -232,9 +215,7 @@ def plot_cohorts(cohorts: "pd.DataFrame", ax: "Axes", language: Language) -> "Ax
     return ax
 
 
-def plot_bars(
-    frame: "pd.DataFrame", ax: "Axes", language: Language, *, unit: str, currency: str = ""
-) -> "Axes":
+def plot_bars(frame: "pd.DataFrame", ax: "Axes", language: Language, *, unit: str, currency: str = "") -> "Axes":
     """Draw one bar a row with its interval, from zero; of more than twelve rows the largest.
 
     Parameters
@@ -299,34 +280,6 @@ def plot_bars(
     return ax
 
 
-def draw(
-    plot: "Callable[[Axes], Axes]", *, title: str, subtitle: str, alt: str, source: str, height: int = 0
-) -> str:
-    """Draw a plot twice, wide and narrow, and give it as a ``<figure>`` of a page.
-
-    The same input gives the same bytes. Text stays text, and the palette's colours follow the page's theme.
-
-    Parameters
-    ----------
-    plot : callable
-        Draws on the Axes it is given.
-    title, subtitle : str
-        What is seen; its measure and unit.
-    alt, source : str
-        What it says to those who do not see it; where the numbers come from.
-    height : int, default 0
-        Of both drawings in CSS pixels, for many rows; 0 for the usual 340 and 300.
-
-    Examples
-    --------
-    >>> html = draw(lambda ax: ax, title="Sales", subtitle="IDR", alt="A rising line", source="Orders")
-    >>> html.count("<svg")
-    2
-    """
-    wide, narrow = (_svg(plot, width, height or usual) for width, usual in (WIDE, NARROW))
-    return figure(wide, narrow, title=title, subtitle=subtitle, alt=alt, source=source)
-
-
 @dataclass(frozen=True)
 class _Measure:
     """Writes values of one unit."""
@@ -349,47 +302,6 @@ class _Measure:
         if self.unit in ("money", "count"):
             return self.write(row["value"])
         return self.write(row["value"], decimals_supported(self.shown(row["low"]), self.shown(row["high"])))
-
-
-def _svg(plot: "Callable[[Axes], Axes]", width: int, height: int) -> str:
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    style: Any = {
-        **{"svg.fonttype": "none", "svg.hashsalt": "engagekit", "text.parse_math": False},
-        **{"font.family": "DejaVu Sans", "font.size": FONT_SIZE, "text.color": INK, "hatch.linewidth": 1.0},
-        **{"figure.constrained_layout.w_pad": 0.02, "figure.constrained_layout.h_pad": 0.03},
-    }
-    drawn = io.StringIO()
-    with matplotlib.rc_context(style), warnings.catch_warnings():
-        for layout_only in ("Glyph .* missing from", "Matplotlib currently does not support"):
-            warnings.filterwarnings("ignore", message=layout_only)  # the reader's fonts set the text
-        drawing = Figure(figsize=(width / 72, height / 72), layout="constrained", facecolor="none")
-        plot(drawing.add_subplot(facecolor="none"))
-        drawing.savefig(drawn, format="svg", metadata={"Date": None})
-    return _inline(drawn.getvalue())
-
-
-def _inline(svg: str) -> str:
-    """Fit matplotlib's SVG into a page: ids of its own, variables for colours, the page's font, no prolog."""
-    used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))
-    own = f"f{sha256(svg.encode()).hexdigest()[:8]}-"
-    variables = {colour: f"var(--{name})" for name, colour in PALETTE.items()}
-
-    def renamed(found: re.Match[str]) -> str:
-        name = found.group(1)
-        return f' class="{HALO}"' if name == HALO else f' id="{own}{name}"' if name in used else ""
-
-    def rewritten(tag: re.Match[str]) -> str:
-        text = re.sub(r' id="([^"]*)"', renamed, tag.group())
-        text = re.sub(r"#[0-9a-f]{6}\b", lambda colour: variables.get(colour.group(), colour.group()), text)
-        text = re.sub(r'(url\(|href=")#', rf"\1#{own}", text).replace("xlink:href", "href")
-        text = re.sub(r'font-family: [^;"]*(; )?| transform="rotate\(-0 [^"]*"', "", text)
-        return re.sub(r"(\.\d\d)\d+", r"\1", text).replace("\n", " ")
-
-    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    svg = re.sub(r'(<svg) .*? (viewBox="[^"]*").*?>', r"\1 \2>", svg, count=1)
-    return re.sub(r"<[^>]*>", rewritten, re.sub(r">\s+<", "><", svg)).strip()
 
 
 def _every_month(results: "pd.DataFrame") -> "pd.DataFrame":

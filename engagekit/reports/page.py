@@ -24,9 +24,7 @@ MOST_BYTES = 2_000_000
 SIGNS = {"better": "✓", "worse": "!", "same": "="}
 SPARK_WIDTH, SPARK_HEIGHT = 114, 24  # inside the margins of its viewBox
 UNWANTED = re.compile(r"<(applet|base|embed|form|frame|h1|iframe|link|meta|object|script)\b", re.IGNORECASE)
-STEERING = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 MISSING = "–"
 
 
@@ -199,9 +197,7 @@ def figure(svg_wide: str, svg_narrow: str, *, title: str, subtitle: str, alt: st
     return _part("figure", Markup(svg_wide), Markup(svg_narrow), title, subtitle, alt, source)  # noqa: S704
 
 
-def page(
-    notebook: "nbformat.NotebookNode", language: Language, *, title: str, subtitle: str, footer: str
-) -> str:
+def page(notebook: "nbformat.NotebookNode", language: Language, *, title: str, subtitle: str, footer: str) -> str:
     """Page made of the HTML outputs of an executed notebook, in their order; code and markdown stay there.
 
     Parameters
@@ -282,9 +278,7 @@ def _outputs(notebook: "nbformat.NotebookNode") -> str:
             raise ValueError(f"cell {i} raised {output.ename}; a page is made of a notebook that ran through")
     html = "\n".join("".join(output.get("data", {}).get("text/html", "")) for _, output in outputs)
     if found := UNWANTED.search(html):
-        raise ValueError(
-            f"an output holds {found.group()}>; a page has one h1, no script and nothing to fetch"
-        )
+        raise ValueError(f"an output holds {found.group()}>; a page has one h1, no script and nothing to fetch")
     return html
 
 

@@ -96,6 +96,14 @@ class Results:
         before = series[series["period"] == period - pd.DateOffset(months=1)]
         return period, self._one(valued.tail(1)), self._one(before)
 
+    def by(self, metric: Metric, column: str) -> pd.DataFrame:
+        """A metric of one of the business's own tables over all time, by a column of it; empty where it has none."""
+        rows = self.business.table(metric.table, lazy=True)
+        if column not in rows.collect_schema().names():
+            return pd.DataFrame(columns=[column, "value", "low", "high"])
+        measured = measure(rows, metric, by=column, at=event_time(metric.table), until=self.end).to_pandas()
+        return measured[measured[column].notna() & measured["value"].notna()]
+
     def as_dict(self) -> dict[str, Any]:
         """The content of ``metrics.json``, described in ``docs/metrics-json.md``."""
         business = self.business

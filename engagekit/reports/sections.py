@@ -9,9 +9,10 @@ from engagekit.customers.score import SEGMENTS
 from engagekit.data.tables import TABLES
 from engagekit.language import decimals_of
 from engagekit.metrics.catalog import METRICS
-from engagekit.metrics.estimate import wilson_interval
+from engagekit.metrics.estimate import Estimate, wilson_interval
 from engagekit.metrics.metric import Metric
 from engagekit.reports import charts, page
+from engagekit.reports.drawing import draw
 from engagekit.reports.results import Results
 from engagekit.reports.run import SENTINEL
 from engagekit.reports.sentences import Writer
@@ -22,7 +23,9 @@ AGES = (1, 3, 6)
 FEWEST = 5
 HEADLINE = ("metric", "month", "value", "interval", "n", "before", "change", "target")
 CHANNEL = ("metric", "month", "value", "interval", "n", "before", "all")
+BROKEN_DOWN = {"click_rate": "campaign", "return_on_spend": "channel"}
 DASH = "–"
+COHORT_FRAME, COHORT_ROW = 90, 22  # CSS pixels
 
 
 def first_screen(found: Results) -> str:
@@ -49,7 +52,7 @@ def score(found: Results) -> str:
         return html + page.note(text("points.no_score"))
     cuts = found.business.score.cuts
     sentence = writer.main_points()[0]
-    html += charts.draw(
+    html += draw(
         lambda ax: charts.plot_score(scores.to_pandas(), ax, found.language, cuts=cuts),
         title=text("figure.score_title"),
         subtitle=text("figure.score_subtitle", days=found.business.score.window.removesuffix("d")),
@@ -69,6 +72,9 @@ def channel(found: Results, name: str) -> str:
     drawn = next((metric for metric in metrics if _drawable(found, metric)), None)
     if drawn is not None:
         html += _trend(found, writer, drawn)
+    for metric in metrics:
+        if metric.name in BROKEN_DOWN:
+            html += _bars(found, writer, metric, BROKEN_DOWN[metric.name])
     html += _table(found, [_row(writer, metric, CHANNEL) for metric in metrics])
     for caution in dict.fromkeys(metric.caution for metric in metrics if metric.caution):
         html += page.note(text(f"warning.{caution}"))
@@ -83,8 +89,9 @@ def cohorts(found: Results) -> str:
     sentence = _came_back(found, shown)
     if not sentence:
         return html + page.note(text("section.no_cohorts"))
-    html += charts.draw(
+    html += draw(
         lambda ax: charts.plot_cohorts(shown, ax, found.language),
+        height=COHORT_FRAME + COHORT_ROW * shown["cohort"].nunique(),
         title=text("figure.cohorts_title"),
         subtitle=text("figure.cohorts_subtitle"),
         alt=sentence,
@@ -215,7 +222,7 @@ def _trend(found: Results, writer: Writer, metric: Metric) -> str:
     text = found.language.text
     period, new, old = found.current(metric.name)
     sentence = text(
-        "figure.trend_sentence",
+        "figure.trend_sentence_sure" if new.method else "figure.trend_sentence",
         name=writer.title(metric),
         month=DASH if period is None else writer.month(period),
         value=writer.value(metric, new),
@@ -223,8 +230,8 @@ def _trend(found: Results, writer: Writer, metric: Metric) -> str:
     )
     before = (period or found.month) - pd.DateOffset(months=1)
     change, _ = writer.change(metric, new, old, before)
-    sentence += f" {text('figure.that_is', change=change)}" if change else ""
-    drawn = charts.draw(
+    title = writer.title(metric)
+    drawn = draw(
         lambda ax: charts.plot_trend(
             found.series(metric.name),
             ax,
@@ -233,7 +240,36 @@ def _trend(found: Results, writer: Writer, metric: Metric) -> str:
             currency=found.business.currency,
             target=found.business.targets.get(metric.name),
         ),
-        title=text(f"metric.{metric.name}.title"),
+        title=f"{title}: {change}" if new.method and old.method else title,
+        subtitle=text(f"metric.{metric.name}.meaning"),
+        alt=sentence,
+        source=_source(found, metric.table),
+    )
+    return drawn + page.finding(sentence)
+
+
+def _bars(found: Results, writer: Writer, metric: Metric, column: str) -> str:
+    """A metric by a column of its table, where there is something to compare."""
+    text, groups = found.language.text, found.by(metric, column).sort_values("value", ascending=False)
+    if len(groups) < 2:
+        return ""
+    best, worst = (dict(groups.iloc[end]) for end in (0, -1))
+    sentence = text(
+        "figure.by_sentence",
+        best=best[column],
+        high=writer.value(metric, Estimate.of(best)),
+        worst=worst[column],
+        low=writer.value(metric, Estimate.of(worst)),
+    )
+    drawn = draw(
+        lambda ax: charts.plot_bars(
+            groups.rename(columns={column: "label"}),
+            ax,
+            found.language,
+            unit=metric.measured_in,
+            currency=found.business.currency,
+        ),
+        title=text(f"figure.by_{column}", name=writer.title(metric)),
         subtitle=text(f"metric.{metric.name}.meaning"),
         alt=sentence,
         source=_source(found, metric.table),

@@ -116,7 +116,7 @@ class Writer:
         return "reached" if above == (metric.better != "lower") or estimate.value == target else "missed"
 
     def headline(self) -> list[Metric]:
-        """At most six metrics for the first screen: the score, the usual ones with a target, other targets, the usual."""
+        """At most six metrics for the first screen: the score, usual ones with a target, other targets, the usual."""
         targets = self.found.business.targets
         wished = [name for name in HEADLINE if name in targets]
         names = dict.fromkeys([HEADLINE[0], *wished, *targets, *HEADLINE])

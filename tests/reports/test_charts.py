@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from engagekit.language import LANGUAGES, Language
-from engagekit.reports import charts
+from engagekit.reports import charts, drawing
 from engagekit.reports.page import template_path
 
 EN = Language("en")
@@ -53,11 +53,7 @@ def texts(ax):
 
 def drawn_lines(ax):
     """Dates and values of the curves, without level lines."""
-    return [
-        line
-        for line in ax.lines
-        if len(line.get_xdata()) > 0 and line.get_color() == charts.PALETTE["accent"]
-    ]
+    return [line for line in ax.lines if len(line.get_xdata()) > 0 and line.get_color() == drawing.PALETTE["accent"]]
 
 
 def trend(frame, ax=None, language=EN, unit="rate", **options):
@@ -114,8 +110,8 @@ def test_a_month_between_two_gaps_is_a_point_with_its_interval():
 def test_a_partial_month_is_hollow_hatched_and_named():
     ax = trend(months([0.3, 0.32, 0.1], partial=[2]))
     dots = next(group for group in ax.collections if len(group.get_offsets()) == 3)
-    assert [to_hex(face) for face in dots.get_facecolors()] == [charts.PALETTE["accent"]] * 2 + [
-        charts.PALETTE["paper"]
+    assert [to_hex(face) for face in dots.get_facecolors()] == [drawing.PALETTE["accent"]] * 2 + [
+        drawing.PALETTE["paper"]
     ]
     assert [patch.get_hatch() for patch in ax.patches] == ["////"]
     assert "month not over" in texts(ax)
@@ -131,17 +127,17 @@ def test_full_months_are_neither_hatched_nor_hollow():
 
 
 def test_a_single_month_is_drawn():
-    html = charts.draw(lambda ax: trend(months([0.3]), ax, target=0.35), **WORDS)
+    html = drawing.draw(lambda ax: trend(months([0.3]), ax, target=0.35), **WORDS)
     assert html.count(">30%<") >= 2
     assert html.count(">Target 35%<") == 2
 
 
 def test_a_target_is_named_and_keeps_clear_of_the_last_value():
-    html = charts.draw(lambda ax: trend(months([0.2, 0.22, 0.23]), ax, target=0.231), **WORDS)
+    html = drawing.draw(lambda ax: trend(months([0.2, 0.22, 0.23]), ax, target=0.231), **WORDS)
     heights = {}
     for text in ElementTree.fromstring(svgs(html)[0]).iter("text"):
         heights[text.text] = float(text.get("y"))
-    assert heights["23%"] - heights["Target 23.1%"] >= charts.FONT_SIZE
+    assert heights["23%"] - heights["Target 23.1%"] >= drawing.FONT_SIZE
 
 
 def test_a_missing_target_is_no_line():
@@ -195,9 +191,7 @@ def test_bars_of_scores_count_every_customer_from_zero():
 
 def test_segments_keep_their_colours_when_one_is_empty():
     ax = charts.plot_score(pd.Series([80.0, 90.0]), axes(), EN, cuts=(40, 70))
-    assert {to_hex(bar.get_facecolor()) for bar in ax.patches if bar.get_height()} == {
-        charts.PALETTE["advocate"]
-    }
+    assert {to_hex(bar.get_facecolor()) for bar in ax.patches if bar.get_height()} == {drawing.PALETTE["advocate"]}
 
 
 def test_cohorts_leave_blank_what_is_not_lived_through():
@@ -266,7 +260,7 @@ def test_drawing_leaves_its_input_as_it_was():
     "name", ["<script>alert(1)</script>", "Rp $1_000^$ x", "$x$", r"\frac{", "{{7*7}}", 'a="b" & id="c"']
 )
 def test_a_name_is_literal_text_in_a_figure(name):
-    html = charts.draw(lambda ax: charts.plot_bars(bars([1.0], [name]), ax, EN, unit="count"), **WORDS)
+    html = drawing.draw(lambda ax: charts.plot_bars(bars([1.0], [name]), ax, EN, unit="count"), **WORDS)
     assert "<script" not in html
     for svg in svgs(html):
         assert name in [text.text for text in ElementTree.fromstring(svg).iter("text")]
@@ -282,12 +276,12 @@ def test_a_name_with_dollars_is_literal_outside_a_page_too():
 def test_a_name_in_any_script_is_drawn_without_a_warning(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        html = charts.draw(lambda ax: charts.plot_bars(bars([1.0], [name]), ax, EN, unit="count"), **WORDS)
+        html = drawing.draw(lambda ax: charts.plot_bars(bars([1.0], [name]), ax, EN, unit="count"), **WORDS)
     assert not re.search("[\u202e\x00]", html)
 
 
 def draw_trend(values=(0.1, 0.2, 0.3)):
-    return charts.draw(lambda ax: trend(months(values, partial=[2]), ax, target=0.25), **WORDS)
+    return drawing.draw(lambda ax: trend(months(values, partial=[2]), ax, target=0.25), **WORDS)
 
 
 def test_a_figure_is_the_same_bytes_every_time():
@@ -317,22 +311,22 @@ def test_colours_follow_the_theme_and_text_the_font_of_the_page():
         lambda ax: charts.plot_bars(bars(range(15)), ax, EN, unit="count"),
     )
     for plot in plots:
-        html = charts.draw(plot, **WORDS)
+        html = drawing.draw(plot, **WORDS)
         assert not re.search(r"(fill|stroke): #[0-9a-f]{6}", html)
-        assert set(re.findall(r"var\(--([\w-]+)\)", html)) <= charts.PALETTE.keys()
+        assert set(re.findall(r"var\(--([\w-]+)\)", html)) <= drawing.PALETTE.keys()
         assert "DejaVu" not in html
 
 
 def test_figures_are_light_enough_for_a_page_of_many():
-    heaviest = charts.draw(lambda ax: charts.plot_cohorts(cohorts(18), ax, EN), **WORDS, height=470)
-    usual = charts.draw(lambda ax: trend(months(np.linspace(0.1, 0.2, 24)), ax), **WORDS)
+    heaviest = drawing.draw(lambda ax: charts.plot_cohorts(cohorts(18), ax, EN), **WORDS, height=470)
+    usual = drawing.draw(lambda ax: trend(months(np.linspace(0.1, 0.2, 24)), ax), **WORDS)
     assert len(heaviest.encode()) < 100_000
     assert len(usual.encode()) < 30_000
 
 
 def test_the_theme_has_the_palette_and_no_two_roles_share_a_colour():
     light = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", CSS.split("@media")[0]))
-    assert light == charts.PALETTE
+    assert light == drawing.PALETTE
     assert len(set(light.values())) == len(light)
 
 

@@ -66,9 +66,7 @@ def notebook(*fragments):
 
 
 def page_of(*fragments, title="Kopi Senja", language=EN):
-    return pages.page(
-        notebook(*fragments), language, title=title, subtitle="October 2026", footer="End\nof it"
-    )
+    return pages.page(notebook(*fragments), language, title=title, subtitle="October 2026", footer="End\nof it")
 
 
 def every_piece(text):
@@ -120,12 +118,8 @@ def test_the_page_has_one_h1_its_language_and_a_policy_that_forbids_scripts_and_
 
 def test_nothing_on_the_page_asks_for_anything_outside():
     read = Read(page_of(*every_piece("Kopi")))
-    targets = [
-        attrs.get(name) for _, attrs in read.tags for name in ("src", "href", "srcset", "data", "action")
-    ]
-    assert {target.partition(":")[0] for target in targets if target and not target.startswith("#")} == {
-        "data"
-    }
+    targets = [attrs.get(name) for _, attrs in read.tags for name in ("src", "href", "srcset", "data", "action")]
+    assert {target.partition(":")[0] for target in targets if target and not target.startswith("#")} == {"data"}
     assert "http" not in CSS
     assert "@import" not in CSS
     assert "url(" not in CSS
@@ -191,9 +185,7 @@ def test_a_change_is_told_by_a_sign_and_not_by_colour_alone(tone, sign):
 
 
 def test_a_spark_line_breaks_where_a_value_is_missing():
-    path = Read(pages.tiles([Tile("a", "1", spark=[1, 2, None, 3, float("nan"), 5, 6])])).every("path")[0][
-        "d"
-    ]
+    path = Read(pages.tiles([Tile("a", "1", spark=[1, 2, None, 3, float("nan"), 5, 6])])).every("path")[0]["d"]
     assert [piece.count("L") for piece in path.split("M")[1:]] == [1, 0, 1]
 
 
@@ -264,8 +256,7 @@ def test_an_empty_list_says_so():
 
 def test_the_three_languages_have_the_same_texts_for_pages_and_charts():
     files = [
-        tomllib.loads((resources.files("engagekit") / f"locales/{code}.toml").read_text("utf-8"))
-        for code in LANGUAGES
+        tomllib.loads((resources.files("engagekit") / f"locales/{code}.toml").read_text("utf-8")) for code in LANGUAGES
     ]
     for table in ("page", "chart"):
         assert len({frozenset(texts[table]) for texts in files}) == 1

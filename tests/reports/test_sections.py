@@ -1,0 +1,104 @@
+import re
+
+import pytest
+
+from engagekit.data.business import Business
+from engagekit.metrics.catalog import CHANNELS
+from engagekit.reports import sections
+from engagekit.reports.results import results
+
+HOSTILE = "<script>alert(1)</script> {{7*7}} {business} %s $x_1^$"
+TOML = """
+name = '''{name}'''
+kind = "ecommerce"
+language = "en"
+currency = "GBP"
+time_zone = "Europe/London"
+{tables}
+"""
+PARTS = ("first_screen", "numbers", "score", "cohorts", "data", "method")
+
+
+def bare(tmp_path, tables="", **files):
+    for name, text in files.items():
+        (tmp_path / f"{name}.csv").write_text(text)
+        tables += f'[tables.{name}]\nfile = "{name}.csv"\n'
+    (tmp_path / "business.toml").write_text(TOML.format(name=HOSTILE, tables=tables))
+    return results(Business.open(tmp_path), "2026-03-01")
+
+
+@pytest.fixture(scope="module")
+def found(sample_folders):
+    return {kind: results(Business.open(folder)) for kind, folder in sample_folders.items()}
+
+
+def words(html):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+@pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
+def test_every_section_of_a_sample_has_its_heading_and_no_loose_ends(found, kind):
+    for part in PARTS:
+        html = getattr(sections, part)(found[kind])
+        assert part == "first_screen" or html.startswith("<h2")
+        assert "nan" not in words(html).lower().split()
+        assert "{" not in words(html)
+
+
+def test_there_is_a_section_for_every_channel_that_has_data(found):
+    assert set(found["saas"].channels) == set(CHANNELS)
+    for name in CHANNELS:
+        html = sections.channel(found["saas"], name)
+        assert html.count("<figure") >= 1
+        assert html.count("<table") == 1
+
+
+def test_a_trend_has_a_sentence_computed_from_the_estimate(found):
+    period, new, _ = found["subscription"].current("net_promoter_score")
+    assert f"Net Promoter Score, {period:%B %Y}: {new.value:.0f}, between" in words(
+        sections.channel(found["subscription"], "survey")
+    )
+
+
+def test_a_caution_stands_under_the_metric_it_is_about(found):
+    assert "fetch the pictures by themselves" in words(sections.channel(found["subscription"], "mailing"))
+
+
+def test_what_was_left_out_and_refused_is_counted(found):
+    text = words(sections.data(found["subscription"]))
+    assert "left out by the rule: keep reach &gt; 0" in text
+    assert "is not on the scale of this survey" in text
+
+
+def test_a_business_with_one_table_says_what_is_missing(tmp_path):
+    found = bare(tmp_path, mailings="sent_at,campaign,sent,delivered,opens\n2026-02-03,a,100,90,9\n")
+    assert "There is no engagement score yet" in words(sections.score(found))
+    assert "Too few customers" in words(sections.cohorts(found))
+    assert "Not given, and so not in this report: interactions, customers" in words(sections.data(found))
+    assert "No targets are set" in words(sections.first_screen(found))
+    assert "<figure" not in sections.channel(found, "mailing")
+
+
+def test_a_business_without_a_row_still_has_every_section(tmp_path):
+    found = bare(tmp_path, interactions="customer_id,time,channel,action\n", surveys="kind,score,answered_at\n")
+    for part in PARTS:
+        assert getattr(sections, part)(found)
+    assert found.channels
+
+
+def test_fewer_than_five_people_are_not_broken_out(tmp_path):
+    score = "[score.components]\ninteractions = {weight = 1, low = 0, high = 10}\n"
+    lines = [f"c{who},2026-02-{day:02d},web,view" for who in range(6) for day in range(1, 10 if who == 0 else 2)]
+    found = bare(tmp_path, score, interactions="\n".join(["customer_id,time,channel,action", *lines]))
+    assert found.scores["segment"].value_counts().to_dict(as_series=False)["count"].count(1) == 1
+    text = words(sections.score(found))
+    assert "Advocates fewer than 5 fewer than 5 –" in text
+
+
+def test_hostile_text_is_text(tmp_path):
+    rows = "\n".join(f'2026-0{month}-03,"{HOSTILE} {month}",100,90,9,1' for month in (1, 2))
+    found = bare(tmp_path, mailings=f"sent_at,campaign,sent,delivered,opens,clicks\n{rows}\n")
+    html = sections.channel(found, "mailing") + sections.first_screen(found)
+    assert "<script" not in html
+    assert "{{7*7}}" in html
+    assert "{business}" in html

@@ -3,6 +3,10 @@ BIN := .venv/bin
 SAMPLES := ecommerce saas subscription
 JOBS ?= 2
 
+# Debian keeps venv in a package of its own.
+GET_VENV := test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq python3-venv \
+  || { echo "Python's venv is missing. Install it: sudo apt-get install python3-venv" >&2; false; }
+
 .PHONY: report test lint types unit notebooks clean
 
 report: .venv/kit
@@ -28,7 +32,7 @@ notebooks: .venv/dev
 
 # Two stamps, each made again only when what it depends on changes.
 .venv/kit: pyproject.toml constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { rm -rf .venv; $(GET_VENV) && $(PYTHON) -m venv .venv; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 

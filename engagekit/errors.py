@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 __all__ = ["DataError", "did_you_mean"]
 
+LISTED = 20
+
 
 class DataError(ValueError):
     """Data or settings that cannot be used as they are.
@@ -40,7 +42,7 @@ class DataError(ValueError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Sentence that offers the nearest known name, or lists what there is.
+    """Sentence that offers the nearest known name, or lists what there is, up to 20 names.
 
     Parameters
     ----------
@@ -66,4 +68,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
     if near:
         return f"Did you mean {folded[near[0]]}?"
-    return f"There are: {', '.join(names)}." if names else "There are none."
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"There are: {', '.join(names[:LISTED])}{more}." if names else "There are none."

@@ -10,7 +10,11 @@ __all__ = ["retention_by_cohort"]
 
 
 def retention_by_cohort(
-    interactions: pl.DataFrame | pl.LazyFrame, as_of: dt.datetime, every: str = "1mo"
+    interactions: pl.DataFrame | pl.LazyFrame,
+    as_of: dt.datetime,
+    every: str = "1mo",
+    *,
+    arrivals: pl.DataFrame | pl.LazyFrame | None = None,
 ) -> pl.DataFrame:
     """Share of each cohort that was active in each calendar month after its first one.
 
@@ -22,13 +26,17 @@ def retention_by_cohort(
         Interactions from then on are not seen.
     every : str, default "1mo"
         Length of a calendar period: ``1mo`` or ``1w``.
+    arrivals : polars.DataFrame or LazyFrame, optional
+        ``customer_id, joined_at`` of every customer. Without it a customer arrives with the first interaction, so
+        that the first cohort holds all who had come before the data begin.
 
     Returns
     -------
     polars.DataFrame
         One row for each cohort and age: ``cohort`` (first day), ``age`` (periods since), ``customers`` (size of the
         cohort), ``active``, ``value`` (a fraction), ``low`` and ``high`` (Wilson). ``active`` is null and the others
-        NaN where the period has not been lived through to its end.
+        NaN where the period has not been lived through to its end. Cohorts from before the data begin are left out
+        where ``arrivals`` tells them.
 
     Examples
     --------
@@ -38,19 +46,25 @@ def retention_by_cohort(
     >>> retention_by_cohort(seen, datetime(2026, 3, 1))["value"].to_list()
     [1.0, 0.5]
     """
-    month = pl.col("time").dt.replace_time_zone(None).dt.truncate(every)
-    active = (
-        interactions.lazy()
-        .filter(pl.col("time") < as_of)
-        .select("customer_id", period=month)
-        .unique()
-        .with_columns(cohort=pl.col("period").min().over("customer_id"))
-        .group_by("cohort", "period")
-        .agg(active=pl.len())
-        .collect()
-    )
+
+    def period(column: str) -> pl.Expr:
+        return pl.col(column).dt.replace_time_zone(None).dt.truncate(every)
+
+    seen = interactions.lazy().filter(pl.col("time") < as_of).select("customer_id", period=period("time")).unique()
+    if arrivals is None:
+        cohort_of = seen.group_by("customer_id").agg(cohort=pl.col("period").min())
+    else:
+        came = arrivals.lazy().filter(pl.col("joined_at") < as_of)
+        begin = seen.select(begin=pl.col("period").min())
+        cohort_of = (
+            came.select("customer_id", cohort=period("joined_at"))
+            .join(begin, how="cross")
+            .filter(pl.col("cohort") >= pl.col("begin"))
+            .drop("begin")
+        )
+    sizes = cohort_of.group_by("cohort").agg(customers=pl.len()).collect()
+    active = seen.join(cohort_of, on="customer_id").group_by("cohort", "period").agg(active=pl.len()).collect()
     end = as_of.replace(tzinfo=None)
-    sizes = active.filter(pl.col("cohort") == pl.col("period")).select("cohort", customers="active")
     grid = (
         sizes.with_columns(period=pl.datetime_ranges("cohort", pl.lit(end), every, closed="left"))
         .explode("period")

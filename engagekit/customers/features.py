@@ -6,6 +6,7 @@ from typing import Any
 import narwhals as nw
 
 from engagekit.data.engine import enter, leave
+from engagekit.data.orders import PURCHASES
 
 __all__ = ["ACTIVE", "FEATURES", "customer_features"]
 
@@ -68,6 +69,7 @@ def customer_features(interactions: Any, as_of: dt.datetime, window: str = "84d"
     features = (
         seen.with_columns(
             order=nw.when(nw.col("action") == "purchase").then(order),
+            money=nw.when(nw.col("action").is_in(PURCHASES)).then(nw.col("value")),
             day=nw.col("time").dt.truncate("1d"),
             active=nw.col("action").is_in(ACTIVE).cast(nw.Float64),
         )
@@ -78,7 +80,7 @@ def customer_features(interactions: Any, as_of: dt.datetime, window: str = "84d"
             nw.col("day").n_unique().alias("active_days"),
             nw.col("order").n_unique().alias("orders"),
             (nw.col("order").count() < nw.len()).cast(nw.Int64).alias("blank"),
-            nw.col("value").sum(),
+            nw.col("money").sum().alias("value"),
             nw.col("duration_s").sum(),
             nw.col("active").mean().alias("active_share"),
             nw.col("sentiment").mean().alias("sentiment_mean"),

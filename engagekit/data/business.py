@@ -1,18 +1,22 @@
 """business.toml -> Business: who it is, where its tables lie, its goals."""
 
 import datetime as dt
+import difflib
 import re
 import tomllib
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args, overload
 from zoneinfo import ZoneInfo
 
 import polars as pl
 from babel.numbers import list_currencies
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from engagekit.data.parsing import Style
-from engagekit.data.reading import Reading, Source, read_table
+from engagekit.data.reading import Reading, read_table
+from engagekit.data.source import Source
 from engagekit.data.tables import TABLES, event_time
 from engagekit.errors import DataError, did_you_mean
 
@@ -21,10 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Business", "ComponentSettings", "ScoreSettings"]
 
-LAST_COMPLETE_MONTH = "last complete month"
+LAST_COMPLETE_MONTH: Literal["last complete month"] = "last complete month"
+DAYS = r"^[1-9]\d{0,3}d$"
+SLIP = 0.85  # so alike is the name of an attribute to a column's that it must be a slip
+PLANNED = ("starts_at",)
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d")
-STRICT = ConfigDict(extra="forbid", frozen=True)
+STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ComponentSettings(BaseModel):
@@ -36,14 +43,27 @@ class ComponentSettings(BaseModel):
     high: float
     direction: Literal["up", "down"] = "up"
 
+    @model_validator(mode="after")
+    def _bounds_rise(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError(f"low is {self.low:g} and high {self.high:g}; low must be below high")
+        return self
+
 
 class ScoreSettings(BaseModel):
     """The engagement score: its window, cuts and components."""
 
     model_config = STRICT
-    window: str = Field(default="84d", pattern=r"^\d+d$")
+    window: str = Field(default="84d", pattern=DAYS)
     cuts: tuple[float, float] = (40, 70)
     components: dict[str, ComponentSettings] = {}
+
+    @field_validator("cuts")
+    @classmethod
+    def _cuts_rise(cls, cuts: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= cuts[0] < cuts[1] <= 100:
+            raise ValueError(f"{list(cuts)} must rise, between 0 and 100")
+        return cuts
 
 
 class Business(BaseModel):
@@ -59,12 +79,20 @@ class Business(BaseModel):
     currency: str
     time_zone: str
     as_of: dt.date | Literal["last complete month"] = LAST_COMPLETE_MONTH
-    horizon: str = Field(default="84d", pattern=r"^\d+d$")
+    horizon: str = Field(default="84d", pattern=DAYS)
     tables: dict[str, Source] = {}
     targets: dict[str, float] = {}
     score: ScoreSettings = ScoreSettings()
+    _file: Path = PrivateAttr()
     _folder: Path = PrivateAttr()
     _readings: dict[str, Reading] = PrivateAttr(default_factory=dict)
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _day_or_month(cls, wish: object) -> object:
+        if isinstance(wish, str) and wish != LAST_COMPLETE_MONTH:
+            return _day(wish)
+        return wish
 
     @field_validator("currency")
     @classmethod
@@ -88,6 +116,7 @@ class Business(BaseModel):
         for name in tables:
             if name not in TABLES:
                 raise ValueError(f"there is no table {name!r}. {did_you_mean(name, TABLES)}")
+            _check_attributes(name, tables[name])
         return tables
 
     @classmethod
@@ -104,12 +133,15 @@ class Business(BaseModel):
         if not file.is_file():
             raise DataError(f"is not there. Make it with: engagekit init {file.parent}", file=file)
         try:
-            business = cls.model_validate(tomllib.loads(file.read_text("utf-8")))
+            settings = tomllib.loads(file.read_text("utf-8-sig"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"is not valid TOML: {error}", file=file) from error
+            raise DataError(f"is not valid TOML: {error}. Correct that line.", file=file) from error
+        try:
+            business = cls.model_validate(settings)
         except ValidationError as error:
-            raise DataError(_explained(error, cls), file=file) from error
-        business._folder = file.parent.resolve()
+            raise DataError(_explained(error, settings, cls), file=file) from error
+        business._file = file.resolve()
+        business._folder = business._file.parent
         return business
 
     @property
@@ -121,10 +153,17 @@ class Business(BaseModel):
         DataError
             The folder's name leaves nothing, or a name that Windows reserves.
         """
-        slug = re.sub(r"[^a-z0-9]+", "-", self._folder.name.casefold()).strip("-")
+        plain = unicodedata.normalize("NFKD", self._folder.name).encode("ascii", "ignore").decode()
+        slug = re.sub(r"[^a-z0-9]+", "-", plain.casefold()).strip("-")
         if not SLUG.fullmatch(slug) or RESERVED.fullmatch(slug):
-            raise DataError("cannot name a report. Rename the folder with letters a-z and digits.", file=self._folder.name)
+            problem = "cannot name a report. Rename the folder with letters a-z and digits."
+            raise DataError(problem, file=self._folder.name)
         return slug
+
+    @property
+    def file(self) -> Path:
+        """Its ``business.toml``."""
+        return self._file
 
     @property
     def folder(self) -> Path:
@@ -132,7 +171,7 @@ class Business(BaseModel):
         return self._folder
 
     def reading(self, table: str) -> Reading:
-        """What became of a table's rows; nothing is raised for refused ones.
+        """Read a table, and say what became of its rows; nothing is raised for refused ones.
 
         Raises
         ------
@@ -143,7 +182,7 @@ class Business(BaseModel):
             raise DataError(f"has no [tables.{table}]. {did_you_mean(table, self.tables)}", file="business.toml")
         if table not in self._readings:
             source = self.tables[table]
-            style = Style(source.numbers or self.language, source.dates, self.time_zone)
+            style = Style(source.numbers or self.language, source.dates, self.time_zone, self.currency)
             self._readings[table] = read_table(table, source, self._folder, style)
         return self._readings[table]
 
@@ -173,55 +212,91 @@ class Business(BaseModel):
         """Instant before which everything counts: midnight of the as-of date in the business's zone.
 
         ``"last complete month"`` is read from the data, not from the clock, so that a run can be repeated: it is the
-        end of the last month whose last day some table has a row on.
+        end of the last month whose last day some table has a row on. Periods that start (campaigns, subscriptions)
+        do not count, because they are planned ahead.
 
         Parameters
         ----------
         as_of : date or str, optional
             ISO date that takes the place of the one in ``business.toml``.
+
+        Raises
+        ------
+        ValueError
+            ``as_of`` is not an ISO date.
         """
         wish = as_of or self.as_of
         if wish == LAST_COMPLETE_MONTH:
             wish = self._last_complete_month()
-        try:
-            day = wish if isinstance(wish, dt.date) else dt.date.fromisoformat(wish)
-        except ValueError:
-            raise ValueError(f"as_of: {wish!r} is not an ISO date such as 2026-11-01") from None
+        day = wish if isinstance(wish, dt.date) else _day(wish)
         return dt.datetime.combine(day, dt.time(), ZoneInfo(self.time_zone))
 
     def _last_complete_month(self) -> dt.date:
-        seen = [
-            latest
-            for name in self.tables
-            if event_time(name) != "ends_at"
-            and (latest := self.table(name, lazy=True).select(pl.col(event_time(name)).max()).collect().item())
-        ]
+        events = [(name, event_time(name)) for name in self.tables if event_time(name) not in PLANNED]
+        now = dt.datetime.now(ZoneInfo(self.time_zone))  # a slip that dates a row in the future is no month to report
+        past = (self.table(name, lazy=True).filter(pl.col(at) < now).select(pl.col(at).max()) for name, at in events)
+        latest = (table.collect().item() for table in past)
+        seen = [time for time in latest if time is not None]
         if not seen:
             raise DataError("no table has a dated row, so there is no last month. Set as_of.", file="business.toml")
-        after = max(seen).date() + dt.timedelta(days=1)
+        after: dt.date = max(seen).date() + dt.timedelta(days=1)
         return after.replace(day=1)
 
 
-def _explained(error: ValidationError, model: type[BaseModel]) -> str:
-    """First complaint of pydantic as one sentence with the key, the value and the way out."""
-    first = error.errors()[0]
-    *parents, key = [str(part) for part in first["loc"]]
-    place = ".".join([*parents, key])
+def _check_attributes(table: str, source: Source) -> None:
+    """Refuse an attribute of the business's own whose name is a slip for one of the table's columns."""
+    known = TABLES[table].columns
+    for name in sorted(source.columns.keys() - known.keys()):
+        swapped = [column for column in known if sorted(column) == sorted(name)]
+        for meant in swapped or difflib.get_close_matches(name, known, n=1, cutoff=SLIP):
+            raise ValueError(f"{table}.columns.{name}: did you mean {meant}? An attribute needs a name less like it")
+
+
+def _day(wish: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(wish)
+    except ValueError:
+        problem = f"{wish!r} is not an ISO date such as 2026-11-01, nor {LAST_COMPLETE_MONTH!r}"
+        raise ValueError(f"as_of: {problem}") from None
+
+
+def _explained(error: ValidationError, settings: dict[str, Any], model: type[BaseModel]) -> str:
+    """First complaint of pydantic as one sentence with the key, the value and the way out; unknown keys go first."""
+    first = min(error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden")
+    *parents, key = first["loc"]
+    above = _place(parents, settings)
+    place = ".".join([*above, str(key)])
     if first["type"] == "extra_forbidden":
-        return f"{place}: there is no such key. {did_you_mean(key, _keys(model, parents))}"
+        return f"{place}: there is no such key. {did_you_mean(str(key), _keys(model, above))}"
     if first["type"] == "missing":
         return f"{place}: is missing. Add it."
-    return f"{place}: {first['msg'].removeprefix('Value error, ')} (found {first['input']!r})."
+    place = ".".join(_place(first["loc"], settings))
+    if first["type"] == "value_error":
+        return f"{place}: {str(first['ctx']['error']).removeprefix(f'{place}: ')}."
+    return f"{place}: {first['msg']} (found {first['input']!r})."
 
 
-def _keys(model: Any, parents: list[str]) -> list[str]:
+def _place(loc: Sequence[int | str], settings: Any) -> list[str]:
+    """Keys that lead to a place of the settings, without pydantic's names for the branches of a union."""
+    place = []
+    for part in loc:
+        if isinstance(settings, dict) and part in settings:
+            place.append(str(part))
+            settings = settings[part]
+    return place
+
+
+def _keys(model: type[BaseModel], parents: list[str]) -> list[str]:
     """Keys that are known at a place of the settings."""
+    models = [model]
     for part in parents:
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        if field is not None:
-            model = field.annotation
-        arguments = getattr(model, "__args__", ())
-        model = arguments[-1] if arguments and field is None else model
-    while getattr(model, "__args__", ()):
-        model = model.__args__[-1]
-    return list(getattr(model, "model_fields", {}))
+        annotations = [known.model_fields[part].annotation for known in models if part in known.model_fields]
+        models = [found for annotation in annotations for found in _models(annotation)] or models
+    return [key for known in models for key in known.model_fields]
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Models that a type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]

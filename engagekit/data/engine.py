@@ -1,14 +1,16 @@
 """The door: a caller's frame of any kind -> a Narwhals lazy frame. The only lines that know a backend."""
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import narwhals as nw
 import polars as pl
 
 from engagekit.errors import DataError, did_you_mean
 
-__all__ = ["ROW", "enter", "leave", "local_time"]
+__all__ = ["ROW", "enter", "instant", "leave", "local_time"]
 
 ROW = ":row"
 
@@ -29,12 +31,17 @@ def enter(frame: Any, columns: Iterable[str]) -> nw.LazyFrame[Any]:
     Raises
     ------
     DataError
-        A column is absent or is there twice; names it and the nearest one.
+        A column is absent (names the nearest one), is there twice, or holds values of several types.
     TypeError
         ``frame`` is not a frame.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> enter(pd.DataFrame({"customer_id": ["a"], "age": [30]}), ["customer_id"]).collect().rows()
+    [(0, 'a')]
     """
-    if isinstance(frame, nw.LazyFrame | nw.DataFrame):
-        frame = frame.to_native()
+    frame = nw.to_native(frame, pass_through=True)
     names = _names(frame)
     wanted = list(dict.fromkeys(columns))
     for name in wanted:
@@ -42,15 +49,24 @@ def enter(frame: Any, columns: Iterable[str]) -> nw.LazyFrame[Any]:
             problem = "is there twice." if name in names else f"is not a column. {did_you_mean(name, names)}"
             raise DataError(problem, column=name)
     if nw.dependencies.is_pandas_dataframe(frame):
-        frame = pl.from_pandas(frame[wanted])
-    rows = nw.from_native(frame).lazy().select(wanted)
+        frame = pl.DataFrame({name: _from_pandas(frame[name]) for name in wanted})
+    rows: nw.LazyFrame[Any] = nw.from_native(frame).lazy().select(wanted)
     if rows.implementation is nw.Implementation.POLARS:
-        return nw.from_native(rows.to_native().with_row_index(ROW))
+        rows = nw.from_native(rows.to_native().with_row_index(ROW))
     return rows
 
 
 def leave(rows: nw.LazyFrame[Any], like: Any) -> Any:
-    """Rows in the caller's kind: collected for a pandas or Polars frame, lazy where the caller's was."""
+    """Rows in the caller's kind: collected for a pandas or Polars frame, lazy where the caller's was.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> like = pd.DataFrame({"a": [1]})
+    >>> type(leave(enter(like, ["a"]), like)) is pd.DataFrame
+    True
+    """
+    like = nw.to_native(like, pass_through=True)
     if nw.dependencies.is_pandas_dataframe(like):
         return rows.collect("polars").to_native().to_pandas()
     return rows.collect().to_native() if isinstance(like, pl.DataFrame) else rows.to_native()
@@ -60,6 +76,13 @@ def local_time(frame: nw.LazyFrame[Any], column: str, time_zone: str | None) -> 
     """Wall-clock time of a time column, in its zone or the one given.
 
     DuckDB keeps a time zone on the connection instead of the column, so there the zone must be given.
+
+    Examples
+    --------
+    >>> from datetime import datetime, timezone
+    >>> seen = pl.DataFrame({"time": [datetime(2026, 1, 1, 20, tzinfo=timezone.utc)]})
+    >>> local_time(enter(seen, ["time"]), "time", "Asia/Jakarta").collect()["time"][0]
+    datetime.datetime(2026, 1, 2, 3, 0)
     """
     if frame.implementation is nw.Implementation.DUCKDB:
         relation = frame.to_native()
@@ -73,12 +96,45 @@ def local_time(frame: nw.LazyFrame[Any], column: str, time_zone: str | None) -> 
             "timezone", duckdb.ConstantExpression(time_zone), duckdb.ColumnExpression(column)
         )
         others = [duckdb.ColumnExpression(name) for name in relation.columns if name != column]
-        return nw.from_native(relation.select(*others, zoned.alias(column)))
+        local: nw.LazyFrame[Any] = nw.from_native(relation.select(*others, zoned.alias(column)))
+        return local
     dtype = frame.collect_schema()[column]
     if getattr(dtype, "time_zone", None) is None:
         return frame
     time = nw.col(column).dt.convert_time_zone(time_zone) if time_zone else nw.col(column)
     return frame.with_columns(time.dt.replace_time_zone(None).alias(column))
+
+
+def instant(frame: nw.LazyFrame[Any], column: str, time: dt.datetime) -> nw.Expr:
+    """Literal of a time that can be compared with a time column, whatever the zones of the two.
+
+    Raises
+    ------
+    ValueError
+        One of the two has a time zone and the other has none.
+
+    Examples
+    --------
+    >>> from datetime import datetime, timezone
+    >>> seen = enter(pl.DataFrame({"time": [datetime(2026, 1, 1, tzinfo=timezone.utc)]}), ["time"])
+    >>> new_year = datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Jakarta"))
+    >>> seen.filter(nw.col("time") > instant(seen, "time", new_year)).collect().shape[0]
+    1
+    """
+    dtype = frame.collect_schema()[column]
+    zone = getattr(dtype, "time_zone", None)
+    if isinstance(dtype, nw.Datetime) and (zone is None) != (time.tzinfo is None):
+        raise ValueError(f"{column}: its times {'have no' if zone is None else 'have a'} time zone, unlike {time}")
+    return nw.lit(time.astimezone(ZoneInfo(zone)) if zone else time)
+
+
+def _from_pandas(column: Any) -> pl.Series:
+    try:
+        series: pl.Series = pl.from_pandas(column)
+    except (TypeError, ValueError) as error:
+        problem = "holds values of several types. Make them one, such as with .astype(str)."
+        raise DataError(problem, column=str(column.name)) from error
+    return series
 
 
 def _names(frame: Any) -> list[str]:

@@ -36,7 +36,8 @@ CONTENT = {  # first bytes: what they are of, and the ending that goes with them
 }
 MARKED = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
 MARKED |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-UNREADABLE = (OSError, EOFError, zlib.error, UnicodeError, FastExcelError, pl.exceptions.PolarsError)
+POLARS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+UNREADABLE = (OSError, EOFError, zlib.error, UnicodeError, FastExcelError, *POLARS)
 
 
 def find_file(folder: Path, file: str) -> Path:
@@ -104,7 +105,7 @@ def open_cells(
         raise unreadable(path, error, encoding) from error
 
 
-def unreadable(path: Path, error: Exception, encoding: str | None = None) -> DataError:
+def unreadable(path: Path, error: BaseException, encoding: str | None = None) -> DataError:
     """Say what keeps a file from being read: its row where it is known, and the way out."""
     if "utf-8" in str(error):
         problem = 'is not UTF-8 throughout. Save it as UTF-8, or set encoding = "cp1252" in business.toml.'
@@ -148,6 +149,8 @@ def _sheet(path: Path, name: str | None, decimal: str) -> tuple[list[str], pl.La
         raise DataError(f"has several sheets: {names}. Name one in business.toml: sheet = ...", file=path.name)
     if name is not None and name not in book.sheet_names:
         raise DataError(f"has no sheet {name!r}. {did_you_mean(name, book.sheet_names)}", file=path.name)
+    if not book.sheet_names:
+        raise _empty(path)
     chosen = name or book.sheet_names[0]
     top = book.load_sheet(chosen, header_row=None, skip_rows=0, n_rows=TOP_ROWS, dtypes="string").to_polars().rows()
     above, header = next(((at, row) for at, row in enumerate(top) if any(row)), (0, ()))

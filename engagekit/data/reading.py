@@ -24,9 +24,14 @@ __all__ = ["Constant", "Product", "Reading", "Source", "read_table"]
 
 BATCH_ROWS = 500_000
 RAW, CONSTANT = "raw:", "constant:"
-REFUSED = ("row", "column", "value", "reason")
-WAYS_OUT = dict.fromkeys(("not_number", "not_count"), 'say how the file writes numbers (numbers = "en"), ')
-WAYS_OUT |= dict.fromkeys(("not_time", "not_day"), 'say how it writes dates (dates = "%d/%m/%Y"), ')
+WAYS_OUT = {  # for a cell that is not what its column needs, by the column's type
+    "number": 'say how the file writes numbers (numbers = "en"), ',
+    "count": 'say how the file writes numbers (numbers = "en"), ',
+    "time": 'say how it writes dates (dates = "%d/%m/%Y"), ',
+    "day": 'say how it writes dates (dates = "%d/%m/%Y"), ',
+    "id": "store ids as text, for a spreadsheet keeps 15 digits of a number, ",
+}
+REASONS = {"id": "not_allowed"}  # otherwise not_number, not_time ...
 
 
 @dataclass(frozen=True)
@@ -86,10 +91,11 @@ class Reading:
         alike = (pl.col("column") == column) & (pl.col("reason") == reason)
         first = self.refused.filter(alike).row(0, named=True)
         cell = "a blank cell" if first["value"] is None else repr(first["value"])
+        way_out = WAYS_OUT.get(column_type(self.table, column), "") if reason.startswith("not_") else ""
         raise DataError(
             f"{cell} was refused: {reason} ({rows:,} rows). In all {self.refused.height:,} of {self.rows:,} rows "
-            f"({share:.1%}) were refused, and at most {refuse_above:.0%} may be. Correct the rows, {WAYS_OUT.get(reason, '')}or set "
-            f"refuse_above in [tables.{self.table}] of business.toml.",
+            f"({share:.1%}) were refused, and at most {refuse_above:.0%} may be. Correct the rows, "
+            f"{way_out}or set refuse_above in [tables.{self.table}] of business.toml.",
             file=self.file,
             row=first["row"],
             column=column,
@@ -118,9 +124,9 @@ def read_table(table: str, source: Source, folder: Path, style: Style) -> Readin
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
+    >>> sends = pl.DataFrame({"sent_at": ["2026-01-05"] * 2, "campaign": "Hi", "sent": 10, "delivered": [9, 11]})
     >>> with TemporaryDirectory() as folder:
-    ...     text = "sent_at,campaign,sent,delivered\\n2026-01-05,Hi,10,9\\n2026-01-06,Ho,10,11\\n"
-    ...     size = (Path(folder) / "mail.csv").write_text(text)
+    ...     sends.write_csv(Path(folder) / "mail.csv")
     ...     read = read_table("mailings", Source(file="mail.csv"), Path(folder), Style())
     >>> read.rows, read.kept, read.refused.row(0)
     (2, 1, ('mail.csv', 3, 'delivered', '11', 'above_sent'))
@@ -232,7 +238,8 @@ def _unread(table: str, batch: pl.DataFrame) -> Iterator[pl.DataFrame]:
         name = raw.removeprefix(RAW)
         if raw.startswith(RAW):
             unread = batch.filter(pl.col(name).is_null() & pl.col(raw).is_not_null())
-            yield _refused(unread, name, f"not_{column_type(table, name)}")
+            kind = column_type(table, name)
+            yield _refused(unread, name, REASONS.get(kind, f"not_{kind}"))
 
 
 def _refused(rows: pl.DataFrame, column: str, reason: str) -> pl.DataFrame:

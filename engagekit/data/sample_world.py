@@ -167,9 +167,7 @@ def typed(table: str, columns: Columns | pl.DataFrame, shop: Shop) -> pl.DataFra
     """Columns of a table, by name and with moments in seconds, in the order and types of ``TABLES``."""
     frame = pl.DataFrame(columns)
     known = [column for column in TABLES[table].columns if column in frame.columns]
-    return frame.select(
-        _cast(column, column_type(table, column), frame.schema[column], shop) for column in known
-    )
+    return frame.select(_cast(column, column_type(table, column), frame.schema[column], shop) for column in known)
 
 
 def _cast(column: str, kind: str, dtype: pl.DataType, shop: Shop) -> pl.Expr:

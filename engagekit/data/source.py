@@ -60,7 +60,7 @@ class Source(BaseModel):
     @classmethod
     def _rules_read(cls, keep: dict[str, str]) -> dict[str, str]:
         for column, rule in keep.items():
-            if not SIGN.match(rule):
+            if not SIGN.match(rule.strip()):
                 raise ValueError(f'{column}: {rule!r} is not a rule such as "> 0" or "!= cancelled"')
         return keep
 
@@ -101,7 +101,8 @@ class Source(BaseModel):
 def _compared(column: str, dtype: pl.DataType, wanted: str, style: Style) -> tuple[pl.Expr, str | float]:
     """What a keep rule compares: times as far as they are written, numbers where one is wanted, or else text."""
     if dtype.is_temporal():
-        return pl.col(column).cast(pl.Datetime("us")).dt.strftime("%Y-%m-%d %H:%M:%S").str.head(len(wanted)), wanted
+        form = "%Y-%m-%d" if dtype == pl.Date else "%Y-%m-%d %H:%M:%S"
+        return pl.col(column).dt.strftime(form).str.head(len(wanted)), wanted
     if NUMBER.fullmatch(wanted):
         return parse_number(column, dtype, style), float(wanted)
     return pl.col(column).cast(pl.String), wanted

@@ -45,7 +45,7 @@ def _not_before(column: str) -> pa.Check:
 
 
 def _compared(rule: Any, column: str, reason: str) -> pa.Check:
-    def check(data: Any) -> pl.LazyFrame:
+    def check(data: Any) -> Any:
         if column not in data.lazyframe.collect_schema():
             return data.lazyframe.select(pl.lit(True))
         return data.lazyframe.select(rule(pl.col(data.key), pl.col(column)))
@@ -53,7 +53,7 @@ def _compared(rule: Any, column: str, reason: str) -> pa.Check:
     return _check(check, reason)
 
 
-def _on_scale(data: Any) -> pl.LazyFrame:
+def _on_scale(data: Any) -> Any:
     score, kind = pl.col(data.key), pl.col("kind")
     on_scale = pl.lit(None, dtype=pl.Boolean)
     for name, (low, high) in SCALES.items():

@@ -18,19 +18,7 @@ from engagekit.metrics.metric import Metric
 
 __all__ = ["CHANNELS", "METRICS", "metric_named"]
 
-_MODULES = (
-    engagement,
-    sales,
-    retention,
-    survey,
-    web,
-    mailing,
-    social,
-    campaigns,
-    attendance,
-    support,
-    loyalty,
-)
+_MODULES = (engagement, sales, retention, survey, web, mailing, social, campaigns, attendance, support, loyalty)
 
 METRICS: dict[str, Metric] = {
     name: value for module in _MODULES for name, value in vars(module).items() if isinstance(value, Metric)

@@ -48,6 +48,13 @@ class Estimate:
         Reasons for care, separated by spaces, keys of ``warning`` in the locales; empty where there is none.
     reason : str
         Why the value is NaN, a key of ``reason`` in the locales; empty where it is not.
+
+    Examples
+    --------
+    >>> from engagekit import net_promoter_score
+    >>> estimate = net_promoter_score([10, 9, 7, 3])
+    >>> estimate.value, estimate.numerator, estimate.denominator, estimate.units
+    (25.0, 1.0, 4.0, 4)
     """
 
     value: float
@@ -133,7 +140,7 @@ def wilson_interval(successes: ArrayLike, n: ArrayLike, confidence: float = 0.95
         centre = p + z2 / (2 * trials)
         half = np.sqrt(z2 * p * (1 - p) / trials + (z2 / (2 * trials)) ** 2)
         low, high = (centre - half) / (1 + z2 / trials), (centre + half) / (1 + z2 / trials)
-    return np.where(x == 0, 0.0 * low, low), np.where(x == trials, 0.0 * high + 1, high)
+    return low, np.where((x == trials) & (trials > 0), 1, high)
 
 
 def net_promoter_interval(

@@ -1,4 +1,7 @@
-"""``measure``: many metrics of one table in one pass, on any engine."""
+"""``measure``: many metrics of one table in one pass, on any engine.
+
+A row becomes the x and y of each metric; these are added up by the engine, and the sums become estimates here.
+"""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
@@ -15,7 +18,7 @@ from engagekit.metrics.estimate import FIELDS, upper_tail
 from engagekit.metrics.metric import Metric, Quantile
 from engagekit.metrics.periods import PERIODS, dated, with_all_periods
 
-__all__ = ["measure"]
+__all__ = ["framed", "measure"]
 
 EXAMPLES = 3
 
@@ -31,7 +34,9 @@ def measure(
     time_zone: str | None = None,
     confidence: float = 0.95,
 ) -> Any:
-    """Estimates of one or many metrics over the rows of one table, in one pass.
+    """Estimates of one or many metrics over the rows of one table.
+
+    Metrics that share a unit of independence share one pass over the rows; quantiles take another.
 
     Parameters
     ----------
@@ -44,7 +49,7 @@ def measure(
     every : {"1d", "1w", "1mo", "1q", "1y"}, optional
         Length of a calendar period: a day, a week from Monday on, a month, a quarter or a year. Needs ``at``.
     at : str, optional
-        Column that dates a row. A row without a date is left out where ``every`` or ``until`` is given.
+        Column that dates a row. A row without a date is left out.
     until : datetime, date or ISO str, optional
         Rows from then on are left out, and a period that it cuts is marked ``partial_period``. Without a zone
         of its own it is in that of the periods. Needs ``at``.
@@ -93,6 +98,31 @@ def measure(
     return tidy.to_pandas() if nw.dependencies.is_pandas_dataframe(frame) else tidy
 
 
+def framed(values: Any, metric: Metric) -> pl.DataFrame:
+    """Frame of plain values of a metric's first column, each of them a unit of its own.
+
+    Raises
+    ------
+    TypeError
+        The metric needs more than one column.
+
+    Examples
+    --------
+    >>> from engagekit import order_value
+    >>> framed([20.0, 25.0], order_value).columns
+    ['customer_id', 'value']
+    """
+    first = metric.columns[0]
+    if metric.any_of or set(metric.columns) - {first, metric.cluster}:
+        needed = ", ".join(metric.columns + metric.any_of)
+        raise TypeError(f"{metric.name}: a list of values is not enough. Give a frame with {needed}.")
+    frame = pl.DataFrame({first: pl.Series(values=values, strict=False)})
+    if metric.cluster:
+        frame = frame.with_row_index(metric.cluster)
+    constants = {name: pl.lit(value) for name, value in metric.where.items() if name != first}
+    return frame.with_columns(**constants)
+
+
 def _check(
     metrics: list[Metric], by: list[str], every: str | None, until: object, at: str | None, confidence: float
 ) -> None:
@@ -122,10 +152,8 @@ def _entered(frame: Any, metrics: list[Metric], others: list[str]) -> nw.LazyFra
     return rows.with_columns(*changed) if changed else rows
 
 
-def _estimates(
-    rows: nw.LazyFrame[Any], metrics: list[Metric], keys: list[str], confidence: float
-) -> pl.DataFrame:
-    """Estimates of all metrics, one row for each in each group, from one pass over the rows."""
+def _estimates(rows: nw.LazyFrame[Any], metrics: list[Metric], keys: list[str], confidence: float) -> pl.DataFrame:
+    """Estimates of all metrics, one row for each in each group."""
     for terms in (_terms, _counted):
         rows = rows.with_columns(**_merged(terms(metric) for metric in metrics))
     groups = _sharing(metrics)
@@ -160,46 +188,38 @@ def _counted(metric: Metric) -> dict[str, nw.Expr]:
 
 
 def _sharing(metrics: list[Metric]) -> list[list[Metric]]:
-    """Metrics collected together: those of one cluster with all that have none, and those that need values."""
-    clusters = sorted({metric.cluster for metric in metrics if metric.sums and metric.cluster})
-    first = clusters[0] if clusters else None
+    """Metrics that are collected together: those summed over the same units, and those that need the values."""
     groups: dict[object, list[Metric]] = {}
     for metric in metrics:
-        groups.setdefault((metric.cluster or first) if metric.sums else Quantile, []).append(metric)
+        groups.setdefault(metric.cluster if metric.sums else Quantile, []).append(metric)
     return list(groups.values())
 
 
 def _plan(rows: nw.LazyFrame[Any], metrics: list[Metric], keys: list[str]) -> nw.LazyFrame[Any]:
     """Plan of some metrics' values, or of their sums by group in columns such as ``open_rate:xy``."""
+    names = {term: [f"{metric.name}:{term}" for metric in metrics] for term in ("x", "y", "n", "bad")}
     if not metrics[0].sums:
-        return rows.select(*keys, *(f"{metric.name}:{term}" for metric in metrics for term in ("x", "bad")))
-    counts = _merged(_counts(metric) for metric in metrics)
-    of_rows = counts | _merged(_moments(metric) for metric in metrics if not metric.cluster)
-    clustered = [metric for metric in metrics if metric.cluster]
-    if not clustered:
-        return _grouped(rows, keys, of_rows)
-    totals = {
-        name: nw.col(name).sum() for metric in clustered for name in (f"{metric.name}:x", f"{metric.name}:y")
-    }
-    units = _grouped(rows, list(dict.fromkeys([*keys, str(clustered[0].cluster)])), of_rows | totals)
-    added = {name: nw.col(name).any() if name.endswith(":bad") else nw.col(name).sum() for name in of_rows}
-    return _grouped(units, keys, added | _merged(_moments(metric) for metric in clustered))
+        return rows.select(*keys, *names["x"], *names["bad"])
+    counts = {n: nw.col(x).count() for n, x in zip(names["n"], names["x"], strict=True)}
+    counts |= {bad: nw.col(bad).any() for bad in names["bad"]}
+    moments = _merged(_moments(metric) for metric in metrics)
+    cluster = metrics[0].cluster
+    if cluster is None:
+        return _grouped(rows, keys, counts | moments)
+    totals = {name: nw.col(name).sum() for name in names["x"] + names["y"]}
+    units = _grouped(rows, list(dict.fromkeys([*keys, cluster])), counts | totals)
+    added = {n: nw.col(n).sum() for n in names["n"]} | {bad: nw.col(bad).any() for bad in names["bad"]}
+    return _grouped(units, keys, added | moments)
 
 
 def _merged(parts: Iterable[dict[str, nw.Expr]]) -> dict[str, nw.Expr]:
     return {name: expression for part in parts for name, expression in part.items()}
 
 
-def _counts(metric: Metric) -> dict[str, nw.Expr]:
-    """How many rows count, and whether any of them cannot be true."""
-    x, bad = nw.col(f"{metric.name}:x"), nw.col(f"{metric.name}:bad")
-    return {f"{metric.name}:n": x.count(), f"{metric.name}:bad": bad.any()}
-
-
 def _moments(metric: Metric) -> dict[str, nw.Expr]:
     """Add up powers and products over rows or units, and how many of those have anything to add."""
     x, y = nw.col(f"{metric.name}:x"), nw.col(f"{metric.name}:y")
-    adds = ((x != 0) | (y != 0)).cast(nw.Int64)
+    adds = ((x != 0) | (y != 0)).cast(nw.Int8)
     terms = {"x": x, "y": y, "xx": x * x, "xy": x * y, "yy": y * y, "units": adds}
     return {f"{metric.name}:{name}": terms[name].sum() for name in (*metric.sums, "units")}
 
@@ -258,5 +278,6 @@ def _impossible(rows: nw.LazyFrame[Any], metric: Metric) -> DataError:
         + ", ".join(f"{name} {row[name]}" for name in shown if row[name] is not None)
         for row in first.iter_rows(named=True)
     ]
-    counted = f"{number.item()} rows that cannot be true{', counted from 0' if ROW in first.columns else ''}"
-    return DataError(f"{metric.name}: {counted}: {'; '.join(cases)}. Correct or drop them.")
+    counted = f"{number.item()}{', counted from row 0' if ROW in first.columns else ''}"
+    problem = f"{metric.name}: rows that cannot be true ({counted}): {'; '.join(cases)}. Correct or drop them."
+    return DataError(problem)

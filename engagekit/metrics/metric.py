@@ -12,13 +12,7 @@ from typing import Any, Literal
 import narwhals as nw
 import numpy as np
 
-from engagekit.metrics.estimate import (
-    Estimate,
-    Floats,
-    net_promoter_interval,
-    ratio_interval,
-    wilson_interval,
-)
+from engagekit.metrics.estimate import Estimate, Floats, net_promoter_interval, ratio_interval, wilson_interval
 
 __all__ = ["Metric", "Quantile", "Ratio", "Total"]
 
@@ -103,10 +97,11 @@ class Metric:
         TypeError
             A plain list where more than one column is needed.
         """
-        from engagekit.metrics.measure import measure
+        from engagekit.metrics.measure import framed, measure
 
-        if isinstance(data, Sequence | np.ndarray) or nw.dependencies.is_into_series(data):
-            data = self._framed(data)
+        listed = isinstance(data, Sequence | np.ndarray) and not isinstance(data, str)
+        if listed or nw.dependencies.is_into_series(data):
+            data = framed(data, self)
         result = measure(data, [self], by=by, **options)
         tidy = bool(by) or options.get("every") is not None
         return result if tidy else Estimate.of(nw.from_native(result).rows(named=True)[0])
@@ -142,23 +137,10 @@ class Metric:
     def impossible(self, x: nw.Expr, y: nw.Expr) -> nw.Expr:
         """Whether a row that counts cannot be true."""
         least, most = self.range
-        below = x < least * y if math.isfinite(least) else ~x.is_finite()
-        above = x > most * y if math.isfinite(most) else ~x.is_finite()
-        wrong = below | above | (y < 0) | ~y.is_finite()
+        below = x == least if math.isinf(least) else x < least * y
+        above = x == most if math.isinf(most) else x > most * y
+        wrong = below | above | (y < 0) | (y == math.inf)
         return wrong if self.valid is None else wrong | ~self.valid
-
-    def _framed(self, values: Any) -> Any:
-        import polars as pl
-
-        first = self.columns[0]
-        if self.any_of or set(self.columns) - {first, self.cluster}:
-            needed = ", ".join(self.columns + self.any_of)
-            raise TypeError(f"{self.name}: a list of values is not enough. Give a frame with {needed}.")
-        frame = pl.DataFrame({first: pl.Series(values=values, strict=False)})
-        if self.cluster:
-            frame = frame.with_row_index(self.cluster)
-        constants = {name: pl.lit(value) for name, value in self.where.items() if name != first}
-        return frame.with_columns(**constants)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -175,6 +157,13 @@ class Ratio(Metric):
         x is a part of y, so that the rate lies between 0 and 1; a row where it is more is impossible.
     method : {"delta", "wilson", "adjusted_wald"}
         The interval: ``wilson`` where a unit is one trial, ``adjusted_wald`` for the Net Promoter Score.
+
+    Examples
+    --------
+    >>> stars = Ratio(name="stars", channel="app", table="ratings", columns=("stars",), least=1, most=5,
+    ...     numerator=nw.col("stars"), unit="answer", measured_in="points", better="higher")
+    >>> stars([4, 5, 3, 4]).value
+    4.0
     """
 
     numerator: nw.Expr
@@ -201,8 +190,7 @@ class Ratio(Metric):
     def estimates(self, n: Floats, units: Floats, sums: Sums, confidence: float) -> Fields:
         """Fields of ``Estimate`` as arrays, one element a group."""
         x, y = sums["x"], sums["y"]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            value = np.where(y != 0, self.scale * x / y, np.nan)
+        value = np.divide(self.scale * x, y, out=np.full(len(y), np.nan), where=y != 0)
         if self.method == "wilson":
             n = units = y
         fields = {"value": value, "numerator": x, "denominator": y, "n": n, "units": units}
@@ -236,6 +224,13 @@ class Total(Metric):
     ----------
     value : narwhals.Expr
         What a row adds. A row where it is missing does not count.
+
+    Examples
+    --------
+    >>> visitors = Total(name="visitors", channel="store", table="days", columns=("visitors",), least=0,
+    ...     value=nw.col("visitors"), unit="day", measured_in="count")
+    >>> visitors([30, 12, None]).value
+    42.0
     """
 
     value: nw.Expr
@@ -272,6 +267,13 @@ class Quantile(Metric):
     -----
     The bounds are the values of rank B(α/2) and B(1 − α/2) + 1, B the quantile function of Binomial(n, q); where n
     is too small for one of them there is no interval.
+
+    Examples
+    --------
+    >>> wait = Quantile(name="wait", channel="store", table="visits", columns=("minutes",), least=0, q=0.9,
+    ...     value=nw.col("minutes") / 60, unit="visit", measured_in="hours", better="lower")
+    >>> wait([60, 120, 180]).value
+    2.8
     """
 
     value: nw.Expr
@@ -289,14 +291,8 @@ class Quantile(Metric):
         n = len(values)
         below, above = (int(rank) for rank in binom.interval(confidence, n, self.q)) if n else (0, 0)
         inside = below >= 1 and above < n
-        return {
-            "value": float(np.quantile(values, self.q)) if n else np.nan,
-            "low": values[below - 1] if inside else np.nan,
-            "high": values[above] if inside else np.nan,
-            "numerator": np.nan,
-            "denominator": np.nan,
-            "n": n,
-            "units": n,
-            "method": "order_statistics" if inside else "",
-            "warning": "" if inside or not n else "few_values",
-        }
+        value = float(np.quantile(values, self.q)) if n else np.nan
+        low, high = (values[below - 1], values[above]) if inside else (np.nan, np.nan)
+        method, warning = ("order_statistics", "") if inside else ("", "few_values" if n else "")
+        fields = {"value": value, "low": low, "high": high, "numerator": np.nan, "denominator": np.nan}
+        return fields | {"n": n, "units": n, "method": method, "warning": warning}

@@ -41,6 +41,12 @@ def dated(
         The column holds no times.
     ValueError
         The end has a zone, and neither the column nor ``time_zone`` has.
+
+    Examples
+    --------
+    >>> sent = nw.from_native(pl.LazyFrame({"sent_at": [dt.datetime(2026, 1, 31, 23)]}))
+    >>> dated(sent, "sent_at", "1w", "2026-02-01", None)[0].collect()["period"].to_list()
+    [datetime.datetime(2026, 1, 26, 0, 0)]
     """
     dtype = rows.collect_schema()[at]
     if not isinstance(dtype, nw.Datetime | nw.Date):
@@ -57,17 +63,19 @@ def dated(
     return rows if every is None else rows.with_columns(period=_start(time, every)), end
 
 
-def with_all_periods(
-    result: pl.DataFrame, by: list[str], every: str, end: dt.datetime | None
-) -> pl.DataFrame:
+def with_all_periods(result: pl.DataFrame, by: list[str], every: str, end: dt.datetime | None) -> pl.DataFrame:
     """Estimates of all metrics and groups in every period up to the last or the end; what that cuts is marked.
 
     Parameters
     ----------
     result : polars.DataFrame
         ``metric``, the columns of ``by``, ``period`` and the fields of ``Estimate``.
-    by, every, end
-        As ``measure`` and ``dated`` have them.
+    by : list of str
+        Columns measured by.
+    every : str
+        One of ``PERIODS``.
+    end : datetime, optional
+        As ``dated`` gives it.
     """
     if result.is_empty():
         return result

@@ -12,6 +12,7 @@ order_value = Ratio(
     table="orders",
     columns=("value", "customer_id"),
     numerator=nw.col("value"),
+    denominator=(nw.col("value") >= 0).cast(nw.Float64),  # a refund without its order is no order
     unit="customer",
     cluster="customer_id",
     measured_in="money",

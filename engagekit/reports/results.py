@@ -11,7 +11,7 @@ import polars as pl
 
 from engagekit.customers.churn import base_at_risk, contracts_at_risk
 from engagekit.customers.cohorts import retention_by_cohort
-from engagekit.customers.features import customer_features
+from engagekit.customers.features import FEATURES, customer_features
 from engagekit.customers.score import Scorecard
 from engagekit.data.business import Business
 from engagekit.data.orders import buyers, orders
@@ -24,7 +24,7 @@ from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric
 
-__all__ = ["Results", "results"]
+__all__ = ["Results", "check_goals", "results"]
 
 MONTHS = 13
 SNAPSHOTS = (
@@ -32,6 +32,7 @@ SNAPSHOTS = (
     "scores",
 )  # the same customers on many dates, so that a sum over time would count them again
 SCHEMA = 1
+REPEAT_WINDOW = "90d"
 NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, "", "", "no_rows")
 
 
@@ -101,7 +102,9 @@ class Results:
         rows = self.business.table(metric.table, lazy=True)
         if column not in rows.collect_schema().names():
             return pd.DataFrame(columns=[column, "value", "low", "high"])
-        measured = measure(rows, metric, by=column, at=event_time(metric.table), until=self.end).to_pandas()
+        measured: pd.DataFrame = measure(
+            rows, metric, by=column, at=event_time(metric.table), until=self.end
+        ).to_pandas()
         return measured[measured[column].notna() & measured["value"].notna()]
 
     def as_dict(self) -> dict[str, Any]:
@@ -148,6 +151,28 @@ class Results:
         return Estimate.of(dict(rows.iloc[0]))
 
 
+def check_goals(business: Business) -> None:
+    """Check that the targets and the score's components name what there is, and can be reached.
+
+    Raises
+    ------
+    DataError
+        A target names no metric, one that has no better way, or a share that is not between 0 and 1; or a component
+        names no feature.
+    """
+    goals, components = (f"{business.file.name} [{section}]" for section in ("targets", "score.components"))
+    for name, target in business.targets.items():
+        if name not in METRICS:
+            raise DataError(f"there is no metric {name!r}. {did_you_mean(name, METRICS)}", file=goals)
+        if not METRICS[name].better:
+            raise DataError(f"{name} has no better way, neither up nor down, so it has no target. Drop it.", file=goals)
+        if getattr(METRICS[name], "bounded", False) and not 0 <= target <= 1:
+            raise DataError(f"{name}: {target:g} is not between 0 and 1. Write 35 % as 0.35.", file=goals)
+    for name in business.score.components:
+        if name not in FEATURES:
+            raise DataError(f"there is no feature {name!r}. {did_you_mean(name, FEATURES)}", file=components)
+
+
 def results(business: Business, as_of: dt.date | str | None = None) -> Results:
     """Measure everything that a business's tables allow.
 
@@ -163,16 +188,14 @@ def results(business: Business, as_of: dt.date | str | None = None) -> Results:
     DataError
         A table cannot be read, too many of its rows were refused, or a target names no metric.
     """
-    for name in business.targets:
-        if name not in METRICS:
-            raise DataError(
-                f"there is no metric {name!r}. {did_you_mean(name, METRICS)}", file="business.toml [targets]"
-            )
+    check_goals(business)
     end = business.end(as_of)
     month = (end - dt.timedelta(microseconds=1)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     if _months_later(month, 1) > end:
         month = _months_later(month, -1)
     tables = {name: _before(business.table(name, lazy=True), event_time(name), end) for name in business.tables}
+    if tables and all(frame.head(1).collect().is_empty() for frame in tables.values()):
+        raise DataError(f"no table has a row before {end.date()}. Set a later as_of.", file=business.file.name)
     scorecard = Scorecard.of(business.score) if business.score.components else None
     seen = tables["interactions"].collect() if "interactions" in tables else None
     if seen is not None:
@@ -187,7 +210,9 @@ def results(business: Business, as_of: dt.date | str | None = None) -> Results:
         pd.Timestamp(month.replace(tzinfo=None)),
         pd.concat(measured, ignore_index=True) if measured else pd.DataFrame(columns=["metric", "period"]),
         _scores(seen, scorecard, business, end),
-        pd.DataFrame() if seen is None else retention_by_cohort(seen, end).to_pandas(),
+        pd.DataFrame()
+        if seen is None
+        else retention_by_cohort(seen, end, arrivals=tables.get("customers")).to_pandas(),
     )
 
 
@@ -207,18 +232,24 @@ def _prepared(
     if seen is not None and "value" in seen.columns:
         ordered = orders(seen)
         prepared["orders"] = ordered.lazy(), "time"
-        prepared["buyers"] = buyers(ordered, end).lazy(), "first_at"
+        prepared["buyers"] = _whole_months(buyers(ordered, end, REPEAT_WINDOW), end), "first_at"
     base = list(_bases(business, tables, seen, end))
     if base:
         prepared["base"] = pl.concat(base).lazy(), "date"
     if seen is not None and scorecard is not None:
         snapshots = [
             _scores(seen, scorecard, business, day).with_columns(date=pl.lit(_months_later(day, -1)))
-            for day in _month_starts(seen, end)
+            for day in _month_starts(seen, end, business.score.window)
         ]
         if snapshots:
             prepared["scores"] = pl.concat(snapshots).lazy(), "date"
     return prepared
+
+
+def _whole_months(bought: pl.DataFrame, end: dt.datetime) -> pl.LazyFrame:
+    """Buyers of the months whose last day has its window behind it, lest the latest month be its first days alone."""
+    month = pl.col("first_at").dt.truncate("1mo")
+    return bought.lazy().filter(month.dt.offset_by("1mo").dt.offset_by(REPEAT_WINDOW) <= end)
 
 
 def _bases(
@@ -231,17 +262,20 @@ def _bases(
     if rows is None:
         return
     at_risk = contracts_at_risk if contractual else base_at_risk
-    for day in _month_starts(rows, end):
+    for day in _month_starts(rows, end, "1d" if contractual else business.horizon):
         if day + horizon <= end:
             yield at_risk(rows, day, business.horizon).with_columns(date=pl.lit(day))
 
 
-def _month_starts(seen: pl.DataFrame, end: dt.datetime) -> list[dt.datetime]:
-    """First days of the last months up to the end, from the month after the first interaction on."""
-    last = end.replace(day=1)
+def _month_starts(seen: pl.DataFrame, end: dt.datetime, before: str) -> list[dt.datetime]:
+    """First days of the last months up to the end that have so much data before them.
+
+    A window that began before the data would make what looks back over it rise from month to month.
+    """
     first = seen.select(pl.col("time" if "time" in seen.columns else "starts_at").min()).item()
-    starts = [_months_later(last, -back) for back in reversed(range(MONTHS + 1))]
-    return [day for day in starts if first is not None and day > first]
+    needed = dt.timedelta(days=int(before.removesuffix("d")))
+    starts = [_months_later(end.replace(day=1), -back) for back in reversed(range(MONTHS + 1))]
+    return [day for day in starts if first is not None and day - needed >= first.replace(hour=0, minute=0, second=0)]
 
 
 def _months_later(day: dt.datetime, months: int) -> dt.datetime:

@@ -103,7 +103,7 @@ def run(
     started = time.monotonic()
     business = Business.open(path)
     notebook = _template(template)
-    given = {"business": str(business.folder), "as_of": as_of, **(parameters or {})}
+    given = {"business": str(business.file), "as_of": as_of, **(parameters or {})}
     _check_parameters(notebook, given)
     home = Path(out) / business.slug
     final, failed = home / template, home / f"{template}.failed"
@@ -220,7 +220,7 @@ def _record(
         "as_of": found.get("as_of"),
         "parameters": {**parameters, "business": business.slug},
         "template_sha256": _sha256(notebook),
-        "settings_sha256": _sha256(business.folder / "business.toml"),
+        "settings_sha256": _sha256(business.file),
         "inputs": [
             {"table": table, "file": source.file, "sha256": _sha256(business.folder / source.file)}
             for table, source in business.tables.items()

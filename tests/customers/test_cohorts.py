@@ -3,7 +3,6 @@ import math
 from zoneinfo import ZoneInfo
 
 import polars as pl
-import pytest
 
 from engagekit.customers.cohorts import retention_by_cohort
 
@@ -52,9 +51,20 @@ def test_weeks_start_on_monday():
     assert cohorts["cohort"].to_list() == [dt.datetime(2025, 12, 29)] * 2
 
 
-@pytest.mark.parametrize("order", [1, -1])
-def test_the_order_of_rows_does_not_matter(order):
-    assert retention_by_cohort(seen(ROWS[::order]), dt.datetime(2026, 4, 1)).height == 5
+def test_the_order_of_rows_does_not_matter():
+    forward, backward = (retention_by_cohort(seen(ROWS[::step]), dt.datetime(2026, 4, 1)) for step in (1, -1))
+    assert forward.equals(backward)
+    assert forward.height == 5
+
+
+def test_who_came_before_the_data_begin_is_no_cohort():
+    joined = pl.DataFrame(
+        {"customer_id": ["a", "b", "c", "d"], "joined_at": [dt.datetime(2025, 5, 1)] + [dt.datetime(2026, 1, 3)] * 3}
+    )
+    cohorts = retention_by_cohort(seen(ROWS), dt.datetime(2026, 4, 1), arrivals=joined)
+    assert cohorts["cohort"].unique().to_list() == [dt.datetime(2026, 1, 1)]
+    assert cohorts["customers"].to_list() == [3, 3, 3]  # b, c and d, though d was never seen
+    assert cohorts["active"].to_list() == [1, 1, 1]  # b; c in February; b in March
 
 
 def test_what_comes_after_the_date_is_not_seen():

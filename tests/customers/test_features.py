@@ -12,7 +12,7 @@ END = dt.datetime(2026, 3, 1)
 def interactions():
     day = dt.timedelta(days=1)
     rows = [
-        ("a", END - 10 * day, "view", None, None, 30.0, None),
+        ("a", END - 10 * day, "view", 100.0, None, 30.0, None),  # not money spent
         ("a", END - 10 * day + dt.timedelta(hours=1), "purchase", 20.0, "o1", None, 0.5),
         ("a", END - 10 * day + dt.timedelta(hours=1), "purchase", 5.0, "o1", None, None),
         ("a", END - 4 * day, "refund", -5.0, "o1", None, -0.5),

@@ -306,11 +306,7 @@ def test_the_bounds_of_the_score_span_most_customers(samples, kind, tmp_path):
     assert sum(component["weight"] for component in components.values()) == pytest.approx(1)
     assert [name for name, c in components.items() if c.get("direction") == "down"] == ["recency_days"]
     start, end = dt.date(2026, 8, 1) - dt.timedelta(days=84), dt.date(2026, 8, 1)
-    window = (
-        samples[kind]
-        .tables["interactions"]
-        .filter(pl.col("time").dt.date().is_between(start, end, closed="left"))
-    )
+    window = samples[kind].tables["interactions"].filter(pl.col("time").dt.date().is_between(start, end, closed="left"))
     days = window.group_by("customer_id").agg(pl.col("time").dt.date().n_unique())["time"]
     bounds = components["active_days"]
     assert 0.88 < days.is_between(bounds["low"], bounds["high"]).mean() <= 1

@@ -1,0 +1,181 @@
+"""The door: frames of any kind come in, and go back as they came."""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import duckdb
+import narwhals as nw
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from pandas.testing import assert_frame_equal as assert_pandas_equal
+from polars.testing import assert_frame_equal
+
+from engagekit import DataError
+from engagekit.data.engine import ROW, enter, instant, leave, local_time
+
+DATA = {"customer_id": ["b", "a", "c"], "value": [2.5, None, 1.0], "note": ["x", "y", "z"]}
+EVENING = dt.datetime(2026, 1, 1, 20, tzinfo=dt.UTC)
+
+
+def duck(data):
+    return duckdb.from_arrow(pa.table(data))
+
+
+KINDS = {
+    "pandas": pd.DataFrame,
+    "polars": pl.DataFrame,
+    "lazy": pl.LazyFrame,
+    "duckdb": duck,
+    "arrow": pa.table,
+    "narwhals": lambda data: nw.from_native(pl.DataFrame(data)),
+}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return request.param
+
+
+def rows_of(frame):
+    """Rows of a frame of any kind, sorted, with None where there is nothing."""
+    frame = nw.from_native(frame).lazy().collect("polars").to_native()
+    return sorted(frame.select("customer_id", "value").rows())
+
+
+def test_a_frame_of_any_kind_enters_with_the_columns_wanted(kind):
+    rows = enter(KINDS[kind](DATA), ["value", "customer_id"])
+    assert isinstance(rows, nw.LazyFrame)
+    names = rows.collect_schema().names()
+    assert [name for name in names if name != ROW] == ["value", "customer_id"]
+    assert rows_of(rows) == [("a", None), ("b", 2.5), ("c", 1.0)]
+
+
+def test_rows_are_numbered_where_they_have_an_order():
+    for kind in ("pandas", "polars", "lazy"):
+        found = enter(KINDS[kind](DATA), ["customer_id"]).collect().to_native()
+        assert found.sort(ROW)["customer_id"].to_list() == ["b", "a", "c"]
+        assert found[ROW].sort().to_list() == [0, 1, 2]
+
+
+def test_frames_leave_as_they_came():
+    like = {kind: make(DATA) for kind, make in KINDS.items()}
+    left = {kind: leave(enter(frame, ["customer_id", "value"]), frame) for kind, frame in like.items()}
+    assert {kind: type(frame) for kind, frame in left.items() if kind != "narwhals"} == {
+        "pandas": pd.DataFrame,
+        "polars": pl.DataFrame,
+        "lazy": pl.LazyFrame,
+        "duckdb": duckdb.DuckDBPyRelation,
+        "arrow": pa.Table,
+    }
+    assert isinstance(left["narwhals"], pl.DataFrame)
+    for frame in left.values():
+        assert rows_of(frame) == [("a", None), ("b", 2.5), ("c", 1.0)]
+
+
+def test_the_caller_s_frame_is_unchanged():
+    pandas, polars = pd.DataFrame(DATA, index=[7, 7, 9]), pl.DataFrame(DATA)
+    before = pandas.copy(deep=True), polars.clone()
+    for frame in (pandas, polars):
+        leave(enter(frame, ["customer_id"]).with_columns(nw.lit(1).alias("customer_id")), frame)
+    assert_pandas_equal(pandas, before[0])
+    assert_frame_equal(polars, before[1])
+
+
+def test_what_leaves_as_pandas_can_be_changed_without_changing_what_came():
+    frame = pd.DataFrame(DATA)
+    left = leave(enter(frame, ["value"]), frame)
+    left.loc[0, "value"] = 99.0
+    assert frame.loc[0, "value"] == 2.5
+
+
+def test_a_column_is_entered_once_though_it_is_asked_for_twice(kind):
+    names = enter(KINDS[kind](DATA), ["value", "value"]).collect_schema().names()
+    assert names.count("value") == 1
+
+
+def test_a_missing_column_is_named_with_the_nearest_one(kind):
+    with pytest.raises(DataError, match=r"^custmer_id: is not a column\. Did you mean customer_id\?$") as caught:
+        enter(KINDS[kind](DATA), ["value", "custmer_id"])
+    assert caught.value.column == "custmer_id"
+
+
+def test_a_column_that_is_there_twice_is_refused_if_it_is_wanted():
+    frame = pd.DataFrame([[1, 2, 3]], columns=["a", "a", "b"])
+    with pytest.raises(DataError, match="^a: is there twice"):
+        enter(frame, ["a"])
+    assert enter(frame, ["b"]).collect()["b"].to_list() == [3]
+
+
+@pytest.mark.parametrize("cells", [["x", 1], [[1], "x"]])
+def test_a_pandas_column_of_several_types_is_named(cells):
+    with pytest.raises(DataError, match="^note: holds values of several types. Make them one"):
+        enter(pd.DataFrame({"customer_id": ["a", "b"], "note": cells}), ["customer_id", "note"])
+
+
+def test_what_is_no_frame_is_a_type_error():
+    for thing in ([1, 2], {"a": [1]}, None, "a"):
+        with pytest.raises(TypeError):
+            enter(thing, ["a"])
+
+
+def test_missing_numbers_of_pandas_are_missing():
+    rows = enter(pd.DataFrame({"value": [1.0, float("nan")]}), ["value"])
+    assert rows.collect()["value"].to_list() == [1.0, None]
+
+
+def at(frame, time_zone):
+    times = local_time(enter(frame, ["time"]), "time", time_zone).collect("polars").to_native()["time"]
+    return times.to_list()
+
+
+def test_local_time_is_the_clock_of_the_zone_on_every_engine():
+    utc = pl.DataFrame({"time": [EVENING]})
+    tokyo = utc.with_columns(pl.col("time").dt.convert_time_zone("Asia/Tokyo"))
+    connection = duckdb.connect()
+    connection.sql("set timezone = 'America/New_York'")
+    relation = connection.sql("select timestamptz '2026-01-01 20:00:00+00' as time")
+    for frame in (utc, utc.lazy(), tokyo, utc.to_pandas(), tokyo.to_pandas(), relation):
+        assert at(frame, "Asia/Jakarta") == [dt.datetime(2026, 1, 2, 3)]
+
+
+def test_without_a_zone_local_time_is_the_clock_of_the_column_s_own():
+    tokyo = pl.DataFrame({"time": [EVENING]}).with_columns(pl.col("time").dt.convert_time_zone("Asia/Tokyo"))
+    assert at(tokyo, None) == at(tokyo.to_pandas(), None) == [dt.datetime(2026, 1, 2, 5)]
+
+
+def test_a_time_without_a_zone_is_local_already():
+    frame = pl.DataFrame({"time": [dt.datetime(2026, 1, 1, 20)]})
+    for naive in (frame, frame.to_pandas(), duckdb.from_arrow(frame.to_arrow())):
+        assert at(naive, "Asia/Jakarta") == [dt.datetime(2026, 1, 1, 20)]
+
+
+def test_duckdb_needs_the_zone_said():
+    relation = duckdb.connect().sql("select timestamptz '2026-01-01 20:00:00+00' as time")
+    with pytest.raises(ValueError, match="^time_zone: say it, because DuckDB does not keep the zone of 'time'"):
+        local_time(enter(relation, ["time"]), "time", None)
+
+
+def test_local_time_leaves_the_other_columns():
+    relation = duckdb.connect().sql("select 1 as a, timestamptz '2026-01-01 20:00:00+00' as time, 2 as \"b c\"")
+    found = local_time(enter(relation, ["a", "time", "b c"]), "time", "Asia/Jakarta").collect("polars").to_native()
+    assert found.select("a", "b c").rows() == [(1, 2)]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_an_instant_is_compared_with_times_of_any_zone(zone):
+    seconds = [EVENING + dt.timedelta(seconds=second) for second in (-1, 0, 1)]
+    frame = pl.DataFrame({"time": seconds}).with_columns(pl.col("time").dt.convert_time_zone(zone))
+    moment = EVENING.astimezone(ZoneInfo("Asia/Jakarta"))
+    for kind in (frame, frame.to_pandas(), duckdb.from_arrow(frame.to_arrow())):
+        rows = enter(kind, ["time"])
+        assert len(rows.filter(nw.col("time") < instant(rows, "time", moment)).collect()) == 1
+
+
+def test_a_time_with_a_zone_is_not_compared_with_times_without():
+    naive, aware = (enter(pl.DataFrame({"time": [time]}), ["time"]) for time in (dt.datetime(2026, 1, 1), EVENING))
+    with pytest.raises(ValueError, match="^time: its times have no time zone, unlike 2026-01-01 20:00:00"):
+        instant(naive, "time", EVENING)
+    with pytest.raises(ValueError, match="^time: its times have a time zone, unlike 2026-01-01 00:00:00"):
+        instant(aware, "time", dt.datetime(2026, 1, 1))

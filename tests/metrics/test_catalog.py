@@ -1,0 +1,46 @@
+import ast
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+from engagekit import metrics
+from engagekit.metrics.catalog import CHANNELS, METRICS, metric_named
+
+
+def defined_in(module):
+    """Names that a module's source assigns at its top, in order."""
+    targets = [node.targets[0] for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.Assign)]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def test_metrics_come_in_the_order_in_which_their_module_defines_them():
+    modules = [importlib.import_module(f"engagekit.metrics.{m.name}") for m in pkgutil.iter_modules(metrics.__path__)]
+    written = [[name for name in defined_in(module) if name in METRICS] for module in modules]
+    listed = list(METRICS)
+    for names in written:
+        if names:
+            start = listed.index(names[0])
+            assert listed[start : start + len(names)] == names
+    assert sorted(name for names in written for name in names) == sorted(METRICS)
+
+
+def test_the_score_comes_first_and_before_its_shares():
+    assert list(METRICS)[:3] == ["engagement_score", "advocate_rate", "at_risk_rate"]
+    assert next(iter(CHANNELS)) == "score"
+
+
+def test_channels_hold_every_metric_once_in_the_same_order():
+    assert [metric.name for listed in CHANNELS.values() for metric in listed] == list(METRICS)
+    assert all(metric.channel == channel for channel, listed in CHANNELS.items() for metric in listed)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_is_found_by_its_name(name):
+    assert metric_named(name) is METRICS[name]
+
+
+def test_a_misspelt_name_gets_the_nearest():
+    with pytest.raises(ValueError, match=r"there is no metric 'opne_rate'. Did you mean open_rate\?"):
+        metric_named("opne_rate")

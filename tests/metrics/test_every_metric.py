@@ -1,0 +1,226 @@
+"""One test for each property that every metric has; a metric without a frame here fails."""
+
+import dataclasses
+import importlib
+import json
+import math
+import pkgutil
+
+import narwhals as nw
+import pandas as pd
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import engagekit
+from engagekit import metrics
+from engagekit.data.tables import TABLES
+from engagekit.errors import DataError
+from engagekit.language import LANGUAGES, Language
+from engagekit.metrics.catalog import METRICS
+from engagekit.metrics.estimate import FIELDS
+from engagekit.metrics.measure import measure
+from engagekit.metrics.metric import Metric, Quantile, Ratio, Total
+
+PREPARED = {"scores", "orders", "buyers", "base"}
+PEOPLE = [f"c{number}" for number in range(12)]
+MAILINGS = {"delivered": [100, 250, 80, 300], "opens": [40, 60, 20, 150], "clicks": [9, 12, 4, 33]}
+SCORES = {"score": [12.5, 40, 71, 88, 90, 55, 23, 67, 95, 30, 74, 81], "customer_id": PEOPLE}
+SEGMENTS = {"segment": ["advocate"] * 4 + ["potential"] * 3 + ["at_risk"] * 5, "customer_id": PEOPLE}
+FLAGS = [True, False, True, None, False, False, True, False, True, False, False, True]
+
+FRAMES = {
+    "engagement_score": SCORES,
+    "advocate_rate": SEGMENTS,
+    "at_risk_rate": SEGMENTS,
+    "order_value": {
+        "customer_id": ["a", "a", "b", "c", "c", "c", "d", "d"],
+        "value": [10.0, 15.5, 99.0, 20.0, None, 7.25, 30.0, -12.0],
+    },
+    "repeat_purchase_rate": {"customer_id": PEOPLE, "repeated": FLAGS, "window_over": [True] * 9 + [False] * 3},
+    "churn_rate": {"customer_id": PEOPLE, "churned": FLAGS, "at_risk": [True] * 10 + [False] * 2},
+    "net_promoter_score": {"score": [10, 9, 9, 8, 7, 7, 6, 3, 10, None], "kind": ["nps"] * 9 + ["csat"]},
+    "satisfaction_rate": {"score": [5, 4, 4, 3, 1, 5, 2, None, 5, 0], "kind": ["csat"] * 9 + ["nps"]},
+    "page_views": {"action": ["view", "view", "purchase", "view", None], "event_id": PEOPLE[:5]},
+    "open_rate": MAILINGS,
+    "click_rate": MAILINGS,
+    "unsubscribe_rate": {"delivered": [100, 250, 80, 300], "unsubscribes": [1, 0, 2, 1]},
+    "reach_engagement_rate": {
+        "reach": [1200, 800, 50, 0],
+        "likes": [24, 10, None, 0],
+        "comments": [10, 3, 1, 0],
+        "shares": [10, 0, 1, None],
+        "clicks": [5, 9, None, 0],
+    },
+    "return_on_spend": {"revenue": [500.0, 90.0, 0.0, 260.0], "spend": [100.0, 120.0, 30.0, 65.0]},
+    "attendance_rate": {"attended": [30, 12, 55, 9], "registered": [40, 10, 80, 15]},
+    "tickets_opened": {"ticket_id": PEOPLE},
+    "handling_hours": {"ticket_id": PEOPLE, "work_minutes": [5, 240, 60, 30, 15, 90, 45, 120, 75, 20, None, 10]},
+    "loyalty_participation_rate": {"customer_id": PEOPLE, "loyalty_member": FLAGS},
+}
+
+every_metric = pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+
+
+def frame_of(metric: Metric) -> pl.DataFrame:
+    return pl.DataFrame(FRAMES[metric.name])
+
+
+def under_new_ids(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns((pl.col(name) + "-again") for name in frame.columns if name.endswith("_id"))
+
+
+def width(estimate) -> float:
+    return estimate.high - estimate.low
+
+
+def close(one, other, tolerance=1e-9):
+    """Compare two estimates: words and counts exactly, numbers to so many digits, NaN with NaN."""
+    one, other = (dataclasses.asdict(estimate) for estimate in (one, other))
+    numbers = {name for name, value in one.items() if isinstance(value, float)}
+    assert {name: value for name, value in one.items() if name not in numbers} == {
+        name: value for name, value in other.items() if name not in numbers
+    }
+    for name in numbers:
+        assert one[name] == pytest.approx(other[name], rel=tolerance, abs=tolerance, nan_ok=True), name
+
+
+def test_every_metric_has_a_frame_here():
+    assert list(FRAMES) == list(METRICS)
+
+
+def test_every_metric_of_the_room_is_in_the_catalogue_under_its_name():
+    modules = [importlib.import_module(f"engagekit.metrics.{m.name}") for m in pkgutil.iter_modules(metrics.__path__)]
+    found = [(name, value) for module in modules for name, value in vars(module).items() if isinstance(value, Metric)]
+    assert {name: value for name, value in found if not name.startswith("_")} == METRICS
+    assert all(metric.name == name for name, metric in METRICS.items())
+
+
+@every_metric
+def test_it_can_be_imported_from_the_package(metric):
+    assert getattr(engagekit, metric.name) is metric
+
+
+@every_metric
+def test_it_states_where_it_comes_from_and_what_it_is(metric):
+    assert metric.table in {*TABLES, *PREPARED}
+    if metric.table in TABLES:
+        assert {*metric.columns, *metric.any_of, *metric.where} <= set(TABLES[metric.table].columns)
+    assert metric.measured_in in {"rate", "points", "money", "hours", "count", "ratio"}
+    assert metric.better in {"higher", "lower", ""}
+    assert metric.reference.endswith(".")
+    assert isinstance(metric, Ratio | Total | Quantile)
+
+
+@every_metric
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_its_words_exist_in_every_language(metric, code):
+    text = Language(code).text
+    for part in ("title", "meaning", "formula", "caveat"):
+        words = text(f"metric.{metric.name}.{part}")
+        assert words.strip() == words != ""
+        assert words.count("{") == words.count("}")
+    assert "7" in text(f"unit.{metric.unit}", n="7")
+    assert text(f"channel.{metric.channel}")
+    if metric.caution:
+        assert text(f"warning.{metric.caution}")
+
+
+@every_metric
+def test_its_value_is_in_range(metric):
+    found = metric(frame_of(metric))
+    low, high = (getattr(metric, "scale", 1) * bound for bound in metric.range)
+    assert low <= found.value <= high
+    assert found.reason == ""
+    if isinstance(metric, Total):
+        assert math.isnan(found.low)
+        assert math.isnan(found.high)
+        assert found.method == ""
+    else:
+        assert max(low, -math.inf) <= found.low <= found.value <= found.high <= high
+        assert found.low < found.high
+        assert found.method
+    assert 1 <= found.units <= found.n <= frame_of(metric).height
+    assert ("machine_opens" in found.warning) == (metric.name == "open_rate")
+    json.dumps(found.as_dict(), allow_nan=False)
+
+
+@every_metric
+def test_the_order_of_rows_does_not_matter(metric):
+    frame = frame_of(metric)
+    close(metric(frame), metric(frame.reverse()))
+    close(metric(frame), metric(frame.sample(fraction=1, shuffle=True, seed=3)))
+
+
+@every_metric
+def test_the_input_is_unchanged_afterwards(metric):
+    frame = frame_of(metric)
+    native = frame.to_pandas()
+    before = native.copy(deep=True)
+    metric(native)
+    metric(frame)
+    pd.testing.assert_frame_equal(native, before)
+    assert_frame_equal(frame, frame_of(metric))
+
+
+@every_metric
+def test_nothing_is_undefined_and_says_why(metric, on_engine):
+    found = metric(on_engine(frame_of(metric).head(0)))
+    assert (found.n, found.units, found.method, found.reason) == (0, 0, "", "no_rows")
+    numbers = (found.value, found.low, found.high, found.numerator, found.denominator)
+    assert all(math.isnan(number) for number in numbers)
+
+
+@every_metric
+def test_a_missing_column_is_named(metric, on_engine):
+    frame = frame_of(metric).with_columns(another=pl.lit(1))
+    needed = metric.needed(frame.columns)
+    single = [name for name in needed if name not in metric.any_of]
+    assert single
+    for name in single:
+        with pytest.raises(DataError, match=f"^{name}: is not a column") as caught:
+            metric(on_engine(frame.drop(name)))
+        assert caught.value.column == name
+    if metric.any_of:
+        with pytest.raises(DataError, match=f"^{metric.any_of[0]}: is not a column"):
+            metric(on_engine(frame.drop(metric.any_of, strict=False)))
+
+
+@every_metric
+def test_the_same_data_again_leaves_a_rate_and_narrows_its_interval(metric):
+    frame = frame_of(metric)
+    once, twice = metric(frame), metric(pl.concat([frame, under_new_ids(frame)]))
+    assert (twice.n, twice.units) == (2 * once.n, 2 * once.units)
+    if isinstance(metric, Total):
+        assert twice.value == 2 * once.value
+    else:
+        assert twice.value == pytest.approx(once.value, rel=1e-12)
+        assert width(twice) < width(once)
+
+
+@every_metric
+def test_every_engine_gives_the_same(metric, on_engine):
+    frame = pl.concat([frame_of(metric)] * 3)
+    close(metric(on_engine(frame)), metric(frame))
+
+
+@every_metric
+def test_by_a_group_equals_each_group_alone(metric, on_engine):
+    frame = frame_of(metric).with_columns(branch=pl.int_range(pl.len()) % 2)
+    found = metric(on_engine(frame), by="branch")
+    rows = {row["branch"]: row for row in nw.from_native(found).iter_rows(named=True)}
+    assert list(rows) == [0, 1]
+    for branch, row in rows.items():
+        alone = metric(frame.filter(branch=branch))
+        close(type(alone)(**{name: row[name] for name in FIELDS}), alone)
+
+
+@pytest.mark.parametrize("table", sorted({metric.table for metric in METRICS.values()}))
+def test_all_metrics_of_a_table_at_once_equal_each_alone(table, on_engine):
+    several = [metric for metric in METRICS.values() if metric.table == table]
+    frame = pl.concat([frame_of(metric) for metric in several], how="diagonal_relaxed")
+    together = nw.from_native(measure(on_engine(frame), several)).rows(named=True)
+    assert [row["metric"] for row in together] == [metric.name for metric in several]
+    for metric, row in zip(several, together, strict=True):
+        alone = metric(frame)
+        close(type(alone)(**{name: row[name] for name in FIELDS}), alone)

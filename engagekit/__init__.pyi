@@ -15,6 +15,7 @@ from .metrics.attendance import attendance_rate as attendance_rate
 from .metrics.campaigns import return_on_spend as return_on_spend
 from .metrics.catalog import CHANNELS as CHANNELS
 from .metrics.catalog import METRICS as METRICS
+from .metrics.change import paired_difference as paired_difference
 from .metrics.engagement import advocate_rate as advocate_rate
 from .metrics.engagement import at_risk_rate as at_risk_rate
 from .metrics.engagement import engagement_score as engagement_score

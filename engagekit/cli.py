@@ -110,6 +110,7 @@ def _checked(console: "Console", path: Path) -> "Iterator[str]":
 
     from engagekit.data.business import Business
     from engagekit.errors import DataError
+    from engagekit.reports.results import check_goals
 
     try:
         business = Business.open(path)
@@ -136,6 +137,10 @@ def _checked(console: "Console", path: Path) -> "Iterator[str]":
             reasons.add_row(reading.file, column, reason, f"{rows:,}", f"{first:,}")
         for rule, rows in reading.left_out.items():
             reasons.add_row(reading.file, rule.split()[0], f"keep {rule}", f"{rows:,}", "")
+    try:
+        check_goals(business)
+    except DataError as error:
+        yield str(error)
     console.print(summary)
     if reasons.row_count:
         console.print(reasons)

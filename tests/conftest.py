@@ -5,10 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from engagekit.data.sample import make_sample, write_sample
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+settings.register_profile("kit", deadline=None)  # the first example pays for imports
+settings.load_profile("kit")
 KINDS = ("ecommerce", "saas", "subscription")
 
 

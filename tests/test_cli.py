@@ -81,10 +81,24 @@ def test_wrong_usage_exits_with_2(words):
     assert call(*words).exit_code == 2
 
 
-def test_wrong_dates_and_templates_are_failures_that_name_the_value(shop, tmp_path):
-    odd = call("report", shop, "--out", tmp_path, "--template", "engagment")
-    assert odd.exit_code == 1
-    assert "Did you mean engagement?" in odd.output
-    odd = call("report", shop, "--out", tmp_path, "--as-of", "01/11/2026")
-    assert odd.exit_code == 1
-    assert "'01/11/2026' is not an ISO date" in odd.output
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--template", "engagment", "Did you mean engagement?"),
+        ("--as-of", "01/11/2026", "'01/11/2026' is not an ISO date"),
+    ],
+)
+def test_wrong_dates_and_templates_are_usage_errors_that_name_the_value(shop, tmp_path, option, value, message):
+    odd = call("report", shop, "--out", tmp_path / "out", option, value)
+    assert odd.exit_code == 2
+    assert message in odd.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_check_finds_what_would_stop_the_report(tmp_path):
+    call("init", tmp_path / "mine")
+    path = tmp_path / "mine" / "business.toml"
+    path.write_text(path.read_text().replace("active_days =", "active_dayz =") + "\n")
+    checked = call("check", tmp_path / "mine")
+    assert checked.exit_code == 1
+    assert "no feature 'active_dayz'. Did you mean active_days?" in checked.output

@@ -1,5 +1,4 @@
 import datetime as dt
-import re
 import string
 import tomllib
 from pathlib import Path
@@ -122,9 +121,3 @@ def test_no_more_decimals_than_a_tenth_of_the_half_width(middle, half):
 
 def test_decimals_of_a_number_are_those_it_was_given_with():
     assert [decimals_of(value) for value in (40, 0.1 + 0.2, 3.25)] == [0, 1, 2]
-
-
-def test_no_locale_is_needed_from_the_system(monkeypatch):
-    monkeypatch.setenv("LC_ALL", "C")
-    monkeypatch.setenv("LANG", "xx_XX")
-    assert re.fullmatch(r"1\.000", Language("id").number(1000))

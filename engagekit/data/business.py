@@ -23,7 +23,7 @@ from engagekit.errors import DataError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Business", "ComponentSettings", "ScoreSettings"]
+__all__ = ["Business", "ComponentSettings", "ScoreSettings", "slug_of"]
 
 LAST_COMPLETE_MONTH: Literal["last complete month"] = "last complete month"
 DAYS = r"^[1-9]\d{0,3}d$"
@@ -153,9 +153,8 @@ class Business(BaseModel):
         DataError
             The folder's name leaves nothing, or a name that Windows reserves.
         """
-        plain = unicodedata.normalize("NFKD", self._folder.name).encode("ascii", "ignore").decode()
-        slug = re.sub(r"[^a-z0-9]+", "-", plain.casefold()).strip("-")
-        if not SLUG.fullmatch(slug) or RESERVED.fullmatch(slug):
+        slug = slug_of(self._folder.name)
+        if not slug:
             problem = "cannot name a report. Rename the folder with letters a-z and digits."
             raise DataError(problem, file=self._folder.name)
         return slug
@@ -241,6 +240,19 @@ class Business(BaseModel):
             raise DataError("no table has a dated row, so there is no last month. Set as_of.", file="business.toml")
         after: dt.date = max(seen).date() + dt.timedelta(days=1)
         return after.replace(day=1)
+
+
+def slug_of(name: str) -> str:
+    """Name for paths: lower case with hyphens; empty where nothing is left, or Windows reserves what is.
+
+    Examples
+    --------
+    >>> slug_of("Kedai Kopi"), slug_of("con"), slug_of("..")
+    ('kedai-kopi', '', '')
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain.casefold()).strip("-")
+    return slug if SLUG.fullmatch(slug) and not RESERVED.fullmatch(slug) else ""
 
 
 def _check_attributes(table: str, source: Source) -> None:

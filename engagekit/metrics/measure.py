@@ -201,14 +201,14 @@ def _plan(rows: nw.LazyFrame[Any], metrics: list[Metric], keys: list[str]) -> nw
     if not metrics[0].sums:
         return rows.select(*keys, *names["x"], *names["bad"])
     counts = {n: nw.col(x).count() for n, x in zip(names["n"], names["x"], strict=True)}
-    counts |= {bad: nw.col(bad).any() for bad in names["bad"]}
+    counts |= {bad: nw.col(bad).max() for bad in names["bad"]}
     moments = _merged(_moments(metric) for metric in metrics)
     cluster = metrics[0].cluster
     if cluster is None:
         return _grouped(rows, keys, counts | moments)
     totals = {name: nw.col(name).sum() for name in names["x"] + names["y"]}
     units = _grouped(rows, list(dict.fromkeys([*keys, cluster])), counts | totals)
-    added = {n: nw.col(n).sum() for n in names["n"]} | {bad: nw.col(bad).any() for bad in names["bad"]}
+    added = {n: nw.col(n).sum() for n in names["n"]} | {bad: nw.col(bad).max() for bad in names["bad"]}
     return _grouped(units, keys, added | moments)
 
 

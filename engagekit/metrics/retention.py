@@ -18,5 +18,5 @@ churn_rate = Ratio(
     unit="customer",
     measured_in="rate",
     better="lower",
-    reference="Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson. Lost from the opening base.",
+    reference="Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson.",
 )

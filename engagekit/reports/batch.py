@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from engagekit.data.business import Business
+from engagekit.data.business import Business, slug_of
 from engagekit.errors import DataError
 from engagekit.language import Language
 from engagekit.reports.page import Entry, index_page
-from engagekit.reports.run import Run, run
+from engagekit.reports.run import FAILED, Run, check_request, record_failure, run
 
 __all__ = ["OutputLocked", "report"]
 
@@ -28,6 +28,7 @@ HEADLINE = (
     "reach_engagement_rate",
 )
 MOST = 3
+Task = tuple[Path, Path, str, str, str]
 
 
 class OutputLocked(RuntimeError):
@@ -69,44 +70,45 @@ def report(
     ------
     OutputLocked
         Another run writes to ``out``.
+    ValueError
+        The template is unknown, or ``as_of`` is no ISO date.
     """
-    paths = [Path(path) for path in businesses]
+    check_request(template, as_of)
+    paths = list({_home(path): path for path in map(Path, businesses)}.values())
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     twice = _named_twice(paths)
-    lock = FileLock(out / ".lock")
+    runs: dict[int, Run] = {}
     try:
-        with lock.acquire(timeout=0):
-            runs: dict[int, Run] = {}
+        with FileLock(out / ".lock").acquire(timeout=0):
             tasks = [(path, out, template, as_of, twice.get(path, "")) for path in paths]
             for number, finished in _finished(tasks, jobs):
                 runs[number] = finished
                 if done is not None:
                     done(finished)
-            ordered = [runs[number] for number in range(len(paths))]
-            _write_index(out, ordered)
+            _write_index(out)
     except Timeout as error:
         raise OutputLocked(f"{out}/ is being written by another run. Wait for it, or give another folder.") from error
-    return ordered
+    return [runs[number] for number in range(len(paths))]
 
 
-def _finished(tasks: list[tuple[Path, Path, str, str, str]], jobs: int) -> Iterator[tuple[int, Run]]:
+def _finished(tasks: list[Task], jobs: int) -> Iterator[tuple[int, Run]]:
     """Run the tasks, several in processes of their own: parsing code in threads fails at random in Python 3.11."""
     if jobs == 1:
         yield from ((number, _guarded(*task)) for number, task in enumerate(tasks))
         return
+    broken = []
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         futures = {pool.submit(_guarded, *task): number for number, task in enumerate(tasks)}
         for future in as_completed(futures):
-            number = futures[future]
-            error = future.exception()
-            yield number, _failed(tasks[number][0], tasks[number][2], error) if error else future.result()
-
-
-def _failed(path: Path, template: str, error: BaseException) -> Run:
-    kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-    name = path.resolve().name
-    return Run(name, name, template, "failed", kind + " ".join(str(error).split()), "", 0.0)
+            if future.exception() is None:
+                yield futures[future], future.result()
+            else:
+                broken.append(futures[future])
+    for number in broken:  # one process that dies takes its pool along, so each is tried again alone
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            error = (future := pool.submit(_guarded, *tasks[number])).exception()
+            yield number, _failed(*tasks[number][:3], error) if error else future.result()
 
 
 def _guarded(path: Path, out: Path, template: str, as_of: str, problem: str) -> Run:
@@ -116,7 +118,19 @@ def _guarded(path: Path, out: Path, template: str, as_of: str, problem: str) -> 
             raise DataError(problem, file=path)
         return run(path, out, template=template, as_of=as_of)
     except Exception as error:  # one business must not stop the others
-        return _failed(path, template, error)
+        return _failed(path, out, template, error)
+
+
+def _failed(path: Path, out: Path, template: str, error: BaseException) -> Run:
+    """Record of a run that ended before its notebook could."""
+    name = _home(path).name
+    kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+    reason = kind + " ".join(str(error).split())
+    return record_failure(out, Run(slug_of(name) or "unnamed", name, template, "failed", reason, "", 0.0))
+
+
+def _home(path: Path) -> Path:
+    return path.resolve().parent if path.suffix == ".toml" else path.resolve()
 
 
 def _named_twice(paths: list[Path]) -> dict[Path, str]:
@@ -135,46 +149,46 @@ def _named_twice(paths: list[Path]) -> dict[Path, str]:
     }
 
 
-def _write_index(out: Path, runs: list[Run]) -> None:
-    """The list of every report in the folder, and of the runs that failed."""
-    failed = {(run.slug, run.template): run for run in runs if run.status == "failed"}
-    entries = []
-    for path in sorted(out.glob("*/*/metrics.json")):
-        place = (path.parents[1].name, path.parent.name)
-        entries.append(_entry(path, "/".join((*place, "report.html")), failed.pop(place, None)))
-    entries += [Entry(run.name, "", "failed", "en", error=run.error) for run in failed.values()]
-    languages = {entry.language for entry in entries if entry.status == "ok"}
+def _write_index(out: Path) -> None:
+    """The list of every report in the folder, and of those whose last run failed."""
+    places = sorted({path.parent for path in out.glob("*/*/run.json") if not path.parent.name.startswith(".")})
+    homes = dict.fromkeys(place.with_name(place.name.removesuffix(FAILED)) for place in places)
+    entries = [_entry(home, home.with_name(home.name + FAILED)) for home in homes]
+    languages = {entry.language for entry in entries if entry.as_of}
     language = Language(languages.pop() if len(languages) == 1 else "en")
     temporary = out / ".index.html"
     temporary.write_text(index_page(entries, language), "utf-8")
     temporary.replace(out / "index.html")
 
 
-def _entry(path: Path, href: str, failed: Run | None) -> Entry:
-    """A report as the list shows it, from its ``metrics.json``, with the reason why it could not be renewed."""
-    found = json.loads(path.read_text("utf-8"))
-    business = found["business"]
-    language = Language(business["language"])
-    headline = list(_headline(found, language))[:MOST]
-    month = language.month(dt.date.fromisoformat(f"{found['month']}-01"))
-    return Entry(
-        business["name"],
-        href,
-        "failed" if failed else "ok",
-        language.code,
-        month,
-        headline,
-        failed.error if failed else "",
-        bool(failed),
-    )
+def _entry(home: Path, failed: Path) -> Entry:
+    """A report as the list shows it, with the reason why it could not be renewed, where there is one."""
+    error, name = "", home.parent.name
+    try:
+        if failed.is_dir():
+            record = json.loads((failed / "run.json").read_text("utf-8"))
+            name, error = record["name"], record["error"]
+        if not home.is_dir():
+            return Entry(name, "", "failed", "en", error=error)
+        found = json.loads((home / "metrics.json").read_text("utf-8"))
+        business, language = found["business"], Language(found["business"]["language"])
+        month = language.month(dt.date.fromisoformat(f"{found['month']}-01"))
+        headline = list(_headline(found, language))[:MOST]
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        return Entry(name, "", "failed", "en", error=f"{home.name} cannot be read: {problem!r}. Run it again.")
+    href = f"{home.parent.name}/{home.name}/report.html"
+    status: Literal["ok", "failed"] = "failed" if error else "ok"
+    return Entry(business["name"], href, status, language.code, month, headline, error, bool(error))
 
 
 def _headline(found: dict[str, Any], language: Language) -> Iterator[tuple[str, str]]:
-    """Title and value of the first metrics of the list, in their latest whole month."""
+    """Title and value of the first metrics of the list, in their latest whole month; an older one is named."""
     for name in HEADLINE:
         rows = [row for row in found["metrics"] if row["metric"] == name and row["value"] is not None]
         rows = [row for row in rows if row["period"] <= found["month"]]
         if rows:
             row = max(rows, key=lambda row: row["period"])
             value = language.amount(row["value"], row["measured_in"], found["business"]["currency"])
-            yield language.text(f"metric.{name}.title"), value
+            older = language.month(dt.date.fromisoformat(f"{row['period']}-01"), "short")
+            title = language.text(f"metric.{name}.title")
+            yield title if row["period"] == found["month"] else f"{title} ({older})", value

@@ -299,7 +299,7 @@ class _Measure:
 
     def write_estimate(self, row: Any) -> str:
         """Write a value with the digits that its interval supports."""
-        if self.unit in ("money", "count"):
+        if self.unit == "count":
             return self.write(row["value"])
         return self.write(row["value"], decimals_supported(self.shown(row["low"]), self.shown(row["high"])))
 

@@ -20,9 +20,10 @@ from engagekit.data.tables import event_time
 from engagekit.errors import DataError, did_you_mean
 from engagekit.language import Language
 from engagekit.metrics.catalog import CHANNELS, METRICS
-from engagekit.metrics.estimate import Estimate
+from engagekit.metrics.change import paired_difference
+from engagekit.metrics.estimate import Estimate, difference
 from engagekit.metrics.measure import measure
-from engagekit.metrics.metric import Metric
+from engagekit.metrics.metric import Metric, Ratio
 
 __all__ = ["Results", "check_goals", "results"]
 
@@ -52,6 +53,8 @@ class Results:
     measured : pandas.DataFrame
         What ``measure`` gives, for every metric that the tables allow: by month, and with ``period`` NaT over all time
         (but for churn and the score, which are taken of the same customers on many dates).
+    changes : dict of str to tuple
+        For metrics of the customers, which are in both months: difference from the month before, low and high.
     scores : polars.DataFrame
         Score of each customer who was active in the score's window before ``end``; empty without a scorecard.
     cohorts : pandas.DataFrame
@@ -63,6 +66,7 @@ class Results:
     end: dt.datetime
     month: pd.Timestamp
     measured: pd.DataFrame
+    changes: dict[str, tuple[float, float, float]]
     scores: pl.DataFrame
     cohorts: pd.DataFrame
 
@@ -96,6 +100,13 @@ class Results:
         period = valued["period"].iloc[-1]
         before = series[series["period"] == period - pd.DateOffset(months=1)]
         return period, self._one(valued.tail(1)), self._one(before)
+
+    def change(self, metric: str) -> tuple[float, float, float]:
+        """Difference between the two months of ``current``, and its interval; NaN where it cannot be told."""
+        _, new, old = self.current(metric)
+        if "within_one_unit" in f"{new.warning} {old.warning}":
+            return math.nan, math.nan, math.nan  # its interval is of one mailing, not of the months
+        return self.changes.get(metric) or difference(new, old)
 
     def by(self, metric: Metric, column: str) -> pd.DataFrame:
         """A metric of one of the business's own tables over all time, by a column of it; empty where it has none."""
@@ -202,13 +213,16 @@ def results(business: Business, as_of: dt.date | str | None = None) -> Results:
         tables["interactions"] = seen.lazy()
     prepared = {name: (frame, event_time(name)) for name, frame in tables.items()}
     prepared |= _prepared(business, tables, seen, scorecard, end)
-    measured = [part for name, (frame, at) in prepared.items() for part in _measured(name, frame, at, end)]
+    parts = [part for name, (frame, at) in prepared.items() for part in _measured(name, frame, at, end)]
+    measured = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["metric", "period"])
+    first = pd.Timestamp(month.replace(tzinfo=None))
     return Results(
         business,
         Language(business.language),
         end,
-        pd.Timestamp(month.replace(tzinfo=None)),
-        pd.concat(measured, ignore_index=True) if measured else pd.DataFrame(columns=["metric", "period"]),
+        first,
+        measured,
+        dict(_changes(measured, prepared, first)),
         _scores(seen, scorecard, business, end),
         pd.DataFrame()
         if seen is None
@@ -303,6 +317,25 @@ def _measured(table: str, frame: pl.LazyFrame, at: str, end: dt.datetime) -> Ite
         part = measure(rows, metrics, every=every, at=at, until=end)
         period = pl.col("period") if every else pl.lit(None, pl.Datetime("us")).alias("period")
         yield part.with_columns(period).to_pandas()
+
+
+def _changes(
+    measured: pd.DataFrame, prepared: dict[str, tuple[pl.LazyFrame, str]], month: pd.Timestamp
+) -> Iterator[tuple[str, tuple[float, float, float]]]:
+    """Difference between the latest whole month and the one before it, for metrics whose unit is the customer."""
+    for name in measured["metric"].unique():
+        metric = METRICS[name]
+        rows, at = prepared[metric.table]
+        valued = measured[(measured["metric"] == name) & (measured["period"] <= month) & measured["value"].notna()]
+        if not isinstance(metric, Ratio) or metric.unit != "customer" or valued.empty:
+            continue
+        period = valued["period"].max()
+        wall = pl.col(at).dt.replace_time_zone(None).dt.truncate("1mo")
+        new, old = (
+            rows.filter(wall == pl.lit(start.to_pydatetime())).collect()
+            for start in (period, period - pd.DateOffset(months=1))
+        )
+        yield name, paired_difference(metric, new, old)
 
 
 def _allows(columns: list[str], metric: Metric) -> bool:

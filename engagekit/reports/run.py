@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -23,9 +23,10 @@ from engagekit.errors import DataError, did_you_mean
 from engagekit.language import Language
 from engagekit.reports.page import page, template_path
 
-__all__ = ["SENTINEL", "Run", "run"]
+__all__ = ["FAILED", "SENTINEL", "Run", "check_request", "record_failure", "run"]
 
 SENTINEL = "application/vnd.engagekit.results+json"
+FAILED = ".failed"
 KERNEL = "python3"
 QUIET = "--IPKernelApp.log_level=CRITICAL"  # it warns of plain TCP, which stays on this machine and is signed
 TIMEOUT_S = 600
@@ -106,9 +107,11 @@ def run(
     given = {"business": str(business.file), "as_of": as_of, **(parameters or {})}
     _check_parameters(notebook, given)
     home = Path(out) / business.slug
-    final, failed = home / template, home / f"{template}.failed"
+    final, failed = home / template, home / f"{template}{FAILED}"
     home.mkdir(parents=True, exist_ok=True)
     _restore(final)
+    for left in home.glob(f".{template}-*"):
+        shutil.rmtree(left, ignore_errors=True)  # of a run that was killed
     stage = Path(tempfile.mkdtemp(prefix=f".{template}-", dir=home))
     stage.chmod(0o755)
     try:
@@ -128,6 +131,30 @@ def run(
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     return record
+
+
+def check_request(template: str, as_of: str) -> None:
+    """Check what is asked for before any business is run.
+
+    Raises
+    ------
+    ValueError
+        The template is unknown, or ``as_of`` is no ISO date.
+    """
+    _template(template)
+    if as_of:
+        try:
+            dt.date.fromisoformat(as_of)
+        except ValueError:
+            raise ValueError(f"as_of: {as_of!r} is not an ISO date such as 2026-11-01") from None
+
+
+def record_failure(out: Path, record: Run) -> Run:
+    """Write ``run.json`` of a run that ended before its notebook could, beside the report that stays."""
+    failed = out / record.slug / f"{record.template}{FAILED}"
+    failed.mkdir(parents=True, exist_ok=True)
+    _write_json(failed / "run.json", {"schema": 1, **_told(record)})
+    return replace(record, folder=failed.as_posix())
 
 
 def _template(name: str) -> Path:
@@ -216,7 +243,7 @@ def _record(
     found = json.loads(metrics.read_text("utf-8")) if metrics.is_file() else {}
     return {
         "schema": 1,
-        **{key: value for key, value in asdict(record).items() if key != "folder"},
+        **_told(record),
         "as_of": found.get("as_of"),
         "parameters": {**parameters, "business": business.slug},
         "template_sha256": _sha256(notebook),
@@ -229,6 +256,10 @@ def _record(
         "finished_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
     }
+
+
+def _told(record: Run) -> dict[str, Any]:
+    return {key: value for key, value in asdict(record).items() if key != "folder"}
 
 
 def _sha256(path: Path) -> str | None:

@@ -5,7 +5,6 @@ from typing import Any
 import pandas as pd
 import polars as pl
 
-from engagekit.customers.score import SEGMENTS
 from engagekit.data.tables import TABLES
 from engagekit.language import decimals_of
 from engagekit.metrics.catalog import METRICS
@@ -15,12 +14,11 @@ from engagekit.reports import charts, page
 from engagekit.reports.drawing import draw
 from engagekit.reports.results import Results
 from engagekit.reports.run import SENTINEL
-from engagekit.reports.sentences import Writer
+from engagekit.reports.sentences import FEWEST, Writer
 
 __all__ = ["channel", "cohorts", "data", "first_screen", "method", "numbers", "score", "sentinel"]
 
 AGES = (1, 3, 6)
-FEWEST = 5
 HEADLINE = ("metric", "month", "value", "interval", "n", "before", "change", "target")
 CHANNEL = ("metric", "month", "value", "interval", "n", "before", "all")
 BROKEN_DOWN = {"click_rate": "campaign", "return_on_spend": "channel"}
@@ -37,7 +35,8 @@ def first_screen(found: Results) -> str:
 def numbers(found: Results) -> str:
     """Every metric with its interval, n, target and the month before."""
     writer, text = Writer(found), found.language.text
-    rows = [_row(writer, metric, HEADLINE) for metrics in found.channels.values() for metric in metrics]
+    metrics = [metric for group in found.channels.values() for metric in group if writer.tells(metric)]
+    rows = [_row(writer, metric, HEADLINE) for metric in metrics]
     if not rows:
         return page.heading(text("section.numbers")) + page.note(text("section.no_numbers"))
     return page.heading(text("section.numbers")) + _table(found, rows) + page.note(text("section.numbers_caption"))
@@ -52,6 +51,8 @@ def score(found: Results) -> str:
         return html + page.note(text("points.no_score"))
     cuts = found.business.score.cuts
     sentence = writer.main_points()[0]
+    if not writer.segments:
+        return html + page.finding(sentence) + page.note(text("section.small_segment")) + _components(found)
     html += draw(
         lambda ax: charts.plot_score(scores.to_pandas(), ax, found.language, cuts=cuts),
         title=text("figure.score_title"),
@@ -76,9 +77,8 @@ def channel(found: Results, name: str) -> str:
         if metric.name in BROKEN_DOWN:
             html += _bars(found, writer, metric, BROKEN_DOWN[metric.name])
     html += _table(found, [_row(writer, metric, CHANNEL) for metric in metrics])
-    for caution in dict.fromkeys(metric.caution for metric in metrics if metric.caution):
-        html += page.note(text(f"warning.{caution}"))
-    return html
+    warnings = " ".join(found.current(metric.name)[1].warning for metric in metrics).split()
+    return html + "".join(page.note(text(f"warning.{warning}")) for warning in dict.fromkeys(warnings))
 
 
 def cohorts(found: Results) -> str:
@@ -177,9 +177,8 @@ def sentinel(found: Results) -> dict[str, Any]:
 
 
 def _tile(writer: Writer, metric: Metric) -> page.Tile:
-    period, new, old = writer.found.current(metric.name)
-    before = (period or writer.found.month) - pd.DateOffset(months=1)
-    change, tone = writer.change(metric, new, old, before)
+    period, new, _ = writer.found.current(metric.name)
+    change, tone = writer.change(metric)
     label = writer.title(metric)
     if period != writer.found.month and period is not None:
         label += f" ({writer.month(period)})"
@@ -207,7 +206,7 @@ def _row(writer: Writer, metric: Metric, columns: tuple[str, ...]) -> dict[str, 
         "interval": writer.bounds(metric, new),
         "n": found.language.number(new.n),
         "before": writer.value(metric, old),
-        "change": found.language.text(f"direction.{writer.direction(new, old)}"),
+        "change": found.language.text(f"direction.{writer.direction(metric)}"),
         "target": DASH if target is None else writer.amount(metric, target),
         "all": writer.value(metric, found.overall(metric.name)),
     }
@@ -220,7 +219,7 @@ def _drawable(found: Results, metric: Metric) -> bool:
 
 def _trend(found: Results, writer: Writer, metric: Metric) -> str:
     text = found.language.text
-    period, new, old = found.current(metric.name)
+    period, new, _ = found.current(metric.name)
     sentence = text(
         "figure.trend_sentence_sure" if new.method else "figure.trend_sentence",
         name=writer.title(metric),
@@ -228,8 +227,6 @@ def _trend(found: Results, writer: Writer, metric: Metric) -> str:
         value=writer.value(metric, new),
         interval=writer.interval(metric, new),
     )
-    before = (period or found.month) - pd.DateOffset(months=1)
-    change, _ = writer.change(metric, new, old, before)
     title = writer.title(metric)
     drawn = draw(
         lambda ax: charts.plot_trend(
@@ -240,7 +237,7 @@ def _trend(found: Results, writer: Writer, metric: Metric) -> str:
             currency=found.business.currency,
             target=found.business.targets.get(metric.name),
         ),
-        title=f"{title}: {change}" if new.method and old.method else title,
+        title=title if writer.direction(metric) == "unknown" else f"{title}: {writer.change(metric)[0]}",
         subtitle=text(f"metric.{metric.name}.meaning"),
         alt=sentence,
         source=_source(found, metric.table),
@@ -278,20 +275,18 @@ def _bars(found: Results, writer: Writer, metric: Metric, column: str) -> str:
 
 
 def _segments(found: Results, writer: Writer) -> str:
-    """Size of each segment with its interval; fewer than five people are not broken out."""
-    segments = found.scores["segment"].drop_nulls()
-    rows = []
-    for segment in reversed(SEGMENTS):
-        count = int((segments == segment).sum())
-        low, high = (found.language.percent(float(bound), 0) for bound in wilson_interval(count, len(segments)))
-        few = 0 < count < FEWEST
+    """Size of each segment with its interval, and what to do."""
+    text, percent = found.language.text, found.language.percent
+    total, rows = sum(writer.segments.values()), []
+    for segment, count in reversed(writer.segments.items()):
+        low, high = (percent(float(bound), 0) for bound in wilson_interval(count, total))
         rows.append(
             {
-                "segment": found.language.text(f"segment.{segment}"),
-                "customers": writer.segment_share(segment) if few else found.language.number(count),
-                "share": writer.segment_share(segment),
-                "interval": DASH if few else f"{low} – {high}",
-                "action": found.language.text(f"segment.{segment}_action"),
+                "segment": text(f"segment.{segment}"),
+                "customers": found.language.number(count),
+                "share": percent(count / total, 0),
+                "interval": f"{low} – {high}",
+                "action": text(f"segment.{segment}_action"),
             }
         )
     return _table(found, rows, words=("action",))
@@ -300,7 +295,8 @@ def _segments(found: Results, writer: Writer) -> str:
 def _components(found: Results) -> str:
     """Weight and bounds of each component, and what it adds to the mean score."""
     number, text = found.language.number, found.language.text
-    total = sum(part.weight for part in found.business.score.components.values())
+    parts = found.business.score.components
+    total = sum(part.weight for part in parts.values())
     rows = [
         {
             "component": text(f"feature.{name}"),
@@ -308,21 +304,23 @@ def _components(found: Results) -> str:
             "bounds": " – ".join(number(bound, decimals_of(bound)) for bound in (part.low, part.high)),
             "points": number(found.scores.select(pl.col(f"{name}_points").mean()).item(), 1),
         }
-        for name, part in found.business.score.components.items()
+        for name, part in parts.items()
     ]
-    return _table(found, rows) + page.note(text("section.score_note"))
+    blank = [text(f"feature.{name}") for name in parts if found.scores[f"{name}_points"].is_null().all()]
+    missing = page.note(text("section.not_recorded", names=", ".join(blank))) if blank else ""
+    return _table(found, rows) + missing + page.note(text("section.score_note"))
 
 
 def _came_back(found: Results, shown: pd.DataFrame) -> str:
     """Share that was active one, three and six months after they came, over all cohorts that lived through it."""
-    text, parts = found.language.text, []
+    text, language, parts = found.language.text, found.language, []
     for age in AGES:
         lived = shown[(shown["age"] == age) & shown["value"].notna()] if len(shown) else shown
         if len(lived):
-            share = lived["active"].sum() / lived["customers"].sum()
-            parts.append(text("cohorts.part", share=found.language.percent(share, 0), months=age))
-    customers = found.language.number(shown["customers"][shown["age"] == 0].sum()) if parts else ""
-    return text("cohorts.sentence", customers=customers, parts=", ".join(parts)) if parts else ""
+            customers = lived["customers"].sum()
+            share = language.percent(lived["active"].sum() / customers, 0)
+            parts.append(text("cohorts.part", share=share, customers=language.number(customers), months=age))
+    return text("cohorts.sentence", parts=", ".join(parts)) if parts else ""
 
 
 def _source(found: Results, table: str) -> str:

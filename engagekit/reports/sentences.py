@@ -8,12 +8,13 @@ from typing import Literal
 
 import pandas as pd
 
+from engagekit.customers.score import SEGMENTS
 from engagekit.language import Language, decimals_of, decimals_supported
-from engagekit.metrics.estimate import Estimate, difference
+from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
 from engagekit.reports.results import Results
 
-__all__ = ["Writer"]
+__all__ = ["FEWEST", "Writer"]
 
 PERCENT = 100
 HEADLINE = (
@@ -27,7 +28,7 @@ HEADLINE = (
     "satisfaction_rate",
 )
 MOST = 6
-FEWEST = 5
+FEWEST = 5  # smaller groups of people are not broken out
 Tone = Literal["better", "worse", "same", ""]
 
 
@@ -61,13 +62,17 @@ class Writer:
         return self.language.amount(value, metric.measured_in, self.found.business.currency, decimals)
 
     def value(self, metric: Metric, estimate: Estimate) -> str:
-        """Write the value of an estimate."""
+        """Write the value of an estimate; that of fewer than five people is not told."""
+        if metric.unit == "customer" and 0 < estimate.units < FEWEST:
+            return self.language.text("estimate.fewer", n=FEWEST)
         return self.amount(metric, estimate.value, estimate)
 
     def interval(self, metric: Metric, estimate: Estimate) -> str:
         """Write the interval and what it stands on: between 38 and 46, from 1,203 answers."""
         if estimate.reason:
             return self.language.text(f"reason.{estimate.reason}")
+        if metric.unit == "customer" and estimate.units < FEWEST:
+            return ""
         units = self.language.text(f"unit.{metric.unit}", n=self.language.number(estimate.units))
         if not math.isfinite(estimate.low):
             return self.language.text("estimate.from", units=units)
@@ -76,16 +81,18 @@ class Writer:
 
     def bounds(self, metric: Metric, estimate: Estimate) -> str:
         """Write the interval for a table: 38 – 46."""
-        if not math.isfinite(estimate.low):
+        if not math.isfinite(estimate.low) or (metric.unit == "customer" and estimate.units < FEWEST):
             return "–"
         return " – ".join(self.amount(metric, bound, estimate) for bound in (estimate.low, estimate.high))
 
-    def change(self, metric: Metric, new: Estimate, old: Estimate, month: pd.Timestamp) -> tuple[str, Tone]:
+    def change(self, metric: Metric) -> tuple[str, Tone]:
         """Say whether a number changed beyond noise since the month before, and whether that is good."""
+        period, _, old = self.found.current(metric.name)
         if not math.isfinite(old.value):
             return "", ""
-        direction = self.direction(new, old)
-        known = {"old": self.value(metric, old), "month": self.language.month(month)}
+        direction = self.direction(metric)
+        before = (period or self.found.month) - pd.DateOffset(months=1)
+        known = {"old": self.value(metric, old), "month": self.language.month(before)}
         tone: Tone = ""
         if direction == "none":
             tone = "same"
@@ -93,9 +100,9 @@ class Writer:
             tone = "better" if metric.better == direction else "worse"
         return self.language.text(f"change.{direction}", **known), tone
 
-    def direction(self, new: Estimate, old: Estimate) -> str:
-        """``higher`` or ``lower`` beyond noise, ``none``, or ``unknown`` where one has no interval."""
-        _, low, high = difference(new, old)
+    def direction(self, metric: Metric) -> str:
+        """``higher`` or ``lower`` beyond noise, ``none``, or ``unknown`` where that cannot be told."""
+        _, low, high = self.found.change(metric.name)
         if not math.isfinite(low):
             return "unknown"
         return "none" if low <= 0 <= high else "higher" if low > 0 else "lower"
@@ -121,40 +128,42 @@ class Writer:
         wished = [name for name in HEADLINE if name in targets]
         names = dict.fromkeys([HEADLINE[0], *wished, *targets, *HEADLINE])
         metrics = {m.name: m for group in self.found.channels.values() for m in group}
-        return [metrics[name] for name in names if name in metrics and self.found.current(name)[0] is not None][:MOST]
+        known = [metrics[name] for name in names if name in metrics and self.found.current(name)[0] is not None]
+        return [metric for metric in known if self.tells(metric)][:MOST]
+
+    def tells(self, metric: Metric) -> bool:
+        """Whether a metric does not give a small segment away."""
+        return bool(self.segments) or metric.name not in ("advocate_rate", "at_risk_rate")
 
     def main_points(self) -> list[str]:
         """Three sentences: how engaged the customers are, what changed, and how far the targets are."""
         headline = self.headline()
         return [self._engaged(), self._changed(headline), self._targets()]
 
-    def segment_share(self, segment: str) -> str:
-        """Share of a segment among those with a score; nothing is said of fewer than five people."""
-        segments = self.found.scores["segment"].drop_nulls()
-        count = int((segments == segment).sum())
-        if 0 < count < FEWEST:
-            return self.language.text("estimate.fewer", n=FEWEST)
-        return self.language.percent(count / len(segments), 0)
+    @property
+    def segments(self) -> dict[str, int]:
+        """Customers in each segment; nothing where one has fewer than five, since the others would tell it."""
+        known = self.found.scores["segment"].drop_nulls()
+        counts = {segment: int((known == segment).sum()) for segment in SEGMENTS}
+        return {} if any(0 < count < FEWEST for count in counts.values()) else counts
 
     def _engaged(self) -> str:
         scored = self.found.scores["segment"].drop_nulls()
-        if scored.is_empty():
+        if len(scored) < FEWEST:
             return self.language.text("points.no_score")
-        return self.language.text(
-            "points.engaged",
-            n=self.language.number(len(scored)),
-            days=self.found.business.score.window.removesuffix("d"),
-            advocate=self.segment_share("advocate"),
-            potential=self.segment_share("potential"),
-            at_risk=self.segment_share("at_risk"),
-        )
+        days = self.found.business.score.window.removesuffix("d")
+        known = {"n": self.language.number(len(scored)), "days": days}
+        if not self.segments:
+            return self.language.text("points.active", **known)
+        shares = {name: self.language.percent(count / len(scored), 0) for name, count in self.segments.items()}
+        return self.language.text("points.engaged", **known, **shares)
 
     def _changed(self, metrics: Sequence[Metric]) -> str:
         told: dict[str, list[str]] = {"better": [], "worse": []}
         for metric in metrics:
             period, new, old = self.found.current(metric.name)
-            if period is not None:
-                tone = self.change(metric, new, old, period)[1]
+            if period == self.found.month:
+                tone = self.change(metric)[1]
                 if tone in told:
                     values = f"{self.value(metric, old)} → {self.value(metric, new)}"
                     told[tone].append(f"{self.title(metric)} ({values})")
@@ -171,17 +180,17 @@ class Writer:
                 estimate = self.found.current(name)[1]
                 if math.isfinite(estimate.value):
                     judged[name] = self.reached(metrics[name], estimate, target), estimate, target
-        if not judged:
+        if not self.found.business.targets:
             return self.language.text("points.no_targets")
         reached = sum(verdict == "reached" for verdict, _, _ in judged.values())
-        counts = {"reached": self.language.number(reached), "all": self.language.number(len(judged))}
+        counts = {
+            "reached": self.language.number(reached),
+            "all": self.language.number(len(self.found.business.targets)),
+        }
         missed = {name: (e, t) for name, (verdict, e, t) in judged.items() if verdict == "missed"}
         if not missed:
             return self.language.text("points.targets", **counts)
-        worst = max(
-            missed,
-            key=lambda name: abs(missed[name][0].value / missed[name][1] - 1) if missed[name][1] else 0,
-        )
+        worst = max(missed, key=lambda name: _distance(*missed[name]))
         estimate, target = missed[worst]
         metric = metrics[worst]
         return self.language.text(
@@ -193,9 +202,18 @@ class Writer:
         )
 
     def title(self, metric: Metric) -> str:
-        """Title of a metric."""
-        return self.language.text(f"metric.{metric.name}.title")
+        """Title of a metric; that of churn says over how many days."""
+        title = self.language.text(f"metric.{metric.name}.title")
+        if metric.table != "base":
+            return title
+        days = self.language.text("unit.day", n=self.found.business.horizon.removesuffix("d"))
+        return f"{title}, {days}"
 
     def month(self, day: pd.Timestamp | dt.date) -> str:
         """Name of a month."""
         return self.language.month(day)
+
+
+def _distance(estimate: Estimate, target: float) -> float:
+    """How far a value is from its target, in widths of its interval."""
+    return abs(estimate.value - target) / (estimate.high - estimate.low)

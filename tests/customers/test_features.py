@@ -40,6 +40,11 @@ def test_features_are_counted_by_hand():
     assert (b["recency_days"], b["orders"], b["value"], b["sentiment_mean"]) == (83, 0, 0, None)
 
 
+def test_only_purchases_and_refunds_are_money_spent():
+    carts = interactions().with_columns(action=pl.lit("add_to_cart"))
+    assert customer_features(carts, END)["value"].sum() == 0
+
+
 def test_nothing_from_the_date_on_is_seen():
     future = interactions().with_columns(time=pl.lit(END), value=pl.lit(1e9))
     assert (

@@ -66,3 +66,40 @@ def test_nothing_of_the_page_is_fetched_or_run(tmp_path):
         assert "<script" not in text
         assert "http://" not in text.replace("http://www.w3.org", "")
         assert "https://" not in text
+
+
+def test_a_failure_stays_in_the_index_until_it_is_mended(tmp_path):
+    broken, good = tmp_path / "broken", shop(tmp_path, "good")
+    broken.mkdir()
+    (broken / "business.toml").write_text("name = ")
+    out = tmp_path / "out"
+    assert [run.status for run in report([broken], out)] == ["failed"]
+    record = json.loads((out / "broken" / "engagement.failed" / "run.json").read_text("utf-8"))
+    assert "is not valid TOML" in record["error"]
+    assert [run.status for run in report([good, good / "business.toml"], out)] == ["ok"]  # one business, given twice
+    index = (out / "index.html").read_text("utf-8")
+    assert "is not valid TOML" in index
+    assert 'href="good/engagement/report.html"' in index
+
+    # a file that cannot be read is one entry's problem; what a killed run left is nobody's
+    (out / "good" / "engagement" / "metrics.json").write_text("{")
+    (out / "good" / ".engagement-killed").mkdir()
+    (out / "good" / ".engagement-killed" / "run.json").write_text("{}")
+    (broken / "business.toml").unlink()
+    report([broken], out)
+    index = (out / "index.html").read_text("utf-8")
+    assert "engagement cannot be read" in index
+    assert "killed" not in index
+
+
+def test_a_worker_that_dies_takes_nobody_along(tmp_path, monkeypatch):
+    good = [shop(tmp_path, name) for name in ("one", "two")]
+    (tmp_path / "deadly").mkdir()
+    (tmp_path / "deadly" / "sitecustomize.py").write_text(
+        "import os\nimport engagekit.data.business as b\nreal = b.Business.slug\n"
+        "b.Business.slug = property(lambda self: os._exit(9) if self.name == 'Deadly' else real.fget(self))\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "deadly"))
+    runs = report([*good, shop(tmp_path, "dead", "Deadly")], tmp_path / "out", jobs=2)
+    assert [run.status for run in runs] == ["ok", "ok", "failed"]
+    assert "BrokenProcessPool" in runs[2].error

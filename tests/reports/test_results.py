@@ -140,3 +140,66 @@ def test_a_customer_who_cancelled_is_lost_though_they_still_visit(tmp_path):
     churn = results(Business.open(tmp_path)).series("churn_rate").set_index("period")
     assert (churn.loc["2026-02-01", "numerator"], churn.loc["2026-02-01", "denominator"]) == (1, 2)
     assert (churn.loc["2026-03-01", "numerator"], churn.loc["2026-03-01", "denominator"]) == (0, 1)
+
+
+def steady(tmp_path, days):
+    """400 customers who each come on every tenth day, from 1 January on, with a score of how often they come."""
+    start = pd.Timestamp("2026-01-01")
+    lines = [
+        f"c{who},{(start + pd.Timedelta(days=day)).date()},web,view"
+        for day in range(days)
+        for who in range(day % 10, 400, 10)
+    ]
+    (tmp_path / "seen.csv").write_text("\n".join(["customer_id,time,channel,action", *lines]))
+    more = (
+        '[score.components]\ninteractions = {weight = 1, low = 0, high = 10}\n[tables.interactions]\nfile = "seen.csv"'
+    )
+    (tmp_path / "business.toml").write_text(TOML.format(more=more))
+    return results(Business.open(tmp_path))
+
+
+def test_a_steady_business_does_not_seem_to_rise_from_the_start_of_its_data(tmp_path):
+    found = steady(tmp_path, 180)
+    scores = found.series("engagement_score").dropna(subset="value")
+    assert scores["period"].min() == pd.Timestamp("2026-03-01")  # of 1 April: 84 days after 1 January are 26 March
+    assert scores["value"].max() - scores["value"].min() < 5
+    assert found.series("churn_rate").dropna(subset="value")["value"].eq(0).all()
+
+
+def test_a_decline_of_the_same_customers_is_seen(sample_folders):
+    """Paired by customer, by hand: the union of both months, whoever is missing in one adding nothing to it."""
+    found = results(Business.open(sample_folders["ecommerce"]))
+    _, new, old = found.current("engagement_score")
+    difference, low, high = found.change("engagement_score")
+    assert difference == pytest.approx(new.value - old.value)
+    assert high - low < (new.high - new.low)
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        ({"satisfaction_rate": 80}, "satisfaction_rate: 80 is not between 0 and 1"),
+        ({"tickets_opened": 10}, "tickets_opened has no better way"),
+    ],
+)
+def test_a_target_that_makes_no_sense_is_refused(mailer, targets, message):
+    with pytest.raises(DataError, match=message):
+        results(mailer.model_copy(update={"targets": targets}))
+
+
+def test_a_date_before_all_data_is_an_error_and_no_empty_report(mailer):
+    with pytest.raises(DataError, match="no table has a row before 2020-01-01"):
+        results(mailer, "2020-01-01")
+
+
+def test_a_month_of_first_orders_counts_only_when_its_last_day_has_its_window_behind_it(sample_folders):
+    found = results(Business.open(sample_folders["ecommerce"]))
+    period, _, _ = found.current("repeat_purchase_rate")
+    assert period <= pd.Timestamp("2026-07-01")  # 31 July and 90 days are 29 October
+    assert period + pd.DateOffset(months=1) + pd.Timedelta(days=90) <= pd.Timestamp("2026-11-01")
+
+
+def test_a_business_file_of_another_name_is_the_one_that_is_read(mailer, tmp_path):
+    other = tmp_path / "other.toml"
+    other.write_text((tmp_path / "business.toml").read_text().replace("Toko <script>", "Other"))
+    assert results(Business.open(other)).as_dict()["business"]["name"] == "Other"

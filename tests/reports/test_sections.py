@@ -3,6 +3,7 @@ import re
 import pytest
 
 from engagekit.data.business import Business
+from engagekit.errors import DataError
 from engagekit.metrics.catalog import CHANNELS
 from engagekit.reports import sections
 from engagekit.reports.results import results
@@ -79,20 +80,35 @@ def test_a_business_with_one_table_says_what_is_missing(tmp_path):
     assert "<figure" not in sections.channel(found, "mailing")
 
 
-def test_a_business_without_a_row_still_has_every_section(tmp_path):
-    found = bare(tmp_path, interactions="customer_id,time,channel,action\n", surveys="kind,score,answered_at\n")
-    for part in PARTS:
-        assert getattr(sections, part)(found)
-    assert found.channels
+def test_a_business_without_a_row_is_told_so(tmp_path):
+    with pytest.raises(DataError, match="no table has a row before 2026-03-01"):
+        bare(tmp_path, interactions="customer_id,time,channel,action\n", surveys="kind,score,answered_at\n")
 
 
 def test_fewer_than_five_people_are_not_broken_out(tmp_path):
     score = "[score.components]\ninteractions = {weight = 1, low = 0, high = 10}\n"
     lines = [f"c{who},2026-02-{day:02d},web,view" for who in range(6) for day in range(1, 10 if who == 0 else 2)]
-    found = bare(tmp_path, score, interactions="\n".join(["customer_id,time,channel,action", *lines]))
+    early = "c0,2025-05-01,web,view"
+    found = bare(tmp_path, score, interactions="\n".join(["customer_id,time,channel,action", early, *lines]))
     assert found.scores["segment"].value_counts().to_dict(as_series=False)["count"].count(1) == 1
-    text = words(sections.score(found))
-    assert "Advocates fewer than 5 fewer than 5 –" in text
+    text = words(sections.score(found) + sections.first_screen(found) + sections.numbers(found))
+    assert "fewer than five customers, so the segments are not broken out" in text
+    assert "Advocates" not in text
+    assert "17%" not in text
+
+
+def test_a_feature_that_is_not_recorded_is_named(tmp_path):
+    score = "[score.components]\ninteractions = {weight = 1, low = 0, high = 10}\nduration_s = {weight = 1, low = 0, high = 9}\n"
+    rows = "\n".join(f"c{who},2026-02-03,web,view" for who in range(6))
+    found = bare(tmp_path, score, interactions=f"customer_id,time,channel,action\n{rows}\n")
+    assert "Not recorded: Seconds spent. The other weights count for it." in words(sections.score(found))
+
+
+def test_one_mailing_against_one_is_no_change(tmp_path):
+    rows = "2026-01-03,a,1000,1000,50\n2026-02-03,b,1000,1000,90"
+    found = bare(tmp_path, mailings=f"sent_at,campaign,sent,delivered,clicks\n{rows}\n")
+    assert "None of the main numbers changed" in words(sections.first_screen(found))
+    assert "The interval holds within this one only." in words(sections.channel(found, "mailing"))
 
 
 def test_hostile_text_is_text(tmp_path):

@@ -74,7 +74,7 @@ def report(
         The template is unknown, or ``as_of`` is no ISO date.
     """
     check_request(template, as_of)
-    paths = list({_home(path): path for path in map(Path, businesses)}.values())
+    paths = list({_settings(path): path for path in map(Path, businesses)}.values())
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     twice = _named_twice(paths)
@@ -123,14 +123,14 @@ def _guarded(path: Path, out: Path, template: str, as_of: str, problem: str) -> 
 
 def _failed(path: Path, out: Path, template: str, error: BaseException) -> Run:
     """Record of a run that ended before its notebook could."""
-    name = _home(path).name
+    name = _settings(path).parent.name
     kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
     reason = kind + " ".join(str(error).split())
     return record_failure(out, Run(slug_of(name) or "unnamed", name, template, "failed", reason, "", 0.0))
 
 
-def _home(path: Path) -> Path:
-    return path.resolve().parent if path.suffix == ".toml" else path.resolve()
+def _settings(path: Path) -> Path:
+    return (path if path.suffix == ".toml" else path / "business.toml").resolve()
 
 
 def _named_twice(paths: list[Path]) -> dict[Path, str]:

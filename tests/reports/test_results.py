@@ -151,9 +151,8 @@ def steady(tmp_path, days):
         for who in range(day % 10, 400, 10)
     ]
     (tmp_path / "seen.csv").write_text("\n".join(["customer_id,time,channel,action", *lines]))
-    more = (
-        '[score.components]\ninteractions = {weight = 1, low = 0, high = 10}\n[tables.interactions]\nfile = "seen.csv"'
-    )
+    score = "[score.components]\ninteractions = {weight = 1, low = 0, high = 10}"
+    more = f'{score}\n[tables.interactions]\nfile = "seen.csv"'
     (tmp_path / "business.toml").write_text(TOML.format(more=more))
     return results(Business.open(tmp_path))
 

@@ -98,7 +98,8 @@ def test_fewer_than_five_people_are_not_broken_out(tmp_path):
 
 
 def test_a_feature_that_is_not_recorded_is_named(tmp_path):
-    score = "[score.components]\ninteractions = {weight = 1, low = 0, high = 10}\nduration_s = {weight = 1, low = 0, high = 9}\n"
+    bounds = "{weight = 1, low = 0, high = 10}"
+    score = f"[score.components]\ninteractions = {bounds}\nduration_s = {bounds}\n"
     rows = "\n".join(f"c{who},2026-02-03,web,view" for who in range(6))
     found = bare(tmp_path, score, interactions=f"customer_id,time,channel,action\n{rows}\n")
     assert "Not recorded: Seconds spent. The other weights count for it." in words(sections.score(found))

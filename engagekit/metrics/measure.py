@@ -201,7 +201,7 @@ def _plan(rows: nw.LazyFrame[Any], metrics: list[Metric], keys: list[str]) -> nw
     if not metrics[0].sums:
         return rows.select(*keys, *names["x"], *names["bad"])
     counts = {n: nw.col(x).count() for n, x in zip(names["n"], names["x"], strict=True)}
-    counts |= {bad: nw.col(bad).max() for bad in names["bad"]}
+    counts |= {bad: nw.col(bad).max() for bad in names["bad"]}  # any() would be slow on DuckDB
     moments = _merged(_moments(metric) for metric in metrics)
     cluster = metrics[0].cluster
     if cluster is None:

@@ -382,7 +382,7 @@ def _label_target(ax: "Axes", target: float, last: float, measure: _Measure) -> 
     ax.axhline(target, color=MUTED, lw=1, zorder=2)
     shown = measure.shown(target)
     needed = next((n for n in (0, 1) if math.isclose(round(shown, n), shown)), 2)
-    value = measure.write(target, None if measure.unit == "money" else needed)
+    value = measure.write(target, needed)
     label, across = measure.language.text("chart.target", value=value), ax.get_yaxis_transform()
     low, high = ax.get_ylim()
     gap = (target - last) / (high - low) * 0.8 * _size(ax)[1]

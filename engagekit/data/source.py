@@ -55,6 +55,7 @@ class Source(BaseModel):
     encoding: str | None = None
     sheet: str | None = None
     refuse_above: float = Field(default=0.05, ge=0, le=1)
+    note: str = Field(default="", max_length=1000)
 
     @field_validator("keep")
     @classmethod

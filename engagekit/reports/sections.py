@@ -140,6 +140,8 @@ def data(found: Results) -> str:
         for rule, rows_out in reading.left_out.items()
     ]
     html += _table(found, reasons, words=("column", "reason")) if reasons else page.paragraph(text("section.all_kept"))
+    for source in found.business.tables.values():
+        html += page.note(f"{source.file}: {source.note}") if source.note else ""
     missing = [text(f"table.{table}") for table in TABLES if table not in found.business.tables]
     return html + (page.note(text("section.missing_tables", tables=", ".join(missing))) if missing else "")
 

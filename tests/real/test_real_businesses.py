@@ -19,10 +19,9 @@ recency_days = {weight = 0.3, low = 0, high = 84, direction = "down"}
 orders = {weight = 0.4, low = 0, high = 6}
 value = {weight = 0.3, low = 0, high = 2000}
 
-# Gross of cancellations: rows without a customer are refused; cancelled lines have a quantity below 0 and are left
-# out, and so are lines without a price.
 [tables.interactions]
 file = "online_retail.csv.gz"
+note = "Gross of cancellations: cancelled lines have a quantity below 0 and are left out, as are lines without a price."
 refuse_above = 0.3
 [tables.interactions.columns]
 customer_id = "CustomerID"
@@ -64,6 +63,7 @@ def reported(folder, out):
     assert result.exit_code == 0, result.output
     page = (out / folder.name / "engagement" / "report.html").read_text("utf-8")
     assert "<h1>" in page
+    assert all(source.note in page for source in Business.open(folder).tables.values())
     found = json.loads((out / folder.name / "engagement" / "metrics.json").read_text("utf-8"))
     return found, {row["metric"]: row for row in found["metrics"] if row["period"] == "all"}
 

@@ -1,4 +1,4 @@
-"""Everything that a report says, as data: a business's tables prepared, and every metric of them measured."""
+"""Everything that a report says, as data: every metric that a business's tables allow, measured."""
 
 import datetime as dt
 import math
@@ -9,12 +9,10 @@ from typing import Any
 import pandas as pd
 import polars as pl
 
-from engagekit.customers.churn import base_at_risk, contracts_at_risk
 from engagekit.customers.cohorts import retention_by_cohort
-from engagekit.customers.features import FEATURES, customer_features
+from engagekit.customers.features import FEATURES
 from engagekit.customers.score import Scorecard
 from engagekit.data.business import Business
-from engagekit.data.orders import buyers, orders
 from engagekit.data.reading import Reading
 from engagekit.data.tables import event_time
 from engagekit.errors import DataError, did_you_mean
@@ -24,16 +22,12 @@ from engagekit.metrics.change import paired_difference
 from engagekit.metrics.estimate import Estimate, difference
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric, Ratio
+from engagekit.reports.prepared import MONTHS, months_later, prepared_tables, scores_on
 
 __all__ = ["Results", "check_goals", "results"]
 
-MONTHS = 13
-SNAPSHOTS = (
-    "base",
-    "scores",
-)  # the same customers on many dates, so that a sum over time would count them again
+SNAPSHOTS = ("base", "scores")  # the same customers on many dates, whom a sum over time would count again
 SCHEMA = 1
-REPEAT_WINDOW = "90d"
 NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, "", "", "no_rows")
 
 
@@ -202,8 +196,8 @@ def results(business: Business, as_of: dt.date | str | None = None) -> Results:
     check_goals(business)
     end = business.end(as_of)
     month = (end - dt.timedelta(microseconds=1)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    if _months_later(month, 1) > end:
-        month = _months_later(month, -1)
+    if months_later(month, 1) > end:
+        month = months_later(month, -1)
     tables = {name: _before(business.table(name, lazy=True), event_time(name), end) for name in business.tables}
     if tables and all(frame.head(1).collect().is_empty() for frame in tables.values()):
         raise DataError(f"no table has a row before {end.date()}. Set a later as_of.", file=business.file.name)
@@ -212,7 +206,7 @@ def results(business: Business, as_of: dt.date | str | None = None) -> Results:
     if seen is not None:
         tables["interactions"] = seen.lazy()
     prepared = {name: (frame, event_time(name)) for name, frame in tables.items()}
-    prepared |= _prepared(business, tables, seen, scorecard, end)
+    prepared |= prepared_tables(business, seen, scorecard, end)
     parts = [part for name, (frame, at) in prepared.items() for part in _measured(name, frame, at, end)]
     measured = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["metric", "period"])
     first = pd.Timestamp(month.replace(tzinfo=None))
@@ -223,7 +217,7 @@ def results(business: Business, as_of: dt.date | str | None = None) -> Results:
         first,
         measured,
         dict(_changes(measured, prepared, first)),
-        _scores(seen, scorecard, business, end),
+        scores_on(end, seen, scorecard, business.score.window),
         pd.DataFrame()
         if seen is None
         else retention_by_cohort(seen, end, arrivals=tables.get("customers")).to_pandas(),
@@ -232,78 +226,6 @@ def results(business: Business, as_of: dt.date | str | None = None) -> Results:
 
 def _before(frame: pl.LazyFrame, at: str, end: dt.datetime) -> pl.LazyFrame:
     return frame.filter(pl.col(at) < end)
-
-
-def _prepared(
-    business: Business,
-    tables: dict[str, pl.LazyFrame],
-    seen: pl.DataFrame | None,
-    scorecard: Scorecard | None,
-    end: dt.datetime,
-) -> dict[str, tuple[pl.LazyFrame, str]]:
-    """Tables that metrics are arithmetic over, made from the business's own: each with the column that dates it."""
-    prepared: dict[str, tuple[pl.LazyFrame, str]] = {}
-    if seen is not None and "value" in seen.columns:
-        ordered = orders(seen)
-        prepared["orders"] = ordered.lazy(), "time"
-        prepared["buyers"] = _whole_months(buyers(ordered, end, REPEAT_WINDOW), end), "first_at"
-    base = list(_bases(business, tables, seen, end))
-    if base:
-        prepared["base"] = pl.concat(base).lazy(), "date"
-    if seen is not None and scorecard is not None:
-        snapshots = [
-            _scores(seen, scorecard, business, day).with_columns(date=pl.lit(_months_later(day, -1)))
-            for day in _month_starts(seen, end, business.score.window)
-        ]
-        if snapshots:
-            prepared["scores"] = pl.concat(snapshots).lazy(), "date"
-    return prepared
-
-
-def _whole_months(bought: pl.DataFrame, end: dt.datetime) -> pl.LazyFrame:
-    """Buyers of the months whose last day has its window behind it, lest the latest month be its first days alone."""
-    month = pl.col("first_at").dt.truncate("1mo")
-    return bought.lazy().filter(month.dt.offset_by("1mo").dt.offset_by(REPEAT_WINDOW) <= end)
-
-
-def _bases(
-    business: Business, tables: dict[str, pl.LazyFrame], seen: pl.DataFrame | None, end: dt.datetime
-) -> Iterator[pl.DataFrame]:
-    """Customers at risk on the first of each month whose horizon is over, and who of them left."""
-    horizon = dt.timedelta(days=int(business.horizon.removesuffix("d")))
-    contractual = business.kind != "ecommerce" and "subscriptions" in tables
-    rows = business.table("subscriptions", lazy=True).collect() if contractual else seen
-    if rows is None:
-        return
-    at_risk = contracts_at_risk if contractual else base_at_risk
-    for day in _month_starts(rows, end, "1d" if contractual else business.horizon):
-        if day + horizon <= end:
-            yield at_risk(rows, day, business.horizon).with_columns(date=pl.lit(day))
-
-
-def _month_starts(seen: pl.DataFrame, end: dt.datetime, before: str) -> list[dt.datetime]:
-    """First days of the last months up to the end that have so much data before them.
-
-    A window that began before the data would make what looks back over it rise from month to month.
-    """
-    first = seen.select(pl.col("time" if "time" in seen.columns else "starts_at").min()).item()
-    needed = dt.timedelta(days=int(before.removesuffix("d")))
-    starts = [_months_later(end.replace(day=1), -back) for back in reversed(range(MONTHS + 1))]
-    return [day for day in starts if first is not None and day - needed >= first.replace(hour=0, minute=0, second=0)]
-
-
-def _months_later(day: dt.datetime, months: int) -> dt.datetime:
-    number = day.year * 12 + day.month - 1 + months
-    return day.replace(year=number // 12, month=number % 12 + 1)
-
-
-def _scores(
-    seen: pl.DataFrame | None, scorecard: Scorecard | None, business: Business, end: dt.datetime
-) -> pl.DataFrame:
-    if seen is None or scorecard is None:
-        return pl.DataFrame(schema={"customer_id": pl.String, "score": pl.Float64, "segment": pl.String})
-    scored: pl.DataFrame = scorecard.score(customer_features(seen, end, business.score.window))
-    return scored
 
 
 def _measured(table: str, frame: pl.LazyFrame, at: str, end: dt.datetime) -> Iterator[pd.DataFrame]:

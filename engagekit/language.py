@@ -94,7 +94,8 @@ class Language:
             return self.money(value, currency, decimals)
         if unit == "rate":
             return self.percent(value, 1 if decimals is None else decimals)
-        return self.number(value, decimals or 0)
+        number = self.number(value, decimals or 0)
+        return self.text("unit.hours", n=number) if unit == "hours" and number != MISSING else number
 
     def date(self, day: dt.date) -> str:
         """Write a day: 1 Oktober 2026."""

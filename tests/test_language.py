@@ -101,6 +101,11 @@ def test_what_is_missing_is_a_dash_and_never_a_number():
     assert language.amount(float("inf"), "points", "GBP") == "–"
 
 
+def test_hours_say_so():
+    assert [Language(code).amount(0.25, "hours", "GBP", 2) for code in LANGUAGES] == ["0,25 jam", "0.25 jam", "0.25 h"]
+    assert Language("en").amount(float("nan"), "hours", "GBP") == "–"
+
+
 def test_days_and_months_have_their_names():
     day = dt.date(2026, 8, 1)
     assert [Language(code).date(day) for code in LANGUAGES] == [

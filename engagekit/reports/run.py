@@ -8,6 +8,7 @@ kernel completed.
 import datetime as dt
 import hashlib
 import json
+import os
 import platform
 import shutil
 import tempfile
@@ -28,7 +29,8 @@ __all__ = ["FAILED", "SENTINEL", "Run", "check_request", "record_failure", "run"
 SENTINEL = "application/vnd.engagekit.results+json"
 FAILED = ".failed"
 KERNEL = "python3"
-QUIET = "--IPKernelApp.log_level=CRITICAL"  # it warns of plain TCP, which stays on this machine and is signed
+QUIET = "--IPKernelApp.log_level=CRITICAL"  # it calls the end of every run an interrupt
+LONGEST_SOCKET_FOLDER = 80  # a socket's path has at most 107 characters
 TIMEOUT_S = 600
 VERSIONS = ("engagekit", "narwhals", "numpy", "pandas", "papermill", "polars", "seaborn")
 
@@ -182,15 +184,17 @@ def _execute(notebook: Path, stage: Path, parameters: Mapping[str, Any], timeout
 
     target = str(stage / "report.ipynb").replace("{", "{{").replace("}", "}}")
     try:
-        execute_notebook(
-            str(notebook),
-            target,
-            dict(parameters),
-            kernel_name=KERNEL,
-            progress_bar=False,
-            execution_timeout=timeout,
-            extra_arguments=[QUIET],
-        )
+        with tempfile.TemporaryDirectory(prefix="kernel-") as private:
+            execute_notebook(
+                str(notebook),
+                target,
+                dict(parameters),
+                kernel_name=KERNEL,
+                progress_bar=False,
+                execution_timeout=timeout,
+                extra_arguments=[QUIET],
+                config=_connection(Path(private)),
+            )
     except PapermillExecutionError as error:
         kind = "" if error.ename == DataError.__name__ else f"{error.ename} in cell {error.cell_index}: "
         return kind + _one_line(error.evalue)
@@ -199,6 +203,16 @@ def _execute(notebook: Path, stage: Path, parameters: Mapping[str, Any], timeout
     except DeadKernelError:
         return "the notebook's kernel died; was it out of memory?"
     return ""
+
+
+def _connection(private: Path) -> Any:
+    """How the kernel is reached: by sockets in a private folder, since two kernels can draw the same TCP port."""
+    from traitlets.config import Config
+
+    if os.name == "nt" or len(str(private)) > LONGEST_SOCKET_FOLDER:
+        return Config()
+    paths = {"ip": str(private / "socket"), "connection_file": str(private / "connection.json")}
+    return Config(KernelManager={"transport": "ipc", **paths})
 
 
 def _write(stage: Path, business: Business) -> str:

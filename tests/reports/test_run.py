@@ -96,6 +96,19 @@ def test_a_cell_that_takes_too_long_is_stopped(business, template, tmp_path):
     assert "took longer than 1 s" in done.error
 
 
+def test_the_kernel_is_reached_by_sockets_in_a_private_folder_that_is_gone_afterwards(business, template, tmp_path):
+    cell = """
+import ipykernel, json, pathlib, stat
+found = json.loads(ipykernel.get_connection_info())
+folder = pathlib.Path(found["ip"]).parent
+assert found["transport"] == "ipc" and stat.S_IMODE(folder.stat().st_mode) & 0o077 == 0
+raise RuntimeError(folder)"""
+    done = run(business, tmp_path / "out", template=template(cell))
+    folder = done.error.rsplit(" ", 1)[-1]
+    assert done.error == f"RuntimeError in cell 2: {folder}"
+    assert not os.path.exists(folder)
+
+
 def test_an_unknown_parameter_is_refused_with_the_nearest(business, template, tmp_path):
     with pytest.raises(ValueError, match="tiny has no parameter 'as_off'. Did you mean as_of?"):
         run(business, tmp_path / "out", template=template(SENTINEL), parameters={"as_off": "2026-01-01"})

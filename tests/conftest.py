@@ -2,8 +2,11 @@
 
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 
+import duckdb
+import polars as pl
 import pytest
 from hypothesis import settings
 
@@ -47,3 +50,46 @@ def sample_folders(tmp_path_factory):
     for kind, folder in folders.items():
         write_sample(make_sample(kind, customers=300), folder)
     return folders
+
+
+def _to_duckdb(frame):
+    connection = duckdb.connect()
+    connection.execute("set timezone = 'UTC'")
+    return connection.from_arrow(frame.to_arrow())
+
+
+@cache
+def _spark():
+    """Session on this machine alone, set for small frames."""
+    from pyspark.sql import SparkSession
+
+    options = {
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": 1,
+        "spark.sql.adaptive.enabled": "false",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.log.level": "ERROR",
+    }
+    return SparkSession.builder.master("local[1]").config(map=options).getOrCreate()
+
+
+def _to_spark(frame):
+    return _spark().createDataFrame(frame.to_arrow())
+
+
+ENGINES = {
+    "pandas": pl.DataFrame.to_pandas,
+    "polars": lambda frame: frame,
+    "polars-lazy": pl.DataFrame.lazy,
+    "duckdb": _to_duckdb,
+    "spark": _to_spark,
+}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.needs("java")] * (name == "spark")) for name in ENGINES])
+def on_engine(request):
+    """Function that moves a Polars frame to one of the engines."""
+    return ENGINES[request.param]

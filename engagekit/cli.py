@@ -1,7 +1,7 @@
-"""engagekit init | check | report."""
+"""engagekit init | check | report | metrics | explain."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -99,9 +99,60 @@ def report(
     raise typer.Exit(DONE if all(run.status == "ok" for run in runs) else SOME_FAILED)
 
 
+@app.command()
+def metrics(
+    language: Annotated[Code, typer.Option(help="Language of the titles.")] = "en",
+) -> None:
+    """List all metrics, by channel."""
+    from rich.table import Table
+
+    from engagekit.language import Language
+    from engagekit.metrics.catalog import CHANNELS
+
+    text = Language(language).text
+    for channel, members in CHANNELS.items():
+        listed = Table("metric", "title", "table", title=text(f"channel.{channel}"), title_justify="left")
+        for metric in members:
+            listed.add_row(metric.name, text(f"metric.{metric.name}.title"), metric.table)
+        _console().print(listed)
+
+
+@app.command()
+def explain(
+    name: Annotated[str, typer.Argument(help="A metric, as engagekit metrics lists it.")],
+    language: Annotated[Code | None, typer.Option(help="Language; by default the report's, or English.")] = None,
+    run: Annotated[
+        Path | None, typer.Option("--from", help="A report's metrics.json, whose numbers are put in.")
+    ] = None,
+) -> None:
+    """Say what a metric means, how it is computed and what it hides; with --from, with a report's numbers put in."""
+    from engagekit.metrics.card import explain as explained
+    from engagekit.metrics.catalog import metric_named
+
+    try:
+        found = None if run is None else _results_of(run)
+        code = language or (found["business"]["language"] if found else "en")
+        typer.echo(explained(metric_named(name), code, found))
+    except (ValueError, OSError) as error:
+        _stop(str(error))
+
+
 def main() -> None:
     """Run the command line."""
     app()
+
+
+def _results_of(file: Path) -> dict[str, Any]:
+    """Content of a report's metrics.json."""
+    import json
+
+    try:
+        found: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    except ValueError:
+        found = {}
+    if not isinstance(found, dict) or not {"metrics", "month", "business"} <= found.keys():
+        raise ValueError(f"{file} is not a report's metrics.json. Give one, such as reports/shop/metrics.json.")
+    return found
 
 
 def _checked(console: "Console", path: Path) -> "Iterator[str]":

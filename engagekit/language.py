@@ -89,13 +89,13 @@ class Language:
         return f"{'-' if value < 0 else ''}{symbol}{self.number(abs(value), digits)}"
 
     def amount(self, value: float | None, unit: str, currency: str, decimals: int | None = None) -> str:
-        """Write a number of a metric's unit: ``rate``, ``points``, ``money``, ``hours`` or ``count``."""
+        """Write a number in what a metric is measured in: ``rate``, ``money``, ``hours``, ``points`` ..."""
         if unit == "money":
             return self.money(value, currency, decimals)
         if unit == "rate":
             return self.percent(value, 1 if decimals is None else decimals)
         number = self.number(value, decimals or 0)
-        return self.text("unit.hours", n=number) if unit == "hours" and number != MISSING else number
+        return self.text(f"unit.{unit}", n=number) if unit in ("hours", "seconds") and number != MISSING else number
 
     def date(self, day: dt.date) -> str:
         """Write a day: 1 Oktober 2026."""

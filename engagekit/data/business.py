@@ -12,12 +12,14 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 from babel.numbers import list_currencies
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
 
 from engagekit.data.parsing import Style
 from engagekit.data.reading import Reading, read_table
+from engagekit.data.settings import DAYS, STRICT, ComponentSettings, ScoreSettings, SupportSettings, WebSettings
 from engagekit.data.source import Source
 from engagekit.data.tables import TABLES, event_time
+from engagekit.data.working_hours import WorkingWeek
 from engagekit.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -26,44 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["Business", "ComponentSettings", "ScoreSettings", "slug_of"]
 
 LAST_COMPLETE_MONTH: Literal["last complete month"] = "last complete month"
-DAYS = r"^[1-9]\d{0,3}d$"
 SLIP = 0.85  # so alike is the name of an attribute to a column's that it must be a slip
 PLANNED = ("starts_at",)
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d")
-STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ComponentSettings(BaseModel):
-    """One component of the score: its weight, and the bounds between which it counts from 0 to 1."""
-
-    model_config = STRICT
-    weight: float = Field(gt=0)
-    low: float
-    high: float
-    direction: Literal["up", "down"] = "up"
-
-    @model_validator(mode="after")
-    def _bounds_rise(self) -> Self:
-        if self.low >= self.high:
-            raise ValueError(f"low is {self.low:g} and high {self.high:g}; low must be below high")
-        return self
-
-
-class ScoreSettings(BaseModel):
-    """The engagement score: its window, cuts and components."""
-
-    model_config = STRICT
-    window: str = Field(default="84d", pattern=DAYS)
-    cuts: tuple[float, float] = (40, 70)
-    components: dict[str, ComponentSettings] = {}
-
-    @field_validator("cuts")
-    @classmethod
-    def _cuts_rise(cls, cuts: tuple[float, float]) -> tuple[float, float]:
-        if not 0 <= cuts[0] < cuts[1] <= 100:
-            raise ValueError(f"{list(cuts)} must rise, between 0 and 100")
-        return cuts
 
 
 class Business(BaseModel):
@@ -83,6 +51,8 @@ class Business(BaseModel):
     tables: dict[str, Source] = {}
     targets: dict[str, float] = {}
     score: ScoreSettings = ScoreSettings()
+    support: SupportSettings = SupportSettings()
+    web: WebSettings = WebSettings()
     _file: Path = PrivateAttr()
     _folder: Path = PrivateAttr()
     _readings: dict[str, Reading] = PrivateAttr(default_factory=dict)
@@ -168,6 +138,12 @@ class Business(BaseModel):
     def folder(self) -> Path:
         """Folder of ``business.toml``."""
         return self._folder
+
+    @property
+    def week(self) -> WorkingWeek | None:
+        """Its working hours; None where ``business.toml`` gives none."""
+        hours = self.support.hours.model_dump(exclude_none=True)
+        return WorkingWeek(hours, self.time_zone, self.support.holidays) if hours else None
 
     def reading(self, table: str) -> Reading:
         """Read a table, and say what became of its rows; nothing is raised for refused ones.

@@ -1,6 +1,10 @@
-"""The door: a caller's frame of any kind -> a Narwhals lazy frame. The only lines that know a backend."""
+"""The door: a caller's frame of any kind -> a Narwhals lazy frame, and its times -> whole microseconds.
+
+The only lines that know a backend.
+"""
 
 import datetime as dt
+import re
 from collections.abc import Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,12 +14,15 @@ import polars as pl
 
 from engagekit.errors import DataError, did_you_mean
 
-__all__ = ["ROW", "enter", "instant", "leave", "local_time"]
+__all__ = ["ROW", "enter", "instant", "leave", "local_time", "micros_at", "span_us", "with_micros"]
 
 ROW = ":row"
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+UNITS = {"m": ("minutes", 60_000_000), "h": ("hours", 3_600_000_000), "d": ("days", 86_400_000_000)}
+EXAMPLES = {"m": "30m", "h": "12h", "d": "90d"}
 
 
-def enter(frame: Any, columns: Iterable[str]) -> nw.LazyFrame[Any]:
+def enter(frame: Any, columns: Iterable[str], optional: Iterable[str] = ()) -> nw.LazyFrame[Any]:
     """Narwhals lazy frame of some columns of a frame.
 
     A pandas frame goes through Arrow to Polars; Polars, DuckDB and Spark frames stay where they are. Where rows have
@@ -27,6 +34,8 @@ def enter(frame: Any, columns: Iterable[str]) -> nw.LazyFrame[Any]:
         Any frame that Narwhals knows.
     columns : iterable of str
         Columns that are needed.
+    optional : iterable of str, default ()
+        Columns that are taken too where the frame has them.
 
     Raises
     ------
@@ -43,7 +52,7 @@ def enter(frame: Any, columns: Iterable[str]) -> nw.LazyFrame[Any]:
     """
     frame = nw.to_native(frame, pass_through=True)
     names = _names(frame)
-    wanted = list(dict.fromkeys(columns))
+    wanted = list(dict.fromkeys([*columns, *(name for name in optional if name in names)]))
     for name in wanted:
         if names.count(name) != 1:
             problem = "is there twice." if name in names else f"is not a column. {did_you_mean(name, names)}"
@@ -121,11 +130,102 @@ def instant(frame: nw.LazyFrame[Any], column: str, time: dt.datetime) -> nw.Expr
     >>> seen.filter(nw.col("time") > instant(seen, "time", new_year)).collect().shape[0]
     1
     """
+    zone = _zone_shared(frame, column, time)
+    return nw.lit(time.astimezone(ZoneInfo(zone)) if zone else time)
+
+
+def with_micros(frame: nw.LazyFrame[Any], column: str, name: str) -> nw.LazyFrame[Any]:
+    """Frame with one more column: a time column's whole microseconds since 1970.
+
+    They are counted in UTC where times have a zone, else by the clock. Engines differ in what they can do with times,
+    and do the same with integers.
+
+    Raises
+    ------
+    DataError
+        The column holds no times.
+
+    Examples
+    --------
+    >>> seen = enter(pl.DataFrame({"time": [dt.datetime(1970, 1, 1, 0, 0, 1)]}), ["time"])
+    >>> with_micros(seen, "time", "us").collect()["us"].to_list()
+    [1000000]
+    """
     dtype = frame.collect_schema()[column]
-    zone = getattr(dtype, "time_zone", None)
+    if not isinstance(dtype, nw.Datetime | nw.Date):
+        raise DataError(f"is {dtype}, not a time. Parse it, for example with pandas.to_datetime.", column=column)
+    native = frame.to_native()
+    if frame.implementation is nw.Implementation.DUCKDB:
+        import duckdb
+
+        epoch = duckdb.FunctionExpression("epoch_us", duckdb.ColumnExpression(column))
+        native = native.select(duckdb.StarExpression(), epoch.alias(name))
+    elif frame.implementation.is_spark_like():
+        from pyspark.sql import functions
+
+        time = functions.col(column)
+        clock = time.cast("timestamp_ntz") if isinstance(dtype, nw.Date) else time
+        native = native.withColumn(name, functions.unix_micros(clock))
+    else:
+        return frame.with_columns(nw.col(column).dt.timestamp("us").alias(name))
+    counted: nw.LazyFrame[Any] = nw.from_native(native)
+    return counted
+
+
+def micros_at(frame: nw.LazyFrame[Any], column: str, time: dt.datetime) -> int:
+    """Whole microseconds of a time, as ``with_micros`` counts those of a time column.
+
+    Raises
+    ------
+    ValueError
+        One of the two has a time zone and the other has none.
+
+    Examples
+    --------
+    >>> seen = enter(pl.DataFrame({"time": [dt.datetime(2026, 1, 1)]}), ["time"])
+    >>> micros_at(seen, "time", dt.datetime(1970, 1, 1, 0, 0, 1))
+    1000000
+    """
+    zone = _zone_shared(frame, column, time)
+    utc = time.astimezone(dt.UTC) if zone else time.replace(tzinfo=dt.UTC)
+    return (utc - EPOCH) // dt.timedelta(microseconds=1)
+
+
+def span_us(name: str, text: str, units: str) -> int:
+    """Microseconds of a length of time such as ``30m``, ``2h`` or ``90d``; a day has 24 hours.
+
+    Parameters
+    ----------
+    name : str
+        Argument that a message names.
+    text : str
+        The length.
+    units : str
+        Letters that it may end with, of ``m``, ``h`` and ``d``.
+
+    Raises
+    ------
+    ValueError
+        ``text`` is not a whole number from 1 on and one of the units.
+
+    Examples
+    --------
+    >>> span_us("gap", "30m", "mh")
+    1800000000
+    """
+    if not re.fullmatch(rf"[1-9][0-9]*[{units}]", text):
+        words = " or ".join(UNITS[unit][0] for unit in units)
+        raise ValueError(f"{name}: {text!r} is not a number of {words} such as {EXAMPLES[units[0]]}")
+    return int(text[:-1]) * UNITS[text[-1]][1]
+
+
+def _zone_shared(frame: nw.LazyFrame[Any], column: str, time: dt.datetime) -> str | None:
+    """Zone of a time column, which must have one if the time has."""
+    dtype = frame.collect_schema()[column]
+    zone: str | None = getattr(dtype, "time_zone", None)
     if isinstance(dtype, nw.Datetime) and (zone is None) != (time.tzinfo is None):
         raise ValueError(f"{column}: its times {'have no' if zone is None else 'have a'} time zone, unlike {time}")
-    return nw.lit(time.astimezone(ZoneInfo(zone)) if zone else time)
+    return zone
 
 
 def _from_pandas(column: Any) -> pl.Series:

@@ -1,16 +1,18 @@
 """Interactions -> orders, and orders -> buyers."""
 
 import datetime as dt
-import re
 from typing import Any
 
 import narwhals as nw
 
-from engagekit.data.engine import enter, instant, leave
+from engagekit.data.engine import enter, leave, micros_at, span_us, with_micros
 
 __all__ = ["PURCHASES", "buyers", "orders"]
 
 PURCHASES = ("purchase", "refund")
+PRODUCTS = ("first_product", "last_product")
+
+_ENDS = {"first_product": nw.col("first_product").min(), "last_product": nw.col("last_product").max()}
 
 
 def orders(interactions: Any) -> Any:
@@ -22,13 +24,17 @@ def orders(interactions: Any) -> Any:
     Parameters
     ----------
     interactions : frame
-        ``customer_id, time, action, value`` and, where there is one, ``order_id``.
+        ``customer_id, time, action, value`` and, where given, ``order_id, product``. A refund's value is negative;
+        one that is positive takes nothing back.
 
     Returns
     -------
     frame of the caller's kind
         ``customer_id, order_id, time`` (its first line), ``value`` (net, in the business's currency; null where no
-        line has one) and ``lines`` (purchases in it).
+        line has one), ``lines`` (purchases in it), ``gross`` (money of its purchases) and ``refunded`` (money taken
+        back, from 0 up). Each of these two is 0 where the order has no such line, and null where it has some and none
+        of them has a value. Where interactions have a ``product``, also ``first_product`` and ``last_product``:
+        alphabetically, of those bought, so that two that differ mean two products or more.
 
     Examples
     --------
@@ -36,28 +42,46 @@ def orders(interactions: Any) -> Any:
     >>> lines = pl.DataFrame({
     ...     "customer_id": ["a", "a", "b"], "time": [1, 1, 2], "action": ["purchase"] * 3,
     ...     "value": [10.0, 5.0, 7.0], "order_id": ["1", "1", "2"]})
-    >>> orders(lines).sort("order_id").rows()
+    >>> orders(lines).sort("order_id").select("customer_id", "order_id", "time", "value", "lines").rows()
     [('a', '1', 1, 15.0, 2), ('b', '2', 2, 7.0, 1)]
     """
-    columns = ["customer_id", "time", "action", "value"]
-    given = "order_id" in nw.from_native(interactions).collect_schema().names()
-    rows = enter(interactions, [*columns, "order_id"] if given else columns)
-    if not given:
+    rows = enter(interactions, ["customer_id", "time", "action", "value"], ["order_id", "product"])
+    names = rows.collect_schema().names()
+    if "order_id" not in names:
         rows = rows.with_columns(nw.lit(None, nw.String).alias("order_id"))
-    alone = nw.when(nw.col("order_id").is_null())
+    alone, value = nw.when(nw.col("order_id").is_null()), nw.col("value")
+    bought, returned = (nw.when(nw.col("action") == action) for action in PURCHASES)
+    products = [name for name in PRODUCTS if "product" in names]
     lines = rows.filter(nw.col("action").is_in(PURCHASES)).with_columns(
         alone.then(nw.col("time")).alias("instant"),
         alone.then(nw.col("action")).alias("sort"),
-        (nw.col("action") == "purchase").cast(nw.Int64).alias("lines"),
+        bought.then(nw.lit(1)).otherwise(nw.lit(0)).alias("lines"),
+        bought.then(value).alias("gross"),
+        returned.then(nw.when(value > 0).then(nw.lit(0)).otherwise(0 - value)).alias("refunded"),
+        *(bought.then(nw.col("product")).alias(name) for name in products),
     )
     grouped = lines.group_by("customer_id", "order_id", "instant", "sort").agg(
         nw.col("time").min(),
         nw.col("value").sum(),
         nw.col("value").count().alias("valued"),
         nw.col("lines").sum().cast(nw.Int64),
+        nw.len().cast(nw.Int64).alias("all_lines"),
+        nw.col("gross", "refunded").sum().cast(nw.Float64),
+        nw.col("gross").count().alias("paid"),
+        nw.col("refunded").count().alias("returned"),
+        *(_ENDS[name] for name in products),
     )
-    value = nw.when(nw.col("valued") > 0).then(nw.col("value")).alias("value")
-    return leave(grouped.select("customer_id", "order_id", "time", value, "lines"), interactions)
+    found = grouped.select(
+        "customer_id",
+        "order_id",
+        "time",
+        nw.when(nw.col("valued") > 0).then(value).alias("value"),
+        "lines",
+        _money("gross", "paid", nw.col("lines")),
+        _money("refunded", "returned", nw.col("all_lines") - nw.col("lines")),
+        *products,
+    )
+    return leave(found, interactions)
 
 
 def buyers(orders: Any, as_of: dt.datetime, window: str = "90d") -> Any:
@@ -76,7 +100,8 @@ def buyers(orders: Any, as_of: dt.datetime, window: str = "90d") -> Any:
     -------
     frame of the caller's kind
         ``customer_id, first_at, repeated, window_over``: whether a later order came in the window, and whether the
-        window has been lived through.
+        window has been lived through; and where the orders tell their products ``several_products``: whether two or
+        more were bought in the window, the first order's included; null where no product is known.
 
     Examples
     --------
@@ -87,20 +112,33 @@ def buyers(orders: Any, as_of: dt.datetime, window: str = "90d") -> Any:
     >>> buyers(bought, datetime(2026, 6, 1)).select("repeated", "window_over").rows()
     [(True, True)]
     """
-    if not re.fullmatch(r"[1-9]\d*d", window):
-        raise ValueError(f"window: {window!r} is not a number of days such as 90d")
-    length = dt.timedelta(days=int(window.removesuffix("d")))
-    rows = enter(orders, ["customer_id", "time", "lines"])
-    seen = nw.col("time") < instant(rows, "time", as_of)
-    bought = rows.filter((nw.col("lines") > 0) & seen).select("customer_id", "time")
-    first = bought.group_by("customer_id").agg(nw.col("time").min().alias("first_at"))
-    later = bought.join(first, on="customer_id").filter(nw.col("time") > nw.col("first_at"))
-    second = later.group_by("customer_id").agg(nw.col("time").min().alias("second_at"))
-    joined = first.join(second, on="customer_id", how="left")
-    found = joined.select(
-        "customer_id",
-        "first_at",
-        repeated=~nw.col("second_at").is_null() & (nw.col("second_at") - nw.col("first_at") < nw.lit(length)),
-        window_over=nw.col("first_at") <= instant(rows, "time", as_of - length),
+    window_us = span_us("window", window, "d")
+    rows = with_micros(enter(orders, ["customer_id", "time", "lines"], PRODUCTS), "time", "us")
+    end_us = micros_at(rows, "time", as_of)
+    bought = rows.filter((nw.col("lines") > 0) & (nw.col("us") < end_us))
+    bought = bought.with_columns(first_us=nw.col("us").min().over("customer_id"))
+    in_window = nw.when(nw.col("us") - nw.col("first_us") < window_us)
+    products = [name for name in PRODUCTS if name in rows.collect_schema().names()]
+    found = (
+        bought.with_columns(last_us=in_window.then(nw.col("us")), **{p: in_window.then(nw.col(p)) for p in products})
+        .group_by("customer_id")
+        .agg(
+            nw.col("time").min().alias("first_at"),
+            nw.col("first_us").min(),
+            nw.col("last_us").max(),
+            *(_ENDS[name] for name in products),
+        )
     )
-    return leave(found, orders)
+    flags = {
+        "repeated": nw.col("last_us") > nw.col("first_us"),
+        "window_over": nw.col("first_us") <= end_us - window_us,
+    }
+    if len(products) == len(PRODUCTS):
+        flags["several_products"] = nw.col("first_product") != nw.col("last_product")
+    return leave(found.select("customer_id", "first_at", **flags), orders)
+
+
+def _money(name: str, valued: str, lines: nw.Expr) -> nw.Expr:
+    """Sum of some lines of an order: 0 where there are none, null where none of them has a value."""
+    known = nw.when(nw.col(valued) > 0).then(nw.col(name))
+    return known.otherwise(nw.when(lines == 0).then(nw.lit(0.0))).alias(name)

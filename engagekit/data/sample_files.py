@@ -79,7 +79,8 @@ def _head(shop: Shop, kind: str, seed: int, interactions: pl.DataFrame) -> str:
     told = {key: _toml(shop[key]) for key in ("name", "language", "currency", "time_zone")}
     components = "\n".join(_components(interactions, shop))
     head: str = shop["settings"]["head"]
-    return head.format(kind=_toml(kind), seed=seed, targets=shop["targets"], components=components, **told)
+    blocks = {key: shop[key] for key in ("targets", "web", "support")}
+    return head.format(kind=_toml(kind), seed=seed, components=components, **blocks, **told)
 
 
 def _table_settings(table: str, frame: pl.DataFrame, shop: Shop) -> Iterator[str]:

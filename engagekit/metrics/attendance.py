@@ -1,21 +1,51 @@
 """Who came to the events."""
 
+from typing import Literal
+
 import narwhals as nw
 
-from engagekit.metrics.metric import Ratio
+from engagekit.metrics.metric import Ratio, Total
 
-__all__ = ["attendance_rate"]
+__all__ = ["attendance_rate", "attendees", "interactions_per_attendee", "registration_rate", "registrations"]
 
-attendance_rate = Ratio(
-    name="attendance_rate",
-    channel="attendance",
-    table="attendance",
-    columns=("attended", "registered"),
-    numerator=nw.col("attended"),
-    denominator=nw.col("registered"),
-    least=0,
-    unit="event",
-    measured_in="rate",
-    better="higher",
-    reference="Plum, Metrik Penglibatan Pelanggan: attendance of events.",
+PLUM = "Plum, Metrik Penglibatan Pelanggan:"
+
+
+def _total(name: str, column: str) -> Total:
+    return Total(
+        name=name,
+        channel="attendance",
+        table="attendance",
+        columns=(column,),
+        value=nw.col(column),
+        least=0,
+        unit="event",
+        measured_in="count",
+        better="higher",
+        reference=f"{PLUM} {name} of events.",
+    )
+
+
+def _ratio(name: str, numerator: str, denominator: str, measured_in: Literal["rate", "ratio"], what: str) -> Ratio:
+    return Ratio(
+        name=name,
+        channel="attendance",
+        table="attendance",
+        columns=(numerator, denominator),
+        numerator=nw.col(numerator),
+        denominator=nw.col(denominator),
+        least=0,
+        unit="event",
+        measured_in=measured_in,
+        better="higher",
+        reference=f"{PLUM} {what}.",
+    )
+
+
+registrations = _total("registrations", "registered")
+attendees = _total("attendees", "attended")
+registration_rate = _ratio("registration_rate", "registered", "invited", "rate", "registrations of events")
+attendance_rate = _ratio("attendance_rate", "attended", "registered", "rate", "attendance of events")
+interactions_per_attendee = _ratio(
+    "interactions_per_attendee", "interactions", "attended", "ratio", "interactions at events"
 )

@@ -1,21 +1,51 @@
 """What each campaign brought for what was spent."""
 
+from typing import Literal
+
 import narwhals as nw
 
 from engagekit.metrics.metric import Ratio
 
-__all__ = ["return_on_spend"]
+__all__ = [
+    "campaign_conversion_rate",
+    "cost_per_conversion",
+    "cost_per_lead",
+    "lead_rate",
+    "leads_per_hour",
+    "return_on_spend",
+]
 
-return_on_spend = Ratio(
-    name="return_on_spend",
-    channel="campaigns",
-    table="campaigns",
-    columns=("revenue", "spend"),
-    numerator=nw.col("revenue"),
-    denominator=nw.col("spend"),
-    least=0,
-    unit="campaign",
-    measured_in="ratio",
-    better="higher",
-    reference="Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson. Revenue over spend.",
+FARRIS = "Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson."
+
+
+def _ratio(
+    name: str,
+    numerator: str,
+    denominator: str,
+    measured_in: Literal["rate", "money", "ratio"],
+    better: Literal["higher", "lower"],
+    reference: str,
+) -> Ratio:
+    return Ratio(
+        name=name,
+        channel="campaigns",
+        table="campaigns",
+        columns=(numerator, denominator),
+        numerator=nw.col(numerator),
+        denominator=nw.col(denominator),
+        least=0,
+        unit="campaign",
+        measured_in=measured_in,
+        better=better,
+        reference=f"{FARRIS} {reference}",
+    )
+
+
+return_on_spend = _ratio("return_on_spend", "revenue", "spend", "ratio", "higher", "Revenue over spend.")
+lead_rate = _ratio("lead_rate", "leads", "reached", "rate", "higher", "Response rate.")
+campaign_conversion_rate = _ratio(
+    "campaign_conversion_rate", "conversions", "leads", "rate", "higher", "Lead conversion."
 )
+cost_per_lead = _ratio("cost_per_lead", "spend", "leads", "money", "lower", "Cost per lead.")
+cost_per_conversion = _ratio("cost_per_conversion", "spend", "conversions", "money", "lower", "Cost per acquisition.")
+leads_per_hour = _ratio("leads_per_hour", "leads", "hours", "ratio", "higher", "Sales force effectiveness.")

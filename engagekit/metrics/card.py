@@ -1,11 +1,18 @@
-"""The card of a metric: what it means, how it is computed, where the definition comes from."""
+"""The card of a metric: what it means, how it is computed, where it comes from, and a run's numbers put in."""
 
+import math
+from collections.abc import Mapping
 from html import escape
+from typing import Any
 
-from engagekit.language import Language
+from engagekit.language import Language, decimals_of, decimals_supported
+from engagekit.metrics.estimate import FIELDS, Estimate
 from engagekit.metrics.metric import Metric
 
-__all__ = ["card"]
+__all__ = ["card", "explain", "with_numbers"]
+
+ALL_TIME = "all"
+PERCENT = 100
 
 
 def card(metric: Metric, language: str = "en") -> str:
@@ -24,18 +31,144 @@ def card(metric: Metric, language: str = "en") -> str:
     >>> "<strong>Open rate</strong>" in card(open_rate)
     True
     """
-    text = Language(language).text
-    try:
-        words = [text(f"metric.{metric.name}.{part}") for part in ("title", "meaning", "formula", "caveat")]
-    except KeyError:
-        words = [metric.name, "", "", ""]
-    title, meaning, formula, caveat = (escape(word) for word in words)
+    words = {name: escape(text) for name, text in _words(metric, Language(language)).items()}
     lines = [
-        f"<strong>{title}</strong> <code>{escape(metric.name)}</code>",
-        meaning,
-        f"$\\displaystyle {formula}$" if formula else "",
-        caveat,
-        f"<small>{escape(text('card.table'))}: <code>{escape(metric.table)}</code> "
-        f"({escape(', '.join(metric.columns + metric.any_of))}). {escape(metric.reference)}</small>",
+        f"<strong>{words['title']}</strong> <code>{escape(metric.name)}</code>",
+        words["meaning"],
+        f"$\\displaystyle {words['formula']}$" if words["formula"] else "",
+        words["caveat"],
+        f"<small>{words['measured_in']}; {words['better']}. {words['table']}: <code>{escape(metric.table)}</code> "
+        f"({words['columns']}). {words['reference']}</small>",
     ]
     return "<div>" + "".join(f"<p>{line}</p>" for line in lines if line) + "</div>"
+
+
+def explain(metric: Metric, language: str = "en", found: Mapping[str, Any] | None = None) -> str:
+    """Card of a metric as text, and what a run found with its numbers put in.
+
+    Parameters
+    ----------
+    metric : Metric
+        What to explain.
+    language : {"id", "ms", "en"}, default "en"
+        Of the words.
+    found : mapping, optional
+        Content of the run's ``metrics.json``.
+
+    Raises
+    ------
+    ValueError
+        The run did not measure the metric.
+
+    Examples
+    --------
+    >>> from engagekit import open_rate
+    >>> print(explain(open_rate).splitlines()[0])
+    Open rate (open_rate)
+    """
+    speaking = Language(language)
+    words = _words(metric, speaking)
+    lines = [f"{words['title']} ({metric.name})", words["meaning"], "", f"  {words['formula']}", ""]
+    lines += [f"{words['measured_in']}; {words['better']}.", f"{words['table']}: {metric.table} ({words['columns']})."]
+    lines += [words["caveat"], words["reference"]]
+    return "\n".join(lines if found is None else [*lines, "", *_periods(metric, speaking, found)])
+
+
+def with_numbers(
+    metric: Metric, estimate: Estimate, language: Language, currency: str, parts: tuple[float, ...] = ()
+) -> str:
+    """Formula of a metric with the numbers of an estimate put in.
+
+    Parameters
+    ----------
+    metric : Metric
+        What was measured.
+    estimate : Estimate
+        What was found.
+    language : Language
+        Of the words.
+    currency : str
+        Code of the currency of money.
+    parts : tuple of float, default ()
+        The two numbers whose difference is the numerator, where they are known.
+
+    Examples
+    --------
+    >>> from engagekit import net_promoter_score
+    >>> answers = [10] * 162 + [8] * 108 + [0] * 54
+    >>> with_numbers(net_promoter_score, net_promoter_score(answers), Language("en"), "GBP", (162, 54))
+    '(162 − 54) / 324 = 33.3 points, 95% between 24.9 and 41.1, from 324 answers'
+    """
+    units = language.text(f"unit.{metric.unit}", n=language.number(estimate.units))
+    if estimate.reason:
+        return f"{language.text(f'reason.{estimate.reason}')} ({units})"
+    decimals = _decimals(metric, estimate)
+    value, low, high = (
+        language.amount(number, metric.measured_in, currency, decimals)
+        for number in (estimate.value, estimate.low, estimate.high)
+    )
+    if metric.measured_in == "points":
+        value = language.text("unit.points", n=value)
+    if math.isfinite(estimate.denominator):
+        value = f"{_quotient(estimate, language, parts)} = {value}"
+    if math.isfinite(estimate.low):
+        value = language.text("explain.between", value=value, low=low, high=high)
+    return language.text("explain.from", value=value, units=units)
+
+
+def _words(metric: Metric, language: Language) -> dict[str, str]:
+    text = language.text
+    names = ("title", "meaning", "formula", "caveat")
+    try:
+        words = {name: text(f"metric.{metric.name}.{name}") for name in names}
+    except KeyError:
+        words = dict.fromkeys(names, "") | {"title": metric.name}
+    return words | {
+        "measured_in": f"{text('card.measured_in')}: {text(f'measured_in.{metric.measured_in}')}",
+        "better": text(f"card.{metric.better or 'neither'}"),
+        "table": text("card.table"),
+        "columns": ", ".join(metric.columns + metric.any_of),
+        "reference": metric.reference,
+    }
+
+
+def _periods(metric: Metric, language: Language, found: Mapping[str, Any]) -> list[str]:
+    """The latest month that is over and has a value, and all time."""
+    rows = {row["period"]: row for row in found["metrics"] if row["metric"] == metric.name}
+    if not rows:
+        measured = ", ".join(dict.fromkeys(row["metric"] for row in found["metrics"]))
+        raise ValueError(f"{metric.name} was not measured in this run. Measured were: {measured}.")
+    months = [month for month, row in rows.items() if month <= found["month"] and row["value"] is not None]
+    shown = [period for period in (max(months, default=""), ALL_TIME) if period in rows]
+    business = found["business"]
+    return [f"{business['name']}, {found['as_of']}"] + [
+        f"  {language.text('column.all') if period == ALL_TIME else period}: "
+        + with_numbers(metric, _estimate(rows[period]), language, business["currency"], _parts(metric, found, period))
+        for period in shown
+    ]
+
+
+def _parts(metric: Metric, found: Mapping[str, Any], period: str) -> tuple[float, ...]:
+    names = getattr(metric, "less", ())
+    numerators = {row["metric"]: row["numerator"] for row in found["metrics"] if row["period"] == period}
+    parts = tuple(numerators[name] for name in names if numerators.get(name) is not None)
+    return parts if len(parts) == len(names) else ()
+
+
+def _estimate(row: Mapping[str, Any]) -> Estimate:
+    return Estimate.of({name: math.nan if row[name] is None else row[name] for name in FIELDS})
+
+
+def _quotient(estimate: Estimate, language: Language, parts: tuple[float, ...]) -> str:
+    written = [language.number(part, decimals_of(part)) for part in (*parts, estimate.numerator, estimate.denominator)]
+    top = f"({written[0]} − {written[1]})" if parts else written[0]
+    return f"{top} / {written[-1]}"
+
+
+def _decimals(metric: Metric, estimate: Estimate) -> int | None:
+    """Decimals of the value: what its interval supports, but one at least where a per cent or a point is large."""
+    if not math.isfinite(estimate.low):
+        return None if metric.measured_in in ("money", "rate") else decimals_of(estimate.value)
+    factor = PERCENT if metric.measured_in == "rate" else 1
+    supported = decimals_supported(factor * estimate.low, factor * estimate.high)
+    return max(1, supported) if metric.measured_in in ("rate", "points") else supported

@@ -18,6 +18,7 @@ __all__ = [
     "Floats",
     "difference",
     "net_promoter_interval",
+    "rate_interval",
     "ratio_interval",
     "upper_tail",
     "wilson_interval",
@@ -43,7 +44,8 @@ class Estimate:
     units : int
         Independent units among them: customers, answers, mailings ...
     method : str
-        ``wilson``, ``adjusted_wald``, ``delta``, ``order_statistics``, or empty where there is no interval.
+        ``wilson``, ``effective_wilson``, ``adjusted_wald``, ``delta``, ``order_statistics``, ``kaplan_meier``, or empty
+        where there is no interval.
     warning : str
         Reasons for care, separated by spaces, keys of ``warning`` in the locales; empty where there is none.
     reason : str
@@ -133,13 +135,9 @@ def wilson_interval(successes: ArrayLike, n: ArrayLike, confidence: float = 0.95
     >>> round(float(low), 4), round(float(high), 4)
     (0.2553, 0.3662)
     """
-    z2 = float(ndtri(upper_tail(confidence))) ** 2
     x, trials = np.asarray(successes, float), np.asarray(n, float)
     with np.errstate(invalid="ignore", divide="ignore"):
-        p = x / trials
-        centre = p + z2 / (2 * trials)
-        half = np.sqrt(z2 * p * (1 - p) / trials + (z2 / (2 * trials)) ** 2)
-        low, high = (centre - half) / (1 + z2 / trials), (centre + half) / (1 + z2 / trials)
+        low, high = _wilson(x / trials, trials, ndtri(upper_tail(confidence)))
     return low, np.where((x == trials) & (trials > 0), 1, high)
 
 
@@ -234,12 +232,71 @@ def ratio_interval(
     k, sx, sy, sxx, sxy, syy = (np.asarray(value, float) for value in (units, x, y, xx, xy, yy))
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = sx / sy
-        squares = sxx - 2 * ratio * sxy + ratio**2 * syy
-        squares = np.where(squares > ROUNDING * (sxx + ratio**2 * syy), squares, 0)
-        error = np.sqrt(k / (k - 1) * squares) / np.abs(sy)
+        error = np.sqrt(k / (k - 1) * _squares(ratio, sxx, sxy, syy)) / np.abs(sy)
         half = stdtrit(np.maximum(k - 1, 1), upper_tail(confidence)) * error
         defined = (k >= 2) & (sy != 0)
     return np.where(defined, ratio - half, np.nan), np.where(defined, ratio + half, np.nan)
+
+
+def rate_interval(
+    x: ArrayLike, y: ArrayLike, xx: ArrayLike, xy: ArrayLike, yy: ArrayLike, confidence: float = 0.95
+) -> Interval:
+    """Interval of a rate over independent units of uneven size, x a part of y, as fractions from 0 to 1.
+
+    Wilson's interval with as many trials as would spread as much as the units do. Unlike the delta method's it keeps
+    its coverage where a few units weigh most, and near 0 and 1.
+
+    Parameters
+    ----------
+    x, y, xx, xy, yy : array-like
+        Sums over units of the numerator, the denominator, and their squares and product.
+    confidence : float, default 0.95
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    low, high : ndarray
+        NaN where y is 0, where one unit is all of it, and where the units do not spread.
+
+    Notes
+    -----
+    With R = Σx/Σy, k = (Σy)²/Σy² units of even size would weigh as much; n = R(1 − R) / s², where
+    s² = k/(k − 1) Σ(x − R y)² / (Σy)², takes the place of n in Wilson's interval, and t(k − 1) that of z.
+
+    References
+    ----------
+    .. [1] Franco, C., Little, R. J. A., Louis, T. A., & Slud, E. V. (2019). Comparative Study of Confidence Intervals
+       for Proportions in Complex Sample Surveys. Journal of Survey Statistics and Methodology, 7(3).
+
+    Examples
+    --------
+    Four units of ten, of which 2, 3, 3 and 4 succeeded: R = .3, s² = 4/3 · 2/1600, n = .21/s² = 126, t(3) = 3.182.
+
+    >>> low, high = rate_interval(12, 40, 38, 120, 400)
+    >>> round(float(low), 4), round(float(high), 4)
+    (0.189, 0.4408)
+    """
+    sx, sy, sxx, sxy, syy = (np.asarray(value, float) for value in (x, y, xx, xy, yy))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = sx / sy
+        k = sy**2 / syy
+        error = k / (k - 1) * _squares(ratio, sxx, sxy, syy) / sy**2
+        trials = np.where((k > 1 + ROUNDING) & (error > 0), ratio * (1 - ratio) / error, np.nan)
+        low, high = _wilson(ratio, trials, stdtrit(np.maximum(k - 1, ROUNDING), upper_tail(confidence)))
+    return low, high
+
+
+def _wilson(p: Floats, trials: Floats, z: ArrayLike) -> Interval:
+    z2 = np.asarray(z, float) ** 2
+    centre = p + z2 / (2 * trials)
+    half = np.sqrt(z2 * p * (1 - p) / trials + (z2 / (2 * trials)) ** 2)
+    return (centre - half) / (1 + z2 / trials), (centre + half) / (1 + z2 / trials)
+
+
+def _squares(ratio: Floats, xx: Floats, xy: Floats, yy: Floats) -> Floats:
+    """Σ(x − R y)² over units; 0 where nothing but rounding is left of it."""
+    squares = xx - 2 * ratio * xy + ratio**2 * yy
+    return np.where(squares > ROUNDING * (xx + ratio**2 * yy), squares, 0)
 
 
 def difference(new: Estimate, old: Estimate) -> tuple[float, float, float]:

@@ -1,21 +1,34 @@
-"""Who belongs to the loyalty programme."""
+"""Who belongs to the loyalty programme, and whom customers brought."""
 
 import narwhals as nw
 
 from engagekit.metrics.metric import Ratio
 
-__all__ = ["loyalty_participation_rate"]
+__all__ = ["loyalty_participation_rate", "referral_rate"]
 
-loyalty_participation_rate = Ratio(
-    name="loyalty_participation_rate",
-    channel="loyalty",
-    table="customers",
-    columns=("loyalty_member",),
-    numerator=nw.col("loyalty_member").cast(nw.Float64),
-    bounded=True,
-    method="wilson",
-    unit="customer",
-    measured_in="rate",
-    better="higher",
-    reference="Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson.",
+FARRIS = "Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson."
+
+
+def _share(name: str, columns: tuple[str, ...], part: nw.Expr, reference: str) -> Ratio:
+    return Ratio(
+        name=name,
+        channel="loyalty",
+        table="customers",
+        columns=columns,
+        numerator=part,
+        bounded=True,
+        method="wilson",
+        unit="customer",
+        measured_in="rate",
+        better="higher",
+        reference=reference,
+    )
+
+
+loyalty_participation_rate = _share("loyalty_participation_rate", ("loyalty_member",), nw.col("loyalty_member"), FARRIS)
+referral_rate = _share(
+    "referral_rate",
+    ("referred_by", "customer_id"),
+    nw.when(~nw.col("customer_id").is_null()).then((~nw.col("referred_by").is_null()).cast(nw.Float64)),
+    "Kumar, V., Petersen, J. A., & Leone, R. P. (2007). How Valuable Is Word of Mouth? HBR, 85(10).",
 )

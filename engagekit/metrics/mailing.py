@@ -6,20 +6,41 @@ import narwhals as nw
 
 from engagekit.metrics.metric import Ratio
 
-__all__ = ["click_rate", "open_rate", "unsubscribe_rate"]
+__all__ = [
+    "click_conversion_rate",
+    "click_rate",
+    "click_to_open_rate",
+    "complaint_rate",
+    "human_open_rate",
+    "mail_conversion_rate",
+    "open_rate",
+    "undelivered_rate",
+    "unsubscribe_rate",
+    "unsubscribe_sent_rate",
+]
 
 GLOSSARY = "Twilio SendGrid, Email glossary; Salesforce Marketing Cloud, EmailContent fields."
 
 
-def _per_delivered(name: str, counted: str, better: Literal["higher", "lower"], caution: str = "") -> Ratio:
+def _share(
+    name: str,
+    columns: tuple[str, ...],
+    better: Literal["higher", "lower"],
+    *,
+    numerator: nw.Expr | None = None,
+    bounded: bool = True,
+    caution: str = "",
+) -> Ratio:
+    """People of the first column for each of the last."""
     return Ratio(
         name=name,
         channel="mailing",
         table="mailings",
-        columns=(counted, "delivered"),
-        numerator=nw.col(counted),
-        denominator=nw.col("delivered"),
-        bounded=True,
+        columns=columns,
+        numerator=nw.col(columns[0]) if numerator is None else numerator,
+        denominator=nw.col(columns[-1]),
+        bounded=bounded,
+        least=0,
         unit="mailing",
         measured_in="rate",
         better=better,
@@ -28,6 +49,22 @@ def _per_delivered(name: str, counted: str, better: Literal["higher", "lower"], 
     )
 
 
-open_rate = _per_delivered("open_rate", "opens", "higher", caution="machine_opens")
-click_rate = _per_delivered("click_rate", "clicks", "higher")
-unsubscribe_rate = _per_delivered("unsubscribe_rate", "unsubscribes", "lower")
+open_rate = _share("open_rate", ("opens", "delivered"), "higher", caution="machine_opens")
+human_open_rate = _share(
+    "human_open_rate",
+    ("opens", "machine_opens", "delivered"),
+    "higher",
+    numerator=nw.col("opens") - nw.col("machine_opens"),
+)
+click_rate = _share("click_rate", ("clicks", "delivered"), "higher")
+click_to_open_rate = _share(  # people whose program hides the pictures click without an open
+    "click_to_open_rate", ("clicks", "opens"), "higher", bounded=False, caution="machine_opens"
+)
+mail_conversion_rate = _share("mail_conversion_rate", ("conversions", "delivered"), "higher")
+click_conversion_rate = _share("click_conversion_rate", ("conversions", "clicks"), "higher", bounded=False)
+unsubscribe_rate = _share("unsubscribe_rate", ("unsubscribes", "delivered"), "lower")
+unsubscribe_sent_rate = _share("unsubscribe_sent_rate", ("unsubscribes", "sent"), "lower")
+undelivered_rate = _share(
+    "undelivered_rate", ("delivered", "sent"), "lower", numerator=nw.col("sent") - nw.col("delivered")
+)
+complaint_rate = _share("complaint_rate", ("complaints", "delivered"), "lower")

@@ -1,7 +1,4 @@
-"""``measure``: many metrics of one table in one pass, on any engine.
-
-A row becomes the x and y of each metric; these are added up by the engine, and the sums become estimates here.
-"""
+"""``measure``: many metrics of one table in one pass, on any engine."""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
@@ -12,15 +9,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engagekit.data.engine import ROW, enter
+from engagekit.data.engine import enter
+from engagekit.data.tables import TABLES, column_type
 from engagekit.errors import DataError
-from engagekit.metrics.estimate import FIELDS, upper_tail
-from engagekit.metrics.metric import Metric, Quantile
+from engagekit.metrics.estimate import FIELDS, Floats, upper_tail
+from engagekit.metrics.metric import Fields, Metric, Quantile
 from engagekit.metrics.periods import PERIODS, dated, with_all_periods
+from engagekit.metrics.sums import collected_sums
 
 __all__ = ["framed", "measure"]
 
-EXAMPLES = 3
+NUMBERS = ("number", "count", "flag")
+RESULT = {"metric", "period", *FIELDS}
 
 
 def measure(
@@ -62,7 +62,8 @@ def measure(
     -------
     pandas.DataFrame where ``frame`` is one, otherwise polars.DataFrame
         One row for each metric, group and period: ``metric``, the columns of ``by``, ``period`` (its start)
-        where ``every`` is given, and the fields of ``Estimate``. A period without rows is NaN with the reason
+        where ``every`` is given, and the fields of ``Estimate``. A column of ``by`` that has the name of one of these
+        is given as ``by_reason``, ``by_period`` and so on. A period without rows is NaN with the reason
         ``no_rows``; an empty frame has no groups and no periods.
 
     Raises
@@ -84,13 +85,17 @@ def measure(
     1  click_rate   0.02        8.0        400.0
     """
     metrics = [metrics] if isinstance(metrics, Metric) else list(metrics)
-    by = [by] if isinstance(by, str) else list(dict.fromkeys(by))
-    _check(metrics, by, every, until, at, confidence)
-    rows, end = _entered(frame, metrics, [*by, at] if at else by), None
+    given = [by] if isinstance(by, str) else list(dict.fromkeys(by))
+    _check(metrics, every, until, at, confidence)
+    rows, end = _entered(frame, metrics, [*given, at] if at else given), None
+    by = [f"by_{name}" if name in RESULT else name for name in given]
+    renamed = [nw.col(name).alias(group) for name, group in zip(given, by, strict=True) if name != group]
+    rows = rows.with_columns(*renamed) if renamed else rows
     if at:
         rows, end = dated(rows, at, every, until, time_zone)
     keys = [*by, "period"] if every else by
-    result = _estimates(rows, metrics, keys, confidence)
+    estimated = (_estimated(metric, found, keys, confidence) for metric, found in collected_sums(rows, metrics, keys))
+    result = pl.concat(estimated)
     if every:
         result = with_all_periods(result, by, every, end)
     order = pl.col("metric").cast(pl.Enum([metric.name for metric in metrics]))
@@ -112,10 +117,10 @@ def framed(values: Any, metric: Metric) -> pl.DataFrame:
     >>> framed([20.0, 25.0], order_value).columns
     ['customer_id', 'value']
     """
-    first = metric.columns[0]
-    if metric.any_of or set(metric.columns) - {first, metric.cluster}:
+    if metric.any_of or set(metric.columns[1:]) - {metric.cluster}:
         needed = ", ".join(metric.columns + metric.any_of)
         raise TypeError(f"{metric.name}: a list of values is not enough. Give a frame with {needed}.")
+    first = metric.columns[0]
     frame = pl.DataFrame({first: pl.Series(values=values, strict=False)})
     if metric.cluster:
         frame = frame.with_row_index(metric.cluster)
@@ -123,16 +128,12 @@ def framed(values: Any, metric: Metric) -> pl.DataFrame:
     return frame.with_columns(**constants)
 
 
-def _check(
-    metrics: list[Metric], by: list[str], every: str | None, until: object, at: str | None, confidence: float
-) -> None:
+def _check(metrics: list[Metric], every: str | None, until: object, at: str | None, confidence: float) -> None:
     names = [metric.name for metric in metrics]
     if not metrics:
         raise ValueError("metrics: name at least one")
     if len(set(names)) < len(names):
         raise ValueError(f"metrics: {max(names, key=names.count)} is there twice")
-    for name in {"metric", "period", *FIELDS}.intersection(by):
-        raise ValueError(f"by: {name} is a column of the result. Rename it first, for example to {name}_of.")
     if (every or until) and at is None:
         raise ValueError("at: name the column that dates a row, which every and until need")
     if every and every not in PERIODS:
@@ -145,6 +146,8 @@ def _entered(frame: Any, metrics: list[Metric], others: list[str]) -> nw.LazyFra
     is_pandas = nw.dependencies.is_pandas_dataframe(frame)
     names = list(frame.columns if is_pandas else nw.from_native(frame).collect_schema().names())
     rows = enter(frame, [*others, *(name for metric in metrics for name in metric.needed(names))])
+    for metric in metrics:
+        _check_numbers(rows, metric)
     floats = [nw.col(name) for name, dtype in rows.collect_schema().items() if dtype.is_float()]
     absent = sorted({name for metric in metrics for name in metric.any_of} - set(names))
     changed: list[nw.Expr] = [nw.when(~column.is_nan()).then(column) for column in floats]
@@ -152,111 +155,54 @@ def _entered(frame: Any, metrics: list[Metric], others: list[str]) -> nw.LazyFra
     return rows.with_columns(*changed) if changed else rows
 
 
-def _estimates(rows: nw.LazyFrame[Any], metrics: list[Metric], keys: list[str], confidence: float) -> pl.DataFrame:
-    """Estimates of all metrics, one row for each in each group."""
-    for terms in (_terms, _counted):
-        rows = rows.with_columns(**_merged(terms(metric) for metric in metrics))
-    groups = _sharing(metrics)
-    collected = _collected([_plan(rows, shared, keys) for shared in groups])
-    parts = []
-    for shared, found in zip(groups, collected, strict=True):
-        for metric in shared:
-            if found[f"{metric.name}:bad"].any():
-                raise _impossible(rows, metric)
-            estimated = _of_values if isinstance(metric, Quantile) else _of_sums
-            parts.append(estimated(found, metric, keys, confidence))
-    return pl.concat(parts)
+def _check_numbers(rows: nw.LazyFrame[Any], metric: Metric) -> None:
+    """Refuse words where the table has numbers."""
+    for name, dtype in rows.collect_schema().items():
+        if name not in metric.needed([name]) or metric.table not in TABLES or dtype != nw.String:
+            continue
+        if column_type(metric.table, name) in NUMBERS:
+            problem = f"{metric.name} needs numbers, and this is text. Convert it, for example with pandas.to_numeric."
+            raise DataError(problem, column=name)
 
 
-def _terms(metric: Metric) -> dict[str, nw.Expr]:
-    """Numerator x and denominator y of every row."""
-    x, y = metric.terms
-    return {f"{metric.name}:x": x.cast(nw.Float64), f"{metric.name}:y": y.cast(nw.Float64)}
+def _estimated(metric: Metric, found: pl.DataFrame, keys: list[str], confidence: float) -> pl.DataFrame:
+    """Estimates of a metric by group, as ``measure`` gives them."""
+    estimates = _of_values if isinstance(metric, Quantile) else _of_sums
+    groups, data, rows = estimates(metric, found, keys, confidence)
+    return _tidy(metric, groups, data, empty=rows == 0)
 
 
-def _counted(metric: Metric) -> dict[str, nw.Expr]:
-    """Terms of the rows that count, null in the others, and whether a row that counts cannot be true."""
-    x, y = nw.col(f"{metric.name}:x"), nw.col(f"{metric.name}:y")
-    counts = ~(x.is_nan() | y.is_nan())  # null where one is missing, which does not count either
-    for column, value in metric.where.items():
-        counts = counts & (nw.col(column) == nw.lit(value))
-    return {
-        f"{metric.name}:x": nw.when(counts).then(x),
-        f"{metric.name}:y": nw.when(counts).then(y),
-        f"{metric.name}:bad": counts & metric.impossible(x, y),
-    }
+def _of_sums(
+    metric: Any, found: pl.DataFrame, keys: list[str], confidence: float
+) -> tuple[pl.DataFrame, Fields, Floats]:
+    """Groups, estimates of a ratio or a total, and rows; without a denominator of its own, y is 1 in each row."""
+    ones = {"y": "n", "xy": "x", "yy": "n", "units": "n"}
+    names = {name: f"{metric.name}:{name}" for name in ("n", "units", *metric.sums)}
+    columns = {name: c if c in found.columns else names[ones[name]] for name, c in names.items()}
+    n, units, *sums = (found[column].cast(pl.Float64).fill_null(0).to_numpy() for column in columns.values())
+    return found.select(keys), metric.estimates(n, units, dict(zip(metric.sums, sums, strict=True)), confidence), n
 
 
-def _sharing(metrics: list[Metric]) -> list[list[Metric]]:
-    """Metrics that are collected together: those summed over the same units, and those that need the values."""
-    groups: dict[object, list[Metric]] = {}
-    for metric in metrics:
-        groups.setdefault(metric.cluster if metric.sums else Quantile, []).append(metric)
-    return list(groups.values())
-
-
-def _plan(rows: nw.LazyFrame[Any], metrics: list[Metric], keys: list[str]) -> nw.LazyFrame[Any]:
-    """Plan of some metrics' values, or of their sums by group in columns such as ``open_rate:xy``."""
-    names = {term: [f"{metric.name}:{term}" for metric in metrics] for term in ("x", "y", "n", "bad")}
-    if not metrics[0].sums:
-        return rows.select(*keys, *names["x"], *names["bad"])
-    counts = {n: nw.col(x).count() for n, x in zip(names["n"], names["x"], strict=True)}
-    counts |= {bad: nw.col(bad).max() for bad in names["bad"]}  # any() would be slow on DuckDB
-    moments = _merged(_moments(metric) for metric in metrics)
-    cluster = metrics[0].cluster
-    if cluster is None:
-        return _grouped(rows, keys, counts | moments)
-    totals = {name: nw.col(name).sum() for name in names["x"] + names["y"]}
-    units = _grouped(rows, list(dict.fromkeys([*keys, cluster])), counts | totals)
-    added = {n: nw.col(n).sum() for n in names["n"]} | {bad: nw.col(bad).max() for bad in names["bad"]}
-    return _grouped(units, keys, added | moments)
-
-
-def _merged(parts: Iterable[dict[str, nw.Expr]]) -> dict[str, nw.Expr]:
-    return {name: expression for part in parts for name, expression in part.items()}
-
-
-def _moments(metric: Metric) -> dict[str, nw.Expr]:
-    """Add up powers and products over rows or units, and how many of those have anything to add."""
-    x, y = nw.col(f"{metric.name}:x"), nw.col(f"{metric.name}:y")
-    adds = ((x != 0) | (y != 0)).cast(nw.Int8)
-    terms = {"x": x, "y": y, "xx": x * x, "xy": x * y, "yy": y * y, "units": adds}
-    return {f"{metric.name}:{name}": terms[name].sum() for name in (*metric.sums, "units")}
-
-
-def _grouped(rows: nw.LazyFrame[Any], keys: list[str], sums: dict[str, nw.Expr]) -> nw.LazyFrame[Any]:
-    named = [total.alias(name) for name, total in sums.items()]
-    return rows.group_by(keys).agg(*named) if keys else rows.select(*named)
-
-
-def _collected(plans: list[nw.LazyFrame[Any]]) -> list[pl.DataFrame]:
-    """Frames of some plans; what they share is read once where the engine can."""
-    natives = [plan.to_native() for plan in plans]
-    if isinstance(natives[0], pl.LazyFrame):
-        return pl.collect_all(natives, engine="streaming")
-    return [plan.collect("polars").to_native() for plan in plans]
-
-
-def _of_sums(found: pl.DataFrame, metric: Any, keys: list[str], confidence: float) -> pl.DataFrame:
-    """Estimates of a ratio or a total by group."""
-    names = [f"{metric.name}:{name}" for name in ("n", "units", *metric.sums)]
-    n, units, *sums = found.select(pl.col(names).cast(pl.Float64).fill_null(0)).to_numpy().T
-    data = metric.estimates(n, units, dict(zip(metric.sums, sums, strict=True)), confidence)
-    return _tidy(metric, found.select(keys), data, empty=n == 0)
-
-
-def _of_values(found: pl.DataFrame, metric: Any, keys: list[str], confidence: float) -> pl.DataFrame:
-    """Estimates of a quantile by group, from all its values, because engines lack order statistics."""
-    values = pl.col(f"{metric.name}:x").drop_nulls().sort()
-    groups = found.group_by(keys).agg(values) if keys else found.select(values.implode())
-    estimates = [metric.estimate(group.to_numpy(), confidence) for group in groups[f"{metric.name}:x"]]
+def _of_values(
+    metric: Any, found: pl.DataFrame, keys: list[str], confidence: float
+) -> tuple[pl.DataFrame, Fields, Floats]:
+    """Groups, estimates of a quantile, and rows; from all its values, because engines lack order statistics."""
+    x, y = f"{metric.name}:x", f"{metric.name}:y"
+    observed = pl.col(y) if y in found.columns else pl.lit(1.0)
+    lists = found.select(*keys, x=pl.col(x), y=observed).group_by(keys or pl.lit(0)).agg("x", "y")
+    if not keys:
+        lists = lists.drop("literal") if lists.height else pl.DataFrame({"x": [[]], "y": [[]]})
+    estimates = [
+        metric.estimate(values.drop_nulls().to_numpy(), seen.filter(values.is_not_null()).to_numpy(), confidence)
+        for values, seen in zip(lists["x"], lists["y"], strict=True)
+    ]
     data = {name: np.array([e[name] for e in estimates], kind) for name, kind in FIELDS.items() if name != "reason"}
-    return _tidy(metric, groups.select(keys), data, empty=data["n"] == 0)
+    return lists.select(keys), data, data["n"]
 
 
 def _tidy(metric: Metric, groups: pl.DataFrame, data: dict[str, Any], empty: NDArray[np.bool_]) -> pl.DataFrame:
     """Rows as ``measure`` gives them: what is undefined is NaN, with its reason."""
-    undefined = np.where(np.isnan(data["value"]), "zero_denominator", "")
+    undefined = np.where(np.isnan(data["value"]), metric.undefined, "")
     columns = data | {
         "numerator": np.where(empty, np.nan, data["numerator"]),
         "denominator": np.where(empty, np.nan, data["denominator"]),
@@ -266,18 +212,3 @@ def _tidy(metric: Metric, groups: pl.DataFrame, data: dict[str, Any], empty: NDA
     }
     fields = [pl.Series(name, columns[name].astype(kind)) for name, kind in FIELDS.items()]
     return pl.DataFrame([pl.repeat(metric.name, len(empty), eager=True).alias("metric"), *groups, *fields])
-
-
-def _impossible(rows: nw.LazyFrame[Any], metric: Metric) -> DataError:
-    """Name the first rows that cannot be true, with their values and, where rows have an order, their numbers."""
-    bad = rows.filter(nw.col(f"{metric.name}:bad"))
-    first, number = _collected([bad.head(EXAMPLES), bad.select(nw.len().alias("rows"))])
-    shown = [*metric.columns, *metric.any_of]
-    cases = [
-        (f"row {row[ROW]}: " if ROW in row else "")
-        + ", ".join(f"{name} {row[name]}" for name in shown if row[name] is not None)
-        for row in first.iter_rows(named=True)
-    ]
-    counted = f"{number.item()}{', counted from row 0' if ROW in first.columns else ''}"
-    problem = f"{metric.name}: rows that cannot be true ({counted}): {'; '.join(cases)}. Correct or drop them."
-    return DataError(problem)

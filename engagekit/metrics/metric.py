@@ -12,12 +12,21 @@ from typing import Any, Literal
 import narwhals as nw
 import numpy as np
 
-from engagekit.metrics.estimate import Estimate, Floats, net_promoter_interval, ratio_interval, wilson_interval
+from engagekit.metrics.estimate import (
+    Estimate,
+    Floats,
+    net_promoter_interval,
+    rate_interval,
+    ratio_interval,
+    wilson_interval,
+)
 
-__all__ = ["Metric", "Quantile", "Ratio", "Total"]
+__all__ = ["Fields", "Metric", "Quantile", "Ratio", "Total"]
 
 Sums = Mapping[str, Floats]
 Fields = dict[str, Any]
+ROUNDING = 1e-9  # of a survival probability
+CARRYING = 30  # units: where x is spread as if it came of fewer, and over half of the units, the interval is too narrow
 SUMS = {"delta": ("x", "y", "xx", "xy", "yy"), "wilson": ("x", "y"), "adjusted_wald": ("x", "y", "xx")}
 
 
@@ -47,7 +56,9 @@ class Metric:
         The independent unit: ``customer``, ``answer``, ``mailing`` ..., a key of ``unit`` in the locales.
     cluster : str, optional
         Column whose rows are summed to one unit; without it a row is a unit.
-    measured_in : {"rate", "points", "money", "hours", "count", "ratio"}
+    once : {"", "y", "xy"}
+        Terms that such a unit adds once, at the highest of its rows, however many rows it has.
+    measured_in : {"rate", "points", "money", "hours", "seconds", "count", "ratio"}
         What its number is.
     better : {"higher", "lower", ""}
         Which way is better, if any.
@@ -68,7 +79,8 @@ class Metric:
     most: float = math.inf
     unit: str
     cluster: str | None = None
-    measured_in: Literal["rate", "points", "money", "hours", "count", "ratio"]
+    once: Literal["", "y", "xy"] = ""
+    measured_in: Literal["rate", "points", "money", "hours", "seconds", "count", "ratio"]
     better: Literal["higher", "lower", ""] = ""
     caution: str = ""
     reference: str = ""
@@ -115,14 +127,22 @@ class Metric:
         return card(self)
 
     @property
-    def terms(self) -> tuple[nw.Expr, nw.Expr]:
-        """Numerator x and denominator y of a row, which does not count where one of them is missing."""
+    def terms(self) -> tuple[nw.Expr, nw.Expr | None]:
+        """Numerator x and denominator y of a row, which does not count where one of them is missing.
+
+        Without y every row that counts is 1.
+        """
         raise NotImplementedError
 
     @property
     def sums(self) -> tuple[str, ...]:
         """Sums that its estimates need, of x, y, xx, xy and yy; none where they need the values."""
         return ()
+
+    @property
+    def undefined(self) -> str:
+        """Why it has no value although rows count, a key of ``reason`` in the locales."""
+        return "zero_denominator"
 
     @property
     def range(self) -> tuple[float, float]:
@@ -134,13 +154,25 @@ class Metric:
         given = [name for name in self.any_of if name in names] or self.any_of[:1]
         return [*self.columns, *self.where, *given, *filter(None, [self.cluster])]
 
-    def impossible(self, x: nw.Expr, y: nw.Expr) -> nw.Expr:
+    def margins(self, x: nw.Expr, y: nw.Expr | None) -> list[nw.Expr]:
+        """What is below 0 in a row that cannot be true; a row without x does not count.
+
+        That a term is infinite shows in its sum.
+        """
+        (least, most), whole = self.range, 1 if y is None else y
+        found = [] if math.isinf(least) else [x if least == 0 else x - least * whole]
+        found += [] if math.isinf(most) else [most * whole - x]
+        if y is not None and (least, most) != (0, 1):  # where 0 <= x <= y, so is y
+            found.append(y)
+        if self.valid is not None:
+            found.append(nw.when(~x.is_null() & ~self.valid).then(nw.lit(-1.0)))
+        return found
+
+    def impossible(self, x: nw.Expr, y: nw.Expr | None) -> nw.Expr:
         """Whether a row that counts cannot be true."""
-        least, most = self.range
-        below = x == least if math.isinf(least) else x < least * y
-        above = x == most if math.isinf(most) else x > most * y
-        wrong = below | above | (y < 0) | (y == math.inf)
-        return wrong if self.valid is None else wrong | ~self.valid
+        wrong = [margin < 0 for margin in self.margins(x, y)]
+        wrong += [(term == math.inf) | (term == -math.inf) for term in (x, y) if term is not None]
+        return nw.any_horizontal(*wrong, ignore_nulls=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -149,14 +181,18 @@ class Ratio(Metric):
 
     Parameters
     ----------
-    numerator, denominator : narwhals.Expr
-        x and y of a row; y is 1 by default. A row in which either is missing does not count.
+    numerator : narwhals.Expr
+        x of a row. A row in which it is missing does not count.
+    denominator : narwhals.Expr, optional
+        y of a row, likewise; 1 by default.
     scale : float, default 1
         What the quotient is multiplied by.
     bounded : bool, default False
         x is a part of y, so that the rate lies between 0 and 1; a row where it is more is impossible.
     method : {"delta", "wilson", "adjusted_wald"}
         The interval: ``wilson`` where a unit is one trial, ``adjusted_wald`` for the Net Promoter Score.
+    less : tuple of str, default ()
+        Two metrics of which x is the numerator of the first less that of the second, to explain it by.
 
     Examples
     --------
@@ -167,10 +203,11 @@ class Ratio(Metric):
     """
 
     numerator: nw.Expr
-    denominator: nw.Expr = field(default_factory=lambda: nw.lit(1.0))
+    denominator: nw.Expr | None = None
     scale: float = 1
     bounded: bool = False
     method: Literal["delta", "wilson", "adjusted_wald"] = "delta"
+    less: tuple[str, ...] = ()
 
     @property
     def range(self) -> tuple[float, float]:
@@ -183,7 +220,7 @@ class Ratio(Metric):
         return SUMS[self.method]
 
     @property
-    def terms(self) -> tuple[nw.Expr, nw.Expr]:
+    def terms(self) -> tuple[nw.Expr, nw.Expr | None]:
         """Numerator and denominator."""
         return self.numerator, self.denominator
 
@@ -204,15 +241,18 @@ class Ratio(Metric):
         elif self.method == "adjusted_wald":
             points = net_promoter_interval((sums["xx"] + x) / 2, (sums["xx"] - x) / 2, y, confidence)
             low, high = (self.scale / 100 * bound for bound in points)
+        elif self.bounded:
+            low, high = rate_interval(**sums, confidence=confidence)
+            within = np.isnan(low) & (y > 0)
+            inside = wilson_interval(x, y, confidence)
+            low, high = np.where(within, inside[0], low), np.where(within, inside[1], high)
+            method[:] = np.where(within, "wilson", "effective_wilson")
+            warning[within] = "within_one_unit"
         else:
             bounds = ratio_interval(units, **sums, confidence=confidence)
             low, high = (self.scale * bound.clip(*self.range) for bound in bounds)
+            warning[x**2 < np.minimum(CARRYING, units / 2) * sums["xx"]] = "few_carry_it"
             warning[units == 1] = "one_unit"
-            if self.bounded:
-                within = (units == 1) | (low == high)
-                inside = wilson_interval(x, y, confidence)
-                low, high = np.where(within, inside[0], low), np.where(within, inside[1], high)
-                method[within], warning[within] = "wilson", "within_one_unit"
         return {"low": low, "high": high, "method": method, "warning": warning}
 
 
@@ -236,9 +276,9 @@ class Total(Metric):
     value: nw.Expr
 
     @property
-    def terms(self) -> tuple[nw.Expr, nw.Expr]:
-        """The value, and 1."""
-        return self.value, nw.lit(1.0)
+    def terms(self) -> tuple[nw.Expr, None]:
+        """The value."""
+        return self.value, None
 
     @property
     def sums(self) -> tuple[str, ...]:
@@ -254,19 +294,29 @@ class Total(Metric):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Quantile(Metric):
-    """A median or another quantile of a value, with an interval from order statistics.
+    """A median or another quantile of a value.
 
     Parameters
     ----------
     value : narwhals.Expr
         The value of a row. A row where it is missing does not count.
+    observed : narwhals.Expr, optional
+        Whether what is waited for has happened (1) or the value is only how long it has not (0). A row where it is
+        missing does not count.
     q : float, default 0.5
         Which quantile, between 0 and 1.
 
     Notes
     -----
-    The bounds are the values of rank B(α/2) and B(1 − α/2) + 1, B the quantile function of Binomial(n, q); where n
-    is too small for one of them there is no interval.
+    Without ``observed`` the bounds are the values of rank B(α/2) and B(1 − α/2) + 1, B the quantile function of
+    Binomial(n, q); where n is too small for one of them there is no interval. With it, the quantile and its bounds
+    are where the Kaplan-Meier curve, and its log-log band, fall to 1 − q; in the middle where the curve is level there,
+    as a median of an even number of values is.
+
+    References
+    ----------
+    .. [1] Brookmeyer, R., & Crowley, J. (1982). A Confidence Interval for the Median Survival Time. Biometrics,
+       38(1).
 
     Examples
     --------
@@ -277,22 +327,55 @@ class Quantile(Metric):
     """
 
     value: nw.Expr
+    observed: nw.Expr | None = None
     q: float = 0.5
 
     @property
-    def terms(self) -> tuple[nw.Expr, nw.Expr]:
-        """The value, and 1."""
-        return self.value, nw.lit(1.0)
+    def terms(self) -> tuple[nw.Expr, nw.Expr | None]:
+        """The value, and whether it is more than a lower bound."""
+        return self.value, self.observed
 
-    def estimate(self, values: Floats, confidence: float) -> Fields:
-        """Fields of ``Estimate`` from the sorted values of a group."""
+    @property
+    def undefined(self) -> str:
+        """The curve does not come down to it."""
+        return "not_reached"
+
+    def margins(self, x: nw.Expr, y: nw.Expr | None) -> list[nw.Expr]:
+        """What is below 0 in a row that cannot be true."""
+        return super().margins(x, None) + ([] if y is None else [y, 1 - y])
+
+    def estimate(self, values: Floats, observed: Floats, confidence: float) -> Fields:
+        """Fields of ``Estimate`` from the values of a group, and whether each was observed."""
+        n = len(values)
+        found = self._ranked if self.observed is None else self._survived
+        value, low, high = found(values, observed, confidence) if n else (np.nan, np.nan, np.nan)
+        inside = bool(np.isfinite(low) and np.isfinite(high))
+        method = "order_statistics" if self.observed is None else "kaplan_meier"
+        warnings = ["censored"] * (not observed.all()) + ["few_values"] * (n > 0 and not inside)
+        fields = {"value": value, "numerator": np.nan, "denominator": np.nan, "n": n, "units": n}
+        bounds = {"low": low, "high": high} if inside else {"low": np.nan, "high": np.nan}
+        return fields | bounds | {"method": method, "warning": " ".join(warnings)}
+
+    def _ranked(self, values: Floats, _observed: Floats, confidence: float) -> tuple[float, float, float]:
         from scipy.stats import binom
 
-        n = len(values)
-        below, above = (int(rank) for rank in binom.interval(confidence, n, self.q)) if n else (0, 0)
-        inside = below >= 1 and above < n
-        value = float(np.quantile(values, self.q)) if n else np.nan
-        low, high = (values[below - 1], values[above]) if inside else (np.nan, np.nan)
-        method, warning = ("order_statistics", "") if inside else ("", "few_values" if n else "")
-        fields = {"value": value, "low": low, "high": high, "numerator": np.nan, "denominator": np.nan}
-        return fields | {"n": n, "units": n, "method": method, "warning": warning}
+        ordered = np.sort(values)
+        below, above = (int(rank) for rank in binom.interval(confidence, len(values), self.q))
+        inside = below >= 1 and above < len(values)
+        low, high = (ordered[below - 1], ordered[above]) if inside else (np.nan, np.nan)
+        return float(np.quantile(ordered, self.q)), low, high
+
+    def _survived(self, values: Floats, observed: Floats, confidence: float) -> tuple[float, float, float]:
+        from statsmodels.duration.survfunc import SurvfuncRight
+
+        if not observed.any():
+            return np.nan, np.nan, np.nan
+        with np.errstate(all="ignore"):  # at its ends the curve has no spread
+            curve = SurvfuncRight(values, observed)
+            low, high = curve.quantile_ci(self.q, alpha=1 - confidence, method="cloglog")
+        left, times = curve.surv_prob - (1 - self.q), curve.surv_times
+        if curve.surv_prob[-1] <= ROUNDING and high == times[-1]:
+            high = np.nan  # the curve has come down to 0, where it has no spread; its band has not
+        reached = [times[left <= ROUNDING][:1], times[left < -ROUNDING][:1]]
+        value = np.concatenate(reached).mean() if len(reached[0]) else np.nan
+        return float(value), float(low), float(high)

@@ -1,22 +1,173 @@
-"""Who stays and who leaves, over the base at risk on a date (`customers/churn.py`)."""
+"""Who stays and who leaves, over the base at risk on a date (`customers/churn.py`), buyers and activity."""
+
+from typing import Any, Literal
 
 import narwhals as nw
 
 from engagekit.metrics.metric import Ratio
 
-__all__ = ["churn_rate"]
+__all__ = [
+    "annualised",
+    "churn_rate",
+    "churn_rate_average_base",
+    "first_purchase_churn_rate",
+    "gross_revenue_retention",
+    "lost_to_acquired_ratio",
+    "net_revenue_retention",
+    "reactivation_rate",
+    "retention_rate",
+    "revenue_churn_rate",
+    "stickiness",
+]
 
-churn_rate = Ratio(
-    name="churn_rate",
+MONTHS_A_YEAR = 12
+FARRIS = "Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson."
+SKOK = "Skok, D. SaaS Metrics 2.0. For Entrepreneurs."
+
+_at_risk = nw.col("at_risk").cast(nw.Float64)
+_churned = nw.col("churned").cast(nw.Float64) * _at_risk
+_acquired = nw.col("acquired").cast(nw.Float64)
+_lapsed = nw.col("lapsed").cast(nw.Float64)
+_opening, _closing = (nw.col(name).cast(nw.Float64) * _at_risk for name in ("opening_value", "closing_value"))
+
+
+def _of_base(
+    name: str, columns: tuple[str, ...], better: Literal["higher", "lower"], reference: str = FARRIS, **declared: Any
+) -> Ratio:
+    return Ratio(
+        name=name,
+        channel="retention",
+        table="base",
+        columns=columns,
+        unit="customer",
+        better=better,
+        reference=reference,
+        **declared,
+    )
+
+
+def _share_of_base(name: str, columns: tuple[str, ...], better: Literal["higher", "lower"], part: nw.Expr) -> Ratio:
+    whole = nw.col(columns[-1]).cast(nw.Float64)
+    return _of_base(
+        name, columns, better, numerator=part, denominator=whole, bounded=True, method="wilson", measured_in="rate"
+    )
+
+
+churn_rate = _share_of_base("churn_rate", ("churned", "at_risk"), "lower", _churned)
+retention_rate = _share_of_base("retention_rate", ("churned", "at_risk"), "higher", _at_risk - _churned)
+churn_rate_average_base = _of_base(
+    "churn_rate_average_base",
+    ("churned", "at_risk", "acquired"),
+    "lower",
+    numerator=_churned,
+    denominator=nw.when(_at_risk + _acquired > 0).then(_at_risk + (_acquired - _churned) / 2),
+    least=0,
+    measured_in="rate",
+)
+lost_to_acquired_ratio = _of_base(
+    "lost_to_acquired_ratio",
+    ("churned", "at_risk", "acquired"),
+    "lower",
+    "ETFFIN, Metrik Pengalaman Pelanggan: lost over acquired, there called churn.",
+    numerator=_churned,
+    denominator=nw.when(_at_risk + _acquired > 0).then(_acquired),
+    least=0,
+    measured_in="ratio",
+)
+reactivation_rate = _share_of_base(
+    "reactivation_rate", ("reactivated", "lapsed"), "higher", nw.col("reactivated").cast(nw.Float64) * _lapsed
+)
+
+
+def _of_revenue(name: str, better: Literal["higher", "lower"], part: nw.Expr, *more: str, **declared: Any) -> Ratio:
+    return _of_base(
+        name,
+        (*more, "opening_value", "at_risk"),
+        better,
+        SKOK,
+        numerator=part,
+        denominator=nw.when(_opening > 0).then(_opening),
+        measured_in="rate",
+        **declared,
+    )
+
+
+gross_revenue_retention = _of_revenue(
+    "gross_revenue_retention",
+    "higher",
+    nw.when(_closing < _opening).then(_closing).otherwise(_opening),
+    "closing_value",
+    bounded=True,
+)
+net_revenue_retention = _of_revenue(
+    "net_revenue_retention",
+    "higher",
+    _closing,
+    "closing_value",
+    least=0,
+)
+revenue_churn_rate = _of_revenue("revenue_churn_rate", "lower", _opening * _churned, "churned", bounded=True)
+
+first_purchase_churn_rate = Ratio(
+    name="first_purchase_churn_rate",
     channel="retention",
-    table="base",
-    columns=("churned", "at_risk"),
-    numerator=nw.col("churned").cast(nw.Float64) * nw.col("at_risk").cast(nw.Float64),
-    denominator=nw.col("at_risk").cast(nw.Float64),
+    table="buyers",
+    columns=("repeated", "window_over"),
+    numerator=(1 - nw.col("repeated").cast(nw.Float64)) * nw.col("window_over").cast(nw.Float64),
+    denominator=nw.col("window_over").cast(nw.Float64),
     bounded=True,
     method="wilson",
     unit="customer",
     measured_in="rate",
     better="lower",
-    reference="Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson.",
+    reference=f"{FARRIS} One minus the repeat rate.",
 )
+
+stickiness = Ratio(
+    name="stickiness",
+    channel="retention",
+    table="activity",
+    columns=("active_days", "days", "customer_id"),
+    numerator=nw.col("active_days") / nw.col("days"),
+    bounded=True,
+    unit="customer",
+    cluster="customer_id",
+    measured_in="rate",
+    better="higher",
+    reference="Facebook, Inc. (2012). Form S-1: daily active users over monthly active users.",
+)
+
+
+def annualised(rate: float, periods: float = MONTHS_A_YEAR) -> float:
+    """Share lost in a year, 0 to 1, where each of its periods loses ``rate`` of those who are left.
+
+    It rises with the rate, so the bounds of an interval are annualised one by one.
+
+    Parameters
+    ----------
+    rate : float
+        Share lost in one period, 0 to 1.
+    periods : float, default 12
+        Periods in a year, above 0: 12 months, or 365 / 84 horizons of 84 days.
+
+    Raises
+    ------
+    ValueError
+        The rate is not between 0 and 1, or there are no periods.
+
+    Notes
+    -----
+    1 − (1 − rate)^periods. Those who have stayed longer leave less often, so this overstates most years.
+
+    Examples
+    --------
+    Five per cent a month are not sixty a year:
+
+    >>> round(annualised(0.05), 4)
+    0.4596
+    """
+    if not (0 <= rate <= 1 or rate != rate):
+        raise ValueError(f"rate: {rate} is not between 0 and 1")
+    if not periods > 0:
+        raise ValueError(f"periods: {periods} is not above 0")
+    return float(1 - (1 - rate) ** periods)

@@ -1,36 +1,126 @@
-"""What customers buy, over orders (`data/orders.py`) and buyers."""
+"""What customers buy, over orders and buyers (`data/orders.py`) and what they use (`customers/activity.py`)."""
+
+from typing import Any, Literal
 
 import narwhals as nw
 
 from engagekit.metrics.metric import Ratio
 
-__all__ = ["order_value", "repeat_purchase_rate"]
+__all__ = [
+    "cross_sell_rate",
+    "gross_order_value",
+    "order_value",
+    "orders_per_customer",
+    "product_usage_rate",
+    "refund_rate",
+    "refunded_order_rate",
+    "repeat_purchase_rate",
+    "revenue_per_customer",
+]
 
-order_value = Ratio(
-    name="order_value",
+FARRIS = "Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson."
+
+_bought = (nw.col("value") >= 0).cast(nw.Float64)  # a refund without its order is no order
+_lived_through = nw.col("window_over").cast(nw.Float64)
+
+
+def _of_orders(
+    name: str, column: str, numerator: nw.Expr, better: Literal["higher", "lower"], **declared: Any
+) -> Ratio:
+    return Ratio(
+        name=name,
+        channel="sales",
+        table="orders",
+        columns=(column, "customer_id"),
+        numerator=numerator,
+        unit="customer",
+        cluster="customer_id",
+        better=better,
+        reference=FARRIS,
+        **declared,
+    )
+
+
+order_value = _of_orders("order_value", "value", nw.col("value"), "higher", denominator=_bought, measured_in="money")
+gross_order_value = _of_orders(
+    "gross_order_value",
+    "gross",
+    nw.when(nw.col("gross") > 0).then(nw.col("gross")),
+    "higher",
+    least=0,
+    measured_in="money",
+)
+orders_per_customer = _of_orders(
+    "orders_per_customer",
+    "lines",
+    nw.when(nw.col("lines") > 0).then(nw.lit(1.0)),
+    "higher",
+    once="y",
+    least=0,
+    measured_in="ratio",
+)
+revenue_per_customer = _of_orders(
+    "revenue_per_customer", "value", nw.col("value"), "higher", denominator=_bought, once="y", measured_in="money"
+)
+refund_rate = Ratio(
+    name="refund_rate",
     channel="sales",
     table="orders",
-    columns=("value", "customer_id"),
-    numerator=nw.col("value"),
-    denominator=(nw.col("value") >= 0).cast(nw.Float64),  # a refund without its order is no order
-    unit="customer",
-    cluster="customer_id",
-    measured_in="money",
-    better="higher",
-    reference="Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson.",
+    columns=("refunded", "gross"),
+    numerator=nw.col("refunded"),
+    denominator=nw.col("gross"),
+    least=0,
+    unit="order",
+    measured_in="rate",
+    better="lower",
+    reference=FARRIS,
 )
-
-repeat_purchase_rate = Ratio(
-    name="repeat_purchase_rate",
+refunded_order_rate = Ratio(
+    name="refunded_order_rate",
     channel="sales",
-    table="buyers",
-    columns=("repeated", "window_over"),
-    numerator=nw.col("repeated").cast(nw.Float64) * nw.col("window_over").cast(nw.Float64),
-    denominator=nw.col("window_over").cast(nw.Float64),
+    table="orders",
+    columns=("refunded", "lines"),
+    numerator=nw.when(nw.col("lines") > 0).then((nw.col("refunded") > 0).cast(nw.Float64)),
     bounded=True,
     method="wilson",
+    unit="order",
+    measured_in="rate",
+    better="lower",
+    reference=FARRIS,
+)
+
+
+def _of_buyers(name: str, column: str, reference: str) -> Ratio:
+    return Ratio(
+        name=name,
+        channel="sales",
+        table="buyers",
+        columns=(column, "window_over"),
+        numerator=nw.col(column).cast(nw.Float64) * _lived_through,
+        denominator=_lived_through,
+        bounded=True,
+        method="wilson",
+        unit="customer",
+        measured_in="rate",
+        better="higher",
+        reference=reference,
+    )
+
+
+repeat_purchase_rate = _of_buyers("repeat_purchase_rate", "repeated", f"{FARRIS} Repeat rate.")
+cross_sell_rate = _of_buyers("cross_sell_rate", "several_products", f"{FARRIS} Cross-selling.")
+
+product_usage_rate = Ratio(
+    name="product_usage_rate",
+    channel="sales",
+    table="activity",
+    columns=("features_used", "features_offered", "customer_id"),
+    numerator=nw.col("features_used"),
+    denominator=nw.col("features_offered"),
+    bounded=True,
     unit="customer",
+    cluster="customer_id",
     measured_in="rate",
     better="higher",
-    reference="Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson. Repeat rate.",
+    reference="Blazwa, Panduan Lengkap Customer Engagement Score: product usage.",
 )

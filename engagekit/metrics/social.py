@@ -1,27 +1,157 @@
-"""What people did with the posts."""
+"""What people did with the posts, and what they said of the brand."""
+
+from typing import Any, Literal
 
 import narwhals as nw
 
-from engagekit.metrics.metric import Ratio
+from engagekit.metrics.metric import Ratio, Total
 
-__all__ = ["reach_engagement_rate"]
+__all__ = [
+    "clicks",
+    "comments",
+    "follower_engagement_rate",
+    "impression_engagement_rate",
+    "likes",
+    "mean_post_engagement_rate",
+    "mention_balance",
+    "mentions",
+    "negative_mention_rate",
+    "positive_mention_rate",
+    "reach_engagement_rate",
+    "reactions",
+    "reactions_per_post",
+    "shares",
+]
 
-ENGAGEMENTS = ("likes", "comments", "shares", "saves", "clicks")
+REACTIONS = ("likes", "comments", "shares", "saves", "clicks")
+NEUTRAL = 0.05  # sentiment no farther from 0 than this is neither positive nor negative
+HOOTSUITE = "Hootsuite, Engagement rate calculator: six formulas."
+META = "Meta Business Suite, Insights:"
+HUTTO = "Hutto, C. J., & Gilbert, E. (2014). VADER: A Parsimonious Rule-based Model for Sentiment Analysis. ICWSM."
 
-_fewest = nw.min_horizontal(*ENGAGEMENTS)  # null where the platform gives none of them
+_fewest = nw.min_horizontal(*REACTIONS)  # null where the platform gives none of them
+_reactions = nw.when(~_fewest.is_null()).then(nw.sum_horizontal(*REACTIONS))
+_sentiment = nw.col("sentiment")
 
-reach_engagement_rate = Ratio(
-    name="reach_engagement_rate",
+
+def _of_posts(name: str, columns: tuple[str, ...], reference: str, **declared: Any) -> Ratio:
+    return Ratio(
+        name=name,
+        channel="social",
+        table="posts",
+        columns=columns,
+        any_of=REACTIONS,
+        valid=_fewest >= 0,
+        least=0,
+        unit="post",
+        better="higher",
+        reference=reference,
+        **declared,
+    )
+
+
+def _per(audience: str, name: str, formula: str) -> Ratio:
+    return _of_posts(
+        name,
+        (audience,),
+        f"{HOOTSUITE} {formula}",
+        numerator=_reactions,
+        denominator=nw.col(audience),
+        measured_in="rate",
+    )
+
+
+reach_engagement_rate = _per("reach", "reach_engagement_rate", "Engagement rate by reach (ERR).")
+impression_engagement_rate = _per(
+    "impressions", "impression_engagement_rate", "Engagement rate by impressions (ER impressions)."
+)
+follower_engagement_rate = _per("followers", "follower_engagement_rate", "Engagement rate by posts (ER post).")
+mean_post_engagement_rate = _of_posts(
+    "mean_post_engagement_rate",
+    ("reach",),
+    f"{HOOTSUITE} Average of the engagement rates by reach.",
+    numerator=nw.when(nw.col("reach") > 0).then(_reactions / nw.col("reach")),
+    measured_in="rate",
+)
+reactions_per_post = _of_posts(
+    "reactions_per_post", (), f"{META} content interactions per post.", numerator=_reactions, measured_in="ratio"
+)
+
+
+def _total_of(name: str) -> Total:
+    return Total(
+        name=name,
+        channel="social",
+        table="posts",
+        columns=(name,),
+        value=nw.col(name),
+        least=0,
+        unit="post",
+        measured_in="count",
+        better="higher",
+        reference=f"{META} {name}.",
+    )
+
+
+reactions = Total(
+    name="reactions",
     channel="social",
     table="posts",
-    columns=("reach",),
-    any_of=ENGAGEMENTS,
-    numerator=nw.when(~_fewest.is_null()).then(nw.sum_horizontal(*ENGAGEMENTS)),
-    denominator=nw.col("reach"),
+    columns=(),
+    any_of=REACTIONS,
+    value=_reactions,
     valid=_fewest >= 0,
     least=0,
     unit="post",
-    measured_in="rate",
+    measured_in="count",
     better="higher",
-    reference="Hootsuite, Engagement rate calculator: six formulas. Engagement rate by reach (ERR).",
+    reference=f"{META} content interactions.",
+)
+likes = _total_of("likes")
+comments = _total_of("comments")
+shares = _total_of("shares")
+clicks = _total_of("clicks")
+
+mentions = Total(
+    name="mentions",
+    channel="social",
+    table="mentions",
+    columns=("text",),
+    value=nw.when(~nw.col("text").is_null()).then(nw.lit(1.0)),
+    unit="mention",
+    measured_in="count",
+    reference="Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson. Word of mouth.",
+)
+
+
+def _of_mentions(name: str, numerator: nw.Expr, better: Literal["higher", "lower"], **declared: Any) -> Ratio:
+    return Ratio(
+        name=name,
+        channel="social",
+        table="mentions",
+        columns=("sentiment",),
+        numerator=numerator,
+        valid=_sentiment.is_between(-1, 1),
+        unit="mention",
+        better=better,
+        reference=HUTTO,
+        **declared,
+    )
+
+
+mention_balance = _of_mentions(
+    "mention_balance",
+    (_sentiment > NEUTRAL).cast(nw.Float64) - (_sentiment < -NEUTRAL).cast(nw.Float64),
+    "higher",
+    least=-1,
+    most=1,
+    less=("positive_mention_rate", "negative_mention_rate"),
+    method="adjusted_wald",
+    measured_in="ratio",
+)
+positive_mention_rate = _of_mentions(
+    "positive_mention_rate", _sentiment > NEUTRAL, "higher", bounded=True, method="wilson", measured_in="rate"
+)
+negative_mention_rate = _of_mentions(
+    "negative_mention_rate", _sentiment < -NEUTRAL, "lower", bounded=True, method="wilson", measured_in="rate"
 )

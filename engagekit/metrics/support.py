@@ -1,12 +1,27 @@
-"""What customers ask for help with, and what it takes."""
+"""What customers ask for help with, and how long it takes (`data/working_hours.py`)."""
 
 import narwhals as nw
 
-from engagekit.metrics.metric import Quantile, Total
+from engagekit.metrics.metric import Quantile, Ratio, Total
 
-__all__ = ["handling_hours", "tickets_opened"]
+__all__ = [
+    "first_response_hours",
+    "first_response_p90_hours",
+    "handling_hours",
+    "mean_handling_hours",
+    "reopen_rate",
+    "resolution_hours",
+    "ticket_satisfaction_rate",
+    "tickets_opened",
+    "tickets_per_customer",
+]
 
 MINUTES_AN_HOUR = 60
+SATISFIED_FROM = 4
+ZENDESK = "Zendesk, Explore: metrics and attributes."
+
+_work = nw.col("work_minutes") / MINUTES_AN_HOUR
+_score = nw.col("score").cast(nw.Float64)
 
 tickets_opened = Total(
     name="tickets_opened",
@@ -16,18 +31,92 @@ tickets_opened = Total(
     value=nw.when(~nw.col("ticket_id").is_null()).then(nw.lit(1.0)),
     unit="ticket",
     measured_in="count",
-    reference="Zendesk, Explore: metrics and attributes. Created tickets.",
+    reference=f"{ZENDESK} Created tickets.",
 )
+
+
+def _waiting(name: str, column: str, happened: str, q: float, reference: str) -> Quantile:
+    return Quantile(
+        name=name,
+        channel="support",
+        table="waits",
+        columns=(column, happened),
+        value=nw.col(column),
+        observed=nw.col(happened),
+        q=q,
+        least=0,
+        unit="ticket",
+        measured_in="hours",
+        better="lower",
+        reference=f"{ZENDESK} {reference}",
+    )
+
+
+first_response_hours = _waiting("first_response_hours", "response_hours", "replied", 0.5, "First reply time.")
+first_response_p90_hours = _waiting("first_response_p90_hours", "response_hours", "replied", 0.9, "First reply time.")
+resolution_hours = _waiting("resolution_hours", "resolution_hours", "solved", 0.5, "Full resolution time.")
 
 handling_hours = Quantile(
     name="handling_hours",
     channel="support",
     table="tickets",
     columns=("work_minutes",),
-    value=nw.col("work_minutes") / MINUTES_AN_HOUR,
+    value=_work,
     least=0,
     unit="ticket",
     measured_in="hours",
     better="lower",
-    reference="Zendesk, Explore: metrics and attributes. Handle time.",
+    reference=f"{ZENDESK} Handle time.",
+)
+mean_handling_hours = Ratio(
+    name="mean_handling_hours",
+    channel="support",
+    table="tickets",
+    columns=("work_minutes",),
+    numerator=_work,
+    least=0,
+    unit="ticket",
+    measured_in="hours",
+    better="lower",
+    reference="Cleveland, B. (2012). Call Center Management on Fast Forward, 3rd ed. ICMI. Average handling time.",
+)
+reopen_rate = Ratio(
+    name="reopen_rate",
+    channel="support",
+    table="tickets",
+    columns=("reopened", "solved_at"),
+    numerator=nw.when(~nw.col("solved_at").is_null()).then(nw.col("reopened").cast(nw.Float64)),
+    bounded=True,
+    method="wilson",
+    unit="ticket",
+    measured_in="rate",
+    better="lower",
+    reference=f"{ZENDESK} Reopened tickets.",
+)
+tickets_per_customer = Ratio(
+    name="tickets_per_customer",
+    channel="support",
+    table="activity",
+    columns=("tickets", "customer_id"),
+    numerator=nw.col("tickets"),
+    once="y",
+    least=0,
+    unit="customer",
+    cluster="customer_id",
+    measured_in="ratio",
+    reference=f"{ZENDESK} Created tickets, over active customers.",
+)
+ticket_satisfaction_rate = Ratio(
+    name="ticket_satisfaction_rate",
+    channel="support",
+    table="tickets",
+    columns=("score",),
+    valid=_score.is_between(1, 5),
+    numerator=_score >= SATISFIED_FROM,
+    bounded=True,
+    method="wilson",
+    unit="ticket",
+    measured_in="rate",
+    better="higher",
+    reference=f"{ZENDESK} Satisfaction score.",
 )

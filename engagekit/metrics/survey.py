@@ -1,16 +1,78 @@
-"""What customers answer: recommendation and satisfaction."""
+"""What customers answer: recommendation, satisfaction, effort and reviews."""
+
+from typing import Literal
 
 import narwhals as nw
 
+from engagekit.data.tables import SCALES
 from engagekit.metrics.metric import Ratio
 
-__all__ = ["net_promoter_score", "satisfaction_rate"]
+__all__ = [
+    "detractor_rate",
+    "effort_mean",
+    "low_effort_rate",
+    "net_promoter_score",
+    "promoter_rate",
+    "response_rate",
+    "review_mean",
+    "satisfaction_mean",
+    "satisfaction_rate",
+    "very_satisfied_rate",
+]
 
 PROMOTER_FROM, DETRACTOR_TO = 9, 6
-SATISFIED_FROM = 4
+SATISFIED_FROM, VERY_SATISFIED_FROM = 4, 5
+LOW_EFFORT_FROM = 5
+REICHHELD = "Reichheld, F. F. (2003). The One Number You Need to Grow. Harvard Business Review, 81(12)."
+FARRIS = "Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson."
+DIXON = (
+    "Dixon, M., Freeman, K., & Toman, N. (2010). Stop Trying to Delight Your Customers. Harvard Business Review, 88."
+)
 
 _score = nw.col("score").cast(nw.Float64)
 _whole = _score % 1 == 0
+
+
+def _on_scale(kind: str) -> nw.Expr:
+    return _score.is_between(*SCALES[kind]) & _whole
+
+
+def _share(name: str, kind: str, chosen: nw.Expr, better: Literal["higher", "lower"], reference: str) -> Ratio:
+    return Ratio(
+        name=name,
+        channel="survey",
+        table="surveys",
+        columns=("score",),
+        where={"kind": kind},
+        valid=_on_scale(kind),
+        numerator=chosen,
+        bounded=True,
+        method="wilson",
+        unit="answer",
+        measured_in="rate",
+        better=better,
+        reference=reference,
+    )
+
+
+def _mean(name: str, kind: str, reference: str) -> Ratio:
+    low, high = SCALES[kind]
+    return Ratio(
+        name=name,
+        channel="survey",
+        table="surveys",
+        columns=("score",),
+        where={"kind": kind},
+        valid=_whole,
+        numerator=_score,
+        least=low,
+        most=high,
+        unit="answer",
+        measured_in="points",
+        better="higher",
+        reference=reference,
+    )
+
 
 net_promoter_score = Ratio(
     name="net_promoter_score",
@@ -18,28 +80,42 @@ net_promoter_score = Ratio(
     table="surveys",
     columns=("score",),
     where={"kind": "nps"},
-    valid=_score.is_between(0, 10) & _whole,
+    valid=_on_scale("nps"),
     numerator=(_score >= PROMOTER_FROM).cast(nw.Float64) - (_score <= DETRACTOR_TO).cast(nw.Float64),
     scale=100,
     method="adjusted_wald",
+    less=("promoter_rate", "detractor_rate"),
     unit="answer",
     measured_in="points",
     better="higher",
-    reference="Reichheld, F. F. (2003). The One Number You Need to Grow. Harvard Business Review, 81(12).",
+    reference=REICHHELD,
 )
+promoter_rate = _share("promoter_rate", "nps", _score >= PROMOTER_FROM, "higher", REICHHELD)
+detractor_rate = _share("detractor_rate", "nps", _score <= DETRACTOR_TO, "lower", REICHHELD)
 
-satisfaction_rate = Ratio(
-    name="satisfaction_rate",
+satisfaction_rate = _share(
+    "satisfaction_rate", "csat", _score >= SATISFIED_FROM, "higher", f"{FARRIS} Top-two-box convention."
+)
+very_satisfied_rate = _share(
+    "very_satisfied_rate", "csat", _score >= VERY_SATISFIED_FROM, "higher", f"{FARRIS} Top-box convention."
+)
+satisfaction_mean = _mean("satisfaction_mean", "csat", FARRIS)
+
+effort_mean = _mean("effort_mean", "effort", DIXON)
+low_effort_rate = _share("low_effort_rate", "effort", _score >= LOW_EFFORT_FROM, "higher", DIXON)
+
+review_mean = _mean("review_mean", "review", FARRIS)
+
+response_rate = Ratio(
+    name="response_rate",
     channel="survey",
-    table="surveys",
-    columns=("score",),
-    where={"kind": "csat"},
-    valid=_score.is_between(1, 5) & _whole,
-    numerator=(_score >= SATISFIED_FROM).cast(nw.Float64),
+    table="invitations",
+    columns=("sent_at", "answered_at"),
+    numerator=nw.when(~nw.col("sent_at").is_null()).then((~nw.col("answered_at").is_null()).cast(nw.Float64)),
     bounded=True,
     method="wilson",
-    unit="answer",
+    unit="invitation",
     measured_in="rate",
     better="higher",
-    reference="Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson. Top-two-box convention.",
+    reference="AAPOR (2023). Standard Definitions, 10th ed. Response Rate 1.",
 )

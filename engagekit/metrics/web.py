@@ -1,10 +1,49 @@
-"""What customers do on the site and in the app."""
+"""What customers do on the site and in the app, over views, and visits as `data/sessions.py` makes them."""
+
+from typing import Any, Literal
 
 import narwhals as nw
 
-from engagekit.metrics.metric import Total
+from engagekit.metrics.metric import Ratio, Total
 
-__all__ = ["page_views"]
+__all__ = [
+    "bounce_rate",
+    "conversion_rate",
+    "exit_rate",
+    "page_views",
+    "pages_per_session",
+    "session_duration_s",
+    "single_interaction_rate",
+    "single_page_rate",
+    "visitor_conversion_rate",
+    "visits_per_customer",
+]
+
+GA4 = "Google Analytics 4, Analytics dimensions and metrics"
+UNIVERSAL = "Universal Analytics, Analytics dimensions and metrics"
+
+
+def _of_visits(
+    name: str,
+    counted: str,
+    numerator: nw.Expr,
+    better: Literal["higher", "lower", ""],
+    reference: str,
+    **declared: Any,
+) -> Ratio:
+    return Ratio(
+        name=name,
+        channel="web",
+        table="visits",
+        columns=(counted, "customer_id"),
+        numerator=numerator,
+        unit="customer",
+        cluster="customer_id",
+        better=better,
+        reference=reference,
+        **declared,
+    )
+
 
 page_views = Total(
     name="page_views",
@@ -16,5 +55,93 @@ page_views = Total(
     unit="view",
     measured_in="count",
     better="higher",
-    reference="Google Analytics 4, Analytics dimensions and metrics: Views.",
+    reference=f"{GA4}: Views.",
+)
+pages_per_session = _of_visits(
+    "pages_per_session",
+    "views",
+    nw.col("views"),
+    "higher",
+    f"{GA4}: Views per session.",
+    least=0,
+    measured_in="ratio",
+)
+session_duration_s = _of_visits(
+    "session_duration_s",
+    "duration_s",
+    nw.col("duration_s"),
+    "higher",
+    f"{GA4}: Average session duration.",
+    least=0,
+    measured_in="seconds",
+)
+bounce_rate = _of_visits(
+    "bounce_rate",
+    "engaged",
+    ~nw.col("engaged"),
+    "lower",
+    f"{GA4}: Bounce rate.",
+    bounded=True,
+    measured_in="rate",
+)
+single_interaction_rate = _of_visits(
+    "single_interaction_rate",
+    "events",
+    nw.col("events") == 1,
+    "lower",
+    f"{UNIVERSAL}: Bounce rate.",
+    bounded=True,
+    measured_in="rate",
+)
+single_page_rate = _of_visits(
+    "single_page_rate",
+    "views",
+    nw.when(nw.col("views") > 0).then((nw.col("views") == 1).cast(nw.Float64)),
+    "lower",
+    "Plum, Metrik Penglibatan Pelanggan: bounce as leaving after one page.",
+    bounded=True,
+    measured_in="rate",
+)
+conversion_rate = _of_visits(
+    "conversion_rate",
+    "converted",
+    nw.col("converted"),
+    "higher",
+    f"{GA4}: Session key event rate.",
+    bounded=True,
+    measured_in="rate",
+)
+visitor_conversion_rate = _of_visits(
+    "visitor_conversion_rate",
+    "converted",
+    nw.col("converted"),
+    "higher",
+    f"{GA4}: User key event rate.",
+    once="xy",
+    bounded=True,
+    method="wilson",
+    measured_in="rate",
+)
+visits_per_customer = _of_visits(
+    "visits_per_customer",
+    "events",
+    (nw.col("events") > 0).cast(nw.Float64),
+    "higher",
+    f"{GA4}: Sessions per user.",
+    once="y",
+    least=0,
+    measured_in="ratio",
+)
+exit_rate = Ratio(
+    name="exit_rate",
+    channel="web",
+    table="views",
+    columns=("exited", "customer_id"),
+    numerator=nw.col("exited"),
+    bounded=True,
+    unit="customer",
+    cluster="customer_id",
+    measured_in="rate",
+    better="lower",
+    reference=f"{UNIVERSAL}: % Exit.",
 )

@@ -1,49 +1,52 @@
-"""A business's tables -> the prepared ones that metrics are arithmetic over, for each month of the report."""
+"""A business's tables -> the prepared ones that metrics are arithmetic over, each with the column that dates it."""
 
 import datetime as dt
 from collections.abc import Iterator
 
 import polars as pl
 
+from engagekit.customers.activity import monthly_activity
 from engagekit.customers.churn import base_at_risk, contracts_at_risk
 from engagekit.customers.features import customer_features
 from engagekit.customers.score import Scorecard
 from engagekit.data.business import Business
-from engagekit.data.orders import buyers, orders
+from engagekit.data.orders import PURCHASES, buyers, orders
+from engagekit.data.sessions import views, visits
+from engagekit.data.working_hours import support_hours
 
 __all__ = ["MONTHS", "months_later", "prepared_tables", "scores_on"]
 
 MONTHS = 13
 REPEAT_WINDOW = "90d"
 
+Prepared = dict[str, tuple[pl.LazyFrame, str]]
+
 
 def prepared_tables(
-    business: Business,
-    seen: pl.DataFrame | None,
-    scorecard: Scorecard | None,
-    end: dt.datetime,
-) -> dict[str, tuple[pl.LazyFrame, str]]:
-    """Tables that metrics are arithmetic over, made from the business's own: each with the column that dates it.
+    business: Business, seen: pl.DataFrame | None, scorecard: Scorecard | None, end: dt.datetime
+) -> Prepared:
+    """Tables that metrics are arithmetic over, made from the business's own as they stood at the end.
 
-    ``orders`` and ``buyers`` come of interactions that carry a value; ``base`` are the customers at risk on the first
-    of each month; ``scores`` those of the customers at the end of each month.
+    Each only where the business has what it is made of: ``orders``, ``buyers`` (of whole months), ``visits``, ``views``
+    and ``activity`` (a row a customer and month) of interactions; ``waits`` of tickets; ``invitations`` of surveys;
+    ``base``, the customers on the first of each month; and ``scores``, theirs at the end of each month.
     """
-    prepared: dict[str, tuple[pl.LazyFrame, str]] = {}
-    if seen is not None and "value" in seen.columns:
-        ordered = orders(seen)
-        prepared["orders"] = ordered.lazy(), "time"
-        prepared["buyers"] = _whole_months(buyers(ordered, end, REPEAT_WINDOW), end), "first_at"
-    base = list(_bases(business, seen, end))
-    if base:
-        prepared["base"] = pl.concat(base).lazy(), "date"
-    if seen is not None and scorecard is not None:
-        snapshots = [
-            scores_on(day, seen, scorecard, business.score.window).with_columns(date=pl.lit(months_later(day, -1)))
-            for day in _month_starts(seen, end, business.score.window)
-        ]
-        if snapshots:
-            prepared["scores"] = pl.concat(snapshots).lazy(), "date"
-    return prepared
+    found = _waits(business, end) | _invitations(business, end) | _base(business, seen, end)
+    if seen is None:
+        return found
+    of_interactions = (_sales(seen, end), _web(business, seen, end), _activity(business, seen, end))
+    for tables in (*of_interactions, _scores(business, seen, scorecard, end)):
+        found |= tables
+    return found
+
+
+def _sales(seen: pl.DataFrame, end: dt.datetime) -> Prepared:
+    """Orders and buyers, of interactions that carry a value."""
+    if "value" not in seen.columns:
+        return {}
+    ordered = orders(seen)
+    bought = _whole_months(buyers(ordered, end, REPEAT_WINDOW), end)
+    return {"orders": (ordered.lazy(), "time"), "buyers": (bought, "first_at")}
 
 
 def _whole_months(bought: pl.DataFrame, end: dt.datetime) -> pl.LazyFrame:
@@ -52,17 +55,78 @@ def _whole_months(bought: pl.DataFrame, end: dt.datetime) -> pl.LazyFrame:
     return bought.lazy().filter(month.dt.offset_by("1mo").dt.offset_by(REPEAT_WINDOW) <= end)
 
 
+def _web(business: Business, seen: pl.DataFrame, end: dt.datetime) -> Prepared:
+    """Visits and views; none where there is nothing but purchases, of which each would be a visit that converts."""
+    web, action = business.web, seen["action"]
+    if action.is_in(PURCHASES).all():
+        return {}
+    found = visits(seen, web.gap, key_actions=web.key_actions, engaged_after_s=web.engaged_after_s, as_of=end)
+    if not action.is_in(web.key_actions).any():  # not recorded, rather than never done
+        found = found.drop("converted")
+    tables = {"visits": (found.lazy(), "started_at")}
+    if "page" in seen.columns:
+        tables["views"] = views(seen, web.gap, as_of=end).lazy(), "time"
+    return tables
+
+
+def _activity(business: Business, seen: pl.DataFrame, end: dt.datetime) -> Prepared:
+    """Each customer's months, with tickets where these name a customer."""
+    tickets = _table(business, "tickets")
+    tickets = tickets if tickets is not None and "customer_id" in tickets.columns else None
+    found = monthly_activity(seen, end, tickets=tickets, features=business.web.features)
+    zone = getattr(seen.schema["time"], "time_zone", None)
+    return {"activity": (found.lazy().with_columns(pl.col("month").dt.replace_time_zone(zone)), "month")}
+
+
+def _waits(business: Business, end: dt.datetime) -> Prepared:
+    """Tickets with their hours to the first reply and the solution."""
+    tickets = _table(business, "tickets")
+    return {} if tickets is None else {"waits": (support_hours(tickets, end, business.week).lazy(), "opened_at")}
+
+
+def _invitations(business: Business, end: dt.datetime) -> Prepared:
+    """Surveys that were sent, with the answers that had come by the end."""
+    surveys = _table(business, "surveys")
+    if surveys is None or "sent_at" not in surveys.columns:
+        return {}
+    late = (pl.col("answered_at") >= end).fill_null(False)
+    answers = [pl.when(~late).then(pl.col(name)).alias(name) for name in ("score", "answered_at")]
+    return {"invitations": (surveys.lazy().filter(pl.col("sent_at") < end).with_columns(answers), "sent_at")}
+
+
+def _table(business: Business, name: str) -> pl.DataFrame | None:
+    return business.table(name, lazy=True).collect() if name in business.tables else None
+
+
+def _base(business: Business, seen: pl.DataFrame | None, end: dt.datetime) -> Prepared:
+    """Customers on the first of each month, at risk or not."""
+    base = list(_bases(business, seen, end))
+    return {"base": (pl.concat(base).lazy(), "date")} if base else {}
+
+
 def _bases(business: Business, seen: pl.DataFrame | None, end: dt.datetime) -> Iterator[pl.DataFrame]:
-    """Customers at risk on the first of each month whose horizon is over, and who of them left."""
+    """Customers on the first of each month whose horizon is over, and who of them came and went in it."""
     horizon = dt.timedelta(days=int(business.horizon.removesuffix("d")))
     contractual = business.kind != "ecommerce" and "subscriptions" in business.tables
-    rows = business.table("subscriptions", lazy=True).collect() if contractual else seen
+    rows = _table(business, "subscriptions") if contractual else seen
     if rows is None:
         return
     at_risk = contracts_at_risk if contractual else base_at_risk
     for day in _month_starts(rows, end, "1d" if contractual else business.horizon):
         if day + horizon <= end:
             yield at_risk(rows, day, business.horizon).with_columns(date=pl.lit(day))
+
+
+def _scores(business: Business, seen: pl.DataFrame, scorecard: Scorecard | None, end: dt.datetime) -> Prepared:
+    """Scores at the end of each month, dated by that month."""
+    if scorecard is None:
+        return {}
+    window = business.score.window
+    snapshots = [
+        scores_on(day, seen, scorecard, window).with_columns(date=pl.lit(months_later(day, -1)))
+        for day in _month_starts(seen, end, window)
+    ]
+    return {"scores": (pl.concat(snapshots).lazy(), "date")} if snapshots else {}
 
 
 def _month_starts(seen: pl.DataFrame, end: dt.datetime, before: str) -> list[dt.datetime]:

@@ -1,6 +1,8 @@
 """business.toml -> Business: every slip is named with its place and the way out; tables, dates and names."""
 
 import datetime as dt
+import re
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -8,6 +10,7 @@ import polars as pl
 import pytest
 
 from engagekit import Business, DataError
+from engagekit.data.working_hours import WorkingWeek
 
 HEAD = """name = "Kedai Kopi Senja"
 kind = "ecommerce"
@@ -57,6 +60,28 @@ def test_the_keys_of_the_file_are_fields(folder):
     assert business.targets == {"repeat_purchase_rate": 0.3}
     assert list(business.tables) == ["interactions"]
     assert business.folder == folder
+
+
+def test_without_working_hours_there_is_no_week_and_a_visit_is_a_usual_one(folder):
+    business = opened(folder)
+    assert business.week is None
+    assert (business.web.gap, business.web.engaged_after_s) == ("30m", 10)
+    assert (business.web.key_actions, business.web.features) == (["purchase"], [])
+
+
+def test_working_hours_are_on_the_clock_of_the_business(folder):
+    hours = '[support]\nholidays = "ID"\n[support.hours]\nmonday = "09:00-12:00, 13:00-17:00"\nsunday = "20:00-24:00"\n'
+    assert opened(folder, HEAD + hours).week == WorkingWeek(
+        {"monday": "09:00-12:00, 13:00-17:00", "sunday": "20:00-24:00"}, "Asia/Jakarta", "ID"
+    )
+
+
+def test_the_example_in_the_starter_is_a_working_week(folder):
+    starter = (Path(__file__).parents[2] / "templates" / "business" / "business.toml").read_text("utf-8")
+    example = starter[starter.index("# [support]") :].split("\n\n")[0]
+    week = opened(folder, HEAD + re.sub("^# ", "", example, flags=re.MULTILINE)).week
+    assert week.holidays == "GB-ENG"
+    assert all(week.shifts)
 
 
 def test_a_business_is_opened_by_its_folder_or_its_file_as_path_or_text(folder):
@@ -110,6 +135,13 @@ def test_a_folder_without_settings_says_how_to_make_them(tmp_path):
             HEAD + "[score.components]\norders = {weight = 1, low = 0}\n",
             "score.components.orders.high: is missing. Add it.",
         ),
+        (HEAD + '[support]\nholiday = "ID"\n', "support.holiday: there is no such key. Did you mean holidays?"),
+        (
+            HEAD + '[support.hours]\nmondy = "09:00-17:00"\n',
+            "support.hours.mondy: there is no such key. Did you mean monday?",
+        ),
+        (HEAD + '[support]\nholidays = "ID"\n', "support: no day has hours. Add them below [support.hours], such as"),
+        (HEAD + "[web]\nfeature = []\n", "web.feature: there is no such key. Did you mean features?"),
     ],
 )
 def test_a_wrong_unknown_or_missing_key_is_named_with_its_place(folder, settings, facts):
@@ -165,6 +197,25 @@ def test_a_wrong_unknown_or_missing_key_is_named_with_its_place(folder, settings
             "score.components.orders.direction",
             "'sideways'",
         ),
+        ('support = {hours = {monday = "9-5"}}', "support.hours.monday", "'9-5' is not hours such as"),
+        ('support = {hours = {monday = ""}}', "support.hours.monday", "Leave out a day that is closed"),
+        ("support = {hours = {monday = 9}}", "support.hours.monday", "9"),
+        (
+            'support = {hours = {monday = "22:00-06:00"}}',
+            "support.hours.monday",
+            'Write one over midnight as two: "22:00-24:00", and "00:00-06:00" on the next day',
+        ),
+        ('support = {holidays = "Indonesia"}', "support.holidays", "such as ID, MY-14 or GB-ENG"),
+        ('support = {holidays = "MY-99"}', "support.holidays", "'MY-99'"),
+        ('web = {gap = "30"}', "web.gap", "'30' is not minutes or hours such as"),
+        ('web = {gap = "0m"}', "web.gap", "'0m'"),
+        ("web = {gap = 30}", "web.gap", "30"),
+        ("web = {key_actions = []}", "web.key_actions", "at least 1"),
+        ('web = {key_actions = "purchase"}', "web.key_actions", "'purchase'"),
+        ('web = {key_actions = [""]}', "web.key_actions", "''"),
+        ("web = {engaged_after_s = 9}", "web.engaged_after_s", "greater than or equal to 10 (found 9)"),
+        ("web = {engaged_after_s = 61}", "web.engaged_after_s", "less than or equal to 60 (found 61)"),
+        ('web = {features = "export"}', "web.features", "'export'"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place(folder, line, place, value):

@@ -315,6 +315,22 @@ def test_the_bounds_of_the_score_span_most_customers(samples, kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_key_actions_and_features_are_what_its_customers_do_and_buy(samples, kind, tmp_path):
+    business = Business.open(write_sample(samples[kind], tmp_path))
+    lines = samples[kind].tables["interactions"]
+    assert set(business.web.key_actions) <= set(lines["action"])
+    assert set(business.web.features) <= set(lines["action"]) | set(lines["product"])
+    assert len(business.web.features) > 3
+
+
+@pytest.mark.parametrize(("kind", "place"), [("ecommerce", "ID"), ("saas", "MY-14"), ("subscription", "GB-ENG")])
+def test_customers_are_answered_in_a_working_week(samples, kind, place, tmp_path):
+    week = Business.open(write_sample(samples[kind], tmp_path)).week
+    assert week.holidays == place
+    assert 35 * 60 < sum(end - start for shifts in week.shifts for start, end in shifts) < 70 * 60
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_there_are_as_many_bad_mixed_and_good_words_and_none_twice(kind):
     words = tomllib.loads((resources.files("engagekit.data") / "sample.toml").read_text("utf-8"))[kind]
     for pool in ("comments", "mentions"):

@@ -1,6 +1,7 @@
 """One test for each property that every metric has; a metric without a frame here fails."""
 
 import dataclasses
+import datetime as dt
 import importlib
 import json
 import math
@@ -22,42 +23,142 @@ from engagekit.metrics.estimate import FIELDS
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric, Quantile, Ratio, Total
 
-PREPARED = {"scores", "orders", "buyers", "base"}
+PREPARED = {"scores", "orders", "buyers", "base", "visits", "views", "activity", "waits", "invitations"}
 PEOPLE = [f"c{number}" for number in range(12)]
-MAILINGS = {"delivered": [100, 250, 80, 300], "opens": [40, 60, 20, 150], "clicks": [9, 12, 4, 33]}
+FLAGS = [True, False, True, None, False, False, True, False, True, False, False, True]
+DAYS = [dt.datetime(2026, 5, day) for day in range(1, 13)]
+CUSTOMERS = ["a", "a", "b", "c", "c", "c", "d", "d"]
+
 SCORES = {"score": [12.5, 40, 71, 88, 90, 55, 23, 67, 95, 30, 74, 81], "customer_id": PEOPLE}
 SEGMENTS = {"segment": ["advocate"] * 4 + ["potential"] * 3 + ["at_risk"] * 5, "customer_id": PEOPLE}
-FLAGS = [True, False, True, None, False, False, True, False, True, False, False, True]
-
-FRAMES = {
-    "engagement_score": SCORES,
-    "advocate_rate": SEGMENTS,
-    "at_risk_rate": SEGMENTS,
-    "order_value": {
-        "customer_id": ["a", "a", "b", "c", "c", "c", "d", "d"],
-        "value": [10.0, 15.5, 99.0, 20.0, None, 7.25, 30.0, -12.0],
-    },
-    "repeat_purchase_rate": {"customer_id": PEOPLE, "repeated": FLAGS, "window_over": [True] * 9 + [False] * 3},
-    "churn_rate": {"customer_id": PEOPLE, "churned": FLAGS, "at_risk": [True] * 10 + [False] * 2},
-    "net_promoter_score": {"score": [10, 9, 9, 8, 7, 7, 6, 3, 10, None], "kind": ["nps"] * 9 + ["csat"]},
-    "satisfaction_rate": {"score": [5, 4, 4, 3, 1, 5, 2, None, 5, 0], "kind": ["csat"] * 9 + ["nps"]},
-    "page_views": {"action": ["view", "view", "purchase", "view", None], "event_id": PEOPLE[:5]},
-    "open_rate": MAILINGS,
-    "click_rate": MAILINGS,
-    "unsubscribe_rate": {"delivered": [100, 250, 80, 300], "unsubscribes": [1, 0, 2, 1]},
-    "reach_engagement_rate": {
-        "reach": [1200, 800, 50, 0],
-        "likes": [24, 10, None, 0],
-        "comments": [10, 3, 1, 0],
-        "shares": [10, 0, 1, None],
-        "clicks": [5, 9, None, 0],
-    },
-    "return_on_spend": {"revenue": [500.0, 90.0, 0.0, 260.0], "spend": [100.0, 120.0, 30.0, 65.0]},
-    "attendance_rate": {"attended": [30, 12, 55, 9], "registered": [40, 10, 80, 15]},
-    "tickets_opened": {"ticket_id": PEOPLE},
-    "handling_hours": {"ticket_id": PEOPLE, "work_minutes": [5, 240, 60, 30, 15, 90, 45, 120, 75, 20, None, 10]},
-    "loyalty_participation_rate": {"customer_id": PEOPLE, "loyalty_member": FLAGS},
+ORDERS = {
+    "customer_id": CUSTOMERS,
+    "value": [10.0, 15.5, 99.0, 20.0, None, 7.25, 30.0, -12.0],
+    "gross": [10.0, 20.0, 99.0, 20.0, None, 7.25, 30.0, 0.0],
+    "refunded": [0.0, 4.5, 0.0, 0.0, None, 0.0, 0.0, 12.0],
+    "lines": [1, 3, 2, 1, 1, 1, 2, 0],
 }
+BUYERS = {
+    "customer_id": PEOPLE,
+    "repeated": FLAGS,
+    "several_products": FLAGS[::-1],
+    "window_over": [True] * 9 + [False] * 3,
+}
+BASE = {
+    "customer_id": PEOPLE,
+    "at_risk": [True] * 6 + [False] * 6,
+    "churned": [True, False, False, False, True, False] + [False] * 6,
+    "acquired": [False] * 6 + [True, True, False, False, False, False],
+    "lapsed": [False] * 8 + [True] * 4,
+    "reactivated": [False] * 8 + [True, False, False, True],
+    "opening_value": [10.0, 20.0, 20.0, 5.0, 12.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    "closing_value": [0.0, 30.0, 20.0, 4.0, 0.0, 5.0, 10.0, 10.0, 0.0, 0.0, 0.0, 0.0],
+}
+ACTIVITY = {
+    "customer_id": CUSTOMERS,
+    "active_days": [3, 5, 1, 9, 20, None, 2, 4],
+    "days": [31, 30, 31, 31, 30, 31, 31, 30],
+    "tickets": [0, 1, 0, 2, 0, 1, 0, 0],
+    "features_used": [1, 2, 0, 3, 3, None, 1, 1],
+    "features_offered": [4] * 8,
+}
+VISITS = {
+    "customer_id": CUSTOMERS,
+    "events": [1, 4, 2, 9, 1, 3, 6, 2],
+    "views": [1, 3, 0, 7, 1, 1, 4, 2],
+    "duration_s": [None, 61.0, 4.0, 310.5, None, 9.0, 100.0, 22.0],
+    "engaged": [False, True, False, True, False, False, True, True],
+    "converted": [False, True, False, False, False, False, True, False],
+}
+VIEWS = {"customer_id": CUSTOMERS, "exited": [True, False, True, False, False, True, None, True]}
+NPS = {"score": [10, 9, 9, 8, 7, 7, 6, 3, 10, None], "kind": ["nps"] * 9 + ["csat"]}
+CSAT = {"score": [5, 4, 4, 3, 1, 5, 2, None, 5, 0], "kind": ["csat"] * 9 + ["nps"]}
+EFFORT = {"score": [7, 6, 4, 5, 1, 2, None, 5, 0], "kind": ["effort"] * 8 + ["nps"]}
+MAILINGS = {
+    "sent": [104, 260, 81, 330],
+    "delivered": [100, 250, 80, 300],
+    "opens": [40, 60, 20, 150],
+    "machine_opens": [11, 9, 3, 60],
+    "clicks": [9, 12, 4, 33],
+    "conversions": [2, 1, 0, 8],
+    "unsubscribes": [1, 0, 2, 1],
+    "complaints": [0, 1, 0, 1],
+}
+POSTS = {
+    "reach": [1200, 800, 50, 0],
+    "impressions": [2000, 900, 70, 10],
+    "followers": [5000, 5010, 5020, 5025],
+    "likes": [24, 10, None, 0],
+    "comments": [10, 3, 1, 0],
+    "shares": [10, 0, 1, None],
+    "clicks": [5, 9, None, 0],
+}
+MENTIONS = {
+    "text": ["good", "bad", "it is there", "fine", "never again", None, "ok"],
+    "sentiment": [0.8, -0.6, 0.01, 0.3, -0.9, None, 0.2],
+}
+CAMPAIGNS = {
+    "spend": [100.0, 120.0, 30.0, 65.0],
+    "hours": [5.0, 8.0, 2.0, 3.5],
+    "reached": [900, 1500, 200, 640],
+    "leads": [30, 20, 2, 15],
+    "conversions": [9, 3, 1, 5],
+    "revenue": [500.0, 90.0, 0.0, 260.0],
+}
+EVENTS = {
+    "invited": [200, 150, 400, 90],
+    "registered": [40, 10, 80, 15],
+    "attended": [30, 12, 55, 9],
+    "interactions": [12, 30, 41, 2],
+}
+TICKETS = {
+    "ticket_id": PEOPLE,
+    "work_minutes": [5, 240, 60, 30, 15, 90, 45, 120, 75, 20, None, 10],
+    "solved_at": [*DAYS[:10], None, None],
+    "reopened": FLAGS,
+    "score": [5, 4, None, 1, 3, 5, 5, None, 2, 4, None, 5],
+}
+WAITS = {
+    "ticket_id": [f"t{number}" for number in range(120)],
+    "response_hours": [0.5 * number for number in range(120)],
+    "replied": [number % 13 != 4 for number in range(120)],
+    "resolution_hours": [2.0 * number for number in range(120)],
+    "solved": [number % 5 != 0 for number in range(120)],
+}
+REVIEWS = {"score": [5, 4, 4, 1, None, 3], "kind": ["review"] * 5 + ["csat"]}
+ACTIONS = {"action": ["view", "view", "purchase", "view", None], "event_id": PEOPLE[:5]}
+INVITATIONS = {"sent_at": [*DAYS[:11], None], "answered_at": [*DAYS[1:5], *[None] * 7, DAYS[0]]}
+JOINED = {"customer_id": PEOPLE, "loyalty_member": FLAGS, "referred_by": ["c9", "c1", *[None] * 10]}
+
+LISTED = [
+    (SCORES, "engagement_score"),
+    (SEGMENTS, "advocate_rate at_risk_rate"),
+    (ORDERS, "order_value gross_order_value orders_per_customer revenue_per_customer refund_rate refunded_order_rate"),
+    (BUYERS, "repeat_purchase_rate cross_sell_rate first_purchase_churn_rate"),
+    (ACTIVITY, "product_usage_rate stickiness tickets_per_customer"),
+    (BASE, "churn_rate retention_rate churn_rate_average_base lost_to_acquired_ratio reactivation_rate"),
+    (BASE, "gross_revenue_retention net_revenue_retention revenue_churn_rate"),
+    (NPS, "net_promoter_score promoter_rate detractor_rate"),
+    (CSAT, "satisfaction_rate very_satisfied_rate satisfaction_mean"),
+    (EFFORT, "effort_mean low_effort_rate"),
+    (REVIEWS, "review_mean"),
+    (INVITATIONS, "response_rate"),
+    (ACTIONS, "page_views"),
+    (VISITS, "pages_per_session session_duration_s bounce_rate single_interaction_rate single_page_rate"),
+    (VISITS, "conversion_rate visitor_conversion_rate visits_per_customer"),
+    (VIEWS, "exit_rate"),
+    (MAILINGS, "open_rate human_open_rate click_rate click_to_open_rate mail_conversion_rate click_conversion_rate"),
+    (MAILINGS, "unsubscribe_rate unsubscribe_sent_rate undelivered_rate complaint_rate"),
+    (POSTS, "reach_engagement_rate impression_engagement_rate follower_engagement_rate mean_post_engagement_rate"),
+    (POSTS, "reactions_per_post reactions likes comments shares clicks"),
+    (MENTIONS, "mentions mention_balance positive_mention_rate negative_mention_rate"),
+    (CAMPAIGNS, "return_on_spend lead_rate campaign_conversion_rate cost_per_lead cost_per_conversion leads_per_hour"),
+    (EVENTS, "registrations attendees registration_rate attendance_rate interactions_per_attendee"),
+    (TICKETS, "tickets_opened handling_hours mean_handling_hours reopen_rate ticket_satisfaction_rate"),
+    (WAITS, "first_response_hours first_response_p90_hours resolution_hours"),
+    (JOINED, "loyalty_participation_rate referral_rate"),
+]
+FRAMES = {name: frame for frame, names in LISTED for name in names.split()}
 
 every_metric = pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 
@@ -86,7 +187,7 @@ def close(one, other, tolerance=1e-9):
 
 
 def test_every_metric_has_a_frame_here():
-    assert list(FRAMES) == list(METRICS)
+    assert FRAMES.keys() == METRICS.keys()
 
 
 def test_every_metric_of_the_room_is_in_the_catalogue_under_its_name():
@@ -106,7 +207,7 @@ def test_it_states_where_it_comes_from_and_what_it_is(metric):
     assert metric.table in {*TABLES, *PREPARED}
     if metric.table in TABLES:
         assert {*metric.columns, *metric.any_of, *metric.where} <= set(TABLES[metric.table].columns)
-    assert metric.measured_in in {"rate", "points", "money", "hours", "count", "ratio"}
+    assert metric.measured_in in {"rate", "points", "money", "hours", "seconds", "count", "ratio"}
     assert metric.better in {"higher", "lower", ""}
     assert metric.reference.endswith(".")
     assert isinstance(metric, Ratio | Total | Quantile)
@@ -141,7 +242,7 @@ def test_its_value_is_in_range(metric):
         assert found.low < found.high
         assert found.method
     assert 1 <= found.units <= found.n <= frame_of(metric).height
-    assert ("machine_opens" in found.warning) == (metric.name == "open_rate")
+    assert ("machine_opens" in found.warning) == (metric.name in ("open_rate", "click_to_open_rate"))
     json.dumps(found.as_dict(), allow_nan=False)
 
 
@@ -176,7 +277,7 @@ def test_a_missing_column_is_named(metric, on_engine):
     frame = frame_of(metric).with_columns(another=pl.lit(1))
     needed = metric.needed(frame.columns)
     single = [name for name in needed if name not in metric.any_of]
-    assert single
+    assert single or metric.any_of
     for name in single:
         with pytest.raises(DataError, match=f"^{name}: is not a column") as caught:
             metric(on_engine(frame.drop(name)))

@@ -1,4 +1,5 @@
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -12,12 +13,35 @@ CARD = Scorecard((Component("interactions", 1, 0, 4),))
 TOML = (
     'name = "A"\nkind = "ecommerce"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\nhorizon = "28d"\n'
 )
+LONDON_END = END.replace(tzinfo=ZoneInfo("Europe/London"))
 
 
 @pytest.fixture
-def business(tmp_path):
-    (tmp_path / "business.toml").write_text(TOML)
-    return Business.open(tmp_path)
+def opened(tmp_path):
+    """Open a business of these settings, whose tables are CSV files of the columns given."""
+
+    def opened(settings="", kind="ecommerce", **tables):
+        text = TOML.replace("ecommerce", kind) + settings
+        for table, lines in tables.items():
+            names = lines.split("\n")[0].split(",")
+            columns = "".join(f'{name} = "{name}"\n' for name in names)
+            text += f'\n[tables.{table}]\nfile = "{table}.csv"\n[tables.{table}.columns]\n{columns}'
+            (tmp_path / f"{table}.csv").write_text(lines)
+        (tmp_path / "business.toml").write_text(text)
+        return Business.open(tmp_path)
+
+    return opened
+
+
+@pytest.fixture
+def business(opened):
+    return opened()
+
+
+def prepared(business, name, interactions=None, end=END):
+    """One of the tables prepared, collected and in the order of its dates."""
+    found, at = prepared_tables(business, interactions, None, end)[name]
+    return found.collect().sort(at)
 
 
 def seen(*days, **columns):
@@ -45,8 +69,9 @@ def test_orders_need_a_value(business):
 def test_the_base_is_taken_where_both_its_windows_are_within_the_data(business):
     base, at = prepared_tables(business, seen("2026-02-01", "2026-02-20", "2026-03-25"), None, END)["base"]
     found = base.collect().sort(at)
-    assert found["date"].to_list() == [dt.datetime(2026, 3, 1), dt.datetime(2026, 4, 1)]  # nobody was active in April
-    assert found["churned"].to_list() == [False, True]
+    assert found["date"].to_list() == [dt.datetime(2026, month, 1) for month in (3, 4, 5)]
+    assert found["at_risk"].to_list() == [True, True, False]  # not active in April
+    assert found["churned"].to_list() == [False, True, False]
 
 
 def test_a_score_is_dated_by_the_month_that_it_ends(business):
@@ -54,3 +79,116 @@ def test_a_score_is_dated_by_the_month_that_it_ends(business):
     found = scores.collect().sort(at)
     assert found["date"].to_list()[-1] == dt.datetime(2026, 5, 1)
     assert found["score"].to_list()[-1] == 50
+
+
+def test_the_base_of_contracts_has_the_value_of_their_periods(opened):
+    periods = "customer_id,starts_at,ends_at,monthly_value\na,2026-01-01,2026-04-15,20\na,2026-04-15,2026-07-01,30\n"
+    found = prepared(opened(kind="saas", subscriptions=periods), "base", end=LONDON_END)
+    assert found.select("opening_value", "closing_value").rows()[-2:] == [(20, 30), (30, 30)]
+
+
+def test_visits_end_with_the_gap_and_views_with_their_visit(business):
+    browsed = seen("2026-05-01 09:00", "2026-05-01 09:20", "2026-05-01 10:00", action="view", page="home")
+    visited = prepared(business, "visits", browsed)
+    assert visited["started_at"].to_list() == [dt.datetime(2026, 5, 1, 9), dt.datetime(2026, 5, 1, 10)]
+    assert visited["views"].to_list() == [2, 1]
+    assert prepared(business, "views", browsed)["exited"].to_list() == [False, True, True]
+    assert "views" not in prepared_tables(business, browsed.drop("page"), None, END)
+
+
+def test_web_settings_say_what_a_visit_is(opened):
+    settings = '[web]\ngap = "1h"\nkey_actions = ["sign_up"]\nengaged_after_s = 60\n'
+    browsed = pl.concat([seen("2026-05-01 09:00"), seen("2026-05-01 09:40", action="sign_up")])
+    found = prepared(opened(settings), "visits", browsed)
+    assert found.select("events", "converted").rows() == [(2, True)]
+
+
+def test_a_visit_that_may_go_on_at_the_end_is_left_out(business):
+    browsed = seen("2026-05-31 23:00", "2026-05-31 23:45", action="view")
+    assert prepared(business, "visits", browsed)["started_at"].to_list() == [dt.datetime(2026, 5, 31, 23)]
+
+
+def test_purchases_alone_are_no_visits(business):
+    assert "visits" not in prepared_tables(business, seen("2026-05-01"), None, END)
+
+
+def test_a_key_action_that_is_never_recorded_is_no_conversion_rate_of_zero(business):
+    assert "converted" not in prepared(business, "visits", seen("2026-05-01", action="view")).columns
+
+
+def test_activity_is_dated_in_the_business_s_zone(opened):
+    tickets = "ticket_id,opened_at,customer_id\n1,2026-05-31 23:30,a\n2,2026-05-02,b\n3,2026-05-02,\n"
+    business = opened('[web]\nfeatures = ["view", "purchase"]\n', tickets=tickets)
+    days = seen("2026-04-30 23:30", "2026-05-01", "2026-05-02", action="view")
+    days = days.with_columns(pl.col("time").dt.replace_time_zone("Europe/London"))
+    found = prepared(business, "activity", days, LONDON_END).sort("month", "customer_id")
+    assert found.schema["month"] == pl.Datetime("us", "Europe/London")
+    assert found.drop("month").rows() == [("a", 1, 30, 0, 1, 2), ("a", 2, 31, 1, 1, 2), ("b", None, 31, 1, None, None)]
+    assert found["month"].dt.to_string("%Y-%m-%d %H:%M").to_list() == ["2026-04-01 00:00"] + ["2026-05-01 00:00"] * 2
+
+
+def test_tickets_that_name_no_customer_are_not_counted_by_customer(opened):
+    business = opened(tickets="ticket_id,opened_at\n1,2026-05-02\n")
+    zoned = seen("2026-05-01").with_columns(pl.col("time").dt.replace_time_zone("Europe/London"))
+    assert "tickets" not in prepared(business, "activity", zoned, LONDON_END).columns
+
+
+TICKETS = """ticket_id,opened_at,first_human_reply_at,solved_at
+1,2026-05-01 16:30,2026-05-05 09:15,2026-05-05 10:00
+2,2026-05-29 16:00,,
+3,2026-06-01 09:00,2026-06-01 10:00,
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "hours"),
+    [
+        ("", [88.75, 56.0]),
+        ('[support.hours]\nmonday = "09:00-17:00"\ntuesday = "09:00-17:00"\nfriday = "09:00-17:00"\n', [8.75, 1.0]),
+        (  # Monday 4 May is a bank holiday
+            '[support]\nholidays = "GB-ENG"\n[support.hours]\nmonday = "09:00-17:00"\ntuesday = "09:00-17:00"\n'
+            'friday = "09:00-17:00"\n',
+            [0.75, 1.0],
+        ),
+    ],
+)
+def test_waits_are_in_working_hours_where_the_business_gives_them(opened, settings, hours):
+    found = prepared(opened(settings, tickets=TICKETS), "waits", end=LONDON_END)
+    assert found["response_hours"].to_list() == hours
+    assert found["replied"].to_list() == [True, False]
+
+
+def test_an_invitation_counts_by_when_it_was_sent_and_an_answer_by_when_it_came(opened):
+    surveys = """kind,score,sent_at,answered_at
+nps,9,2026-05-01,2026-05-02
+nps,8,2026-05-31,2026-06-01
+nps,,2026-05-30,
+nps,7,2026-06-01,2026-06-02
+nps,6,,2026-05-03
+"""
+    found = prepared(opened(surveys=surveys), "invitations", end=LONDON_END)
+    assert found["score"].to_list() == [9, None, None]
+    assert found["answered_at"].null_count() == 2
+    unasked = opened(surveys="kind,score,answered_at\nnps,9,2026-05-02\n")
+    assert "invitations" not in prepared_tables(unasked, None, None, LONDON_END)
+
+
+@pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
+def test_a_sample_allows_every_table(sample_folders, kind):
+    business = Business.open(sample_folders[kind])
+    end = business.end()
+    interactions = business.table("interactions", lazy=True).collect()
+    found = prepared_tables(business, interactions, Scorecard.of(business.score), end)
+    of_customers = {"orders", "buyers", "visits", "views", "activity", "base", "scores"}
+    assert set(found) == of_customers | {"waits", "invitations"}
+    frames = {name: frame.collect() for name, (frame, _) in found.items()}
+    assert all(frame.height > 0 for frame in frames.values())
+    for name, (_, at) in found.items():
+        assert frames[name][at].dtype.time_zone == business.time_zone
+        assert frames[name][at].max() < end
+    assert ("opening_value" in frames["base"].columns) == (kind != "ecommerce")
+    assert frames["visits"]["converted"].any()
+    assert frames["activity"]["features_used"].max() > 1
+    shares = frames["waits"].select("replied", "solved").mean().row(0)
+    assert all(0.8 < share < 1 for share in shares)
+    assert frames["waits"]["response_hours"].median() < 24

@@ -1,0 +1,208 @@
+"""Interactions -> visits, by a gap without any, and views of pages."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals as nw
+
+from engagekit.data.engine import enter, leave, micros_at, span_us, with_micros
+
+__all__ = ["views", "visits"]
+
+Rows = nw.LazyFrame[Any]
+
+ENGAGED_S = (10, 60)  # GA4 lets its threshold be set between these
+ENGAGED_VIEWS = 2
+SECOND_US = 1_000_000
+LABELS = ("page", "channel", "campaign")
+
+
+def visits(
+    interactions: Any,
+    gap: str = "30m",
+    *,
+    key_actions: Sequence[str] = ("purchase",),
+    engaged_after_s: float = 10,
+    as_of: dt.datetime | None = None,
+) -> Any:
+    """One row a visit: interactions of a customer with less than a gap between each and the next.
+
+    Parameters
+    ----------
+    interactions : frame
+        ``customer_id, time, action`` and, where given, ``session_id, duration_s, page, channel, campaign``. An
+        interaction without a customer or a time is left out. One with a ``session_id`` belongs to the visit of that
+        customer and id, however long the gaps in it; those without one fall under the gap rule among themselves.
+    gap : str, default "30m"
+        Minutes or hours without an interaction that end a visit: one that comes exactly ``gap`` after the one before
+        it, or later, starts a new visit. Midnight ends none.
+    key_actions : sequence of str, default ("purchase",)
+        Actions that convert a visit.
+    engaged_after_s : float, default 10
+        Seconds from 10 to 60 from which on a visit is engaged.
+    as_of : datetime, optional
+        Interactions from then on are not seen, and visits that may still go on, whose last interaction is less than a
+        gap before it, are left out.
+
+    Returns
+    -------
+    frame of the caller's kind
+        ``customer_id, started_at, ended_at`` (times of its first and last interaction), ``events`` and ``views``
+        (interactions, and those with the action ``view``), ``duration_s`` (seconds from first to last; null where
+        there is one interaction), ``engaged`` (GA4: as long as ``engaged_after_s`` or longer, a single interaction by
+        its own ``duration_s``; or two views; or a key action), ``converted`` (a key action) and, each only where the
+        interactions have the column, ``page`` (the first one viewed), ``channel`` and ``campaign`` (of the first
+        interaction that has one). Among several at the same time the alphabetically first is the first.
+
+    Raises
+    ------
+    DataError
+        A column is absent, or ``time`` holds no times.
+    ValueError
+        ``gap`` or ``engaged_after_s`` is not as above, or one of ``as_of`` and the times lacks a zone.
+
+    References
+    ----------
+    .. [1] Google Analytics Help. About Analytics sessions; Engagement rate and bounce rate.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from datetime import datetime
+    >>> seen = pl.DataFrame({"customer_id": ["a", "a", "a"], "action": ["view", "view", "purchase"],
+    ...     "time": [datetime(2026, 1, 5, 23, 45), datetime(2026, 1, 6, 0, 1), datetime(2026, 1, 6, 0, 31)]})
+    >>> columns = ["events", "views", "duration_s", "engaged", "converted"]
+    >>> visits(seen).sort("started_at").select(columns).rows()
+    [(2, 2, 960.0, True, False), (1, 0, None, True, True)]
+    """
+    least, most = ENGAGED_S
+    if not least <= engaged_after_s <= most:
+        raise ValueError(f"engaged_after_s: {engaged_after_s} is not from {least} to {most} seconds")
+    keys = [key_actions] if isinstance(key_actions, str) else list(key_actions)
+    gap_us = span_us("gap", gap, "mh")
+    rows, visit = _numbered(interactions, ["action"], ["duration_s", *LABELS], gap_us, as_of)
+    given = rows.collect_schema().names()
+    labels = [name for name in LABELS if name in given]
+    action, own = nw.col("action"), nw.col("duration_s").cast(nw.Float64) if "duration_s" in given else None
+    rows = rows.with_columns(
+        view=_counted(action == "view"),
+        key=_counted(action.is_in(keys)) if keys else nw.lit(0),
+        own_s=nw.lit(None, nw.Float64) if own is None else nw.when(~own.is_nan()).then(own),
+    )
+    found = (
+        _with_firsts(rows, visit, labels)
+        .group_by(*visit)
+        .agg(
+            nw.col("time").min().alias("started_at"),
+            nw.col("time").max().alias("ended_at"),
+            nw.len().cast(nw.Int64).alias("events"),
+            nw.col("view").sum().cast(nw.Int64).alias("views"),
+            nw.col("key").max(),
+            nw.col("own_s").max(),
+            nw.col("us").min().alias("first_us"),
+            nw.col("us").max().alias("last_us"),
+            *(nw.col(name).min() for name in labels),
+        )
+    )
+    if as_of is not None:
+        found = found.filter(nw.col("last_us") <= micros_at(rows, "time", as_of) - gap_us)
+    return leave(_described(found, engaged_after_s, labels), interactions)
+
+
+def views(interactions: Any, gap: str = "30m", *, as_of: dt.datetime | None = None) -> Any:
+    """One row a page view, and whether the customer left after it.
+
+    Parameters
+    ----------
+    interactions : frame
+        ``customer_id, time, action, page`` and, where given, ``session_id``, as ``visits`` takes them. A page view is
+        an interaction with the action ``view``.
+    gap : str, default "30m"
+        Minutes or hours without an interaction of any action that end a visit.
+    as_of : datetime, optional
+        Interactions from then on are not seen.
+
+    Returns
+    -------
+    frame of the caller's kind
+        ``customer_id, time, page, exited``: whether it was the last view of its visit; among views at the same time
+        the alphabetically last is the last. Null for the last view of a visit that may still go on at ``as_of``,
+        because its last interaction is less than a gap before it. Without ``as_of`` there are as many exits as visits
+        with a view.
+
+    Raises
+    ------
+    DataError
+        A column is absent, or ``time`` holds no times.
+    ValueError
+        ``gap`` is not as above, or one of ``as_of`` and the times lacks a zone.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from datetime import datetime
+    >>> seen = pl.DataFrame({"customer_id": ["a", "a"], "action": ["view", "view"], "page": ["home", "cart"],
+    ...     "time": [datetime(2026, 1, 5, 9, 0), datetime(2026, 1, 5, 9, 5)]})
+    >>> views(seen).sort("time").select("page", "exited").rows()
+    [('home', False), ('cart', True)]
+    """
+    gap_us = span_us("gap", gap, "mh")
+    rows, [*whose, visit] = _numbered(interactions, ["action", "page"], [], gap_us, as_of)
+    closed = nw.lit(True)
+    if as_of is not None:
+        rows = rows.with_columns(last_us=nw.col("us").max().over(*whose, visit))
+        closed = nw.col("last_us") <= micros_at(rows, "time", as_of) - gap_us
+    following = nw.col(visit).shift(-1).over(*whose, order_by=["us", "page"])
+    seen = rows.filter(nw.col("action") == "view").with_columns(following=following)
+    stayed = nw.col("following") == nw.col(visit)  # null where no view follows
+    exited = nw.when(stayed).then(nw.lit(False)).otherwise(nw.when(closed).then(nw.lit(True)))
+    return leave(seen.select("customer_id", "time", "page", exited=exited), interactions)
+
+
+def _numbered(
+    interactions: Any, columns: list[str], optional: list[str], gap_us: int, as_of: dt.datetime | None
+) -> tuple[Rows, list[str]]:
+    """Interactions with their time in microseconds as ``us``, and the columns that tell a visit."""
+    rows = enter(interactions, ["customer_id", "time", *columns], ["session_id", *optional])
+    rows = rows.filter(~nw.col("customer_id").is_null() & ~nw.col("time").is_null())
+    rows = with_micros(rows, "time", "us")
+    if as_of is not None:
+        rows = rows.filter(nw.col("us") < micros_at(rows, "time", as_of))
+    named = "session_id" in rows.collect_schema().names()
+    whose = ["customer_id", "session_id"] if named else ["customer_id"]
+    since = nw.col("us") - nw.col("us").shift(1).over(*whose, order_by="us")
+    rows = rows.with_columns(since_us=since)
+    goes_on = nw.col("since_us") < gap_us  # null for the first
+    rows = rows.with_columns(starts=1 - _counted(goes_on | ~nw.col("session_id").is_null() if named else goes_on))
+    # Which of several at one time starts a visit is the engine's choice: it is put before the others here.
+    rows = rows.with_columns(turn=2 * nw.col("us") - nw.col("starts"))
+    return rows.with_columns(visit=nw.col("starts").cum_sum().over(*whose, order_by="turn")), [*whose, "visit"]
+
+
+def _counted(condition: nw.Expr) -> nw.Expr:
+    """1 where a condition holds, 0 where it does not or cannot be told."""
+    return nw.when(condition).then(nw.lit(1)).otherwise(nw.lit(0))
+
+
+def _with_firsts(rows: Rows, visit: list[str], labels: list[str]) -> Rows:
+    """Rows that keep a label only at the first time at which their visit has one; a page only where it is viewed."""
+    if not labels:
+        return rows
+    if "page" in labels:
+        rows = rows.with_columns(page=nw.when(nw.col("action") == "view").then(nw.col("page")))
+    times = {name: nw.when(~nw.col(name).is_null()).then(nw.col("us")) for name in labels}
+    rows = rows.with_columns(**{f"{name}_us": time.min().over(*visit) for name, time in times.items()})
+    first = {name: nw.when(nw.col("us") == nw.col(f"{name}_us")).then(nw.col(name)) for name in labels}
+    return rows.with_columns(**first)
+
+
+def _described(found: Rows, engaged_after_s: float, labels: list[str]) -> Rows:
+    """Visits as they are given, of what was added up."""
+    span = (nw.col("last_us") - nw.col("first_us")) / SECOND_US
+    found = found.with_columns(duration_s=nw.when(nw.col("events") > 1).then(span), converted=nw.col("key") == 1)
+    stay = nw.when(nw.col("events") > 1).then(nw.col("duration_s")).otherwise(nw.col("own_s"))
+    engaged = nw.col("converted") | (nw.col("views") >= ENGAGED_VIEWS) | (stay >= engaged_after_s)
+    flag = nw.when(engaged).then(nw.lit(True)).otherwise(nw.lit(False))
+    counts = ("customer_id", "started_at", "ended_at", "events", "views", "duration_s")
+    return found.select(*counts, flag.alias("engaged"), "converted", *labels)

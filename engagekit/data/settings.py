@@ -1,0 +1,105 @@
+"""Sections of business.toml that say how to measure: [score], [support] and [web]."""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from engagekit.data.working_hours import holidays_of, shifts
+
+__all__ = ["DAYS", "STRICT", "ComponentSettings", "ScoreSettings", "SupportSettings", "WebSettings", "WeekSettings"]
+
+DAYS = r"^[1-9]\d{0,3}d$"
+GAP = re.compile(r"[1-9]\d{0,3}[mh]")
+STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ComponentSettings(BaseModel):
+    """One component of the score: its weight, and the bounds between which it counts from 0 to 1."""
+
+    model_config = STRICT
+    weight: float = Field(gt=0)
+    low: float
+    high: float
+    direction: Literal["up", "down"] = "up"
+
+    @model_validator(mode="after")
+    def _bounds_rise(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError(f"low is {self.low:g} and high {self.high:g}; low must be below high")
+        return self
+
+
+class ScoreSettings(BaseModel):
+    """The engagement score: its window, cuts and components."""
+
+    model_config = STRICT
+    window: str = Field(default="84d", pattern=DAYS)
+    cuts: tuple[float, float] = (40, 70)
+    components: dict[str, ComponentSettings] = {}
+
+    @field_validator("cuts")
+    @classmethod
+    def _cuts_rise(cls, cuts: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= cuts[0] < cuts[1] <= 100:
+            raise ValueError(f"{list(cuts)} must rise, between 0 and 100")
+        return cuts
+
+
+def _worked(text: str) -> str:
+    shifts(text)
+    return text
+
+
+Hours = Annotated[str, AfterValidator(_worked)]
+Label = Annotated[str, Field(min_length=1)]
+
+
+class WeekSettings(BaseModel):
+    """Shifts of the weekdays; a day that is not given is closed."""
+
+    model_config = STRICT
+    monday: Hours | None = None
+    tuesday: Hours | None = None
+    wednesday: Hours | None = None
+    thursday: Hours | None = None
+    friday: Hours | None = None
+    saturday: Hours | None = None
+    sunday: Hours | None = None
+
+
+class SupportSettings(BaseModel):
+    """When customers are answered: the hours of the week, without the public holidays of a country."""
+
+    model_config = STRICT
+    holidays: str = ""
+    hours: WeekSettings = WeekSettings()
+
+    @field_validator("holidays")
+    @classmethod
+    def _place_known(cls, place: str) -> str:
+        holidays_of(place, range(0))
+        return place
+
+    @model_validator(mode="after")
+    def _some_hours(self) -> Self:
+        if self.model_fields_set and self.hours == WeekSettings():
+            raise ValueError('no day has hours. Add them below [support.hours], such as monday = "09:00-17:00"')
+        return self
+
+
+class WebSettings(BaseModel):
+    """What a visit is, and which actions and features count."""
+
+    model_config = STRICT
+    gap: str = "30m"
+    key_actions: list[Label] = Field(default=["purchase"], min_length=1)
+    engaged_after_s: int = Field(default=10, ge=10, le=60)
+    features: list[Label] = []
+
+    @field_validator("gap")
+    @classmethod
+    def _gap_read(cls, gap: str) -> str:
+        if not GAP.fullmatch(gap):
+            raise ValueError(f'{gap!r} is not minutes or hours such as "30m" or "2h"')
+        return gap

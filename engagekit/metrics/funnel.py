@@ -1,0 +1,124 @@
+"""How many customers come through the steps of a funnel, in order and in time."""
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from engagekit.data.engine import enter, micros_at, span_us, with_micros
+from engagekit.metrics.estimate import upper_tail, wilson_interval
+
+__all__ = ["funnel"]
+
+HOUR_US = 3_600_000_000
+
+
+def funnel(
+    interactions: Any,
+    steps: Sequence[str],
+    within: str,
+    *,
+    as_of: dt.datetime | None = None,
+    confidence: float = 0.95,
+) -> Any:
+    """Customers who came as far as each step of an ordered funnel, as shares from 0 to 1 of those who entered it.
+
+    A customer enters with their first interaction of the first step. A later step counts when it happened at or after
+    the one before it and less than ``within`` after the entry; other actions between them do not matter. Who entered
+    less than ``within`` before ``as_of`` may still come further, and is left out.
+
+    Parameters
+    ----------
+    interactions : frame
+        ``customer_id, time, action``. An interaction without a customer or a time is left out.
+    steps : sequence of str
+        Two or more actions, each once, in their order.
+    within : str
+        Minutes, hours or days from the entry, its end exclusive: ``30m``, ``12h``, ``7d``. A day has 24 hours.
+    as_of : datetime, optional
+        Interactions from then on are not seen. By default the time of the last interaction.
+    confidence : float, default 0.95
+        Coverage of the intervals, between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame where ``interactions`` is one, otherwise polars.DataFrame
+        One row for each step: ``step``, ``customers`` (who reached it), ``value`` (their share of those who entered),
+        ``low`` and ``high`` (Wilson), ``step_value`` (their share of those at the step before; NaN for the first and
+        where nobody reached that), ``median_hours`` (from the entry to the step; NaN where nobody reached it) and
+        ``left_out`` (who entered too late, the same in each row). Where nobody entered in time all shares are NaN.
+
+    Raises
+    ------
+    DataError
+        A column is absent, or ``time`` holds no times.
+    ValueError
+        An argument is not as above, or one of ``as_of`` and the times lacks a zone.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from datetime import datetime
+    >>> seen = pl.DataFrame({"customer_id": ["a", "a", "b", "c"], "action": ["view", "purchase", "view", "login"],
+    ...     "time": [datetime(2026, 1, day) for day in (1, 3, 2, 20)]})
+    >>> funnel(seen, ["view", "purchase"], "7d").select("step", "customers", "value", "median_hours").rows()
+    [('view', 2, 1.0, 0.0), ('purchase', 1, 0.5, 48.0)]
+    """
+    steps = [steps] if isinstance(steps, str) else list(steps)
+    if len(steps) < 2 or len(set(steps)) < len(steps):
+        raise ValueError(f"steps: {steps} are not two or more actions, each of them once")
+    within_us = span_us("within", within, "hdm")
+    upper_tail(confidence)
+    rows = enter(interactions, ["customer_id", "time", "action"])
+    rows = rows.filter(~nw.col("customer_id").is_null() & ~nw.col("time").is_null())
+    rows = with_micros(rows, "time", "us")
+    end_us = None if as_of is None else micros_at(rows, "time", as_of)
+    if end_us is not None:
+        rows = rows.filter(nw.col("us") < end_us)
+    reached = _reached(rows, steps, within_us).collect("polars").to_native()
+    found = _counted(reached, steps, within_us, end_us, confidence)
+    return found.to_pandas() if nw.dependencies.is_pandas_dataframe(interactions) else found
+
+
+def _reached(rows: nw.LazyFrame[Any], steps: list[str], within_us: int) -> nw.LazyFrame[Any]:
+    """When each customer reached each step, in columns ``0, 1, ...``, and did anything last, in microseconds."""
+    entry = nw.when(nw.col("action") == steps[0]).then(nw.col("us"))
+    first = rows.with_columns(entry=entry).group_by("customer_id")
+    reached = first.agg(nw.col("us").max().alias("last"), nw.col("entry").min().alias("0"))
+    for number, step in enumerate(steps[1:], start=1):
+        before = [str(earlier) for earlier in range(number)]
+        taken = rows.filter(nw.col("action") == step).select("customer_id", "us")
+        in_time = (nw.col("us") >= nw.col(before[-1])) & (nw.col("us") - nw.col("0") < within_us)
+        reached = (
+            reached.join(taken, on="customer_id", how="left")
+            .with_columns(us=nw.when(in_time).then(nw.col("us")))
+            .group_by("customer_id")
+            .agg(nw.col("last", *before).min(), nw.col("us").min().alias(str(number)))
+        )
+    return reached
+
+
+def _counted(
+    reached: pl.DataFrame, steps: list[str], within_us: int, end_us: int | None, confidence: float
+) -> pl.DataFrame:
+    """Shares, intervals and times of the customers whose window is over."""
+    entered = reached.filter(pl.col("0").is_not_null())
+    end = pl.col("last").max() if end_us is None else pl.lit(end_us)
+    over = reached.filter(pl.col("0") + within_us <= end)
+    hours = [(over[str(number)] - over["0"]).median() for number in range(len(steps))]
+    customers = [over[str(number)].count() for number in range(len(steps))]
+    low, high = wilson_interval(customers, customers[0], confidence)
+    found = pl.DataFrame({"step": steps, "customers": customers, "low": low, "high": high})
+    return found.select(
+        "step",
+        "customers",
+        (pl.col("customers") / pl.col("customers").first()).alias("value"),
+        "low",
+        "high",
+        (pl.col("customers") / pl.col("customers").shift()).fill_null(math.nan).alias("step_value"),
+        pl.Series("median_hours", hours, pl.Float64).fill_null(math.nan) / HOUR_US,
+        pl.lit(entered.height - over.height).cast(pl.Int64).alias("left_out"),
+    )

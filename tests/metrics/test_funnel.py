@@ -1,0 +1,240 @@
+"""Funnels, from cases made by hand and from a second route in plain Python."""
+
+import datetime as dt
+import math
+import random
+import statistics
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+from statsmodels.stats.proportion import proportion_confint
+
+from engagekit import DataError
+from engagekit.metrics.funnel import funnel
+
+HOUR = dt.timedelta(hours=1)
+START = dt.datetime(2026, 1, 5, 9, tzinfo=ZoneInfo("Asia/Jakarta"))
+STEPS = ["view", "cart", "purchase"]
+COLUMNS = ["step", "customers", "value", "low", "high", "step_value", "median_hours", "left_out"]
+
+
+def events(*rows, naive=False):
+    """Interactions: who, hours after the start, action."""
+    schema = {"customer_id": pl.String, "time": pl.Datetime("us", "Asia/Jakarta"), "action": pl.String}
+    made = [(who, None if hours is None else START + hours * HOUR, action) for who, hours, action in rows]
+    frame = pl.DataFrame(made, schema=schema, orient="row")
+    return frame.with_columns(pl.col("time").dt.replace_time_zone(None)) if naive else frame
+
+
+def rows_of(found, *names):
+    """Rows of a funnel in their order, with None for NaN."""
+    frame = pl.from_pandas(found) if isinstance(found, pd.DataFrame) else found
+    return frame.fill_nan(None).select(names).rows()
+
+
+SHOP = [
+    ("a", 0, "view"),
+    ("a", 2, "cart"),
+    ("a", 30, "purchase"),
+    ("b", 1, "view"),
+    ("b", 5, "cart"),
+    ("c", 2, "view"),
+    ("c", 3, "purchase"),  # without a cart
+    ("d", 3, "view"),
+    ("e", 500, "login"),
+]
+
+
+def test_customers_come_through_in_order(on_engine):
+    found = funnel(on_engine(events(*SHOP)), STEPS, "7d")
+    assert rows_of(found, "step", "customers", "value", "step_value", "median_hours", "left_out") == [
+        ("view", 4, 1.0, None, 0.0, 0),
+        ("cart", 2, 0.5, 0.5, 3.0, 0),
+        ("purchase", 1, 0.25, 0.5, 30.0, 0),
+    ]
+
+
+def test_the_interval_is_wilson_s_of_those_who_entered(on_engine):
+    found = funnel(on_engine(events(*SHOP)), STEPS, "7d", confidence=0.9)
+    for customers, (low, high) in zip((4, 2, 1), rows_of(found, "low", "high"), strict=True):
+        assert (low, high) == pytest.approx(proportion_confint(customers, 4, 0.1, "wilson"), abs=1e-12)
+
+
+def test_a_step_before_the_one_it_follows_does_not_count(on_engine):
+    rows = [("a", 0, "cart"), ("a", 1, "view"), ("b", 0, "view"), ("b", 1, "purchase"), ("b", 2, "cart")]
+    assert rows_of(funnel(on_engine(events(*rows, ("z", 900, "x"))), STEPS, "7d"), "customers") == [(2,), (1,), (0,)]
+
+
+def test_steps_at_one_time_count_in_any_order_of_rows(on_engine):
+    rows = [("a", 0, action) for action in ("purchase", "view", "cart")]
+    assert rows_of(funnel(on_engine(events(*rows, ("z", 900, "x"))), STEPS, "7d"), "customers") == [(1,)] * 3
+
+
+def test_a_later_chance_at_a_step_counts(on_engine):
+    rows = [("a", 0, "purchase"), ("a", 1, "view"), ("a", 2, "purchase"), ("a", 3, "cart"), ("a", 4, "purchase")]
+    found = funnel(on_engine(events(*rows, ("z", 900, "x"))), STEPS, "7d")
+    assert rows_of(found, "customers", "median_hours") == [(1, 0.0), (1, 2.0), (1, 3.0)]
+
+
+def test_the_window_runs_from_the_first_entry_and_its_end_is_exclusive(on_engine):
+    rows = [("in", 0, "view"), ("in", 12 - 1 / 3600, "cart"), ("out", 0, "view"), ("out", 12, "cart")]
+    rows += [("again", 0, "view"), ("again", 11, "view"), ("again", 13, "cart"), ("z", 900, "x")]
+    found = funnel(on_engine(events(*rows)), ["view", "cart"], "12h")
+    assert rows_of(found, "customers") == [(3,), (1,)]
+    assert found["median_hours"].to_list()[1] == pytest.approx(12 - 1 / 3600)
+    assert rows_of(funnel(on_engine(events(*rows)), ["view", "cart"], "721m"), "customers") == [(3,), (2,)]
+
+
+def test_who_may_still_come_further_is_left_out(on_engine):
+    rows = [("a", 0, "view"), ("a", 1, "cart"), ("b", 100, "view"), ("b", 101, "cart"), ("c", 124, "login")]
+    seen = on_engine(events(*rows))
+    assert rows_of(funnel(seen, ["view", "cart"], "24h"), "customers", "left_out") == [(2, 0), (2, 0)]
+    assert rows_of(funnel(seen, ["view", "cart"], "25h"), "customers", "left_out") == [(1, 1), (1, 1)]
+
+
+def test_nothing_from_the_date_on_is_seen(on_engine):
+    rows = [("a", 0, "view"), ("a", 20, "cart"), ("b", 30, "view"), ("c", 31, "view")]
+    seen = on_engine(events(*rows))
+    for hours, expected in [(24, (1, 1, 0)), (31, (1, 1, 1)), (60, (3, 1, 0))]:
+        found = funnel(seen, ["view", "cart"], "24h", as_of=(START + hours * HOUR).astimezone(dt.UTC))
+        (entered, left_out), (carts, _) = rows_of(found, "customers", "left_out")
+        assert (entered, carts, left_out) == expected
+
+
+def test_a_step_that_nobody_took_has_nobody(on_engine):
+    found = funnel(on_engine(events(*SHOP)), ["view", "gift", "purchase"], "7d")
+    assert rows_of(found, "customers", "value", "step_value", "median_hours") == [
+        (4, 1.0, None, 0.0),
+        (0, 0.0, 0.0, None),
+        (0, 0.0, None, None),
+    ]
+
+
+@pytest.mark.parametrize("rows", [SHOP, []])
+def test_a_first_step_that_nobody_took_leaves_all_undefined(on_engine, rows):
+    found = funnel(on_engine(events(*rows)), ["gift", "view"], "7d")
+    assert rows_of(found, *COLUMNS) == [(step, 0, None, None, None, None, None, 0) for step in ("gift", "view")]
+    assert all(math.isnan(number) for number in found["value"])
+
+
+def test_all_left_out_is_undefined_and_says_how_many(on_engine):
+    found = funnel(on_engine(events(("a", 0, "view"), ("b", 1, "view"))), ["view", "cart"], "7d")
+    assert rows_of(found, "customers", "value", "left_out") == [(0, None, 2)] * 2
+
+
+def test_what_lacks_a_customer_a_time_or_an_action_is_left_out(on_engine):
+    rows = [(None, 0, "view"), ("a", None, "view"), ("a", 1, None), (None, 2, "cart"), ("b", 0, "view")]
+    found = funnel(on_engine(events(*rows, ("b", 3, "cart"), (None, 9_000, "x"), ("z", 900, "x"))), STEPS, "7d")
+    assert rows_of(found, "customers", "left_out") == [(1, 0), (1, 0), (0, 0)]
+
+
+def test_the_result_is_small_and_of_the_caller_s_kind(on_engine):
+    seen = on_engine(events(*SHOP))
+    found = funnel(seen, STEPS, "7d")
+    assert type(found) is (pd.DataFrame if isinstance(seen, pd.DataFrame) else pl.DataFrame)
+    assert list(found.columns) == COLUMNS
+    assert found.shape == (3, len(COLUMNS))
+
+
+def test_the_input_is_not_changed():
+    frame = events(*SHOP)
+    native = frame.to_pandas()
+    before = native.copy(deep=True)
+    funnel(native, STEPS, "7d")
+    pd.testing.assert_frame_equal(native, before)
+    assert_frame_equal(frame, events(*SHOP))
+
+
+@pytest.mark.parametrize("steps", [[], ["view"], ["view", "cart", "view"], ["view", "view"], "view", ()])
+def test_steps_that_make_no_funnel_are_refused(steps):
+    with pytest.raises(ValueError, match=r"^steps: \[.*\] are not two or more actions, each of them once"):
+        funnel(events(*SHOP), steps, "7d")
+
+
+@pytest.mark.parametrize("within", ["0d", "", "7", "7 d", "-1d", "1.5h", "2w", "1mo"])
+def test_a_window_that_is_no_length_of_time_is_refused(within):
+    with pytest.raises(
+        ValueError, match=f"^within: '{within}' is not a number of hours or days or minutes such as 12h"
+    ):
+        funnel(events(*SHOP), STEPS, within)
+
+
+def test_other_arguments_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match="^confidence: 95 is not between 0 and 1"):
+        funnel(events(*SHOP), STEPS, "7d", confidence=95)
+    with pytest.raises(ValueError, match="^time: its times have no time zone, unlike"):
+        funnel(events(*SHOP, naive=True), STEPS, "7d", as_of=START)
+    with pytest.raises(DataError, match="^action: is not a column"):
+        funnel(events(*SHOP).drop("action"), STEPS, "7d")
+
+
+def slow_funnel(rows, steps, within, end=None):
+    """Customers at each step, median hours to it, and who was left out, in plain Python."""
+    seen = [row for row in rows if end is None or row[1] < end]
+    end = max((row[1] for row in seen), default=None) if end is None else end
+    hours, left_out = [[] for _ in steps], 0
+    for who in {row[0] for row in seen}:
+        entries = [at for name, at, action in seen if name == who and action == steps[0]]
+        if not entries:
+            continue
+        if min(entries) + within > end:
+            left_out += 1
+            continue
+        at = entry = min(entries)
+        hours[0].append(0)
+        for number, step in enumerate(steps[1:], start=1):
+            later = [t for name, t, action in seen if name == who and action == step and at <= t < entry + within]
+            if not later:
+                break
+            at = min(later)
+            hours[number].append(at - entry)
+    return [(len(taken), statistics.median(taken) if taken else None, left_out) for taken in hours]
+
+
+def close(found, expected):
+    found = rows_of(found, "customers", "median_hours", "left_out")
+    assert [(customers, left_out) for customers, _, left_out in found] == [(c, out) for c, _, out in expected]
+    for (_, hours, _), (_, slow, _) in zip(found, expected, strict=True):
+        assert hours == (None if slow is None else pytest.approx(slow))
+
+
+EVENTS = st.lists(
+    st.tuples(st.sampled_from("abcd"), st.integers(0, 20), st.sampled_from([*STEPS, "login"])), max_size=30
+)
+
+
+@given(EVENTS, st.integers(1, 12), st.none() | st.integers(0, 25))
+def test_a_funnel_equals_a_second_route_in_any_order_of_rows(rows, within, end):
+    as_of = None if end is None else START + end * HOUR
+    for frame in (events(*rows), events(*rows).reverse()):
+        close(funnel(frame, STEPS, f"{within}h", as_of=as_of), slow_funnel(rows, STEPS, within, end))
+
+
+def test_every_engine_equals_the_second_route(on_engine):
+    draw = random.Random(11)
+    rows = [(f"c{draw.randrange(120)}", draw.randrange(300), draw.choice([*STEPS, "login"])) for _ in range(1_500)]
+    seen = on_engine(events(*rows))
+    for end in (None, 200):
+        as_of = None if end is None else START + end * HOUR
+        found = funnel(seen, STEPS, "2d", as_of=as_of)
+        close(found, slow_funnel(rows, STEPS, 48, end))
+        assert_frame_equal(
+            pl.from_pandas(found) if isinstance(found, pd.DataFrame) else found,
+            funnel(events(*rows), STEPS, "2d", as_of=as_of),
+        )
+
+
+def test_the_clickstream_s_funnel_equals_a_second_route(shared):
+    """Customers who saw a product, put one in the cart within a week, and bought."""
+    file = pl.read_csv(shared("clickstream_demo") / "ecom.csv.gz", try_parse_dates=True)
+    steps = ["product_view", "add_to_cart", "purchase"]
+    found = funnel(file.rename({"user_id": "customer_id", "timestamp": "time", "event": "action"}), steps, "7d")
+    epoch = dt.datetime(2024, 1, 1)
+    rows = [(who, (at - epoch) / HOUR, event) for who, event, at in file.select("user_id", "event", "timestamp").rows()]
+    close(found, slow_funnel(rows, steps, 7 * 24))
+    assert found["customers"][0] + found["left_out"][0] == file.filter(event="product_view")["user_id"].n_unique()

@@ -82,29 +82,8 @@ def visits(
     keys = [key_actions] if isinstance(key_actions, str) else list(key_actions)
     gap_us = span_us("gap", gap, "mh")
     rows, visit = _numbered(interactions, ["action"], ["duration_s", *LABELS], gap_us, as_of)
-    given = rows.collect_schema().names()
-    labels = [name for name in LABELS if name in given]
-    action, own = nw.col("action"), nw.col("duration_s").cast(nw.Float64) if "duration_s" in given else None
-    rows = rows.with_columns(
-        view=_counted(action == "view"),
-        key=_counted(action.is_in(keys)) if keys else nw.lit(0),
-        own_s=nw.lit(None, nw.Float64) if own is None else nw.when(~own.is_nan()).then(own),
-    )
-    found = (
-        _with_firsts(rows, visit, labels)
-        .group_by(*visit)
-        .agg(
-            nw.col("time").min().alias("started_at"),
-            nw.col("time").max().alias("ended_at"),
-            nw.len().cast(nw.Int64).alias("events"),
-            nw.col("view").sum().cast(nw.Int64).alias("views"),
-            nw.col("key").max(),
-            nw.col("own_s").max(),
-            nw.col("us").min().alias("first_us"),
-            nw.col("us").max().alias("last_us"),
-            *(nw.col(name).min() for name in labels),
-        )
-    )
+    labels = [name for name in LABELS if name in rows.collect_schema().names()]
+    found = _summed(_with_firsts(rows, visit, labels), visit, keys, labels)
     if as_of is not None:
         found = found.filter(nw.col("last_us") <= micros_at(rows, "time", as_of) - gap_us)
     return leave(_described(found, engaged_after_s, labels), interactions)
@@ -195,6 +174,28 @@ def _with_firsts(rows: Rows, visit: list[str], labels: list[str]) -> Rows:
     rows = rows.with_columns(**{f"{name}_us": time.min().over(*visit) for name, time in times.items()})
     first = {name: nw.when(nw.col("us") == nw.col(f"{name}_us")).then(nw.col(name)) for name in labels}
     return rows.with_columns(**first)
+
+
+def _summed(rows: Rows, visit: list[str], keys: list[str], labels: list[str]) -> Rows:
+    """One row a visit: what can be counted, and the ends of what cannot."""
+    if "duration_s" not in rows.collect_schema().names():
+        rows = rows.with_columns(duration_s=nw.lit(None, nw.Float64))
+    action, own = nw.col("action"), nw.col("duration_s").cast(nw.Float64)
+    rows = rows.with_columns(
+        view=_counted(action == "view"),
+        key=_counted(action.is_in(keys)) if keys else nw.lit(0),
+        own_s=nw.when(~own.is_nan()).then(own),
+    )
+    return rows.group_by(*visit).agg(
+        nw.col("time").min().alias("started_at"),
+        nw.col("time").max().alias("ended_at"),
+        nw.len().cast(nw.Int64).alias("events"),
+        nw.col("view").sum().cast(nw.Int64).alias("views"),
+        nw.col("us").min().alias("first_us"),
+        nw.col("us").max().alias("last_us"),
+        nw.col("key", "own_s").max(),
+        *(nw.col(name).min() for name in labels),
+    )
 
 
 def _described(found: Rows, engaged_after_s: float, labels: list[str]) -> Rows:

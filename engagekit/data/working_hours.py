@@ -192,7 +192,7 @@ def support_hours(tickets: Any, as_of: dt.datetime, week: WorkingWeek | None = N
     last = pl.repeat(end, frame.height, dtype=pl.Int64, eager=True)
     if "solved_at" in given:
         last = frame["solved_at:us"].zip_with(frame["solved_at"].is_not_null(), last)
-    columns = {}
+    columns: dict[str, pl.Series] = {}
     for name in given:
         hours, done = ENDS[name]
         happened = frame[name].is_not_null()

@@ -70,7 +70,7 @@ def funnel(
     steps = [steps] if isinstance(steps, str) else list(steps)
     if len(steps) < 2 or len(set(steps)) < len(steps):
         raise ValueError(f"steps: {steps} are not two or more actions, each of them once")
-    within_us = span_us("within", within, "hdm")
+    within_us = span_us("within", within, "mhd")
     upper_tail(confidence)
     rows = enter(interactions, ["customer_id", "time", "action"])
     rows = rows.filter(~nw.col("customer_id").is_null() & ~nw.col("time").is_null())

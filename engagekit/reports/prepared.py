@@ -32,11 +32,9 @@ def prepared_tables(
     ``base``, the customers on the first of each month; and ``scores``, theirs at the end of each month.
     """
     found = _waits(business, end) | _invitations(business, end) | _base(business, seen, end)
-    if seen is None:
-        return found
-    of_interactions = (_sales(seen, end), _web(business, seen, end), _activity(business, seen, end))
-    for tables in (*of_interactions, _scores(business, seen, scorecard, end)):
-        found |= tables
+    if seen is not None:
+        found |= _sales(seen, end) | _web(business, seen, end) | _activity(business, seen, end)
+        found |= _scores(business, seen, scorecard, end)
     return found
 
 
@@ -56,12 +54,14 @@ def _whole_months(bought: pl.DataFrame, end: dt.datetime) -> pl.LazyFrame:
 
 
 def _web(business: Business, seen: pl.DataFrame, end: dt.datetime) -> Prepared:
-    """Visits and views; none where there is nothing but purchases, of which each would be a visit that converts."""
-    web, action = business.web, seen["action"]
-    if action.is_in(PURCHASES).all():
+    """Visits and views, without refunds, and without channels where nothing is done but buy: a till has no visits."""
+    web, action = business.web, pl.col("action")
+    online = seen.filter(~action.is_in(PURCHASES))["channel"].unique().to_list()
+    seen = seen.filter(pl.col("channel").is_in(online), action != "refund")
+    if seen.is_empty():
         return {}
     found = visits(seen, web.gap, key_actions=web.key_actions, engaged_after_s=web.engaged_after_s, as_of=end)
-    if not action.is_in(web.key_actions).any():  # not recorded, rather than never done
+    if not seen["action"].is_in(web.key_actions).any():  # not recorded, rather than never done
         found = found.drop("converted")
     tables = {"visits": (found.lazy(), "started_at")}
     if "page" in seen.columns:

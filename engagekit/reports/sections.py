@@ -22,6 +22,11 @@ AGES = (1, 3, 6)
 HEADLINE = ("metric", "month", "value", "interval", "n", "before", "change", "target")
 CHANNEL = ("metric", "month", "value", "interval", "n", "before", "all")
 BROKEN_DOWN = {"click_rate": "campaign", "return_on_spend": "channel"}
+MADE_OF = {
+    **dict.fromkeys(("orders", "buyers", "scores", "visits", "views", "activity"), "interactions"),
+    "waits": "tickets",
+    "invitations": "surveys",
+}
 DASH = "–"
 COHORT_FRAME, COHORT_ROW = 90, 22  # CSS pixels
 
@@ -33,10 +38,9 @@ def first_screen(found: Results) -> str:
 
 
 def numbers(found: Results) -> str:
-    """Every metric with its interval, n, target and the month before."""
+    """The main metrics with interval, n, target and the month before; all others are told with their channel."""
     writer, text = Writer(found), found.language.text
-    metrics = [metric for group in found.channels.values() for metric in group if writer.tells(metric)]
-    rows = [_row(writer, metric, HEADLINE) for metric in metrics]
+    rows = [_row(writer, metric, HEADLINE) for metric in writer.main()]
     if not rows:
         return page.heading(text("section.numbers")) + page.note(text("section.no_numbers"))
     return page.heading(text("section.numbers")) + _table(found, rows) + page.note(text("section.numbers_caption"))
@@ -326,13 +330,9 @@ def _came_back(found: Results, shown: pd.DataFrame) -> str:
 
 
 def _source(found: Results, table: str) -> str:
-    sources = {"orders": "interactions", "buyers": "interactions", "scores": "interactions"}
-    paid = (
-        "subscriptions"
-        if "subscriptions" in found.business.tables and found.business.kind != "ecommerce"
-        else "interactions"
-    )
-    reading = found.business.reading((sources | {"base": paid}).get(table, table))
+    contractual = "subscriptions" in found.business.tables and found.business.kind != "ecommerce"
+    sources = {"base": "subscriptions" if contractual else "interactions", **MADE_OF}
+    reading = found.business.reading(sources.get(table, table))
     return found.language.text("figure.source", file=reading.file, rows=found.language.number(reading.kept))
 
 

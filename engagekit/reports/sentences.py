@@ -123,13 +123,17 @@ class Writer:
         return "reached" if above == (metric.better != "lower") or estimate.value == target else "missed"
 
     def headline(self) -> list[Metric]:
-        """At most six metrics for the first screen: the score, usual ones with a target, other targets, the usual."""
+        """At most six metrics for the first screen."""
+        return self.main()[:MOST]
+
+    def main(self) -> list[Metric]:
+        """Metrics that the report is about: the score, usual ones with a target, other targets, the usual; else all."""
         targets = self.found.business.targets
         wished = [name for name in HEADLINE if name in targets]
         names = dict.fromkeys([HEADLINE[0], *wished, *targets, *HEADLINE])
         metrics = {m.name: m for group in self.found.channels.values() for m in group}
-        known = [metrics[name] for name in names if name in metrics and self.found.current(name)[0] is not None]
-        return [metric for metric in known if self.tells(metric)][:MOST]
+        told = [name for name in metrics if self.tells(metrics[name]) and self.found.current(name)[0] is not None]
+        return [metrics[name] for name in names if name in told] or [metrics[name] for name in told]
 
     def tells(self, metric: Metric) -> bool:
         """Whether a metric does not give a small segment away."""

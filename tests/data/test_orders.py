@@ -287,7 +287,7 @@ def test_from_lines_to_buyers(on_engine):
 
 
 def test_a_window_has_days_of_24_hours_though_the_clock_is_changed():
-    """From 1 January, 00:00, in London, 90 days end on 1 April, 01:00 summer time: what comes before can still count."""
+    """From 1 January, 00:00, in London, 90 days end on 1 April, 01:00 summer time."""
     london = ZoneInfo("Europe/London")
     times = [dt.datetime(2026, 1, 1, tzinfo=london), dt.datetime(2026, 4, 1, 0, 59, tzinfo=london)]
     frame = pl.DataFrame({"customer_id": "a", "time": times, "lines": 1})

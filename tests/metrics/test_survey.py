@@ -1,14 +1,73 @@
+import math
+
 import polars as pl
 import pytest
-from statsmodels.stats.proportion import proportion_confint
+from scipy import stats
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from engagekit import net_promoter_score, satisfaction_rate
+from engagekit import (
+    DataError,
+    detractor_rate,
+    difference,
+    effort_mean,
+    low_effort_rate,
+    net_promoter_score,
+    promoter_rate,
+    response_rate,
+    review_mean,
+    satisfaction_mean,
+    satisfaction_rate,
+    very_satisfied_rate,
+)
+
+
+def named(value):
+    return getattr(value, "name", None)
 
 
 def answers(kind, **counts):
     """Frame of so many answers of a kind by score: s9=3 is three answers of 9."""
     scores = [int(name[1:]) for name, count in counts.items() for _ in range(count)]
     return pl.DataFrame({"kind": [kind] * len(scores), "score": scores})
+
+
+def satisfied(yes, asked):
+    return satisfaction_rate([5] * yes + [1] * (asked - yes))
+
+
+ASKED = pl.concat(
+    [
+        answers("nps", s10=3, s9=2, s8=1, s7=2, s6=1, s0=1),
+        answers("csat", s5=2, s4=1, s3=1, s1=1),
+        answers("effort", s7=1, s6=2, s5=1, s4=1, s1=1),
+        answers("review", s5=2, s2=1),
+    ]
+)
+SHARES = (promoter_rate, detractor_rate, satisfaction_rate, very_satisfied_rate, low_effort_rate)
+MEANS = (satisfaction_mean, effort_mean, review_mean)
+OF_SCORES = {metric: metric.where["kind"] for metric in (net_promoter_score, *SHARES, *MEANS)}
+
+
+@pytest.mark.parametrize(
+    ("metric", "numerator", "denominator", "value"),
+    [
+        (net_promoter_score, 3 + 2 - (1 + 1), 10, 30),
+        (promoter_rate, 3 + 2, 10, 0.5),
+        (detractor_rate, 1 + 1, 10, 0.2),
+        (satisfaction_rate, 2 + 1, 5, 0.6),
+        (very_satisfied_rate, 2, 5, 0.4),
+        (satisfaction_mean, 5 + 5 + 4 + 3 + 1, 5, 3.6),
+        (low_effort_rate, 1 + 2 + 1, 6, 4 / 6),
+        (effort_mean, 7 + 6 + 6 + 5 + 4 + 1, 6, 29 / 6),
+        (review_mean, 5 + 5 + 2, 3, 4),
+    ],
+    ids=named,
+)
+def test_each_metric_counts_the_answers_to_its_own_question(metric, numerator, denominator, value):
+    found = metric(ASKED)
+    assert (found.numerator, found.denominator) == (numerator, denominator)
+    assert found.n == found.units == denominator
+    assert found.value == pytest.approx(value)
 
 
 def test_162_promoters_108_passives_and_54_detractors_are_33_points():
@@ -19,33 +78,125 @@ def test_162_promoters_108_passives_and_54_detractors_are_33_points():
     assert found.method == "adjusted_wald"
 
 
+def test_the_interval_of_the_score_is_not_the_plain_one():
+    """Plain: p = 1/2, d = 1/6, sqrt((p + d - (p - d)^2) / 324) = sqrt(5/9/324) = 4.14 points, so 25.22 to 41.45."""
+    error = 100 * math.sqrt(5 / 9 / 324)
+    plain = (100 / 3 - 1.959964 * error, 100 / 3 + 1.959964 * error)
+    assert error == pytest.approx(4.14, abs=5e-3)
+    assert plain == pytest.approx((25.22, 41.45), abs=5e-3)
+    found = net_promoter_score([10] * 162 + [8] * 108 + [0] * 54)
+    assert (found.low, found.high) != pytest.approx(plain, abs=0.2)
+
+
 @pytest.mark.parametrize(("score", "points"), [(0, -100), (6, -100), (7, 0), (8, 0), (9, 100), (10, 100)])
 def test_where_promoters_begin_and_detractors_end(score, points):
     assert net_promoter_score([score]).value == points
+    assert promoter_rate([score]).value == (points == 100)
+    assert detractor_rate([score]).value == (points == -100)
 
 
-@pytest.mark.parametrize(("score", "rate"), [(1, 0), (3, 0), (4, 1), (5, 1)])
-def test_the_two_best_answers_are_satisfied(score, rate):
-    assert satisfaction_rate([score]).value == rate
+@pytest.mark.parametrize(
+    ("metric", "last_out", "first_in"),
+    [(satisfaction_rate, 3, 4), (very_satisfied_rate, 4, 5), (low_effort_rate, 4, 5)],
+    ids=named,
+)
+def test_where_a_share_of_the_best_answers_begins(metric, last_out, first_in):
+    assert [metric([score]).value for score in (1, last_out, first_in, 5)] == [0, 0, 1, 1]
 
 
-def test_satisfaction_is_a_share_with_wilsons_interval():
-    found = satisfaction_rate(answers("csat", s5=50, s4=31, s3=100, s2=60, s1=22))
-    assert found.value == 81 / 263
-    assert (found.low, found.high) == pytest.approx(proportion_confint(81, 263, method="wilson"))
+@pytest.mark.parametrize("metric", SHARES, ids=named)
+def test_a_share_of_answers_has_wilsons_interval(metric):
+    found = metric(ASKED)
+    expected = proportion_confint(found.numerator, found.denominator, method="wilson")
+    assert (found.low, found.high) == pytest.approx(expected)
+    assert found.method == "wilson"
 
 
-def test_satisfaction_and_its_mean_can_move_apart():
+@pytest.mark.parametrize(
+    ("metric", "scores", "low", "high"),
+    [
+        (satisfaction_mean, [5, 4, 4, 3, 2], 2.184, 5),  # 3.6 ± 2.776 · sqrt(5.2 / 4 / 5), cut at the scale's end
+        (effort_mean, [7, 6, 6, 5], 4.7008, 7),  # 6 ± 3.182 · sqrt(2 / 3 / 4), cut too
+        (review_mean, [3, 3, 4, 3, 2], 2.122, 3.878),  # 3 ± 2.776 · sqrt(2 / 4 / 5)
+    ],
+    ids=named,
+)
+def test_a_mean_has_students_interval_within_its_scale(metric, scores, low, high):
+    found = metric(scores)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-4)
+    student = stats.t.interval(0.95, len(scores) - 1, found.value, stats.sem(scores))
+    assert found.low == pytest.approx(student[0])
+    assert found.high == pytest.approx(min(student[1], metric.most))
+
+
+@pytest.mark.parametrize(
+    ("yes", "asked", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_satisfaction_has_the_published_intervals(yes, asked, low, high):
+    found = satisfied(yes, asked)
+    assert found.value == yes / asked
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+    assert (found.low, found.high) == pytest.approx(proportion_confint(yes, asked, method="wilson"), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "change", "low", "high"),
+    [
+        ((56, 70), (48, 80), 0.2, 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.6, 0.1705, 0.8090),
+        ((6, 7), (2, 7), 4 / 7, 0.0582, 0.8062),
+        ((5, 56), (0, 29), 5 / 56, -0.0381, 0.1926),
+    ],
+)
+def test_a_difference_of_satisfaction_has_newcombes_interval(new, old, change, low, high):
+    found = difference(satisfied(*new), satisfied(*old))
+    assert found == pytest.approx((change, low, high), abs=5e-5)
+    assert found[1:] == pytest.approx(confint_proportions_2indep(*new, *old, method="newcomb"), abs=1e-12)
+
+
+def test_satisfaction_and_its_mean_can_move_in_opposite_ways():
+    """Two fives and two ones: half are satisfied, mean 3. One four and three threes: a quarter, mean 3.25."""
     before, after = answers("csat", s5=2, s1=2), answers("csat", s4=1, s3=3)
-    assert after["score"].mean() > before["score"].mean()
-    assert satisfaction_rate(after).value < satisfaction_rate(before).value
+    assert (satisfaction_rate(before).value, satisfaction_rate(after).value) == (0.5, 0.25)
+    assert (satisfaction_mean(before).value, satisfaction_mean(after).value) == (3, 3.25)
 
 
-def test_answers_to_another_question_are_never_counted():
-    both = pl.concat([answers("nps", s10=3, s7=1), answers("csat", s5=2, s1=6), answers("effort", s7=9)])
-    assert (net_promoter_score(both).value, net_promoter_score(both).n) == (75, 4)
-    assert (satisfaction_rate(both).value, satisfaction_rate(both).n) == (0.25, 8)
+def test_the_score_can_fall_while_promoters_rise():
+    before, after = answers("nps", s9=4, s8=6), answers("nps", s9=5, s8=3, s3=2)
+    assert promoter_rate(after).value > promoter_rate(before).value
+    assert (net_promoter_score(before).value, net_promoter_score(after).value) == (40, 30)
 
 
-def test_an_unanswered_invitation_does_not_count():
-    assert net_promoter_score([10, None, None, 0]).n == 2
+@pytest.mark.parametrize("metric", OF_SCORES, ids=named)
+def test_an_unanswered_invitation_does_not_count(metric):
+    unanswered = pl.DataFrame({"kind": [OF_SCORES[metric]] * 3, "score": pl.Series([None] * 3, dtype=pl.Int64)})
+    assert metric(pl.concat([ASKED, unanswered])) == metric(ASKED)
+
+
+@pytest.mark.parametrize("metric", OF_SCORES, ids=named)
+def test_answers_to_other_questions_alone_are_no_data(metric):
+    found = metric(ASKED.filter(pl.col("kind") != OF_SCORES[metric]))
+    assert (found.reason, found.n) == ("no_rows", 0)
+
+
+@pytest.mark.parametrize("metric", OF_SCORES, ids=named)
+def test_an_answer_off_its_scale_or_between_two_steps_is_refused(metric):
+    low, high = {"nps": (0, 10), "csat": (1, 5), "effort": (1, 7), "review": (1, 5)}[OF_SCORES[metric]]
+    assert metric([low, high]).n == 2
+    for wrong in (low - 1, high + 1, low + 0.5):
+        with pytest.raises(DataError, match=f"{metric.name}: .*row 1: score {wrong}"):
+            metric([high, wrong])
+
+
+def test_half_of_the_invitations_were_answered():
+    """Five rows: four invitations, two of them answered; the answer that came without an invitation is left out."""
+    frame = pl.DataFrame({"sent_at": [1, 2, 3, 4, None], "answered_at": [3, None, 9, None, 5]})
+    found = response_rate(frame)
+    assert (found.numerator, found.denominator, found.value) == (2, 4, 0.5)
+    assert (found.low, found.high) == pytest.approx(proportion_confint(2, 4, method="wilson"))
+
+
+def test_answers_without_any_invitation_are_no_response_rate():
+    frame = pl.DataFrame({"sent_at": [None], "answered_at": [5]}, schema_overrides={"sent_at": pl.Int64})
+    assert response_rate(frame).reason == "no_rows"

@@ -47,7 +47,7 @@ def prepared(business, name, interactions=None, end=END):
 def seen(*days, **columns):
     times = [dt.datetime.fromisoformat(day) for day in days]
     frame = pl.DataFrame({"customer_id": ["a"] * len(days), "time": times, "action": ["purchase"] * len(days)})
-    return frame.with_columns(**{name: pl.lit(value) for name, value in columns.items()})
+    return frame.with_columns(**{name: pl.lit(value) for name, value in ({"channel": "web"} | columns).items()})
 
 
 @pytest.mark.parametrize(("months", "then"), [(0, (2026, 6)), (7, (2027, 1)), (-6, (2025, 12)), (-18, (2024, 12))])
@@ -192,3 +192,12 @@ def test_a_sample_allows_every_table(sample_folders, kind):
     shares = frames["waits"].select("replied", "solved").mean().row(0)
     assert all(0.8 < share < 1 for share in shares)
     assert frames["waits"]["response_hours"].median() < 24
+
+
+def test_a_till_has_no_visits_and_a_refund_is_none(business):
+    bought = seen("2026-01-05 12:10")
+    viewed = seen("2026-01-05 12:00").with_columns(action=pl.lit("view"))
+    refunded = seen("2026-01-06 12:00").with_columns(action=pl.lit("refund"))
+    at_the_till = seen("2026-01-05 10:00", channel="store")
+    visits = prepared(business, "visits", pl.concat([at_the_till, viewed, bought, refunded]))
+    assert visits.select("channel", "events", "converted").rows() == [("web", 2, True)]

@@ -109,7 +109,7 @@ def test_one_mailing_against_one_is_no_change(tmp_path):
     rows = "2026-01-03,a,1000,1000,50\n2026-02-03,b,1000,1000,90"
     found = bare(tmp_path, mailings=f"sent_at,campaign,sent,delivered,clicks\n{rows}\n")
     assert "None of the main numbers changed" in words(sections.first_screen(found))
-    assert "The interval holds within this one only." in words(sections.channel(found, "mailing"))
+    assert "There is no spread between units to go by" in words(sections.channel(found, "mailing"))
 
 
 def test_hostile_text_is_text(tmp_path):

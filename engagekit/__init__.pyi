@@ -1,3 +1,4 @@
+from .customers.activity import monthly_activity as monthly_activity
 from .customers.churn import base_at_risk as base_at_risk
 from .customers.churn import contracts_at_risk as contracts_at_risk
 from .customers.cohorts import retention_by_cohort as retention_by_cohort
@@ -9,6 +10,10 @@ from .data.orders import buyers as buyers
 from .data.orders import orders as orders
 from .data.sample import make_sample as make_sample
 from .data.sample import write_sample as write_sample
+from .data.sessions import views as views
+from .data.sessions import visits as visits
+from .data.working_hours import WorkingWeek as WorkingWeek
+from .data.working_hours import support_hours as support_hours
 from .errors import DataError as DataError
 from .language import Language as Language
 from .metrics.attendance import attendance_rate as attendance_rate
@@ -30,6 +35,7 @@ from .metrics.engagement import at_risk_rate as at_risk_rate
 from .metrics.engagement import engagement_score as engagement_score
 from .metrics.estimate import Estimate as Estimate
 from .metrics.estimate import difference as difference
+from .metrics.funnel import funnel as funnel
 from .metrics.loyalty import loyalty_participation_rate as loyalty_participation_rate
 from .metrics.loyalty import referral_rate as referral_rate
 from .metrics.mailing import click_conversion_rate as click_conversion_rate

@@ -110,6 +110,13 @@ def local_time(frame: nw.LazyFrame[Any], column: str, time_zone: str | None) -> 
     dtype = frame.collect_schema()[column]
     if getattr(dtype, "time_zone", None) is None:
         return frame
+    if frame.implementation.is_spark_like() and time_zone is not None:
+        from pyspark.sql import functions
+
+        clock = functions.col(column).cast("timestamp_ntz")  # in the session's zone, which Spark has for all columns
+        moved = functions.convert_timezone(None, functions.lit(time_zone), clock)
+        shown: nw.LazyFrame[Any] = nw.from_native(frame.to_native().withColumn(column, moved))
+        return shown
     time = nw.col(column).dt.convert_time_zone(time_zone) if time_zone else nw.col(column)
     return frame.with_columns(time.dt.replace_time_zone(None).alias(column))
 

@@ -25,7 +25,7 @@ def orders(interactions: Any) -> Any:
     ----------
     interactions : frame
         ``customer_id, time, action, value`` and, where given, ``order_id, product``. A refund's value is negative;
-        one that is positive takes nothing back.
+        one that is positive takes nothing back. A purchase below zero is a refund.
 
     Returns
     -------
@@ -50,6 +50,8 @@ def orders(interactions: Any) -> Any:
     if "order_id" not in names:
         rows = rows.with_columns(nw.lit(None, nw.String).alias("order_id"))
     alone, value = nw.when(nw.col("order_id").is_null()), nw.col("value")
+    taken_back = (nw.col("action") == "purchase") & (value < 0)
+    rows = rows.with_columns(action=nw.when(taken_back).then(nw.lit("refund")).otherwise(nw.col("action")))
     bought, returned = (nw.when(nw.col("action") == action) for action in PURCHASES)
     products = [name for name in PRODUCTS if "product" in names]
     lines = rows.filter(nw.col("action").is_in(PURCHASES)).with_columns(

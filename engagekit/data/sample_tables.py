@@ -28,7 +28,8 @@ from engagekit.data.sample_world import (
     typed,
     voices,
 )
-from engagekit.data.tables import SCALES, TABLES
+from engagekit.data.scales import SCALES
+from engagekit.data.tables import TABLES
 
 __all__ = ["ARM_BASELINE", "make_tables"]
 

@@ -4,12 +4,18 @@ A column's type is one of ``TYPES``; its rules are pandera checks whose name is 
 a key of ``refused`` in the locales.
 """
 
+import warnings
 from typing import Any
 
-import pandera.polars as pa
 import polars as pl
 
-__all__ = ["SCALES", "TABLES", "TYPES", "column_type", "event_time", "required_columns"]
+from engagekit.data.scales import SCALES
+
+with warnings.catch_warnings():  # pandera imports PySpark where it is installed
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+    import pandera.polars as pa
+
+__all__ = ["TABLES", "TYPES", "column_type", "event_time", "required_columns"]
 
 TYPES = {
     "id": pl.String,
@@ -21,7 +27,6 @@ TYPES = {
     "count": pl.Int64,
     "flag": pl.Boolean,
 }
-SCALES = {"nps": (0, 10), "csat": (1, 5), "effort": (1, 7), "review": (1, 5)}
 
 
 def _check(rule: Any, reason: str) -> pa.Check:

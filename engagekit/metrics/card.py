@@ -1,5 +1,6 @@
 """The card of a metric: what it means, how it is computed, where it comes from, and a run's numbers put in."""
 
+import datetime as dt
 import math
 from collections.abc import Mapping
 from html import escape
@@ -141,11 +142,18 @@ def _periods(metric: Metric, language: Language, found: Mapping[str, Any]) -> li
     months = [month for month, row in rows.items() if month <= found["month"] and row["value"] is not None]
     shown = [period for period in (max(months, default=""), ALL_TIME) if period in rows]
     business = found["business"]
-    return [f"{business['name']}, {found['as_of']}"] + [
-        f"  {language.text('column.all') if period == ALL_TIME else period}: "
-        + with_numbers(metric, _estimate(rows[period]), language, business["currency"], _parts(metric, found, period))
-        for period in shown
-    ]
+    lines = [f"{business['name']}, {found['as_of']}"]
+    for period in shown:
+        parts = _parts(metric, found, period)
+        numbers = with_numbers(metric, _estimate(rows[period]), language, business["currency"], parts)
+        lines.append(f"  {_when(period, language)}: {numbers}")
+    return lines
+
+
+def _when(period: str, language: Language) -> str:
+    if period == ALL_TIME:
+        return language.text("column.all")
+    return language.month(dt.date.fromisoformat(f"{period}-01"))
 
 
 def _parts(metric: Metric, found: Mapping[str, Any], period: str) -> tuple[float, ...]:

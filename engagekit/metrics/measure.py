@@ -10,7 +10,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engagekit.data.engine import enter
-from engagekit.data.tables import TABLES, column_type
 from engagekit.errors import DataError
 from engagekit.metrics.estimate import FIELDS, Floats, upper_tail
 from engagekit.metrics.metric import Fields, Metric, Quantile
@@ -157,10 +156,14 @@ def _entered(frame: Any, metrics: list[Metric], others: list[str]) -> nw.LazyFra
 
 def _check_numbers(rows: nw.LazyFrame[Any], metric: Metric) -> None:
     """Refuse words where the table has numbers."""
-    for name, dtype in rows.collect_schema().items():
-        if name not in metric.needed([name]) or metric.table not in TABLES or dtype != nw.String:
-            continue
-        if column_type(metric.table, name) in NUMBERS:
+    words = [name for name, dtype in rows.collect_schema().items() if dtype == nw.String and name not in metric.where]
+    suspects = [name for name in metric.needed(words) if name in words and name != metric.cluster]
+    if not suspects:
+        return
+    from engagekit.data.tables import TABLES, column_type
+
+    for name in suspects:
+        if metric.table in TABLES and column_type(metric.table, name) in NUMBERS:
             problem = f"{metric.name} needs numbers, and this is text. Convert it, for example with pandas.to_numeric."
             raise DataError(problem, column=name)
 

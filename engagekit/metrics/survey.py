@@ -4,7 +4,7 @@ from typing import Literal
 
 import narwhals as nw
 
-from engagekit.data.tables import SCALES
+from engagekit.data.scales import SCALES
 from engagekit.metrics.metric import Ratio
 
 __all__ = [

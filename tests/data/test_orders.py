@@ -132,6 +132,14 @@ def test_a_refund_above_zero_takes_nothing_back(on_engine):
     assert rows_of(orders(on_engine(lines(*rows))), *MONEY) == [("a", "1", 6.0, 8.0, 5.0)]
 
 
+def test_a_purchase_below_zero_is_a_refund(on_engine):
+    rows = [("a", 0, "purchase", 8.0, "1"), ("a", 3, "purchase", -3.0, "1"), ("b", 0, "purchase", -5.0, None)]
+    assert rows_of(orders(on_engine(lines(*rows))), *MONEY, "lines") == [
+        ("a", "1", 5.0, 8.0, 3.0, 1),
+        ("b", None, -5.0, 0.0, 5.0, 0),
+    ]
+
+
 def of_products(*rows):
     """Lines with what was bought: who, days after the start, action, order, product."""
     frame = lines(*((who, days, action, 1.0, order) for who, days, action, order, _ in rows))

@@ -11,7 +11,8 @@ from polars.testing import assert_frame_equal
 
 from engagekit.data.business import Business
 from engagekit.data.sample import END, SLUGS, START, Sample, make_sample, write_sample
-from engagekit.data.tables import SCALES, TABLES, required_columns
+from engagekit.data.scales import SCALES
+from engagekit.data.tables import TABLES, required_columns
 
 KINDS = list(SLUGS)
 CONTRACTUAL = ["saas", "subscription"]

@@ -7,7 +7,8 @@ import pytest
 from pandera.errors import SchemaErrors
 
 from engagekit import Language
-from engagekit.data.tables import SCALES, TABLES, TYPES, column_type, event_time, required_columns
+from engagekit.data.scales import SCALES
+from engagekit.data.tables import TABLES, TYPES, column_type, event_time, required_columns
 
 COLUMNS = {  # required ones before the bar
     "interactions": "customer_id time channel action | value order_id product quantity duration_s page session_id "

@@ -2,17 +2,20 @@ import json
 import math
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
+from engagekit import click_rate, open_rate
 from engagekit.metrics.estimate import (
     FIELDS,
     Estimate,
     difference,
     net_promoter_interval,
+    rate_interval,
     ratio_interval,
     upper_tail,
     wilson_interval,
@@ -150,6 +153,140 @@ def test_a_small_real_spread_is_kept():
     np.testing.assert_allclose(ratio_interval(3, *sums(x, np.ones(3))), expected, rtol=1e-7)
 
 
+def rate_by_units(x, y, confidence=0.95):
+    """Wilson's interval of as many trials as spread as the units do, as the roots of its equation."""
+    rate, weight = x.sum() / y.sum(), y / y.sum()
+    even = 1 / np.sum(weight**2)
+    variance = even / (even - 1) * np.sum(weight**2 * (np.divide(x, y, where=y > 0, out=np.zeros(len(y))) - rate) ** 2)
+    s = variance / (rate * (1 - rate)) * stats.t.ppf(0.5 + confidence / 2, even - 1) ** 2
+    return tuple(np.sort(np.roots([1 + s, -(2 * rate + s), rate**2]).real))  # (p - R)^2 = s p (1 - p)
+
+
+def test_a_rate_over_units_by_hand():
+    """Four units of ten with 2, 3, 3 and 4: R = 12/40 = 0.3, the residuals 2 − 3, 0, 0 and 4 − 3 have squares of 2.
+
+    k = 40²/400 = 4; s² = 4/3 · 2/40² = 1/600; n = 0.21 · 600 = 126; t(3) = 3.1824, t²/n = 0.080380:
+    (0.3 + 0.040190 ± sqrt(0.080380 · 0.21 + 0.040190²)) / 1.080380 = (0.340190 ± 0.135997) / 1.080380.
+    """
+    found = rate_interval(*sums(np.array([2.0, 3, 3, 4]), np.full(4, 10.0)))
+    assert found == pytest.approx((0.189001, 0.440759), abs=2e-6)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_rate_over_units_equals_a_route_over_the_units(seed, confidence):
+    random = np.random.default_rng(seed)
+    y = random.integers(0, 60, 25).astype(float)  # a unit may have no trial
+    x = random.binomial(y.astype(int), random.beta(1, 4, 25)).astype(float)
+    np.testing.assert_allclose(rate_interval(*sums(x, y), confidence), rate_by_units(x, y, confidence), rtol=1e-9)
+
+
+def test_units_of_one_trial_are_wilsons_of_one_trial_less_with_students_t():
+    """k = n units of y = 1: s² = n/(n − 1) · n R(1 − R)/n² = R(1 − R)/(n − 1), so n − 1 trials, and t(n − 1)."""
+    for n, hits in [(5, 2), (20, 1), (1000, 300)]:
+        t2, trials, rate = stats.t.ppf(0.975, n - 1) ** 2, n - 1, hits / n
+        half = math.sqrt(t2 * rate * (1 - rate) / trials + (t2 / (2 * trials)) ** 2)
+        middle = rate + t2 / (2 * trials)
+        expected = (middle - half) / (1 + t2 / trials), (middle + half) / (1 + t2 / trials)
+        assert rate_interval(hits, n, hits, hits, n) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.3, 0.99])
+def test_many_units_of_one_trial_come_to_wilsons_interval(rate):
+    off = []
+    for n in (100, 10_000, 1_000_000):
+        hits = rate * n
+        found, expected = np.array(rate_interval(hits, n, hits, hits, n)), np.array(wilson_interval(hits, n))
+        assert found[0] < expected[0] < expected[1] < found[1]  # t is wider than z
+        off.append(np.abs(found - expected).max())
+    assert off[0] > 50 * off[1] > 50 * 50 * off[2]
+    assert off[2] < 1e-8
+
+
+@given(st.data())
+def test_a_rate_over_units_lies_within_its_interval_and_that_within_0_and_1(data):
+    y = np.array(data.draw(st.lists(st.integers(1, 9), min_size=2, max_size=30)), float)
+    x = np.array([data.draw(st.integers(0, int(whole))) for whole in y], float)
+    low, high = rate_interval(*sums(x, y))
+    if np.isnan(low):
+        assert np.isnan(high)
+        assert np.ptp(x / y) == 0
+    else:
+        assert -1e-12 <= low <= x.sum() / y.sum() <= high <= 1 + 1e-12
+
+
+def test_the_order_of_units_changes_no_interval():
+    random = np.random.default_rng(5)
+    y = random.integers(1, 400, 30).astype(float)
+    x = random.binomial(y.astype(int), 0.2).astype(float)
+    expected = rate_interval(*sums(x, y))
+    for _ in range(10):
+        order = random.permutation(30)
+        assert rate_interval(*sums(x[order], y[order])) == pytest.approx(expected)
+
+
+def test_the_complement_of_a_rate_has_the_mirrored_interval():
+    x, y = np.array([2.0, 30, 1, 9]), np.array([20.0, 90, 40, 10])
+    low, high = rate_interval(*sums(x, y))
+    assert rate_interval(*sums(y - x, y)) == pytest.approx((1 - high, 1 - low))
+
+
+def test_units_without_a_trial_change_no_interval():
+    x, y = np.array([2.0, 3, 1]), np.array([20.0, 9, 4])
+    padded = rate_interval(*sums(np.append(x, [0, 0]), np.append(y, [0, 0])))
+    assert padded == rate_interval(*sums(x, y))
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        ([0, 0, 0], [5, 9, 2]),  # R = 0
+        ([5, 9, 2], [5, 9, 2]),  # R = 1
+        ([1, 3], [10, 30]),  # no spread
+        ([3], [10]),
+        ([3, 0], [10, 0]),  # one unit has all of it
+        ([0, 0], [0, 0]),
+        ([], []),
+    ],
+)
+def test_units_that_do_not_spread_have_no_interval_of_their_own(x, y):
+    assert np.isnan(rate_interval(*sums(np.array(x, float), np.array(y, float)))).all()
+
+
+@pytest.mark.parametrize(
+    ("opens", "delivered"),
+    [([0, 0, 0], [5, 9, 2]), ([5, 9, 2], [5, 9, 2]), ([1, 3], [10, 30]), ([3], [10]), ([3, 0], [10, 0])],
+)
+def test_a_metric_then_has_the_interval_of_its_trials_and_says_so(opens, delivered):
+    found = open_rate(pl.DataFrame({"opens": opens, "delivered": delivered}))
+    trials = proportion_confint(sum(opens), sum(delivered), method="wilson")
+    assert (found.low, found.high) == pytest.approx(trials, abs=1e-12)
+    assert (found.method, found.warning) == ("wilson", "machine_opens within_one_unit")
+
+
+def test_rates_of_many_groups_equal_each_alone():
+    random = np.random.default_rng(1)
+    y = random.integers(1, 50, (4, 9)).astype(float)
+    x = random.binomial(y.astype(int), 0.4).astype(float)
+    together = rate_interval(*zip(*(sums(*units) for units in zip(x, y, strict=True)), strict=True))
+    np.testing.assert_array_equal(
+        np.transpose(together), [rate_interval(*sums(*units)) for units in zip(x, y, strict=True)]
+    )
+
+
+@pytest.mark.xfail(reason="t of nearly no degrees of freedom is so large that its square overflows", strict=True)
+@pytest.mark.parametrize(
+    ("clicks", "delivered"),
+    [([60, 1], [300, 1]), ([2000, 4, 5, 3], [10_000, 10, 10, 10]), ([200_000, 1], [1_000_000, 3])],
+)
+def test_one_unit_beside_which_the_others_are_nothing_leaves_the_whole_range(clicks, delivered):
+    """A mailing to everyone and a test to one: as if of one unit, of which nothing is known but that it is a rate."""
+    low, high = rate_interval(*sums(np.array(clicks, float), np.array(delivered, float)))
+    assert (low, high) == pytest.approx((0, 1), abs=1e-3)
+    found = click_rate(pl.DataFrame({"clicks": clicks, "delivered": delivered}))
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
 @pytest.mark.parametrize(
     ("new", "old", "change", "low", "high"),
     [
@@ -193,6 +330,7 @@ def test_confidence_is_a_fraction(confidence):
         (wilson_interval, (1, 2)),
         (net_promoter_interval, (1, 0, 2)),
         (ratio_interval, (2, 3, 2, 5, 3, 2)),
+        (rate_interval, (12, 40, 38, 120, 400)),
     ]:
         with pytest.raises(ValueError, match="confidence"):
             interval(*numbers, confidence)
@@ -203,6 +341,7 @@ def test_more_confidence_is_a_wider_interval():
         (wilson_interval, (30, 50)),
         (net_promoter_interval, (30, 10, 50)),
         (ratio_interval, (3, 6, 3, 14, 6, 3)),
+        (rate_interval, (12, 40, 38, 120, 400)),
     ]:
         widths = [high - low for low, high in (interval(*numbers, confidence) for confidence in (0.8, 0.9, 0.99))]
         assert widths == sorted(widths)

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from statsmodels.duration.survfunc import SurvfuncRight
 
 from engagekit import (
     Estimate,
@@ -15,8 +16,10 @@ from engagekit import (
     order_value,
     page_views,
     reach_engagement_rate,
+    return_on_spend,
+    revenue_per_customer,
 )
-from engagekit.metrics.metric import Metric, Ratio
+from engagekit.metrics.metric import Metric, Quantile, Ratio
 
 ANSWERS = [10, 9, 9, 8, 3]  # three promoters and one detractor of five: 40 points
 
@@ -156,3 +159,210 @@ def test_a_metric_without_terms_cannot_be_measured():
 def test_a_metric_does_not_change():
     with pytest.raises(AttributeError):
         open_rate.name = "other"  # type: ignore[misc]
+
+
+# Values that are only known to be more than a bound
+
+REMISSION = {  # weeks of leukaemia patients, 6-MP against placebo; Freireich et al. (1963), Blood 21(6); 0 is censored
+    "treated": (
+        [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35],
+        [1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0],
+    ),
+    "placebo": ([1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23], [1] * 21),
+}
+
+
+def waited(q=0.5, **options):
+    """Quantile of hours, of which it is known whether they are over."""
+    return Quantile(
+        name="waited",
+        channel="x",
+        table="x",
+        columns=("hours", "over"),
+        value=nw.col("hours"),
+        observed=nw.col("over"),
+        q=q,
+        least=0,
+        unit="ticket",
+        measured_in="hours",
+        **options,
+    )
+
+
+def of(hours, over, q=0.5):
+    return waited(q)(pl.DataFrame({"hours": [float(number) for number in hours], "over": list(over)}))
+
+
+def survived(hours, over):
+    """The curve of Kaplan and Meier by a loop over its steps: times, shares, and Greenwood's sums."""
+    times, shares, sums = sorted({time for time, ended in zip(hours, over, strict=True) if ended}), [], []
+    share, total = 1.0, 0.0
+    for time in times:
+        waiting = sum(number >= time for number in hours)
+        ended = sum(number == time and bool(done) for number, done in zip(hours, over, strict=True))
+        share *= 1 - ended / waiting
+        total += ended / (waiting * (waiting - ended)) if waiting > ended else math.inf
+        shares.append(share)
+        sums.append(total)
+    return times, shares, sums
+
+
+def band(share, total):
+    """Log-log band of a point of the curve, at 95 %."""
+    half = 1.959964 * math.sqrt(total) / abs(math.log(share))
+    return share ** math.exp(half), share ** math.exp(-half)
+
+
+def crossing(hours, over, q=0.5):
+    """Where the curve and its band first come down to 1 - q; NaN where they do not."""
+    times, shares, sums = survived(hours, over)
+    points = [(time, *band(share, total)) for time, share, total in zip(times, shares, sums, strict=True) if share > 0]
+    low, high = (next((time for time, *bounds in points if bounds[side] <= 1 - q), math.nan) for side in (0, 1))
+    return next((time for time, share in zip(times, shares, strict=True) if share < 1 - q), math.nan), low, high
+
+
+def test_a_median_of_waits_by_hand():
+    """Over after 1, 2 and 4 hours; after 3 and 6 it was not over yet.
+
+    hours  waiting  over  share still waiting after them
+    1      5        1     4/5             = 0.8
+    2      4        1     4/5 · 3/4       = 0.6
+    4      2        1     4/5 · 3/4 · 1/2 = 0.3
+    """
+    hours, over = [1, 2, 3, 4, 6], [True, True, False, True, False]
+    assert survived(hours, over)[1] == pytest.approx([0.8, 0.6, 0.3])
+    assert [of(hours, over, q).value for q in (0.1, 0.3, 0.5, 0.69)] == [1, 2, 4, 4]
+    assert of(hours, over, 0.71).reason == "not_reached"
+
+
+def test_a_median_is_half_way_where_half_are_left_until_the_next():
+    """After 2 hours 2/4 are left until the one at 5; the one that left at 3 unanswered does not move the curve."""
+    assert of([1, 2, 3, 5], [1, 1, 0, 1]).value == 3.5
+    assert of([1, 2, 3, 4], [1, 1, 0, 0]).value == 2  # half are left, and nobody is known to have got less
+
+
+@pytest.mark.parametrize("n", range(1, 12))
+def test_without_censoring_a_median_is_the_usual_one(n):
+    hours = np.random.default_rng(n).exponential(8, n)
+    found = of(hours, [True] * n)
+    assert found.value == pytest.approx(np.median(hours))
+    assert "censored" not in found.warning
+
+
+def test_the_published_medians_of_remission():
+    """The curve of the treated: 18/21 = .857, .807, .753, .690, .627, .538, .448; it passes a half at 23 weeks."""
+    times, shares, _ = survived(*REMISSION["treated"])
+    assert times == [6, 7, 10, 13, 16, 22, 23]
+    assert shares == pytest.approx([0.857, 0.807, 0.753, 0.690, 0.627, 0.538, 0.448], abs=5e-4)
+    assert (of(*REMISSION["treated"]).value, of(*REMISSION["placebo"]).value) == (23, 8)
+    found = of(*REMISSION["placebo"])
+    assert (found.low, found.high, found.method, found.warning) == (4, 11, "kaplan_meier", "")
+
+
+def test_a_bound_is_not_given_where_the_band_does_not_come_down():
+    """Of the treated .448 are left at the end, and the band around it reaches to .68."""
+    hours, over = REMISSION["treated"]
+    _, shares, sums = survived(hours, over)
+    assert band(shares[-1], sums[-1])[1] == pytest.approx(0.68, abs=5e-3)
+    assert crossing(hours, over)[1] == 13
+    found = of(hours, over)
+    assert np.isnan([found.low, found.high]).all()
+    assert (found.method, found.warning) == ("", "censored few_values")
+
+
+def test_a_curve_at_its_end_has_no_band_to_come_down():
+    """The last of four is over, and nobody is left; the band of the three points before it stays above a half."""
+    assert of([1, 2, 3, 4], [1] * 4).warning == "few_values"
+
+
+@pytest.mark.parametrize("q", [0.3, 0.5, 0.9])
+@pytest.mark.parametrize("seed", range(5))
+def test_random_waits_equal_statsmodels_and_a_loop(q, seed):
+    random = np.random.default_rng(seed)
+    times, leaving = random.exponential(10, (2, 300)) * [[1], [4]]
+    hours, over = np.minimum(times, leaving), times <= leaving
+    found = of(hours, over, q)
+    assert found.warning == "censored"
+    curve = SurvfuncRight(hours, over)
+    with np.errstate(all="ignore"):  # where the curve comes down to 0
+        assert (found.value, found.low, found.high) == (curve.quantile(q), *curve.quantile_ci(q, method="cloglog"))
+    assert (found.value, found.low, found.high) == crossing(hours, over, q)
+
+
+def test_what_is_not_reached_says_so():
+    found = of([1, 5, 5, 5], [1, 0, 0, 0])  # three of four still wait
+    assert (found.reason, found.n, found.warning) == ("not_reached", 4, "censored few_values")
+    assert math.isnan(found.value)
+    assert of([1, 5, 5, 5], [1, 0, 0, 0], q=0.2).value == 1
+
+
+def test_nothing_over_yet_is_not_reached():
+    found = of([1, 2, 3], [False] * 3)
+    assert (found.reason, found.n, found.method) == ("not_reached", 3, "")
+
+
+def test_dropping_what_is_not_over_would_be_too_low():
+    """Of ten tickets the quick five are answered after 1 to 5 hours, and five wait for 6."""
+    hours, over = [1, 2, 3, 4, 5, 6, 6, 6, 6, 6], [True] * 5 + [False] * 5
+    assert np.median(hours[:5]) == 3
+    assert of(hours, over).value == 5
+
+
+@pytest.mark.xfail(reason="a drop past the whole band at one time, or to 0, leaves no time within it", strict=True)
+@pytest.mark.parametrize(
+    ("hours", "over", "low", "high"),
+    [
+        ([1] * 900 + [2] * 100, [True] * 1000, 1, 1),  # after one hour a tenth is left
+        ([1] * 800 + [2] * 200, [True] * 900 + [False] * 100, 1, 1),  # a fifth
+        ([1] * 260 + [2] * 240, [True] * 500, 1, 2),  # 48 %, and nobody after two
+    ],
+)
+def test_hundreds_of_waits_with_ties_are_not_too_few(hours, over, low, high):
+    found = of(hours, over)
+    assert found.value == 1
+    assert "few_values" not in found.warning
+    assert (found.low, found.high) == (low, high)
+
+
+# Where a few units carry most of it
+
+
+@pytest.mark.parametrize(
+    ("values", "warning"),
+    [
+        ([1.0] * 99 + [10_000.0], "few_carry_it"),
+        ([1.0] * 100, ""),
+        (list(range(50, 150)), ""),
+        ([0.0, 100.0], ""),  # of two, one is half
+        ([5.0, 5.0, 500.0], "few_carry_it"),
+        ([100.0] * 40 + [0.0] * 60, ""),  # as if of 40 of 100
+        ([100.0] * 29 + [0.0] * 71, "few_carry_it"),  # as if of 29
+    ],
+)
+def test_one_customer_with_nearly_all_the_revenue_warns_and_even_ones_do_not(values, warning):
+    """Spread as if it came of (Σx)²/Σx² customers: fewer than 30, and than half of them."""
+    frame = pl.DataFrame({"customer_id": [str(number) for number in range(len(values))], "value": values})
+    assert revenue_per_customer(frame).warning == warning
+    assert order_value(frame).warning == warning
+
+
+def test_orders_of_one_customer_are_one_that_carries_it():
+    frame = pl.DataFrame({"customer_id": ["whale"] * 100 + list("abcdefgh"), "value": [10.0] * 108})
+    assert order_value(frame).warning == "few_carry_it"
+    assert order_value(frame.with_columns(customer_id=pl.int_range(pl.len()).cast(pl.String))).warning == ""
+
+
+def test_a_campaign_that_brought_nearly_everything_warns():
+    found = return_on_spend(pl.DataFrame({"revenue": [1e6, 10, 20, 30], "spend": [100, 100, 100, 100]}))
+    assert found.warning == "few_carry_it"
+    assert found.method == "delta"
+
+
+def test_one_unit_says_so_and_no_more():
+    assert return_on_spend(pl.DataFrame({"revenue": [1e6], "spend": [100]})).warning == "one_unit"
+
+
+def test_a_rate_has_its_own_interval_for_a_few_that_carry_it():
+    found = open_rate(pl.DataFrame({"opens": [200, 4, 5, 3], "delivered": [1000, 20, 30, 10]}))
+    assert "few_carry_it" not in found.warning
+    assert found.method == "effective_wilson"

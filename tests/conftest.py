@@ -67,6 +67,7 @@ def _spark():
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.sql.session.timeZone": "UTC",
+        "spark.sql.timestampType": "TIMESTAMP_NTZ",
         "spark.sql.shuffle.partitions": 1,
         "spark.sql.adaptive.enabled": "false",
         "spark.ui.enabled": "false",

@@ -5,10 +5,36 @@ from typer.testing import CliRunner
 
 from engagekit.cli import app
 from engagekit.data.business import Business
+from engagekit.language import LANGUAGES, Language
+from engagekit.metrics.catalog import CHANNELS, METRICS
+from engagekit.reports.results import results
+
+SURVEYED = """
+name = "Warung"
+kind = "ecommerce"
+language = "id"
+currency = "IDR"
+time_zone = "Asia/Jakarta"
+[tables.surveys]
+file = "surveys.csv"
+[tables.tickets]
+file = "tickets.csv"
+[tables.posts]
+file = "posts.csv"
+[tables.attendance]
+file = "attendance.csv"
+"""
+FILES = {
+    "surveys": ["kind,score,answered_at"]
+    + [f"nps,{score},2026-02-{1 + row % 28:02}" for row, score in enumerate([9] * 162 + [7] * 108 + [5] * 54)],
+    "tickets": ["ticket_id,opened_at,work_minutes", *(f"{hours},2026-02-03,{60 * hours}" for hours in range(1, 11))],
+    "posts": ["posted_at,platform,likes", "2026-02-01,a,30", "2026-02-02,a,15", "2026-01-02,a,2"],
+    "attendance": ["held_at,event,registered,attended", "2026-02-09,a,0,0"],
+}
 
 
-def call(*words):
-    return CliRunner().invoke(app, [str(word) for word in words])
+def call(*words, columns=80):
+    return CliRunner(env={"COLUMNS": str(columns)}).invoke(app, [str(word) for word in words])
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +128,142 @@ def test_check_finds_what_would_stop_the_report(tmp_path):
     checked = call("check", tmp_path / "mine")
     assert checked.exit_code == 1
     assert "no feature 'active_dayz'. Did you mean active_days?" in checked.output
+
+
+# The metrics and what they mean
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The metrics.json of a business with 162 promoters and 54 detractors among 324 answers of February."""
+    folder = tmp_path_factory.mktemp("warung")
+    (folder / "business.toml").write_text(SURVEYED)
+    for name, lines in FILES.items():
+        (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    file = folder / "metrics.json"
+    file.write_text(json.dumps(results(Business.open(folder), "2026-03-01").as_dict()), "utf-8")
+    return file
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_metric_is_listed_with_its_title_under_its_channel(code):
+    text = Language(code).text
+    listed = call("metrics", "--language", code, columns=200)
+    assert listed.exit_code == 0
+    for name, metric in METRICS.items():
+        line = next(line for line in listed.output.splitlines() if f" {name} " in line)
+        assert text(f"metric.{name}.title") in line
+        assert f" {metric.table} " in line
+    for channel in CHANNELS:
+        assert text(f"channel.{channel}") in listed.output
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_no_name_is_cut_on_a_narrow_terminal(code):
+    words = call("metrics", "--language", code).output.split()
+    assert METRICS.keys() <= set(words)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("name", ["net_promoter_score", "churn_rate", "first_response_p90_hours", "likes"])
+def test_a_metric_is_explained_without_a_run(name, code):
+    explained = call("explain", name, "--language", code)
+    assert explained.exit_code == 0
+    text = Language(code).text
+    for part in ("title", "meaning", "formula", "caveat"):
+        assert text(f"metric.{name}.{part}") in explained.output
+    assert METRICS[name].reference in explained.output
+
+
+def test_english_is_spoken_where_nothing_else_is_said():
+    assert call("explain", "open_rate").output == call("explain", "open_rate", "--language", "en").output
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("en", "(162 − 54) / 324 = 33.3 points, 95% between 24.9 and 41.1, from 324 answers"),
+        ("id", "(162 − 54) / 324 = 33,3 poin, 95% antara 24,9 dan 41,1, dari 324 jawaban"),
+        ("ms", "(162 − 54) / 324 = 33.3 mata, 95% antara 24.9 dan 41.1, daripada 324 jawapan"),
+    ],
+)
+def test_a_score_is_explained_with_the_numbers_of_a_run(run, code, said):
+    explained = call("explain", "net_promoter_score", "--language", code, "--from", run)
+    assert explained.exit_code == 0
+    *_, head, month, always = explained.output.splitlines()
+    assert head == "Warung, 2026-03-01"
+    assert month.endswith(f": {said}")
+    assert always == f"  {Language(code).text('column.all')}: {said}"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("promoter_rate", "162 / 324 = 50.0%, 95% between 44.6% and 55.4%, from 324 answers"),
+        ("handling_hours", "6 h, 95% between 2 h and 9 h, from 10 tickets"),
+        ("likes", "45, from 2 posts"),
+        ("tickets_opened", "10, from 10 tickets"),
+    ],
+)
+def test_a_rate_a_median_and_a_total_of_the_month_are_explained_each_in_its_way(run, name, said):
+    explained = call("explain", name, "--language", "en", "--from", run)
+    assert explained.output.splitlines()[-2].endswith(f": {said}")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("en", "cannot be computed: nothing to divide by"),
+        ("id", "tidak dapat dihitung: pembaginya nol"),
+        ("ms", "tidak dapat dikira: pembahaginya sifar"),
+    ],
+)
+def test_what_is_undefined_says_why(run, code, said):
+    explained = call("explain", "attendance_rate", "--language", code, "--from", run)
+    assert explained.exit_code == 0
+    assert said in explained.output.splitlines()[-1]
+
+
+def test_a_run_is_explained_in_the_language_of_its_report(run):
+    spoken = call("explain", "net_promoter_score", "--from", run).output
+    assert spoken == call("explain", "net_promoter_score", "--from", run, "--language", "id").output
+    assert "poin" in spoken
+
+
+def test_a_metric_that_the_run_has_not_is_a_usage_error_with_those_that_it_has(run):
+    refused = call("explain", "open_rate", "--from", run)
+    assert refused.exit_code == 2
+    assert "open_rate was not measured in this run" in refused.output
+    assert "net_promoter_score" in refused.output
+
+
+@pytest.mark.parametrize(
+    "content", [b"name = 'Warung'", b"[]", b'{"schema": 1, "status": "ok"}', b"\xff\xfe\x00", b"", b"null"], ids=repr
+)
+def test_a_file_that_is_no_metrics_json_is_a_usage_error_that_names_it(tmp_path, content):
+    file = tmp_path / "other.json"
+    file.write_bytes(content)
+    refused = call("explain", "open_rate", "--from", file)
+    assert refused.exit_code == 2
+    assert f"{file} is not a report's metrics.json" in refused.output
+
+
+def test_a_file_that_is_not_there_is_a_usage_error_that_names_it(tmp_path):
+    refused = call("explain", "open_rate", "--from", tmp_path / "gone.json")
+    assert refused.exit_code == 2
+    assert "gone.json" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("opne_rate",), "there is no metric 'opne_rate'. Did you mean open_rate?"),
+        (("net_promotor_score", "--language", "ms"), "Did you mean net_promoter_score?"),
+        (("open_rate", "--language", "fr"), "fr"),
+        ((), "Missing argument"),
+    ],
+)
+def test_what_cannot_be_explained_is_a_usage_error_that_offers_what_can(words, message):
+    refused = call("explain", *words)
+    assert refused.exit_code == 2
+    assert message in refused.output

@@ -17,6 +17,7 @@ from engagekit.errors import DataError, did_you_mean
 __all__ = ["ROW", "enter", "instant", "leave", "local_time", "micros_at", "span_us", "with_micros"]
 
 ROW = ":row"
+NAMES = {nw.Implementation.DUCKDB: "DuckDB", nw.Implementation.PYSPARK: "Spark"}
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 UNITS = {"m": ("minutes", 60_000_000), "h": ("hours", 3_600_000_000), "d": ("days", 86_400_000_000)}
 EXAMPLES = {"m": "30m", "h": "12h", "d": "90d"}
@@ -84,7 +85,12 @@ def leave(rows: nw.LazyFrame[Any], like: Any) -> Any:
 def local_time(frame: nw.LazyFrame[Any], column: str, time_zone: str | None) -> nw.LazyFrame[Any]:
     """Wall-clock time of a time column, in its zone or the one given.
 
-    DuckDB keeps a time zone on the connection instead of the column, so there the zone must be given.
+    DuckDB and Spark keep a time zone on the connection instead of the column, so there the zone must be given.
+
+    Raises
+    ------
+    ValueError
+        The zone is needed and not given.
 
     Examples
     --------
@@ -93,32 +99,33 @@ def local_time(frame: nw.LazyFrame[Any], column: str, time_zone: str | None) -> 
     >>> local_time(enter(seen, ["time"]), "time", "Asia/Jakarta").collect()["time"][0]
     datetime.datetime(2026, 1, 2, 3, 0)
     """
-    if frame.implementation is nw.Implementation.DUCKDB:
-        relation = frame.to_native()
-        if "TIME ZONE" not in str(dict(zip(relation.columns, relation.types, strict=True))[column]):
-            return frame
-        if time_zone is None:
-            raise ValueError(f"time_zone: say it, because DuckDB does not keep the zone of {column!r}")
+    native, engine = frame.to_native(), frame.implementation
+    if engine is nw.Implementation.DUCKDB:
+        zoned = "TIME ZONE" in str(dict(zip(native.columns, native.types, strict=True))[column])
+    else:
+        zoned = getattr(frame.collect_schema()[column], "time_zone", None) is not None
+    if not zoned:
+        return frame
+    if engine is nw.Implementation.POLARS:
+        time = nw.col(column).dt.convert_time_zone(time_zone) if time_zone else nw.col(column)
+        return frame.with_columns(time.dt.replace_time_zone(None).alias(column))
+    if time_zone is None:
+        raise ValueError(f"time_zone: say it, because {NAMES.get(engine, engine)} does not keep the zone of {column!r}")
+    if engine is nw.Implementation.DUCKDB:
         import duckdb
 
-        zoned = duckdb.FunctionExpression(
+        moved = duckdb.FunctionExpression(
             "timezone", duckdb.ConstantExpression(time_zone), duckdb.ColumnExpression(column)
         )
-        others = [duckdb.ColumnExpression(name) for name in relation.columns if name != column]
-        local: nw.LazyFrame[Any] = nw.from_native(relation.select(*others, zoned.alias(column)))
-        return local
-    dtype = frame.collect_schema()[column]
-    if getattr(dtype, "time_zone", None) is None:
-        return frame
-    if frame.implementation.is_spark_like() and time_zone is not None:
+        others = [duckdb.ColumnExpression(name) for name in native.columns if name != column]
+        native = native.select(*others, moved.alias(column))
+    else:
         from pyspark.sql import functions
 
-        clock = functions.col(column).cast("timestamp_ntz")  # in the session's zone, which Spark has for all columns
-        moved = functions.convert_timezone(None, functions.lit(time_zone), clock)
-        shown: nw.LazyFrame[Any] = nw.from_native(frame.to_native().withColumn(column, moved))
-        return shown
-    time = nw.col(column).dt.convert_time_zone(time_zone) if time_zone else nw.col(column)
-    return frame.with_columns(time.dt.replace_time_zone(None).alias(column))
+        clock = functions.col(column).cast("timestamp_ntz")  # as the session's zone shows it
+        native = native.withColumn(column, functions.convert_timezone(None, functions.lit(time_zone), clock))
+    local: nw.LazyFrame[Any] = nw.from_native(native)
+    return local
 
 
 def instant(frame: nw.LazyFrame[Any], column: str, time: dt.datetime) -> nw.Expr:

@@ -99,5 +99,6 @@ def with_all_periods(result: pl.DataFrame, by: list[str], every: str, end: dt.da
 def _start(time: nw.Expr, every: str) -> nw.Expr:
     """Start of the period of a time."""
     if every == "1w":
-        return time.dt.truncate("1d") - nw.lit(dt.timedelta(days=1)) * (time.dt.weekday() - 1)
+        since_monday = (time.dt.weekday() + 6) % 7  # Sunday is 7, and 0 on Spark
+        return time.dt.truncate("1d") - nw.lit(dt.timedelta(days=1)) * since_monday
     return time.dt.truncate(every)

@@ -61,6 +61,10 @@ def counted(found) -> dict[dt.datetime, float]:
     return {pd.Timestamp(row["period"]).to_pydatetime(): row["value"] for row in rows if row["reason"] == ""}
 
 
+def keeps_no_zone(frame) -> bool:
+    return any(engine in str(type(frame)) for engine in ("duckdb", "pyspark"))
+
+
 def expected(times, every) -> dict[dt.datetime, int]:
     found: dict[dt.datetime, int] = {}
     for time in times:
@@ -71,8 +75,9 @@ def expected(times, every) -> dict[dt.datetime, int]:
 
 @pytest.mark.parametrize("every", ["1d", "1w", "1mo", "1q", "1y"])
 def test_periods_start_where_the_calendar_of_the_zone_says(every, on_engine):
-    zone = {"time_zone": "Asia/Jakarta"} if "duckdb" in str(type(on_engine(seen([])))) else {}
-    found = measure(on_engine(seen(EDGES, "Asia/Jakarta")), visits, every=every, at="time", **zone)
+    frame = on_engine(seen(EDGES, "Asia/Jakarta"))
+    zone = {"time_zone": "Asia/Jakarta"} if keeps_no_zone(frame) else {}
+    found = measure(frame, visits, every=every, at="time", **zone)
     local = [time.replace(tzinfo=UTC).astimezone(JAKARTA) for time in EDGES]
     assert counted(found) == expected(local, every)
 
@@ -94,9 +99,9 @@ def test_an_event_late_on_31_january_utc_is_of_february_in_jakarta(on_engine):
     assert counted(measure(frame, visits, every="1mo", at="time", time_zone="UTC")) == {january: 1}
 
 
-def test_duckdb_keeps_no_zone_and_so_asks_for_it(on_engine):
+def test_duckdb_and_spark_keep_no_zone_and_so_ask_for_it(on_engine):
     frame = on_engine(seen(EDGES, "Asia/Jakarta"))
-    if "duckdb" in str(type(frame)):
+    if keeps_no_zone(frame):
         with pytest.raises(ValueError, match="time_zone: say it"):
             measure(frame, visits, every="1mo", at="time")
     else:

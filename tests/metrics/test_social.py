@@ -145,7 +145,7 @@ def test_saves_count_where_the_platform_gives_them():
 
 @pytest.mark.parametrize("metric", [*PER, mean_post_engagement_rate, reactions_per_post, reactions], ids=named)
 def test_a_post_without_any_reaction_given_does_not_count(metric):
-    audience = dict.fromkeys(("reach", "impressions", "followers"), [100, 200])
+    audience = {"reach": [100, 200], "impressions": [100, 200], "followers": [100, 200]}
     found = metric(pl.DataFrame({**audience, "likes": [5, None], "shares": [None, None]}))
     assert found.n == 1
     assert found.numerator in (5, 0.05)
@@ -153,7 +153,7 @@ def test_a_post_without_any_reaction_given_does_not_count(metric):
 
 @pytest.mark.parametrize("metric", [*PER, mean_post_engagement_rate, reactions_per_post, reactions], ids=named)
 def test_a_negative_count_does_not_hide_behind_others(metric):
-    audience = dict.fromkeys(("reach", "impressions", "followers"), [100])
+    audience = {"reach": [100], "impressions": [100], "followers": [100]}
     with pytest.raises(DataError, match="row 0: .*likes -5, shares 6"):
         metric(pl.DataFrame({**audience, "likes": [-5], "shares": [6]}))
 

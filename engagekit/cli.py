@@ -1,7 +1,7 @@
 """engagekit init | check | report | metrics | explain."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -126,33 +126,28 @@ def explain(
     ] = None,
 ) -> None:
     """Say what a metric means, how it is computed and what it hides; with --from, with a report's numbers put in."""
+    import json
+
     from engagekit.metrics.card import explain as explained
     from engagekit.metrics.catalog import metric_named
 
     try:
-        found = None if run is None else _results_of(run)
+        metric = metric_named(name)
+    except ValueError as error:
+        _stop(str(error))
+    try:
+        found = None if run is None else json.loads(run.read_text("utf-8"))
         code = language or (found["business"]["language"] if found else "en")
-        typer.echo(explained(metric_named(name), code, found))
+        typer.echo(explained(metric, code, found))
     except (ValueError, OSError) as error:
         _stop(str(error))
+    except (KeyError, TypeError, AttributeError):
+        _stop(f"{run} is not a report's metrics.json. Give one, such as reports/shop/engagement/metrics.json.")
 
 
 def main() -> None:
     """Run the command line."""
     app()
-
-
-def _results_of(file: Path) -> dict[str, Any]:
-    """Content of a report's metrics.json."""
-    import json
-
-    try:
-        found: dict[str, Any] = json.loads(file.read_text("utf-8"))
-    except ValueError:
-        found = {}
-    if not isinstance(found, dict) or not {"metrics", "month", "business"} <= found.keys():
-        raise ValueError(f"{file} is not a report's metrics.json. Give one, such as reports/shop/metrics.json.")
-    return found
 
 
 def _checked(console: "Console", path: Path) -> "Iterator[str]":

@@ -24,8 +24,8 @@ def orders(interactions: Any) -> Any:
     Parameters
     ----------
     interactions : frame
-        ``customer_id, time, action, value`` and, where given, ``order_id, product``. A refund's value is negative;
-        one that is positive takes nothing back. A purchase below zero is a refund.
+        ``customer_id, time, action, value`` and, where given, ``order_id, product``. A refund's value is taken back,
+        whichever sign it is written with. Purchases of an order that come to less than zero are a refund.
 
     Returns
     -------
@@ -50,8 +50,9 @@ def orders(interactions: Any) -> Any:
     if "order_id" not in names:
         rows = rows.with_columns(nw.lit(None, nw.String).alias("order_id"))
     alone, value = nw.when(nw.col("order_id").is_null()), nw.col("value")
-    taken_back = (nw.col("action") == "purchase") & (value < 0)
-    rows = rows.with_columns(action=nw.when(taken_back).then(nw.lit("refund")).otherwise(nw.col("action")))
+    rows = rows.with_columns(
+        value=nw.when((nw.col("action") == "refund") & (value > 0)).then(0 - value).otherwise(value)
+    )
     bought, returned = (nw.when(nw.col("action") == action) for action in PURCHASES)
     products = [name for name in PRODUCTS if "product" in names]
     lines = rows.filter(nw.col("action").is_in(PURCHASES)).with_columns(
@@ -59,7 +60,7 @@ def orders(interactions: Any) -> Any:
         alone.then(nw.col("action")).alias("sort"),
         bought.then(nw.lit(1)).otherwise(nw.lit(0)).alias("lines"),
         bought.then(value).alias("gross"),
-        returned.then(nw.when(value > 0).then(nw.lit(0)).otherwise(0 - value)).alias("refunded"),
+        returned.then(0 - value).alias("refunded"),
         *(bought.then(nw.col("product")).alias(name) for name in products),
     )
     grouped = lines.group_by("customer_id", "order_id", "instant", "sort").agg(
@@ -83,7 +84,14 @@ def orders(interactions: Any) -> Any:
         _money("refunded", "returned", nw.col("all_lines") - nw.col("lines")),
         *products,
     )
-    return leave(found, interactions)
+    gross, refunded = nw.col("gross"), nw.col("refunded")
+    taken_back = nw.when(gross < 0)  # purchases booked below zero, more than a voucher takes off
+    settled = found.with_columns(
+        taken_back.then(nw.lit(0)).otherwise(nw.col("lines")).cast(nw.Int64).alias("lines"),
+        taken_back.then(nw.lit(0.0)).otherwise(gross).alias("gross"),
+        taken_back.then(refunded - gross).otherwise(refunded).alias("refunded"),
+    )
+    return leave(settled, interactions)
 
 
 def buyers(orders: Any, as_of: dt.datetime, window: str = "90d") -> Any:

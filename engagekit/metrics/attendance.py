@@ -26,7 +26,14 @@ def _total(name: str, column: str) -> Total:
     )
 
 
-def _ratio(name: str, numerator: str, denominator: str, measured_in: Literal["rate", "ratio"], what: str) -> Ratio:
+def _ratio(
+    name: str,
+    numerator: str,
+    denominator: str,
+    measured_in: Literal["rate", "ratio"],
+    what: str,
+    above_one: str = "",
+) -> Ratio:
     return Ratio(
         name=name,
         channel="attendance",
@@ -35,6 +42,7 @@ def _ratio(name: str, numerator: str, denominator: str, measured_in: Literal["ra
         numerator=nw.col(numerator),
         denominator=nw.col(denominator),
         least=0,
+        above_one=above_one,
         unit="event",
         measured_in=measured_in,
         better="higher",
@@ -45,7 +53,7 @@ def _ratio(name: str, numerator: str, denominator: str, measured_in: Literal["ra
 registrations = _total("registrations", "registered")
 attendees = _total("attendees", "attended")
 registration_rate = _ratio("registration_rate", "registered", "invited", "rate", "registrations of events")
-attendance_rate = _ratio("attendance_rate", "attended", "registered", "rate", "attendance of events")
+attendance_rate = _ratio("attendance_rate", "attended", "registered", "rate", "attendance of events", "walk_ins")
 interactions_per_attendee = _ratio(
     "interactions_per_attendee", "interactions", "attended", "ratio", "interactions at events"
 )

@@ -1,5 +1,6 @@
 """What each campaign brought for what was spent."""
 
+import math
 from typing import Literal
 
 import narwhals as nw
@@ -25,6 +26,7 @@ def _ratio(
     measured_in: Literal["rate", "money", "ratio"],
     better: Literal["higher", "lower"],
     reference: str,
+    least: float = 0,
 ) -> Ratio:
     return Ratio(
         name=name,
@@ -33,7 +35,7 @@ def _ratio(
         columns=(numerator, denominator),
         numerator=nw.col(numerator),
         denominator=nw.col(denominator),
-        least=0,
+        least=least,
         unit="campaign",
         measured_in=measured_in,
         better=better,
@@ -41,7 +43,7 @@ def _ratio(
     )
 
 
-return_on_spend = _ratio("return_on_spend", "revenue", "spend", "ratio", "higher", "Revenue over spend.")
+return_on_spend = _ratio("return_on_spend", "revenue", "spend", "ratio", "higher", "Revenue over spend.", -math.inf)
 lead_rate = _ratio("lead_rate", "leads", "reached", "rate", "higher", "Response rate.")
 campaign_conversion_rate = _ratio(
     "campaign_conversion_rate", "conversions", "leads", "rate", "higher", "Lead conversion."

@@ -140,13 +140,15 @@ def _periods(metric: Metric, language: Language, found: Mapping[str, Any]) -> li
         measured = ", ".join(dict.fromkeys(row["metric"] for row in found["metrics"]))
         raise ValueError(f"{metric.name} was not measured in this run. Measured were: {measured}.")
     months = [month for month, row in rows.items() if month <= found["month"] and row["value"] is not None]
-    shown = [period for period in (max(months, default=""), ALL_TIME) if period in rows]
+    latest = max(months or [month for month in rows if month <= found["month"]], default="")
+    shown = [period for period in (latest, ALL_TIME) if period in rows]
     business = found["business"]
     lines = [f"{business['name']}, {found['as_of']}"]
     for period in shown:
         parts = _parts(metric, found, period)
         numbers = with_numbers(metric, _estimate(rows[period]), language, business["currency"], parts)
         lines.append(f"  {_when(period, language)}: {numbers}")
+        lines += [f"    {language.text(f'warning.{warning}')}" for warning in rows[period]["warning"].split()]
     return lines
 
 

@@ -26,6 +26,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Interval = tuple[Floats, Floats]
+LARGEST_T = 1e6  # of next to no degrees of freedom; the interval is all but 0 to 1, and its square must not overflow
 ROUNDING = 1e-13  # Share of the sums of squares below which what is left of them is no spread
 
 
@@ -282,8 +283,9 @@ def rate_interval(
         k = sy**2 / syy
         error = k / (k - 1) * _squares(ratio, sxx, sxy, syy) / sy**2
         trials = np.where((k > 1 + ROUNDING) & (error > 0), ratio * (1 - ratio) / error, np.nan)
-        low, high = _wilson(ratio, trials, stdtrit(np.maximum(k - 1, ROUNDING), upper_tail(confidence)))
-    return low, high
+        t = np.minimum(stdtrit(np.maximum(k - 1, ROUNDING), upper_tail(confidence)), LARGEST_T)
+        low, high = _wilson(ratio, trials, t)
+    return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
 def _wilson(p: Floats, trials: Floats, z: ArrayLike) -> Interval:

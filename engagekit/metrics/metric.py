@@ -20,12 +20,12 @@ from engagekit.metrics.estimate import (
     ratio_interval,
     wilson_interval,
 )
+from engagekit.metrics.quantile import quantile_interval, waiting_interval
 
 __all__ = ["Fields", "Metric", "Quantile", "Ratio", "Total"]
 
 Sums = Mapping[str, Floats]
 Fields = dict[str, Any]
-ROUNDING = 1e-9  # of a survival probability
 CARRYING = 30  # units: where x is spread as if it came of fewer, and over half of the units, the interval is too narrow
 SUMS = {"delta": ("x", "y", "xx", "xy", "yy"), "wilson": ("x", "y"), "adjusted_wald": ("x", "y", "xx")}
 
@@ -191,6 +191,8 @@ class Ratio(Metric):
         x is a part of y, so that the rate lies between 0 and 1; a row where it is more is impossible.
     method : {"delta", "wilson", "adjusted_wald"}
         The interval: ``wilson`` where a unit is one trial, ``adjusted_wald`` for the Net Promoter Score.
+    above_one : str, default ""
+        Warning where x is more than y although it need not be.
     less : tuple of str, default ()
         Two metrics of which x is the numerator of the first less that of the second, to explain it by.
 
@@ -208,6 +210,7 @@ class Ratio(Metric):
     bounded: bool = False
     method: Literal["delta", "wilson", "adjusted_wald"] = "delta"
     less: tuple[str, ...] = ()
+    above_one: str = ""
 
     @property
     def range(self) -> tuple[float, float]:
@@ -229,7 +232,7 @@ class Ratio(Metric):
         x, y = sums["x"], sums["y"]
         value = np.divide(self.scale * x, y, out=np.full(len(y), np.nan), where=y != 0)
         if self.method == "wilson":
-            n = units = y
+            n, units = y if self.cluster is None else n, y
         fields = {"value": value, "numerator": x, "denominator": y, "n": n, "units": units}
         return fields | self._interval(units, sums, confidence)
 
@@ -253,6 +256,8 @@ class Ratio(Metric):
             low, high = (self.scale * bound.clip(*self.range) for bound in bounds)
             warning[x**2 < np.minimum(CARRYING, units / 2) * sums["xx"]] = "few_carry_it"
             warning[units == 1] = "one_unit"
+            above = (x > y) & (self.above_one != "")
+            warning = np.where(above, np.char.add(np.char.add(warning, " "), self.above_one), warning)
         return {"low": low, "high": high, "method": method, "warning": warning}
 
 
@@ -308,15 +313,7 @@ class Quantile(Metric):
 
     Notes
     -----
-    Without ``observed`` the bounds are the values of rank B(α/2) and B(1 − α/2) + 1, B the quantile function of
-    Binomial(n, q); where n is too small for one of them there is no interval. With it, the quantile and its bounds
-    are where the Kaplan-Meier curve, and its log-log band, fall to 1 − q; in the middle where the curve is level there,
-    as a median of an even number of values is.
-
-    References
-    ----------
-    .. [1] Brookmeyer, R., & Crowley, J. (1982). A Confidence Interval for the Median Survival Time. Biometrics,
-       38(1).
+    The intervals are those of ``metrics/quantile.py``: order statistics, and Kaplan-Meier with ``observed``.
 
     Examples
     --------
@@ -347,35 +344,13 @@ class Quantile(Metric):
     def estimate(self, values: Floats, observed: Floats, confidence: float) -> Fields:
         """Fields of ``Estimate`` from the values of a group, and whether each was observed."""
         n = len(values)
-        found = self._ranked if self.observed is None else self._survived
-        value, low, high = found(values, observed, confidence) if n else (np.nan, np.nan, np.nan)
+        if self.observed is None:
+            value, low, high = quantile_interval(values, self.q, confidence)
+        else:
+            value, low, high = waiting_interval(values, observed, self.q, confidence)
         inside = bool(np.isfinite(low) and np.isfinite(high))
         method = "order_statistics" if self.observed is None else "kaplan_meier"
         warnings = ["censored"] * (not observed.all()) + ["few_values"] * (n > 0 and not inside)
         fields = {"value": value, "numerator": np.nan, "denominator": np.nan, "n": n, "units": n}
         bounds = {"low": low, "high": high} if inside else {"low": np.nan, "high": np.nan}
         return fields | bounds | {"method": method, "warning": " ".join(warnings)}
-
-    def _ranked(self, values: Floats, _observed: Floats, confidence: float) -> tuple[float, float, float]:
-        from scipy.stats import binom
-
-        ordered = np.sort(values)
-        below, above = (int(rank) for rank in binom.interval(confidence, len(values), self.q))
-        inside = below >= 1 and above < len(values)
-        low, high = (ordered[below - 1], ordered[above]) if inside else (np.nan, np.nan)
-        return float(np.quantile(ordered, self.q)), low, high
-
-    def _survived(self, values: Floats, observed: Floats, confidence: float) -> tuple[float, float, float]:
-        from statsmodels.duration.survfunc import SurvfuncRight
-
-        if not observed.any():
-            return np.nan, np.nan, np.nan
-        with np.errstate(all="ignore"):  # at its ends the curve has no spread
-            curve = SurvfuncRight(values, observed)
-            low, high = curve.quantile_ci(self.q, alpha=1 - confidence, method="cloglog")
-        left, times = curve.surv_prob - (1 - self.q), curve.surv_times
-        if curve.surv_prob[-1] <= ROUNDING and high == times[-1]:
-            high = np.nan  # the curve has come down to 0, where it has no spread; its band has not
-        reached = [times[left <= ROUNDING][:1], times[left < -ROUNDING][:1]]
-        value = np.concatenate(reached).mean() if len(reached[0]) else np.nan
-        return float(value), float(low), float(high)

@@ -95,7 +95,7 @@ def _of_revenue(name: str, better: Literal["higher", "lower"], part: nw.Expr, *m
 gross_revenue_retention = _of_revenue(
     "gross_revenue_retention",
     "higher",
-    nw.when(_closing < _opening).then(_closing).otherwise(_opening),
+    nw.when(_closing < _opening).then(_closing).otherwise(nw.when(~_closing.is_null()).then(_opening)),
     "closing_value",
     bounded=True,
 )

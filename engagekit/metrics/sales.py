@@ -42,13 +42,18 @@ def _of_orders(
 
 
 order_value = _of_orders("order_value", "value", nw.col("value"), "higher", denominator=_bought, measured_in="money")
-gross_order_value = _of_orders(
-    "gross_order_value",
-    "gross",
-    nw.when(nw.col("gross") > 0).then(nw.col("gross")),
-    "higher",
+gross_order_value = Ratio(
+    name="gross_order_value",
+    channel="sales",
+    table="orders",
+    columns=("gross", "lines", "customer_id"),
+    numerator=nw.when(nw.col("lines") > 0).then(nw.col("gross")),
     least=0,
+    unit="customer",
+    cluster="customer_id",
     measured_in="money",
+    better="higher",
+    reference=FARRIS,
 )
 orders_per_customer = _of_orders(
     "orders_per_customer",

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 REACTIONS = ("likes", "comments", "shares", "saves", "clicks")
-NEUTRAL = 0.05  # sentiment no farther from 0 than this is neither positive nor negative
+NEUTRAL = 0.05  # sentiment nearer to 0 than this is neither positive nor negative
 HOOTSUITE = "Hootsuite, Engagement rate calculator: six formulas."
 META = "Meta Business Suite, Insights:"
 HUTTO = "Hutto, C. J., & Gilbert, E. (2014). VADER: A Parsimonious Rule-based Model for Sentiment Analysis. ICWSM."
@@ -141,7 +141,7 @@ def _of_mentions(name: str, numerator: nw.Expr, better: Literal["higher", "lower
 
 mention_balance = _of_mentions(
     "mention_balance",
-    (_sentiment > NEUTRAL).cast(nw.Float64) - (_sentiment < -NEUTRAL).cast(nw.Float64),
+    (_sentiment >= NEUTRAL).cast(nw.Float64) - (_sentiment <= -NEUTRAL).cast(nw.Float64),
     "higher",
     least=-1,
     most=1,
@@ -150,8 +150,8 @@ mention_balance = _of_mentions(
     measured_in="ratio",
 )
 positive_mention_rate = _of_mentions(
-    "positive_mention_rate", _sentiment > NEUTRAL, "higher", bounded=True, method="wilson", measured_in="rate"
+    "positive_mention_rate", _sentiment >= NEUTRAL, "higher", bounded=True, method="wilson", measured_in="rate"
 )
 negative_mention_rate = _of_mentions(
-    "negative_mention_rate", _sentiment < -NEUTRAL, "lower", bounded=True, method="wilson", measured_in="rate"
+    "negative_mention_rate", _sentiment <= -NEUTRAL, "lower", bounded=True, method="wilson", measured_in="rate"
 )

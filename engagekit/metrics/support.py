@@ -21,6 +21,7 @@ SATISFIED_FROM = 4
 ZENDESK = "Zendesk, Explore: metrics and attributes."
 
 _work = nw.col("work_minutes") / MINUTES_AN_HOUR
+_reopened = nw.col("reopened").cast(nw.Boolean)  # solved once before, even where it is open again
 _score = nw.col("score").cast(nw.Float64)
 
 tickets_opened = Total(
@@ -85,7 +86,7 @@ reopen_rate = Ratio(
     channel="support",
     table="tickets",
     columns=("reopened", "solved_at"),
-    numerator=nw.when(~nw.col("solved_at").is_null()).then(nw.col("reopened").cast(nw.Float64)),
+    numerator=nw.when(~nw.col("solved_at").is_null() | _reopened).then(_reopened.cast(nw.Float64)),
     bounded=True,
     method="wilson",
     unit="ticket",

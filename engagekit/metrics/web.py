@@ -78,7 +78,7 @@ session_duration_s = _of_visits(
 bounce_rate = _of_visits(
     "bounce_rate",
     "engaged",
-    ~nw.col("engaged"),
+    1 - nw.col("engaged").cast(nw.Float64),
     "lower",
     f"{GA4}: Bounce rate.",
     bounded=True,

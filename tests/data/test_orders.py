@@ -127,15 +127,15 @@ def test_money_is_missing_only_where_lines_that_should_tell_it_do_not(on_engine)
     ]
 
 
-def test_a_refund_above_zero_takes_nothing_back(on_engine):
+def test_a_refund_is_taken_back_whichever_sign_it_has(on_engine):
     rows = [("a", 0, "purchase", 8.0, "1"), ("a", 1, "refund", 3.0, "1"), ("a", 1, "refund", -5.0, "1")]
-    assert rows_of(orders(on_engine(lines(*rows))), *MONEY) == [("a", "1", 6.0, 8.0, 5.0)]
+    assert rows_of(orders(on_engine(lines(*rows))), *MONEY) == [("a", "1", 0.0, 8.0, 8.0)]
 
 
-def test_a_purchase_below_zero_is_a_refund(on_engine):
-    rows = [("a", 0, "purchase", 8.0, "1"), ("a", 3, "purchase", -3.0, "1"), ("b", 0, "purchase", -5.0, None)]
+def test_a_voucher_makes_an_order_cheaper_and_purchases_below_zero_are_a_refund(on_engine):
+    rows = [("a", 0, "purchase", 8.0, "1"), ("a", 0, "purchase", -3.0, "1"), ("b", 0, "purchase", -5.0, None)]
     assert rows_of(orders(on_engine(lines(*rows))), *MONEY, "lines") == [
-        ("a", "1", 5.0, 8.0, 3.0, 1),
+        ("a", "1", 5.0, 5.0, 0.0, 2),
         ("b", None, -5.0, 0.0, 5.0, 0),
     ]
 

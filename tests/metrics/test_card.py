@@ -164,7 +164,6 @@ def test_a_metric_that_the_run_has_not_is_named_with_those_that_it_has():
         explain(METRICS["open_rate"], "en", found_of(estimate))
 
 
-@pytest.mark.xfail(reason="a metric of snapshots has no all time, and no month is shown without a value", strict=True)
 def test_a_metric_that_is_undefined_in_every_month_says_why():
     metric = METRICS["lost_to_acquired_ratio"]
     assert metric(CHURN).reason == "zero_denominator"  # nobody was acquired

@@ -308,7 +308,6 @@ def test_dropping_what_is_not_over_would_be_too_low():
     assert of(hours, over).value == 5
 
 
-@pytest.mark.xfail(reason="a drop past the whole band at one time, or to 0, leaves no time within it", strict=True)
 @pytest.mark.parametrize(
     ("hours", "over", "low", "high"),
     [

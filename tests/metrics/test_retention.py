@@ -183,7 +183,6 @@ def test_a_closing_value_that_is_not_known_is_not_counted_as_lost():
     assert (net_revenue_retention(frame).value, net_revenue_retention(frame).n) == (1.5, 1)
 
 
-@pytest.mark.xfail(reason="otherwise() takes a missing closing value for one that was kept whole", strict=True)
 def test_a_closing_value_that_is_not_known_is_not_counted_as_kept():
     frame = REVENUE[1:3].with_columns(closing_value=pl.Series([10.0, None]))
     assert (gross_revenue_retention(frame).value, gross_revenue_retention(frame).n) == (0.5, 1)

@@ -39,8 +39,8 @@ PER = (reach_engagement_rate, impression_engagement_rate, follower_engagement_ra
 TOTALS = (likes, comments, shares, clicks)
 MENTIONS = pl.DataFrame(
     {
-        "text": ["great", "fine", "on the edge", "there it is", "on the other edge", "never again", "hm", None],
-        "sentiment": [0.8, 0.06, 0.05, 0.0, -0.05, -0.3, None, None],
+        "text": ["great", "on the edge", "fine", "there it is", "not fine", "on the other edge", "hm", None],
+        "sentiment": [0.8, 0.05, 0.04, 0.0, -0.04, -0.05, None, None],
     }
 )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engagekit.data.engine import enter
 from engagekit.errors import DataError
 from engagekit.metrics.estimate import FIELDS, Floats, upper_tail
-from engagekit.metrics.metric import Fields, Metric, Quantile
+from engagekit.metrics.metric import Metric, Quantile
 from engagekit.metrics.periods import PERIODS, dated, with_all_periods
 from engagekit.metrics.sums import collected_sums
 
@@ -93,8 +93,7 @@ def measure(
     if at:
         rows, end = dated(rows, at, every, until, time_zone)
     keys = [*by, "period"] if every else by
-    estimated = (_estimated(metric, found, keys, confidence) for metric, found in collected_sums(rows, metrics, keys))
-    result = pl.concat(estimated)
+    result = pl.concat(_estimated(*found, keys, confidence) for found in collected_sums(rows, metrics, keys))
     if every:
         result = with_all_periods(result, by, every, end)
     order = pl.col("metric").cast(pl.Enum([metric.name for metric in metrics]))
@@ -168,39 +167,30 @@ def _check_numbers(rows: nw.LazyFrame[Any], metric: Metric) -> None:
             raise DataError(problem, column=name)
 
 
-def _estimated(metric: Metric, found: pl.DataFrame, keys: list[str], confidence: float) -> pl.DataFrame:
+def _estimated(
+    metric: Any, groups: pl.DataFrame, sums: dict[str, Floats], keys: list[str], confidence: float
+) -> pl.DataFrame:
     """Estimates of a metric by group, as ``measure`` gives them."""
-    estimates = _of_values if isinstance(metric, Quantile) else _of_sums
-    groups, data, rows = estimates(metric, found, keys, confidence)
-    return _tidy(metric, groups, data, empty=rows == 0)
-
-
-def _of_sums(
-    metric: Any, found: pl.DataFrame, keys: list[str], confidence: float
-) -> tuple[pl.DataFrame, Fields, Floats]:
-    """Groups, estimates of a ratio or a total, and rows; without a denominator of its own, y is 1 in each row."""
-    ones = {"y": "n", "xy": "x", "yy": "n", "units": "n"}
-    names = {name: f"{metric.name}:{name}" for name in ("n", "units", *metric.sums)}
-    columns = {name: c if c in found.columns else names[ones[name]] for name, c in names.items()}
-    n, units, *sums = (found[column].cast(pl.Float64).fill_null(0).to_numpy() for column in columns.values())
-    return found.select(keys), metric.estimates(n, units, dict(zip(metric.sums, sums, strict=True)), confidence), n
+    if isinstance(metric, Quantile):
+        return _of_values(metric, groups, sums, keys, confidence)
+    sums = {name: np.nan_to_num(array) for name, array in sums.items()}  # a sum of no rows is null
+    n, units = sums.pop("n"), sums.pop("units")
+    return _tidy(metric, groups, metric.estimates(n, units, sums, confidence), empty=n == 0)
 
 
 def _of_values(
-    metric: Any, found: pl.DataFrame, keys: list[str], confidence: float
-) -> tuple[pl.DataFrame, Fields, Floats]:
-    """Groups, estimates of a quantile, and rows; from all its values, because engines lack order statistics."""
-    x, y = f"{metric.name}:x", f"{metric.name}:y"
-    observed = pl.col(y) if y in found.columns else pl.lit(1.0)
-    lists = found.select(*keys, x=pl.col(x), y=observed).group_by(keys or pl.lit(0)).agg("x", "y")
-    if not keys:
-        lists = lists.drop("literal") if lists.height else pl.DataFrame({"x": [[]], "y": [[]]})
-    estimates = [
-        metric.estimate(values.drop_nulls().to_numpy(), seen.filter(values.is_not_null()).to_numpy(), confidence)
-        for values, seen in zip(lists["x"], lists["y"], strict=True)
-    ]
+    metric: Quantile, groups: pl.DataFrame, terms: dict[str, Floats], keys: list[str], confidence: float
+) -> pl.DataFrame:
+    """Estimates of a quantile, from all its values, because engines lack order statistics."""
+    rows = pl.DataFrame({**groups.to_dict(), "x": terms["x"], "y": terms.get("y", np.ones(len(terms["x"])))})
+    lists = rows.group_by(keys).agg("x", "y") if keys else rows.select(pl.col("x", "y").implode())
+    estimates = []
+    for x, y in zip(lists["x"], lists["y"], strict=True):
+        values, observed = x.to_numpy(), y.to_numpy()
+        counts = ~np.isnan(values)
+        estimates.append(metric.estimate(values[counts], observed[counts], confidence))
     data = {name: np.array([e[name] for e in estimates], kind) for name, kind in FIELDS.items() if name != "reason"}
-    return lists.select(keys), data, data["n"]
+    return _tidy(metric, lists.select(keys), data, empty=data["n"] == 0)
 
 
 def _tidy(metric: Metric, groups: pl.DataFrame, data: dict[str, Any], empty: NDArray[np.bool_]) -> pl.DataFrame:

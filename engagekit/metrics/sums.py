@@ -12,17 +12,21 @@ import polars as pl
 
 from engagekit.data.engine import ROW
 from engagekit.errors import DataError
+from engagekit.metrics.estimate import Floats
 from engagekit.metrics.metric import Metric, Quantile
 
 __all__ = ["collected_sums"]
 
 EXAMPLES = 3
+TERMS = ("n", "units", "x", "y", "xx", "xy", "yy")
+ONES = {"xy": "x"}
+Sums = dict[str, Floats]
 Rows = nw.LazyFrame[Any]
 Named = dict[str, nw.Expr]
 
 
-def collected_sums(rows: Rows, metrics: list[Metric], keys: list[str]) -> Iterator[tuple[Metric, pl.DataFrame]]:
-    """Each metric with a frame of its sums, one row a group; a quantile with its values, one row a row that counts.
+def collected_sums(rows: Rows, metrics: list[Metric], keys: list[str]) -> Iterator[tuple[Metric, pl.DataFrame, Sums]]:
+    """Each metric with the groups and its sums in them.
 
     Parameters
     ----------
@@ -35,9 +39,9 @@ def collected_sums(rows: Rows, metrics: list[Metric], keys: list[str]) -> Iterat
 
     Returns
     -------
-    iterator of (Metric, polars.DataFrame)
-        The columns ``keys`` and, under the metric's name such as in ``open_rate:xy``, ``n`` (rows that count), ``x``
-        and, where it has a denominator of its own or sums over units, ``y``; then what its interval needs.
+    iterator of (Metric, polars.DataFrame, dict of str to ndarray)
+        The columns ``keys``, a row a group; and by name, an element a group, ``n`` (rows that count), ``units`` and
+        the sums that the metric needs. A quantile has instead a row for each row that counts, and its terms.
 
     Raises
     ------
@@ -45,16 +49,33 @@ def collected_sums(rows: Rows, metrics: list[Metric], keys: list[str]) -> Iterat
         A row is impossible.
     """
     summed = _with_terms(rows, metrics)
-    groups = _sharing(metrics)
-    frames = _collected([_plan(summed, shared, keys) for shared in groups])
-    if any(_undefined(frame) for frame in frames):  # arithmetic such as 0/0 in a row, which then does not count
+    found = _collected(_plans(summed, metrics, keys))
+    if any(_undefined(frame) for frame in found):  # arithmetic such as 0/0 in a row, which then does not count
         summed = summed.with_columns(**_merged(_defined(metric) for metric in metrics))
-        frames = _collected([_plan(summed, shared, keys) for shared in groups])
-    for shared, frame in zip(groups, frames, strict=True):
-        for metric in shared:
-            if _impossible(frame, metric):
-                raise _named(summed, metric)
-            yield metric, frame
+        found = _collected(_plans(summed, metrics, keys))
+    groups = [frame.select(name for name in keys if name in frame.columns) for frame in found]
+    columns = [_arrays(frame.drop(keys, strict=False)) for frame in found]
+    place = {name: number for number, arrays in enumerate(columns) for name in arrays}
+    everything = {name: array for arrays in columns for name, array in arrays.items()}
+    for metric in metrics:
+        if _impossible(everything, metric):
+            raise _named(summed, metric)
+        own = {term: everything[f"{metric.name}:{term}"] for term in TERMS if f"{metric.name}:{term}" in everything}
+        yield (
+            metric,
+            groups[place[f"{metric.name}:x"]],
+            own if isinstance(metric, Quantile) else _completed(metric, own),
+        )
+
+
+def _completed(metric: Metric, own: Sums) -> Sums:
+    """Sums with those that follow from others: without a denominator of its own y is 1 in each row."""
+    return {name: own.get(name, own[ONES.get(name, "n")]) for name in ("n", "units", *metric.sums)}
+
+
+def _arrays(frame: pl.DataFrame) -> Sums:
+    numbers = frame.select(pl.all().cast(pl.Float64)).to_numpy()
+    return dict(zip(frame.columns, numbers.T, strict=True))
 
 
 def _with_terms(rows: Rows, metrics: list[Metric]) -> Rows:
@@ -70,9 +91,14 @@ def _terms(metric: Metric) -> Named:
     return {f"{metric.name}:{name}": term.cast(nw.Float64) for name, term in terms.items()}
 
 
+def _names(metric: Metric) -> list[str]:
+    """Columns of its terms: without a denominator of its own it has but one."""
+    return [f"{metric.name}:{term}" for term in ("x", "y")[: 1 + (metric.terms[1] is not None)]]
+
+
 def _columns(metric: Metric) -> tuple[nw.Expr, nw.Expr | None]:
-    x, y = (nw.col(f"{metric.name}:{name}") for name in ("x", "y"))
-    return x, None if metric.terms[1] is None else y
+    x, *y = (nw.col(name) for name in _names(metric))
+    return x, y[0] if y else None
 
 
 def _counted(metric: Metric) -> Named:
@@ -89,38 +115,33 @@ def _counted(metric: Metric) -> Named:
 def _defined(metric: Metric) -> Named:
     x, y = _columns(metric)
     sound = ~x.is_nan() if y is None else ~x.is_nan() & ~y.is_nan()
-    names = ("x",) if y is None else ("x", "y")
-    return {f"{metric.name}:{name}": nw.when(sound).then(nw.col(f"{metric.name}:{name}")) for name in names}
+    return {name: nw.when(sound).then(nw.col(name)) for name in _names(metric)}
 
 
-def _sharing(metrics: list[Metric]) -> list[list[Metric]]:
-    """Metrics that are collected together: those summed over the same units, and those that need the values."""
-    groups: dict[object, list[Metric]] = {}
-    for metric in metrics:
-        groups.setdefault(Quantile if isinstance(metric, Quantile) else metric.cluster, []).append(metric)
-    return list(groups.values())
+def _plans(rows: Rows, metrics: list[Metric], keys: list[str]) -> list[Rows]:
+    """Plans of the sums over rows and of what no row may fall below, of those over each kind of unit, of the values."""
+    summed = [metric for metric in metrics if not isinstance(metric, Quantile)]
+    by_row = [metric for metric in summed if metric.cluster is None]
+    plans = []
+    if summed:
+        counts = {f"{metric.name}:n": nw.col(f"{metric.name}:x").count() for metric in by_row}
+        moments = _merged(_moments(metric, len(_names(metric)) == 2) for metric in by_row)
+        margins = _merged(_margins(metric) for metric in summed)
+        plans = [_grouped(rows, keys if by_row else [], counts | moments | margins)]
+    for cluster in dict.fromkeys(metric.cluster for metric in summed if metric.cluster):
+        plans.append(_plan_of_units(rows, [metric for metric in summed if metric.cluster == cluster], keys, cluster))
+    names = [name for metric in metrics if isinstance(metric, Quantile) for name in _names(metric)]
+    return [*plans, rows.select(*keys, *names)] if names else plans
 
 
-def _plan(rows: Rows, metrics: list[Metric], keys: list[str]) -> Rows:
-    """Plan of some metrics' values, or of their sums by group."""
-    if isinstance(metrics[0], Quantile):
-        values = [
-            f"{metric.name}:{name}" for metric in metrics for name in ("x", "y")[: 1 + (metric.terms[1] is not None)]
-        ]
-        return rows.select(*keys, *values)
-    margins = _merged(_margins(metric) for metric in metrics)
-    cluster = metrics[0].cluster
-    if cluster is None:
-        counts = {f"{metric.name}:n": nw.col(f"{metric.name}:x").count() for metric in metrics}
-        moments = _merged(_moments(metric, metric.terms[1] is not None) for metric in metrics)
-        return _grouped(rows, keys, counts | moments | margins)
+def _plan_of_units(rows: Rows, metrics: list[Metric], keys: list[str], cluster: str) -> Rows:
+    """Plan of sums by group over what the rows of each unit add up to."""
     totals = _merged(_unit_totals(metric) for metric in metrics)
-    units = _grouped(rows, list(dict.fromkeys([*keys, cluster])), totals | margins)
+    units = _grouped(rows, list(dict.fromkeys([*keys, cluster])), totals)
     ones = _merged(_unit_denominator(metric) for metric in metrics)
     units = units.with_columns(**ones) if ones else units
     counts = {f"{metric.name}:n": nw.col(f"{metric.name}:n").sum() for metric in metrics}
-    moments = _merged(_moments(metric, True) for metric in metrics)
-    return _grouped(units, keys, counts | moments | {name: nw.col(name).min() for name in margins})
+    return _grouped(units, keys, counts | _merged(_moments(metric, True) for metric in metrics))
 
 
 def _margins(metric: Metric) -> Named:
@@ -130,20 +151,16 @@ def _margins(metric: Metric) -> Named:
 
 def _unit_totals(metric: Metric) -> Named:
     """What the rows of one unit add up to."""
-    x, y = _columns(metric)
-    found = {f"{metric.name}:n": x.count(), f"{metric.name}:x": x.sum()}
-    if y is not None:
-        found[f"{metric.name}:y"] = y.sum()
-    return found | {
-        f"{metric.name}:{term}": nw.col(f"{metric.name}:{term}").max()
-        for term in metric.once
-        if f"{metric.name}:{term}" in found
-    }
+    found = {f"{metric.name}:n": _columns(metric)[0].count()}
+    for name in _names(metric):
+        term = nw.col(name)
+        found[name] = term.max() if name[-1] in metric.once else term.sum()
+    return found
 
 
 def _unit_denominator(metric: Metric) -> Named:
     """Without a denominator of its own, a unit is as many as its rows, or one."""
-    if metric.terms[1] is not None:
+    if len(_names(metric)) == 2:
         return {}
     n = nw.col(f"{metric.name}:n")
     return {f"{metric.name}:y": (n > 0 if "y" in metric.once else n).cast(nw.Float64)}
@@ -154,11 +171,9 @@ def _moments(metric: Metric, has_y: bool) -> Named:
     x, y = nw.col(f"{metric.name}:x"), nw.col(f"{metric.name}:y")
     terms = {"x": x, "y": y, "xx": x * x, "xy": x * y, "yy": y * y}
     found = {name: terms[name].sum() for name in metric.sums if has_y or "y" not in name}
-    if has_y and "yy" in metric.sums:
+    if has_y and metric.sums != ("x", "y"):  # Wilson's units are those of y
         adds = y != 0 if metric.range == (0, 1) else (x != 0) | (y != 0)
         found["units"] = adds.cast(nw.Int8).sum()
-    elif has_y and "y" not in metric.sums:
-        found["units"] = (y != 0).cast(nw.Int8).sum()
     return {f"{metric.name}:{name}": total for name, total in found.items()}
 
 
@@ -180,18 +195,19 @@ def _collected(plans: list[Rows]) -> list[pl.DataFrame]:
 
 
 def _undefined(frame: pl.DataFrame) -> bool:
-    floats = frame.select(pl.col("^.*:[xy]+$").cast(pl.Float64))
-    return any(column.is_nan().any() for column in floats)
+    terms = [name for name in frame.columns if name.endswith((":x", ":y"))]
+    return bool(terms) and any(frame.select(pl.col(terms).cast(pl.Float64).is_nan().any()).row(0))
 
 
-def _impossible(frame: pl.DataFrame, metric: Metric) -> bool:
+def _impossible(everything: Sums, metric: Metric) -> bool:
     """Whether a margin is below 0, or a term infinite."""
+    own = {name: array for name, array in everything.items() if name.startswith(f"{metric.name}:")}
     if isinstance(metric, Quantile):
-        rows = nw.from_native(frame.lazy())
-        return bool(rows.filter(metric.impossible(*_columns(metric))).collect().shape[0])
-    terms = frame.select(pl.col(f"^{metric.name}:[xy]$").cast(pl.Float64).fill_null(0)).to_numpy()
-    margins = frame.select(f"^{metric.name}:margin .*$")
-    return not np.isfinite(terms).all() or any((margin < 0).any() for margin in margins)
+        terms = nw.from_native(pl.LazyFrame({name: pl.Series(own[name], nan_to_null=True) for name in _names(metric)}))
+        return bool(terms.filter(metric.impossible(*_columns(metric))).collect().shape[0])
+    if any(np.isinf(own[name]).any() for name in _names(metric) if name in own):
+        return True
+    return any((array < 0).any() for name, array in own.items() if ":margin " in name)
 
 
 def _named(rows: Rows, metric: Metric) -> DataError:

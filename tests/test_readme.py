@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from engagekit.metrics.catalog import METRICS
+
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
 
@@ -15,6 +17,10 @@ def test_the_analysts_ten_lines_run(sample_folders, tmp_path, monkeypatch):
     names = {}
     exec(code, names)
     assert len(names["found"].channels) > 5
+
+
+def test_the_readme_counts_the_metrics_right():
+    assert f"## {len(METRICS)} metrics, each with its story" in README
 
 
 def test_every_file_that_the_readme_names_is_there():

@@ -18,6 +18,7 @@ from engagekit.metrics.metric import Metric, Quantile
 __all__ = ["collected_sums"]
 
 EXAMPLES = 3
+SPARK_PASS = 10
 TERMS = ("n", "units", "x", "y", "xx", "xy", "yy")
 ONES = {"xy": "x"}
 Sums = dict[str, Floats]
@@ -121,17 +122,27 @@ def _defined(metric: Metric) -> Named:
 def _plans(rows: Rows, metrics: list[Metric], keys: list[str]) -> list[Rows]:
     """Plans of the sums over rows and of what no row may fall below, of those over each kind of unit, of the values."""
     summed = [metric for metric in metrics if not isinstance(metric, Quantile)]
-    by_row = [metric for metric in summed if metric.cluster is None]
-    plans = []
-    if summed:
-        counts = {f"{metric.name}:n": nw.col(f"{metric.name}:x").count() for metric in by_row}
-        moments = _merged(_moments(metric, len(_names(metric)) == 2) for metric in by_row)
-        margins = _merged(_margins(metric) for metric in summed)
-        plans = [_grouped(rows, keys if by_row else [], counts | moments | margins)]
+    of_rows = [metric for metric in summed if metric.cluster is None]
+    margins = _merged(_margins(metric) for metric in summed if metric.cluster)
+    plans = [_plan_of_rows(rows, some, keys) for some in _passes(rows, of_rows)]
+    plans += [rows.select(*(lowest.alias(name) for name, lowest in margins.items()))] if margins else []
     for cluster in dict.fromkeys(metric.cluster for metric in summed if metric.cluster):
         plans.append(_plan_of_units(rows, [metric for metric in summed if metric.cluster == cluster], keys, cluster))
     names = [name for metric in metrics if isinstance(metric, Quantile) for name in _names(metric)]
     return [*plans, rows.select(*keys, *names)] if names else plans
+
+
+def _passes(rows: Rows, metrics: list[Metric]) -> list[list[Metric]]:
+    """Metrics that share a pass: all, but on Spark few, whose Java method for a pass is slow when it is long."""
+    size = SPARK_PASS if rows.implementation.is_spark_like() else len(metrics) or 1
+    return [metrics[first : first + size] for first in range(0, len(metrics), size)]
+
+
+def _plan_of_rows(rows: Rows, metrics: list[Metric], keys: list[str]) -> Rows:
+    """Plan of sums by group over rows, and of what no row may fall below."""
+    counts = {f"{metric.name}:n": nw.col(f"{metric.name}:x").count() for metric in metrics}
+    moments = _merged(_moments(metric, len(_names(metric)) == 2) for metric in metrics)
+    return _grouped(rows, keys, counts | moments | _merged(_margins(metric) for metric in metrics))
 
 
 def _plan_of_units(rows: Rows, metrics: list[Metric], keys: list[str], cluster: str) -> Rows:

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from engagekit import open_rate, order_value
+from engagekit import bounce_rate, open_rate, order_value
 from engagekit.metrics.estimate import (
     Estimate,
     Floats,
@@ -141,11 +141,13 @@ class Sample:
     def ratio(self) -> Floats:
         return self.x.sum(axis=1) / self.y.sum(axis=1)
 
-    def interval(self) -> Interval:
+    def sums(self) -> dict[str, Floats]:
         x, y = self.x, self.y
-        sums = {name: term.sum(axis=1) for name, term in zip(SUMS, (x, y, x * x, x * y, y * y), strict=True)}
-        units = np.full(len(x), x.shape[1])
-        found = self.metric.estimates(sums["y"], units, sums, CONFIDENCE)
+        return {name: term.sum(axis=1) for name, term in zip(SUMS, (x, y, x * x, x * y, y * y), strict=True)}
+
+    def interval(self) -> Interval:
+        sums = self.sums()
+        found = self.metric.estimates(sums["y"], np.full(len(self.x), self.x.shape[1]), sums, CONFIDENCE)
         return found["low"], found["high"]
 
     def interval_of_rows(self) -> Interval:
@@ -162,7 +164,14 @@ def visits(random: np.random.Generator, size: Size) -> Sample:
     """Visits of customers: a log-normal number of visits, rounded up, and to each customer an own chance to convert."""
     number = np.ceil(random.lognormal(1, 1, size))
     converted = random.binomial(number.astype(int), random.beta(0.6, 5.4, size)).astype(float)
-    return Sample(converted, number, converted, open_rate)
+    return Sample(converted, number, converted, bounce_rate)
+
+
+def bouncers(random: np.random.Generator, size: Size) -> Sample:
+    """Visits of customers of whom one in fifty always bounces and the others never do."""
+    number = np.ceil(random.lognormal(1, 1, size))
+    bounced = number * (random.random(size) < 0.02)
+    return Sample(bounced, number, bounced, bounce_rate)
 
 
 def mailings(random: np.random.Generator, size: Size) -> Sample:
@@ -207,6 +216,7 @@ MEAN_VISITS = 1 + float(stats.norm.sf(np.log(np.arange(1, 100_000)) - 1).sum()) 
 Scenes = dict[str, tuple[Draw, float]]
 RATIOS: Scenes = {
     "visits of customers: conversion rate": (visits, 0.6 / 6),
+    "visits of customers: bounces of a few": (bouncers, 0.02),
     "mailings: open rate": (mailings, 10 / 40),
     "orders: order value": (orders, MEAN_ORDER),
 }

@@ -217,7 +217,7 @@ TABLES: dict[str, pa.DataFrameSchema] = {
             "reached": _may("count", "people reached", _COUNT),
             "leads": _may("count", "leads", _COUNT),
             "conversions": _may("count", "conversions", _COUNT),
-            "revenue": _may("number", "money that came of it"),
+            "revenue": _may("number", "money that came of it", _COUNT),
         }
     ),
     "assignments": pa.DataFrameSchema(

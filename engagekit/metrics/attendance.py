@@ -8,7 +8,7 @@ from engagekit.metrics.metric import Ratio, Total
 
 __all__ = ["attendance_rate", "attendees", "interactions_per_attendee", "registration_rate", "registrations"]
 
-PLUM = "Plum, Metrik Penglibatan Pelanggan:"
+PLUM = "Plum, Metrik Penglibatan Pelanggan."
 
 
 def _total(name: str, column: str) -> Total:
@@ -22,7 +22,7 @@ def _total(name: str, column: str) -> Total:
         unit="event",
         measured_in="count",
         better="higher",
-        reference=f"{PLUM} {name} of events.",
+        reference=PLUM,
     )
 
 
@@ -31,7 +31,6 @@ def _ratio(
     numerator: str,
     denominator: str,
     measured_in: Literal["rate", "ratio"],
-    what: str,
     above_one: str = "",
 ) -> Ratio:
     return Ratio(
@@ -46,14 +45,12 @@ def _ratio(
         unit="event",
         measured_in=measured_in,
         better="higher",
-        reference=f"{PLUM} {what}.",
+        reference=PLUM,
     )
 
 
 registrations = _total("registrations", "registered")
 attendees = _total("attendees", "attended")
-registration_rate = _ratio("registration_rate", "registered", "invited", "rate", "registrations of events")
-attendance_rate = _ratio("attendance_rate", "attended", "registered", "rate", "attendance of events", "walk_ins")
-interactions_per_attendee = _ratio(
-    "interactions_per_attendee", "interactions", "attended", "ratio", "interactions at events"
-)
+registration_rate = _ratio("registration_rate", "registered", "invited", "rate", "above_one")
+attendance_rate = _ratio("attendance_rate", "attended", "registered", "rate", "walk_ins")
+interactions_per_attendee = _ratio("interactions_per_attendee", "interactions", "attended", "ratio")

@@ -1,6 +1,5 @@
 """What each campaign brought for what was spent."""
 
-import math
 from typing import Literal
 
 import narwhals as nw
@@ -26,7 +25,6 @@ def _ratio(
     measured_in: Literal["rate", "money", "ratio"],
     better: Literal["higher", "lower"],
     reference: str,
-    least: float = 0,
 ) -> Ratio:
     return Ratio(
         name=name,
@@ -35,7 +33,8 @@ def _ratio(
         columns=(numerator, denominator),
         numerator=nw.col(numerator),
         denominator=nw.col(denominator),
-        least=least,
+        least=0,
+        above_one="above_one" if measured_in == "rate" else "",
         unit="campaign",
         measured_in=measured_in,
         better=better,
@@ -43,7 +42,7 @@ def _ratio(
     )
 
 
-return_on_spend = _ratio("return_on_spend", "revenue", "spend", "ratio", "higher", "Revenue over spend.", -math.inf)
+return_on_spend = _ratio("return_on_spend", "revenue", "spend", "ratio", "higher", "Return on marketing investment.")
 lead_rate = _ratio("lead_rate", "leads", "reached", "rate", "higher", "Response rate.")
 campaign_conversion_rate = _ratio(
     "campaign_conversion_rate", "conversions", "leads", "rate", "higher", "Lead conversion."

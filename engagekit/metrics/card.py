@@ -2,10 +2,12 @@
 
 import datetime as dt
 import math
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from engagekit.errors import did_you_mean
 from engagekit.language import Language, decimals_of, decimals_supported
 from engagekit.metrics.estimate import FIELDS, Estimate
 from engagekit.metrics.metric import Metric
@@ -14,6 +16,21 @@ __all__ = ["card", "explain", "with_numbers"]
 
 ALL_TIME = "all"
 PERCENT = 100
+MOST_DECIMALS = 2
+MADE_BY = {
+    "orders": "orders(interactions)",
+    "buyers": "buyers(orders)",
+    "visits": "visits(interactions)",
+    "views": "views(interactions)",
+    "activity": "monthly_activity(interactions)",
+    "base": "base_at_risk(interactions) | contracts_at_risk(subscriptions)",
+    "waits": "support_hours(tickets)",
+    "invitations": "surveys",
+    "scores": "Scorecard.score(customer_features(interactions))",
+}
+SIGNS = {r"\,": " ", r"\quad": " ", r"\left": "", r"\right": "", r"\leq": "≤", r"\sum": " Σ", r"\min": "min"}
+BRACED = re.compile(r"(\\text|\\operatorname|_)\{([^{}]*)\}")
+FRACTION = re.compile(r"\\frac\{([^{}]*)\}\{([^{}]*)\}")
 
 
 def card(metric: Metric, language: str = "en") -> str:
@@ -38,8 +55,8 @@ def card(metric: Metric, language: str = "en") -> str:
         words["meaning"],
         f"$\\displaystyle {words['formula']}$" if words["formula"] else "",
         words["caveat"],
-        f"<small>{words['measured_in']}; {words['better']}. {words['table']}: <code>{escape(metric.table)}</code> "
-        f"({words['columns']}). {words['reference']}</small>",
+        f"<small>{words['measured_in']}; {words['better']}. {words['unit']}. {words['table']}: "
+        f"<code>{escape(metric.table)}</code>{words['made']} ({words['columns']}). {words['reference']}</small>",
     ]
     return "<div>" + "".join(f"<p>{line}</p>" for line in lines if line) + "</div>"
 
@@ -69,8 +86,9 @@ def explain(metric: Metric, language: str = "en", found: Mapping[str, Any] | Non
     """
     speaking = Language(language)
     words = _words(metric, speaking)
-    lines = [f"{words['title']} ({metric.name})", words["meaning"], "", f"  {words['formula']}", ""]
-    lines += [f"{words['measured_in']}; {words['better']}.", f"{words['table']}: {metric.table} ({words['columns']})."]
+    lines = [f"{words['title']} ({metric.name})", words["meaning"], "", f"  {_typed(words['formula'])}", ""]
+    lines += [f"{words['measured_in']}; {words['better']}. {words['unit']}."]
+    lines += [f"{words['table']}: {metric.table}{words['made']} ({words['columns']})."]
     lines += [words["caveat"], words["reference"]]
     return "\n".join(lines if found is None else [*lines, "", *_periods(metric, speaking, found)])
 
@@ -127,18 +145,44 @@ def _words(metric: Metric, language: Language) -> dict[str, str]:
     return words | {
         "measured_in": f"{text('card.measured_in')}: {text(f'measured_in.{metric.measured_in}')}",
         "better": text(f"card.{metric.better or 'neither'}"),
+        "unit": f"{text('card.unit')}: {_unit(metric, language)}",
         "table": text("card.table"),
-        "columns": ", ".join(metric.columns + metric.any_of),
+        "made": f" ← {MADE_BY[metric.table]}" if metric.table in MADE_BY else "",
+        "columns": ", ".join(_columns(metric, language)),
         "reference": metric.reference,
     }
+
+
+def _unit(metric: Metric, language: Language) -> str:
+    try:
+        return language.text(f"unit.{metric.unit}", n="").strip()
+    except KeyError:
+        return metric.unit
+
+
+def _columns(metric: Metric, language: Language) -> list[str]:
+    """Columns that it needs, the rows that count, and those of which it needs one."""
+    any_of = [language.text("card.any_of", names=", ".join(metric.any_of))] if metric.any_of else []
+    return [*metric.columns, *(f"{column} = {value}" for column, value in metric.where.items()), *any_of]
+
+
+def _typed(formula: str) -> str:
+    """Write a formula as one types it: LaTeX without its commands."""
+    text = formula.replace(r"\{", "\1").replace(r"\}", "\2")
+    text = BRACED.sub(lambda found: ("_" if found[1] == "_" else "") + found[2], text)
+    while (typed := FRACTION.sub(r"(\1) / (\2)", text)) != text:
+        text = typed
+    for command, sign in SIGNS.items():
+        text = text.replace(command, sign)
+    return " ".join(text.split()).replace("( ", "(").replace("\1", "{").replace("\2", "}")
 
 
 def _periods(metric: Metric, language: Language, found: Mapping[str, Any]) -> list[str]:
     """The latest month that is over and has a value, and all time."""
     rows = {row["period"]: row for row in found["metrics"] if row["metric"] == metric.name}
     if not rows:
-        measured = ", ".join(dict.fromkeys(row["metric"] for row in found["metrics"]))
-        raise ValueError(f"{metric.name} was not measured in this run. Measured were: {measured}.")
+        measured = {row["metric"] for row in found["metrics"]}
+        raise ValueError(f"{metric.name} was not measured in this run. {did_you_mean(metric.name, measured)}")
     months = [month for month, row in rows.items() if month <= found["month"] and row["value"] is not None]
     latest = max(months or [month for month in rows if month <= found["month"]], default="")
     shown = [period for period in (latest, ALL_TIME) if period in rows]
@@ -147,15 +191,20 @@ def _periods(metric: Metric, language: Language, found: Mapping[str, Any]) -> li
     for period in shown:
         parts = _parts(metric, found, period)
         numbers = with_numbers(metric, _estimate(rows[period]), language, business["currency"], parts)
-        lines.append(f"  {_when(period, language)}: {numbers}")
+        lines.append(f"  {_when(metric, period, language, business)}: {numbers}")
         lines += [f"    {language.text(f'warning.{warning}')}" for warning in rows[period]["warning"].split()]
     return lines
 
 
-def _when(period: str, language: Language) -> str:
+def _when(metric: Metric, period: str, language: Language, business: Mapping[str, Any]) -> str:
+    """Name of a month, of a base with the days of its horizon where the run tells them."""
     if period == ALL_TIME:
         return language.text("column.all")
-    return language.month(dt.date.fromisoformat(f"{period}-01"))
+    month = language.month(dt.date.fromisoformat(f"{period}-01"))
+    if metric.table != "base" or "horizon" not in business:
+        return month
+    days = language.text("unit.day", n=language.number(int(business["horizon"].removesuffix("d"))))
+    return language.text("explain.horizon", month=month, days=days)
 
 
 def _parts(metric: Metric, found: Mapping[str, Any], period: str) -> tuple[float, ...]:
@@ -176,9 +225,22 @@ def _quotient(estimate: Estimate, language: Language, parts: tuple[float, ...]) 
 
 
 def _decimals(metric: Metric, estimate: Estimate) -> int | None:
-    """Decimals of the value: what its interval supports, but one at least where a per cent or a point is large."""
-    if not math.isfinite(estimate.low):
-        return None if metric.measured_in in ("money", "rate") else decimals_of(estimate.value)
-    factor = PERCENT if metric.measured_in == "rate" else 1
-    supported = decimals_supported(factor * estimate.low, factor * estimate.high)
-    return max(1, supported) if metric.measured_in in ("rate", "points") else supported
+    """Decimals of the value: what its interval supports, and two significant digits at least where two decimals do."""
+    sure, factor = math.isfinite(estimate.low), PERCENT if metric.measured_in == "rate" else 1
+    value = factor * estimate.value
+    if metric.measured_in == "money" and not sure:
+        return None
+    if sure:
+        supported = decimals_supported(factor * estimate.low, factor * estimate.high)
+    else:
+        supported = 0 if metric.measured_in == "rate" else decimals_of(value)
+    fewest = 1 if metric.measured_in == "rate" or (metric.measured_in == "points" and sure) else 0
+    decimals = max(supported, fewest, min(_digits_needed(value), decimals_of(value)))
+    return MOST_DECIMALS if metric.measured_in == "money" and decimals else decimals
+
+
+def _digits_needed(value: float) -> int:
+    """Decimals, 0 to 2, that show two significant digits."""
+    if not value:
+        return 0
+    return min(max(1 - math.floor(math.log10(abs(value))), 0), MOST_DECIMALS)

@@ -8,7 +8,7 @@ from engagekit.metrics.metric import Ratio
 
 __all__ = ["advocate_rate", "at_risk_rate", "engagement_score"]
 
-ARTICLE = "Blazwa, Panduan Lengkap Customer Engagement Score: a weighted sum of normalised measures."
+ARTICLE = "Blazwa, Panduan Lengkap Customer Engagement Score."
 
 engagement_score = Ratio(
     name="engagement_score",

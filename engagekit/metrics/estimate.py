@@ -231,7 +231,7 @@ def ratio_interval(
     (-0.484, 4.484)
     """
     k, sx, sy, sxx, sxy, syy = (np.asarray(value, float) for value in (units, x, y, xx, xy, yy))
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         ratio = sx / sy
         error = np.sqrt(k / (k - 1) * _squares(ratio, sxx, sxy, syy)) / np.abs(sy)
         half = stdtrit(np.maximum(k - 1, 1), upper_tail(confidence)) * error

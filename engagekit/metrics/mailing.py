@@ -22,12 +22,17 @@ __all__ = [
 GLOSSARY = "Twilio SendGrid, Email glossary; Salesforce Marketing Cloud, EmailContent fields."
 
 
+def _people(column: str) -> nw.Expr:
+    return nw.col(column).cast(nw.Float64)  # counts without a sign would wrap round below 0
+
+
 def _share(
     name: str,
     columns: tuple[str, ...],
     better: Literal["higher", "lower"],
     *,
     numerator: nw.Expr | None = None,
+    valid: nw.Expr | None = None,
     bounded: bool = True,
     caution: str = "",
 ) -> Ratio:
@@ -39,7 +44,9 @@ def _share(
         columns=columns,
         numerator=nw.col(columns[0]) if numerator is None else numerator,
         denominator=nw.col(columns[-1]),
+        valid=valid,
         bounded=bounded,
+        above_one="" if bounded else "above_one",
         least=0,
         unit="mailing",
         measured_in="rate",
@@ -54,7 +61,8 @@ human_open_rate = _share(
     "human_open_rate",
     ("opens", "machine_opens", "delivered"),
     "higher",
-    numerator=nw.col("opens") - nw.col("machine_opens"),
+    numerator=_people("opens") - _people("machine_opens"),
+    valid=(nw.col("machine_opens") >= 0) & (nw.col("opens") <= nw.col("delivered")),
 )
 click_rate = _share("click_rate", ("clicks", "delivered"), "higher")
 click_to_open_rate = _share(  # people whose program hides the pictures click without an open
@@ -65,6 +73,6 @@ click_conversion_rate = _share("click_conversion_rate", ("conversions", "clicks"
 unsubscribe_rate = _share("unsubscribe_rate", ("unsubscribes", "delivered"), "lower")
 unsubscribe_sent_rate = _share("unsubscribe_sent_rate", ("unsubscribes", "sent"), "lower")
 undelivered_rate = _share(
-    "undelivered_rate", ("delivered", "sent"), "lower", numerator=nw.col("sent") - nw.col("delivered")
+    "undelivered_rate", ("delivered", "sent"), "lower", numerator=_people("sent") - _people("delivered")
 )
 complaint_rate = _share("complaint_rate", ("complaints", "delivered"), "lower")

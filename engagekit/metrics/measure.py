@@ -19,6 +19,7 @@ from engagekit.metrics.sums import collected_sums
 __all__ = ["framed", "measure"]
 
 NUMBERS = ("number", "count", "flag")
+OF_NUMBERS = {"orders", "buyers", "base", "visits", "views", "activity", "waits"}  # prepared, and read without words
 RESULT = {"metric", "period", *FIELDS}
 
 
@@ -154,17 +155,30 @@ def _entered(frame: Any, metrics: list[Metric], others: list[str]) -> nw.LazyFra
 
 
 def _check_numbers(rows: nw.LazyFrame[Any], metric: Metric) -> None:
-    """Refuse words where the table has numbers."""
+    """Refuse words where numbers are needed: by the table's contract, or because a term would be made of them."""
     words = [name for name, dtype in rows.collect_schema().items() if dtype == nw.String and name not in metric.where]
     suspects = [name for name in metric.needed(words) if name in words and name != metric.cluster]
+    suspects = [name for name in suspects if not name.endswith("_id")]
     if not suspects:
         return
     from engagekit.data.tables import TABLES, column_type
 
-    for name in suspects:
-        if metric.table in TABLES and column_type(metric.table, name) in NUMBERS:
-            problem = f"{metric.name} needs numbers, and this is text. Convert it, for example with pandas.to_numeric."
-            raise DataError(problem, column=name)
+    known = metric.table in TABLES
+    wrong = [name for name in suspects if known and column_type(metric.table, name) in NUMBERS]
+    terms = [term for term in metric.terms if term is not None]
+    if metric.table in OF_NUMBERS or not (known or all(_computable(rows, term) for term in terms)):
+        wrong = suspects
+    for name in wrong:
+        problem = f"{metric.name} needs numbers, and this is text. Convert it, for example with pandas.to_numeric."
+        raise DataError(problem, column=name)
+
+
+def _computable(rows: nw.LazyFrame[Any], term: nw.Expr) -> bool:
+    try:
+        (dtype,) = rows.select(term.alias("term")).collect_schema().dtypes()
+    except Exception:  # each engine has its own
+        return False
+    return bool(dtype != nw.String)
 
 
 def _estimated(
@@ -173,9 +187,8 @@ def _estimated(
     """Estimates of a metric by group, as ``measure`` gives them."""
     if isinstance(metric, Quantile):
         return _of_values(metric, groups, sums, keys, confidence)
-    sums = {name: np.nan_to_num(array) for name, array in sums.items()}  # a sum of no rows is null
-    n, units = sums.pop("n"), sums.pop("units")
-    return _tidy(metric, groups, metric.estimates(n, units, sums, confidence), empty=n == 0)
+    own = {name: sums[name] for name in metric.sums}
+    return _tidy(metric, groups, metric.estimates(sums["n"], sums["units"], own, confidence), empty=sums["n"] == 0)
 
 
 def _of_values(

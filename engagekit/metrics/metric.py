@@ -22,12 +22,26 @@ from engagekit.metrics.estimate import (
 )
 from engagekit.metrics.quantile import quantile_interval, waiting_interval
 
-__all__ = ["Fields", "Metric", "Quantile", "Ratio", "Total"]
+__all__ = ["Fields", "Metric", "Quantile", "Ratio", "Total", "are_flags"]
 
 Sums = Mapping[str, Floats]
 Fields = dict[str, Any]
+FEW = 5  # units: below it the delta method's interval says little
 CARRYING = 30  # units: where x is spread as if it came of fewer, and over half of the units, the interval is too narrow
 SUMS = {"delta": ("x", "y", "xx", "xy", "yy"), "wilson": ("x", "y"), "adjusted_wald": ("x", "y", "xx")}
+
+
+def are_flags(*columns: str) -> nw.Expr:
+    """Whether each of these columns of a row is true or false, or 1 or 0, where it is not missing.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> pl.DataFrame({"here": [1, 2, None]}).pipe(nw.from_native).select(are_flags("here"))["here"].to_list()
+    [True, False, True]
+    """
+    numbers = [nw.col(column).cast(nw.Float64) for column in columns]
+    return nw.all_horizontal(*((number == 0) | (number == 1) for number in numbers), ignore_nulls=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -55,7 +69,8 @@ class Metric:
     unit : str
         The independent unit: ``customer``, ``answer``, ``mailing`` ..., a key of ``unit`` in the locales.
     cluster : str, optional
-        Column whose rows are summed to one unit; without it a row is a unit.
+        Column whose rows are summed to one unit; without it a row is a unit. A row in which it is missing does not
+        count.
     once : {"", "y", "xy"}
         Terms that such a unit adds once, at the highest of its rows, however many rows it has.
     measured_in : {"rate", "points", "money", "hours", "seconds", "count", "ratio"}
@@ -155,17 +170,15 @@ class Metric:
         return [*self.columns, *self.where, *given, *filter(None, [self.cluster])]
 
     def margins(self, x: nw.Expr, y: nw.Expr | None) -> list[nw.Expr]:
-        """What is below 0 in a row that cannot be true; a row without x does not count.
-
-        That a term is infinite shows in its sum.
-        """
+        """What is below 0 in a row that cannot be true; that a term is infinite shows in its sum."""
         (least, most), whole = self.range, 1 if y is None else y
         found = [] if math.isinf(least) else [x if least == 0 else x - least * whole]
         found += [] if math.isinf(most) else [most * whole - x]
         if y is not None and (least, most) != (0, 1):  # where 0 <= x <= y, so is y
             found.append(y)
         if self.valid is not None:
-            found.append(nw.when(~x.is_null() & ~self.valid).then(nw.lit(-1.0)))
+            wrong = [nw.col(column) == nw.lit(value) for column, value in self.where.items()]
+            found.append(nw.when(*wrong, ~self.valid).then(nw.lit(-1.0)))
         return found
 
     def impossible(self, x: nw.Expr, y: nw.Expr | None) -> nw.Expr:
@@ -239,6 +252,9 @@ class Ratio(Metric):
     def _interval(self, units: Floats, sums: Sums, confidence: float) -> Fields:
         x, y = sums["x"], sums["y"]
         method, warning = (np.full(len(x), text, dtype="<U32") for text in (self.method, ""))
+        if "xx" in sums:
+            with np.errstate(over="ignore"):
+                carried = x**2 < np.minimum(CARRYING, units / 2) * sums["xx"]
         if self.method == "wilson":
             low, high = wilson_interval(x, y, confidence)
         elif self.method == "adjusted_wald":
@@ -246,16 +262,22 @@ class Ratio(Metric):
             low, high = (self.scale / 100 * bound for bound in points)
         elif self.bounded:
             low, high = rate_interval(**sums, confidence=confidence)
-            within = np.isnan(low) & (y > 0)
-            inside = wilson_interval(x, y, confidence)
-            low, high = np.where(within, inside[0], low), np.where(within, inside[1], high)
+            flat = np.isnan(low) & (y > 0)
+            within = flat & ((units == 1) | (self.cluster is None))
+            trials = np.where(within, y, np.divide(y**2, sums["yy"], out=np.ones(len(y)), where=y > 0))
+            inside = wilson_interval(np.divide(x, y, out=np.zeros(len(y)), where=y > 0) * trials, trials)
+            low, high = np.where(flat, inside[0], low), np.where(flat, inside[1], high)
             method[:] = np.where(within, "wilson", "effective_wilson")
+            warning[carried] = "few_carry_it"
             warning[within] = "within_one_unit"
         else:
             bounds = ratio_interval(units, **sums, confidence=confidence)
             low, high = (self.scale * bound.clip(*self.range) for bound in bounds)
-            warning[x**2 < np.minimum(CARRYING, units / 2) * sums["xx"]] = "few_carry_it"
+            warning[(units > 1) & (units < FEW)] = "few_units"
+            warning[carried] = "few_carry_it"
             warning[units == 1] = "one_unit"
+            alike = (low == high) & (units > 1)
+            low[alike], high[alike], warning[alike] = np.nan, np.nan, "no_spread"
             above = (x > y) & (self.above_one != "")
             warning = np.where(above, np.char.add(np.char.add(warning, " "), self.above_one), warning)
         return {"low": low, "high": high, "method": method, "warning": warning}

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import narwhals as nw
 
-from engagekit.metrics.metric import Ratio
+from engagekit.metrics.metric import Ratio, are_flags
 
 __all__ = [
     "annualised",
@@ -26,7 +26,7 @@ SKOK = "Skok, D. SaaS Metrics 2.0. For Entrepreneurs."
 
 _at_risk = nw.col("at_risk").cast(nw.Float64)
 _churned = nw.col("churned").cast(nw.Float64) * _at_risk
-_acquired = nw.col("acquired").cast(nw.Float64)
+_acquired, _remained = (nw.col(name).cast(nw.Float64) for name in ("acquired", "remained"))
 _lapsed = nw.col("lapsed").cast(nw.Float64)
 _opening, _closing = (nw.col(name).cast(nw.Float64) * _at_risk for name in ("opening_value", "closing_value"))
 
@@ -49,7 +49,15 @@ def _of_base(
 def _share_of_base(name: str, columns: tuple[str, ...], better: Literal["higher", "lower"], part: nw.Expr) -> Ratio:
     whole = nw.col(columns[-1]).cast(nw.Float64)
     return _of_base(
-        name, columns, better, numerator=part, denominator=whole, bounded=True, method="wilson", measured_in="rate"
+        name,
+        columns,
+        better,
+        valid=are_flags(*columns),
+        numerator=part,
+        denominator=whole,
+        bounded=True,
+        method="wilson",
+        measured_in="rate",
     )
 
 
@@ -57,10 +65,11 @@ churn_rate = _share_of_base("churn_rate", ("churned", "at_risk"), "lower", _chur
 retention_rate = _share_of_base("retention_rate", ("churned", "at_risk"), "higher", _at_risk - _churned)
 churn_rate_average_base = _of_base(
     "churn_rate_average_base",
-    ("churned", "at_risk", "acquired"),
+    ("churned", "remained", "at_risk"),
     "lower",
+    valid=are_flags("churned", "remained", "at_risk"),
     numerator=_churned,
-    denominator=nw.when(_at_risk + _acquired > 0).then(_at_risk + (_acquired - _churned) / 2),
+    denominator=nw.when(_at_risk + _remained > 0).then((_at_risk + _remained) / 2),
     least=0,
     measured_in="rate",
 )
@@ -68,7 +77,8 @@ lost_to_acquired_ratio = _of_base(
     "lost_to_acquired_ratio",
     ("churned", "at_risk", "acquired"),
     "lower",
-    "ETFFIN, Metrik Pengalaman Pelanggan: lost over acquired, there called churn.",
+    "ETFFIN, Metrik Pengalaman Pelanggan.",
+    valid=are_flags("churned", "at_risk", "acquired"),
     numerator=_churned,
     denominator=nw.when(_at_risk + _acquired > 0).then(_acquired),
     least=0,
@@ -85,6 +95,7 @@ def _of_revenue(name: str, better: Literal["higher", "lower"], part: nw.Expr, *m
         (*more, "opening_value", "at_risk"),
         better,
         SKOK,
+        valid=are_flags("at_risk") & (nw.col("opening_value") >= 0),
         numerator=part,
         denominator=nw.when(_opening > 0).then(_opening),
         measured_in="rate",
@@ -113,6 +124,7 @@ first_purchase_churn_rate = Ratio(
     channel="retention",
     table="buyers",
     columns=("repeated", "window_over"),
+    valid=are_flags("repeated", "window_over"),
     numerator=(1 - nw.col("repeated").cast(nw.Float64)) * nw.col("window_over").cast(nw.Float64),
     denominator=nw.col("window_over").cast(nw.Float64),
     bounded=True,
@@ -120,7 +132,7 @@ first_purchase_churn_rate = Ratio(
     unit="customer",
     measured_in="rate",
     better="lower",
-    reference=f"{FARRIS} One minus the repeat rate.",
+    reference=FARRIS,
 )
 
 stickiness = Ratio(
@@ -128,6 +140,7 @@ stickiness = Ratio(
     channel="retention",
     table="activity",
     columns=("active_days", "days", "customer_id"),
+    valid=(nw.col("active_days") >= 0) & (nw.col("days") > 0),
     numerator=nw.col("active_days") / nw.col("days"),
     bounded=True,
     unit="customer",

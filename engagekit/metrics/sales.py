@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import narwhals as nw
 
-from engagekit.metrics.metric import Ratio
+from engagekit.metrics.metric import Ratio, are_flags
 
 __all__ = [
     "cross_sell_rate",
@@ -47,6 +47,7 @@ gross_order_value = Ratio(
     channel="sales",
     table="orders",
     columns=("gross", "lines", "customer_id"),
+    valid=nw.col("lines") >= 0,
     numerator=nw.when(nw.col("lines") > 0).then(nw.col("gross")),
     least=0,
     unit="customer",
@@ -60,6 +61,7 @@ orders_per_customer = _of_orders(
     "lines",
     nw.when(nw.col("lines") > 0).then(nw.lit(1.0)),
     "higher",
+    valid=nw.col("lines") >= 0,
     once="y",
     least=0,
     measured_in="ratio",
@@ -85,6 +87,7 @@ refunded_order_rate = Ratio(
     channel="sales",
     table="orders",
     columns=("refunded", "lines"),
+    valid=(nw.col("lines") >= 0) & (nw.col("refunded") >= 0),
     numerator=nw.when(nw.col("lines") > 0).then((nw.col("refunded") > 0).cast(nw.Float64)),
     bounded=True,
     method="wilson",
@@ -101,6 +104,7 @@ def _of_buyers(name: str, column: str, reference: str) -> Ratio:
         channel="sales",
         table="buyers",
         columns=(column, "window_over"),
+        valid=are_flags(column, "window_over"),
         numerator=nw.col(column).cast(nw.Float64) * _lived_through,
         denominator=_lived_through,
         bounded=True,
@@ -127,5 +131,5 @@ product_usage_rate = Ratio(
     cluster="customer_id",
     measured_in="rate",
     better="higher",
-    reference="Blazwa, Panduan Lengkap Customer Engagement Score: product usage.",
+    reference="Blazwa, Panduan Lengkap Customer Engagement Score.",
 )

@@ -41,7 +41,7 @@ def _of_posts(name: str, columns: tuple[str, ...], reference: str, **declared: A
         table="posts",
         columns=columns,
         any_of=REACTIONS,
-        valid=_fewest >= 0,
+        valid=nw.all_horizontal(_fewest >= 0, *(nw.col(name) >= 0 for name in columns), ignore_nulls=True),
         least=0,
         unit="post",
         better="higher",

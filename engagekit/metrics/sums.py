@@ -55,18 +55,16 @@ def collected_sums(rows: Rows, metrics: list[Metric], keys: list[str]) -> Iterat
         summed = summed.with_columns(**_merged(_defined(metric) for metric in metrics))
         found = _collected(_plans(summed, metrics, keys))
     groups = [frame.select(name for name in keys if name in frame.columns) for frame in found]
-    columns = [_arrays(frame.drop(keys, strict=False)) for frame in found]
+    values = [name for metric in metrics if isinstance(metric, Quantile) for name in _names(metric)]
+    columns = [_arrays(frame.drop(keys, strict=False), values) for frame in found]
     place = {name: number for number, arrays in enumerate(columns) for name in arrays}
     everything = {name: array for arrays in columns for name, array in arrays.items()}
     for metric in metrics:
         if _impossible(everything, metric):
             raise _named(summed, metric)
         own = {term: everything[f"{metric.name}:{term}"] for term in TERMS if f"{metric.name}:{term}" in everything}
-        yield (
-            metric,
-            groups[place[f"{metric.name}:x"]],
-            own if isinstance(metric, Quantile) else _completed(metric, own),
-        )
+        sums = own if isinstance(metric, Quantile) else _completed(metric, own)
+        yield metric, groups[place[f"{metric.name}:x"]], sums
 
 
 def _completed(metric: Metric, own: Sums) -> Sums:
@@ -74,8 +72,9 @@ def _completed(metric: Metric, own: Sums) -> Sums:
     return {name: own.get(name, own[ONES.get(name, "n")]) for name in ("n", "units", *metric.sums)}
 
 
-def _arrays(frame: pl.DataFrame) -> Sums:
-    numbers = frame.select(pl.all().cast(pl.Float64)).to_numpy()
+def _arrays(frame: pl.DataFrame, values: list[str]) -> Sums:
+    """Columns as arrays: a sum of no rows is 0, and a value that is missing is NaN."""
+    numbers = frame.select(pl.all().cast(pl.Float64)).with_columns(pl.exclude(values).fill_null(0)).to_numpy()
     return dict(zip(frame.columns, numbers.T, strict=True))
 
 
@@ -105,6 +104,7 @@ def _columns(metric: Metric) -> tuple[nw.Expr, nw.Expr | None]:
 def _counted(metric: Metric) -> Named:
     x, y = _columns(metric)
     chosen = [nw.col(column) == nw.lit(value) for column, value in metric.where.items()]
+    chosen += [~nw.col(metric.cluster).is_null()] if metric.cluster else []
     counts = {"x": chosen} if y is None else {"x": [*chosen, ~y.is_null()], "y": [*chosen, ~x.is_null()]}
     return {
         f"{metric.name}:{name}": nw.when(*conditions).then(nw.col(f"{metric.name}:{name}"))
@@ -211,12 +211,12 @@ def _undefined(frame: pl.DataFrame) -> bool:
 
 
 def _impossible(everything: Sums, metric: Metric) -> bool:
-    """Whether a margin is below 0, or a term infinite."""
+    """Whether a margin is below 0, or a term infinite: NaN is what infinities of both signs add up to."""
     own = {name: array for name, array in everything.items() if name.startswith(f"{metric.name}:")}
     if isinstance(metric, Quantile):
         terms = nw.from_native(pl.LazyFrame({name: pl.Series(own[name], nan_to_null=True) for name in _names(metric)}))
         return bool(terms.filter(metric.impossible(*_columns(metric))).collect().shape[0])
-    if any(np.isinf(own[name]).any() for name in _names(metric) if name in own):
+    if any(not np.isfinite(own[name]).all() for name in _names(metric) if name in own):
         return True
     return any((array < 0).any() for name, array in own.items() if ":margin " in name)
 

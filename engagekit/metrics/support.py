@@ -2,7 +2,7 @@
 
 import narwhals as nw
 
-from engagekit.metrics.metric import Quantile, Ratio, Total
+from engagekit.metrics.metric import Quantile, Ratio, Total, are_flags
 
 __all__ = [
     "first_response_hours",
@@ -86,6 +86,7 @@ reopen_rate = Ratio(
     channel="support",
     table="tickets",
     columns=("reopened", "solved_at"),
+    valid=are_flags("reopened"),
     numerator=nw.when(~nw.col("solved_at").is_null() | _reopened).then(_reopened.cast(nw.Float64)),
     bounded=True,
     method="wilson",
@@ -105,7 +106,7 @@ tickets_per_customer = Ratio(
     unit="customer",
     cluster="customer_id",
     measured_in="ratio",
-    reference=f"{ZENDESK} Created tickets, over active customers.",
+    reference=f"{ZENDESK} Created tickets.",
 )
 ticket_satisfaction_rate = Ratio(
     name="ticket_satisfaction_rate",

@@ -90,6 +90,7 @@ single_interaction_rate = _of_visits(
     nw.col("events") == 1,
     "lower",
     f"{UNIVERSAL}: Bounce rate.",
+    valid=nw.col("events") > 0,
     bounded=True,
     measured_in="rate",
 )
@@ -98,7 +99,8 @@ single_page_rate = _of_visits(
     "views",
     nw.when(nw.col("views") > 0).then((nw.col("views") == 1).cast(nw.Float64)),
     "lower",
-    "Plum, Metrik Penglibatan Pelanggan: bounce as leaving after one page.",
+    "Plum, Metrik Penglibatan Pelanggan.",
+    valid=nw.col("views") >= 0,
     bounded=True,
     measured_in="rate",
 )
@@ -125,9 +127,10 @@ visitor_conversion_rate = _of_visits(
 visits_per_customer = _of_visits(
     "visits_per_customer",
     "events",
-    (nw.col("events") > 0).cast(nw.Float64),
+    nw.when(~nw.col("events").is_null()).then(nw.lit(1.0)),
     "higher",
     f"{GA4}: Sessions per user.",
+    valid=nw.col("events") > 0,
     once="y",
     least=0,
     measured_in="ratio",

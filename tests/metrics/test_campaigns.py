@@ -44,7 +44,6 @@ def test_a_ratio_is_of_the_campaigns_that_tell_both_parts(metric, numerator, den
     found = metric(CAMPAIGNS)
     assert (found.numerator, found.denominator) == (numerator, denominator)
     assert found.value == pytest.approx(numerator / denominator)
-    assert found.method == "delta"
 
 
 def test_return_on_spend_is_pooled_and_not_averaged():

@@ -1,9 +1,12 @@
+import re
 from dataclasses import replace
 
 import narwhals as nw
 import polars as pl
 import pytest
 
+import engagekit
+from engagekit.data.tables import TABLES
 from engagekit.language import LANGUAGES, Language
 from engagekit.metrics.card import card, explain, with_numbers
 from engagekit.metrics.catalog import METRICS
@@ -73,7 +76,11 @@ def test_a_language_that_is_not_there_is_refused():
 # With numbers
 
 POSTS = pl.DataFrame({"reach": [1200], "comments": [10], "shares": [10], "likes": [24], "clicks": [5]})
-CHURN = pl.DataFrame({"churned": [True] * 50 + [False] * 950, "at_risk": [True] * 1000, "acquired": [False] * 1000})
+CHURN = pl.DataFrame({"churned": [True] * 50 + [False] * 950, "at_risk": [True] * 1000}).with_columns(
+    acquired=pl.lit(False), remained=~pl.col("churned")
+)
+MAILED = pl.DataFrame({"delivered": [2430, 2431], "complaints": [1, 1]})
+TALK = pl.DataFrame({"sentiment": [0.5] * 8 + [-0.5] * 7 + [0.0]})
 ORDERS = pl.DataFrame({"customer_id": list("abc"), "value": [1_000_000.0, 1_500_000.0, 2_000_000.0]})
 SALES = pl.DataFrame({"customer_id": list("abc"), "value": [10.0, 20.0, 30.5]})
 WAITS = pl.DataFrame({"response_hours": [1.0, 9.0, 9.0], "replied": [True, False, False]})
@@ -93,7 +100,7 @@ def found_of(estimate, month="2026-02", **more):
     [
         ("en", "(162 − 54) / 324 = 33.3 points, 95% between 24.9 and 41.1, from 324 answers"),
         ("id", "(162 − 54) / 324 = 33,3 poin, 95% antara 24,9 dan 41,1, dari 324 jawaban"),
-        ("ms", "(162 − 54) / 324 = 33.3 mata, 95% antara 24.9 dan 41.1, daripada 324 jawapan"),
+        ("ms", "(162 − 54) / 324 = 33.3 mata, 95% antara 24.9 dengan 41.1, daripada 324 jawapan"),
     ],
 )
 def test_a_score_shows_both_parts_of_its_numerator_where_they_are_known(code, said):
@@ -110,7 +117,11 @@ def test_a_score_shows_both_parts_of_its_numerator_where_they_are_known(code, sa
         ("churn_rate", CHURN, "50 / 1,000 = 5.0%, 95% between 3.8% and 6.5%, from 1,000 customers"),
         ("churn_rate_average_base", CHURN, "50 / 975 = 5.1%, 95% between 3.7% and 6.6%, from 1,000 customers"),
         ("likes", POSTS, "24, from 1 posts"),
-        ("handling_hours", [60.0 * hours for hours in range(1, 11)], "6 h, 95% between 2 h and 9 h, from 10 tickets"),
+        (
+            "handling_hours",
+            [60.0 * hours for hours in range(1, 11)],
+            "5.5 h, 95% between 2.0 h and 9.0 h, from 10 tickets",
+        ),
         ("handling_hours", [20, 30, 90], "0.5 h, from 3 tickets"),
         ("attendance_rate", NOBODY, "cannot be computed: nothing to divide by (0 events)"),
         ("first_response_hours", WAITS, "cannot be told yet: too many are still waiting (3 tickets)"),
@@ -120,6 +131,15 @@ def test_a_score_shows_both_parts_of_its_numerator_where_they_are_known(code, sa
 def test_a_formula_with_numbers_reads_as_its_arithmetic(name, data, said):
     metric = METRICS[name]
     assert with_numbers(metric, metric(data), Language("en"), "GBP") == said
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "parts", "said"),
+    [("complaint_rate", MAILED, (), "2 / 4,861 = 0.04%, "), ("mention_balance", TALK, (8, 7), "(8 − 7) / 16 = 0.06, ")],
+)
+def test_a_small_value_keeps_its_digits_however_wide_its_interval_is(name, data, parts, said):
+    metric = METRICS[name]
+    assert with_numbers(metric, metric(data), Language("en"), "GBP", parts).startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +162,62 @@ def test_without_a_run_it_explains_meaning_formula_caveat_and_reference(metric, 
     text = Language(code).text
     words = {part: text(f"metric.{metric.name}.{part}") for part in ("title", "meaning", "formula", "caveat")}
     assert lines[0] == f"{words['title']} ({metric.name})"
-    assert {words["meaning"], f"  {words['formula']}", words["caveat"], metric.reference} <= set(lines)
+    assert {words["meaning"], words["caveat"], metric.reference} <= set(lines)
+    (formula,) = (line for line in lines if line.startswith("  "))
+    assert "\\" not in formula
+    assert formula.count("(") == formula.count(")")
+    for word in re.findall(r"\\text\{([^{}]*)\}", words["formula"]):
+        assert word in formula
+
+
+@pytest.mark.parametrize(
+    ("name", "formula"),
+    [
+        ("open_rate", "(opens) / (delivered)"),
+        ("net_promoter_score", "100 (promoters - detractors) / (answers)"),
+        ("reactions", "Σ (likes + comments + shares + saves + clicks)"),
+        ("engagement_score", "(1) / (n) Σ_i (100 Σ_c w_c x_ic) / (Σ_c w_c)"),
+        (
+            "resolution_hours",
+            "(min{t : S(t) ≤ 1/2} + min{t : S(t) < 1/2}) / (2), S(t) = share unsolved after t",
+        ),
+    ],
+)
+def test_a_terminal_shows_formulas_without_latex(name, formula):
+    assert f"  {formula}" in explain(METRICS[name]).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("net_promoter_score", "Table: surveys (score, kind = nps)."),
+        ("reach_engagement_rate", "(reach, one at least of likes, comments, shares, saves, clicks)."),
+        ("conversion_rate", "Table: visits ← visits(interactions) (converted"),
+        ("churn_rate", "Independent units: customers."),
+    ],
+)
+def test_it_says_which_rows_and_columns_count_and_what_makes_the_table(name, said):
+    assert said in explain(METRICS[name])
+
+
+def test_what_makes_every_prepared_table_is_a_function_of_the_kit():
+    prepared = {metric.table for metric in METRICS.values()} - TABLES.keys()
+    for table in prepared:
+        metric = next(metric for metric in METRICS.values() if metric.table == table)
+        (made,) = re.findall(rf"Table: {table} ← (.*) \(", explain(metric))
+        for name in re.findall(r"(\w+)[(.]", made):
+            assert hasattr(engagekit, name) or name == "score"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("en", "February 2026, over 84 days: "), ("id", "selama 84 hari: "), ("ms", "selama 84 hari: ")],
+)
+def test_what_is_told_of_the_base_says_over_how_many_days(code, said):
+    found = found_of(METRICS["churn_rate"](CHURN), metric="churn_rate")
+    assert said not in explain(METRICS["churn_rate"], code, found)
+    found["business"]["horizon"] = "84d"
+    assert f"{said}50 / 1" in explain(METRICS["churn_rate"], code, found)
 
 
 def test_the_latest_month_with_a_value_is_explained_and_then_all_time():
@@ -151,16 +226,18 @@ def test_the_latest_month_with_a_value_is_explained_and_then_all_time():
     rows = [{"metric": metric.name, "period": period, **metric(events).as_dict()} for period, events in months.items()]
     business = {"name": "Kedai", "language": "en", "currency": "GBP"}
     found = {"business": business, "as_of": "2026-03-09", "month": "2026-02", "metrics": rows}
-    *_, head, month, always = explain(metric, "en", found).splitlines()
+    told = explain(metric, "en", found).splitlines()
+    *_, head, month, always = (line for line in told if not line.startswith("    "))  # warnings are set in
+    assert told[-1] == f"    {Language('en').text('warning.few_units')}"
     assert head == "Kedai, 2026-03-09"
     assert month.endswith("30 / 30 = 100.0%, 95% between 15.3% and 184.7%, from 2 events")  # ± 12.706 · 2/30
     assert "January" in month or "2026-01" in month
     assert always.split(": ")[1] == month.split(": ")[1]
 
 
-def test_a_metric_that_the_run_has_not_is_named_with_those_that_it_has():
+def test_a_metric_that_the_run_has_not_is_named_with_the_nearest_that_it_has():
     estimate = METRICS["lost_to_acquired_ratio"](CHURN)
-    with pytest.raises(ValueError, match="open_rate was not measured in this run. .*: lost_to_acquired_ratio"):
+    with pytest.raises(ValueError, match="open_rate was not measured in this run. There are: lost_to_acquired_ratio"):
         explain(METRICS["open_rate"], "en", found_of(estimate))
 
 

@@ -49,6 +49,7 @@ BASE = {
     "at_risk": [True] * 6 + [False] * 6,
     "churned": [True, False, False, False, True, False] + [False] * 6,
     "acquired": [False] * 6 + [True, True, False, False, False, False],
+    "remained": [False, True, True, True, False, True, True, True, True, False, False, True],
     "lapsed": [False] * 8 + [True] * 4,
     "reactivated": [False] * 8 + [True, False, False, True],
     "opening_value": [10.0, 20.0, 20.0, 5.0, 12.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
@@ -238,7 +239,7 @@ def test_its_value_is_in_range(metric):
         assert math.isnan(found.high)
         assert found.method == ""
     else:
-        assert max(low, -math.inf) <= found.low <= found.value <= found.high <= high
+        assert low <= found.low <= found.value <= found.high <= high
         assert found.low < found.high
         assert found.method
     assert 1 <= found.units <= found.n <= frame_of(metric).height

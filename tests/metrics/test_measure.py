@@ -24,6 +24,7 @@ from engagekit import (
     unsubscribe_rate,
 )
 from engagekit.errors import DataError
+from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.estimate import FIELDS, wilson_interval
 from engagekit.metrics.measure import framed, measure
 from engagekit.metrics.metric import Quantile, Ratio, Total
@@ -570,7 +571,12 @@ def test_units_of_three_kinds_read_only_their_own_columns():
     measure(
         register_io_source(source, schema=frame.schema), [open_rate, order_value, handling_hours, ratio("o", "opens")]
     )
-    assert sorted(scans) == [["customer_id", "value"], ["delivered", "opens"], ["value"], ["work_minutes"]]
+    assert sorted(scans) == [
+        ["customer_id", "value"],
+        ["customer_id", "value"],
+        ["delivered", "opens"],
+        ["work_minutes"],
+    ]
 
 
 def test_a_plain_list_becomes_a_frame_of_units():
@@ -580,3 +586,67 @@ def test_a_plain_list_becomes_a_frame_of_units():
 
 def _declared(name):
     return {"name": name, "channel": "test", "table": "test", "unit": "ticket", "measured_in": "count"}
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "said"),
+    [
+        ("return_on_spend", {"revenue": [INF, -INF, 5.0], "spend": [1.0] * 3}, "revenue -inf"),
+        ("churn_rate", {"churned": [1, 0], "at_risk": [20, 30]}, "at_risk 20"),
+        ("reopen_rate", {"reopened": [5, 0], "solved_at": [1, 2]}, "reopened 5"),
+        ("human_open_rate", {"opens": [40], "machine_opens": [-10], "delivered": [100]}, "machine_opens -10"),
+        ("human_open_rate", {"opens": [150], "machine_opens": [60], "delivered": [100]}, "opens 150"),
+        ("visits_per_customer", {"customer_id": ["a", "b"], "events": [-1, 2]}, "events -1"),
+        ("single_page_rate", {"customer_id": ["a", "b"], "views": [-1, 1]}, "views -1"),
+        ("mean_post_engagement_rate", {"reach": [-10, 5], "likes": [1, 1]}, "reach -10"),
+        ("stickiness", {"customer_id": ["a"], "active_days": [-3], "days": [-31]}, "active_days -3"),
+        ("refunded_order_rate", {"lines": [1], "refunded": [-5.0]}, "refunded -5"),
+        ("net_revenue_retention", {"opening_value": [-10.0], "closing_value": [1.0], "at_risk": [1]}, "value -10"),
+    ],
+)  # fmt: skip
+def test_an_impossible_part_of_a_row_is_named_though_the_row_would_pass(name, columns, said, on_engine):
+    with pytest.raises(DataError, match=f"{name}: rows that cannot be true.*{said}"):
+        METRICS[name](on_engine(pl.DataFrame(columns)))
+
+
+def test_counts_without_a_sign_do_not_wrap_round(on_engine):
+    frame = pl.DataFrame({"opens": [10], "machine_opens": [20], "delivered": [250]}, schema=dict.fromkeys(
+        ("opens", "machine_opens", "delivered"), pl.UInt8))  # fmt: skip
+    with pytest.raises(DataError, match="machine_opens 20"):
+        METRICS["human_open_rate"](on_engine(frame))
+
+
+def test_rows_without_a_customer_are_not_one_customer(on_engine):
+    frame = pl.DataFrame({"customer_id": ["a", "b", None, None, None], "lines": [1, 2, 1, 1, 1]})
+    found = METRICS["orders_per_customer"](on_engine(frame))
+    assert (found.value, found.n, found.units) == (1, 2, 2)
+
+
+@pytest.mark.parametrize("name", ["conversion_rate", "churn_rate"])
+def test_words_for_flags_are_refused_in_prepared_tables_too(name, on_engine):
+    frame = pl.DataFrame({"customer_id": ["a"], "converted": ["True"], "churned": ["no"], "at_risk": ["yes"]})
+    with pytest.raises(DataError, match=f"{name} needs numbers, and this is text"):
+        METRICS[name](on_engine(frame))
+
+
+def test_a_hundred_customers_who_never_bounce_are_a_hundred_trials_and_not_five_thousand():
+    visits = pl.DataFrame({"customer_id": [str(n // 50) for n in range(5000)], "engaged": [True] * 5000})
+    found = METRICS["bounce_rate"](visits)
+    assert (found.low, found.high) == pytest.approx(tuple(map(float, wilson_interval(0, 100))))
+    assert (found.units, found.method) == (100, "effective_wilson")
+
+
+def test_units_that_are_all_the_same_have_no_interval():
+    found = METRICS["satisfaction_mean"]([5, 5])
+    assert (found.value, found.method, found.warning) == (5, "", "no_spread")
+    assert math.isnan(found.low)
+
+
+def test_an_interval_of_a_few_units_says_so():
+    found = return_on_spend(pl.DataFrame({"revenue": [5, 9], "spend": [2, 3]}))
+    assert found.warning == "few_units"
+
+
+def test_a_clustered_metric_of_ones_own_needs_no_bound(on_engine):
+    frame = pl.DataFrame({"customer_id": ["a", "a", "b"], "x": [1.0, 2.0, 3.0]})
+    assert ratio("own", "x", cluster="customer_id")(on_engine(frame)).value == 2

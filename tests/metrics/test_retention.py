@@ -49,6 +49,7 @@ def base(left=LOST, stayed=START - LOST, acquired=ACQUIRED, acquired_left=0):
             "churned": [True] * left + [False] * (stayed + acquired) + [True] * acquired_left,
             "at_risk": [True] * at_risk + [False] * new,
             "acquired": [False] * at_risk + [True] * new,
+            "remained": [False] * left + [True] * (stayed + acquired) + [False] * acquired_left,
         }
     )
 

@@ -45,7 +45,8 @@ def monthly_activity(
     -------
     frame of the caller's kind
         ``customer_id``, ``month`` (its first day, on the wall clock), ``active_days`` (days with an interaction),
-        ``days`` (days of the month that had begun by ``as_of``) and, each only where asked for, ``tickets`` (opened in
+        ``days`` (days of the month from the first interaction on that had begun by ``as_of``: data that begin on the
+        22nd have nine days of that June) and, each only where asked for, ``tickets`` (opened in
         the month), ``features_used`` and ``features_offered`` (different ones). A customer with a ticket and no
         interaction was not active: null but for ``days`` and ``tickets``.
 
@@ -65,7 +66,7 @@ def monthly_activity(
     >>> asked = pl.DataFrame({"customer_id": ["b"], "opened_at": [datetime(2026, 1, 9)]})
     >>> found = monthly_activity(seen, datetime(2026, 1, 11), tickets=asked, features=["export", "import"])
     >>> found.drop("month").sort("customer_id").rows()
-    [('a', 2, 10, 0, 1, 2), ('b', None, 10, 1, None, None)]
+    [('a', 2, 6, 0, 1, 2), ('b', None, 6, 1, None, None)]
     """
     columns = ["customer_id", "time", *(["action"] if features else [])]
     rows = enter(interactions, columns, ["product"] if features else [])
@@ -79,6 +80,8 @@ def monthly_activity(
     counted = nw.concat([_counting(part, name) for name, part in parts.items()])
     counted = counted.filter(~nw.col("customer_id").is_null())
     sums = counted.group_by("customer_id", "month").agg(nw.col(name).sum().cast(nw.Int64) for name in COUNTS)
+    begun = seen.select(first=nw.col("time").min().dt.truncate("1d"))  # a row, also where there is no interaction
+    sums = sums.join(begun, how="cross")
     active = nw.when(nw.col("active_days") > 0)
     told = {"features_used": active.then(nw.col("features_used"))} if features else {}
     told |= {"features_offered": active.then(nw.lit(len(set(features)), nw.Int64))} if features else {}
@@ -107,9 +110,11 @@ def _counting(rows: Rows, counted: str) -> Rows:
 
 
 def _days(end: dt.datetime) -> nw.Expr:
-    """Days of a month that had begun by the end."""
-    month = nw.col("month")
+    """Days of a month from the data's first on that had begun by the end."""
+    month, first = nw.col("month"), nw.col("first")
     last = end.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     begun = -((last - end) // DAY)
-    whole = ((month + nw.lit(MONTH)).dt.truncate("1mo") - nw.lit(DAY)).dt.day()
-    return nw.when(month == nw.lit(last)).then(nw.lit(begun, nw.Int64)).otherwise(whole.cast(nw.Int64))
+    whole = ((month + nw.lit(MONTH)).dt.truncate("1mo") - nw.lit(DAY)).dt.day().cast(nw.Int64)
+    over = nw.when(month == nw.lit(last)).then(nw.lit(begun, nw.Int64)).otherwise(whole)
+    before = nw.when(month == first.dt.truncate("1mo")).then(first.dt.day().cast(nw.Int64) - 1)
+    return over - before.otherwise(nw.lit(0, nw.Int64))

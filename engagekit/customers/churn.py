@@ -1,13 +1,16 @@
 """Who was at risk of leaving on a date, who left, and who came."""
 
 import datetime as dt
+from typing import Any
 
-import polars as pl
+import narwhals as nw
+
+from engagekit.data.engine import enter, leave, micros_at, span_us, with_micros
 
 __all__ = ["base_at_risk", "contracts_at_risk"]
 
 
-def base_at_risk(interactions: pl.DataFrame | pl.LazyFrame, date: dt.datetime, horizon: str = "84d") -> pl.DataFrame:
+def base_at_risk(interactions: Any, date: dt.datetime, horizon: str = "84d") -> Any:
     """Customers without a contract: who was active before a date, and who was after it.
 
     At risk is who had an interaction in the ``horizon`` before the date; churned is who of them had none in the
@@ -15,8 +18,9 @@ def base_at_risk(interactions: pl.DataFrame | pl.LazyFrame, date: dt.datetime, h
 
     Parameters
     ----------
-    interactions : polars.DataFrame or LazyFrame
-        ``customer_id, time``. The horizon after the date must have been lived through.
+    interactions : frame
+        ``customer_id, time``. The horizon after the date must have been lived through. An interaction without a
+        customer is left out.
     date : datetime
         The date, exclusive for what came before.
     horizon : str, default "84d"
@@ -24,41 +28,41 @@ def base_at_risk(interactions: pl.DataFrame | pl.LazyFrame, date: dt.datetime, h
 
     Returns
     -------
-    polars.DataFrame
+    frame of the caller's kind
         One row for each customer seen before the end of the horizon: ``customer_id`` and
 
         - ``at_risk, churned``: active before the date, and of those, silent after it;
         - ``lapsed, reactivated``: seen before the date but not at risk on it, and of those, back in the horizon;
-        - ``acquired``: seen first in the horizon. Who was a customer before the data begin seems to be acquired.
+        - ``acquired``: seen first in the horizon. Who was a customer before the data begin seems to be acquired;
+        - ``remained``: active in the horizon, whether at risk, reactivated or acquired: the base at its end.
+
+    Raises
+    ------
+    DataError
+        A column is absent, or holds no times.
+    ValueError
+        ``horizon`` is not a number of days, or one of ``date`` and the times lacks a zone.
 
     Examples
     --------
+    >>> import polars as pl
     >>> from datetime import datetime
     >>> seen = pl.DataFrame({"customer_id": ["a", "a", "b", "c"], "time": [datetime(2026, 1, 5), datetime(2026, 2, 5),
     ...     datetime(2026, 1, 6), datetime(2026, 2, 7)]})
     >>> base_at_risk(seen, datetime(2026, 2, 1), "28d").drop("lapsed", "reactivated").sort("customer_id").rows()
-    [('a', True, False, False), ('b', True, True, False), ('c', False, False, True)]
+    [('a', True, False, False, True), ('b', True, True, False, False), ('c', False, False, True, True)]
     """
-    length = dt.timedelta(days=int(horizon.removesuffix("d")))
-    time = pl.col("time")
-    return (
-        interactions.lazy()
-        .filter(time < date + length)
-        .group_by("customer_id")
-        .agg(
-            at_risk=time.is_between(date - length, date, closed="left").any(),
-            known=(time < date).any(),
-            stayed=(time >= date).any(),
-            back=(time >= date).any(),
-        )
-        .select(*_standing())
-        .collect()
+    length = _days(horizon)
+    rows = _of_customers(with_micros(enter(interactions, ["customer_id", "time"]), "time", "us"))
+    day, begin, end = (micros_at(rows, "time", time) for time in (date, date - length, date + length))
+    time = nw.col("us")
+    seen = rows.filter(time < end).with_columns(
+        at_risk=(time >= begin) & (time < day), known=time < day, stayed=time >= day, back=time >= day
     )
+    return leave(_standing(seen), interactions)
 
 
-def contracts_at_risk(
-    subscriptions: pl.DataFrame | pl.LazyFrame, date: dt.datetime, horizon: str = "84d"
-) -> pl.DataFrame:
+def contracts_at_risk(subscriptions: Any, date: dt.datetime, horizon: str = "84d") -> Any:
     """Customers with a contract: who was subscribed on a date, and who is at the end of the horizon.
 
     At risk is of whom a paid period runs on the date; churned is of whom of them none runs at the end of the
@@ -66,9 +70,9 @@ def contracts_at_risk(
 
     Parameters
     ----------
-    subscriptions : polars.DataFrame or LazyFrame
+    subscriptions : frame
         ``customer_id, starts_at, ends_at`` and, where given, ``monthly_value``; the end is exclusive, and a period that
-        ends as it starts is none.
+        ends as it starts is none. One without an end runs on; one without a customer or a start is left out.
     date : datetime
         The date.
     horizon : str, default "84d"
@@ -76,17 +80,26 @@ def contracts_at_risk(
 
     Returns
     -------
-    polars.DataFrame
+    frame of the caller's kind
         One row for each customer who subscribed by the end of the horizon: ``customer_id`` and
 
         - ``at_risk, churned``: subscribed on the date, and of those, not at the end of the horizon;
         - ``lapsed, reactivated``: subscribed before the date but not on it, and of those, again in the horizon;
         - ``acquired``: subscribed first in the horizon;
+        - ``remained``: subscribed at the end of the horizon, whoever they were before: the base then;
         - ``opening_value, closing_value``, where a monthly value is given: that of the periods that run on the date and
           at the end of the horizon; 0 where none does.
 
+    Raises
+    ------
+    DataError
+        A column is absent, or holds no times.
+    ValueError
+        ``horizon`` is not a number of days, or one of ``date`` and the times lacks a zone.
+
     Examples
     --------
+    >>> import polars as pl
     >>> from datetime import datetime
     >>> paid = pl.DataFrame({"customer_id": ["a", "b"], "starts_at": [datetime(2026, 1, 1)] * 2,
     ...     "ends_at": [datetime(2026, 6, 1), datetime(2026, 2, 10)], "monthly_value": [9.0, 5.0]})
@@ -94,36 +107,53 @@ def contracts_at_risk(
     >>> contracts_at_risk(paid, datetime(2026, 2, 1), "28d").select(columns).sort("customer_id").rows()
     [('a', True, False, 9.0, 9.0), ('b', True, True, 5.0, 0.0)]
     """
-    end = date + dt.timedelta(days=int(horizon.removesuffix("d")))
-    starts = pl.col("starts_at")
-    on_date, at_end = ((starts <= day) & (pl.col("ends_at") > day) for day in (date, end))
-    periods = subscriptions.lazy()
-    worth = {}
-    if "monthly_value" in periods.collect_schema():
-        worth = {"opening_value": on_date, "closing_value": at_end}
-    return (
-        periods.filter(starts <= end, starts < pl.col("ends_at"))
-        .group_by("customer_id")
-        .agg(
-            at_risk=on_date.any(),
-            known=(starts <= date).any(),
-            stayed=at_end.any(),
-            back=(starts > date).any(),
-            **{name: pl.col("monthly_value").filter(running).sum() for name, running in worth.items()},
-        )
-        .select(*_standing(), *worth)
-        .collect()
+    end = date + _days(horizon)
+    rows = _of_customers(enter(subscriptions, ["customer_id", "starts_at", "ends_at"], ["monthly_value"]))
+    for name in ("starts_at", "ends_at"):
+        rows = with_micros(rows, name, f"{name}:us")
+    starts, ends = nw.col("starts_at:us"), nw.col("ends_at:us")
+    on_date, at_end = (
+        (starts <= micros_at(rows, "starts_at", day)) & (ends.is_null() | (ends > micros_at(rows, "ends_at", day)))
+        for day in (date, end)
     )
+    known = starts <= micros_at(rows, "starts_at", date)
+    begun = rows.filter(starts <= micros_at(rows, "starts_at", end), ends.is_null() | (starts < ends))
+    worth = {}
+    if "monthly_value" in rows.collect_schema().names():
+        worth = {"opening_value": on_date, "closing_value": at_end}
+    periods = begun.with_columns(
+        at_risk=on_date,
+        known=known,
+        stayed=at_end,
+        back=~known,
+        **{name: nw.when(running).then(nw.col("monthly_value")) for name, running in worth.items()},
+    )
+    return leave(_standing(periods, *worth), subscriptions)
 
 
-def _standing() -> list[pl.Expr]:
-    """Where a customer stands, of whether they were at risk, known before the date, stayed or came after it."""
-    at_risk, known = pl.col("at_risk"), pl.col("known")
-    return [
-        pl.col("customer_id"),
-        at_risk,
-        (at_risk & ~pl.col("stayed")).alias("churned"),
-        (known & ~at_risk).alias("lapsed"),
-        (known & ~at_risk & pl.col("back")).alias("reactivated"),
-        (~known).alias("acquired"),
-    ]
+def _days(horizon: str) -> dt.timedelta:
+    return dt.timedelta(microseconds=span_us("horizon", horizon, "d"))
+
+
+def _of_customers(rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    return rows.filter(~nw.col("customer_id").is_null())
+
+
+def _standing(rows: nw.LazyFrame[Any], *worth: str) -> nw.LazyFrame[Any]:
+    """Where customers stand, of rows at risk, known before the date, at the end or after it; and sums of money."""
+    flags = [nw.col(name).any() for name in ("at_risk", "known", "stayed", "back")]
+    at_risk, known, stayed = (nw.col(name) for name in ("at_risk", "known", "stayed"))
+    return (
+        rows.group_by("customer_id")
+        .agg(*flags, *(nw.col(name).sum() for name in worth))
+        .select(
+            "customer_id",
+            "at_risk",
+            (at_risk & ~stayed).alias("churned"),
+            (known & ~at_risk).alias("lapsed"),
+            (known & ~at_risk & nw.col("back")).alias("reactivated"),
+            (~known).alias("acquired"),
+            stayed.alias("remained"),
+            *worth,
+        )
+    )

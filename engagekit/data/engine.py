@@ -26,8 +26,9 @@ EXAMPLES = {"m": "30m", "h": "12h", "d": "90d"}
 def enter(frame: Any, columns: Iterable[str], optional: Iterable[str] = ()) -> nw.LazyFrame[Any]:
     """Narwhals lazy frame of some columns of a frame.
 
-    A pandas frame goes through Arrow to Polars; Polars, DuckDB and Spark frames stay where they are. Where rows have
-    an order, a column ``ROW`` numbers them from 0; it costs nothing unless it is used.
+    A pandas frame goes through Arrow to Polars; Polars, DuckDB and Spark frames stay where they are. A NaN is a missing
+    value, as null is. Where rows have an order, a column ``ROW`` numbers them from 0; it costs nothing unless it is
+    used.
 
     Parameters
     ----------
@@ -61,6 +62,8 @@ def enter(frame: Any, columns: Iterable[str], optional: Iterable[str] = ()) -> n
     if nw.dependencies.is_pandas_dataframe(frame):
         frame = pl.DataFrame({name: _from_pandas(frame[name]) for name in wanted})
     rows: nw.LazyFrame[Any] = nw.from_native(frame).lazy().select(wanted)
+    floats = [nw.col(name) for name, dtype in rows.collect_schema().items() if dtype.is_float()]
+    rows = rows.with_columns(nw.when(~column.is_nan()).then(column) for column in floats) if floats else rows
     if rows.implementation is nw.Implementation.POLARS:
         rows = nw.from_native(rows.to_native().with_row_index(ROW))
     return rows
@@ -151,8 +154,8 @@ def instant(frame: nw.LazyFrame[Any], column: str, time: dt.datetime) -> nw.Expr
 def with_micros(frame: nw.LazyFrame[Any], column: str, name: str) -> nw.LazyFrame[Any]:
     """Frame with one more column: a time column's whole microseconds since 1970.
 
-    They are counted in UTC where times have a zone, else by the clock. Engines differ in what they can do with times,
-    and do the same with integers.
+    They are counted in UTC where times have a zone, else by the clock, and are missing where all times are. Engines
+    differ in what they can do with times, and do the same with integers.
 
     Raises
     ------
@@ -166,9 +169,11 @@ def with_micros(frame: nw.LazyFrame[Any], column: str, name: str) -> nw.LazyFram
     [1000000]
     """
     dtype = frame.collect_schema()[column]
+    native = frame.to_native()
+    if frame.implementation is nw.Implementation.POLARS and native.collect_schema()[column] == pl.Null:
+        return frame.with_columns(nw.lit(None, nw.Int64).alias(name))
     if not isinstance(dtype, nw.Datetime | nw.Date):
         raise DataError(f"is {dtype}, not a time. Parse it, for example with pandas.to_datetime.", column=column)
-    native = frame.to_native()
     if frame.implementation is nw.Implementation.DUCKDB:
         import duckdb
 
@@ -248,10 +253,16 @@ def _from_pandas(column: Any) -> pl.Series:
     except (TypeError, ValueError) as error:
         problem = "holds values of several types. Make them one, such as with .astype(str)."
         raise DataError(problem, column=str(column.name)) from error
-    return series
+    words = series.dtype == pl.String and column.dtype == object  # also where nothing tells what it holds
+    return series.cast(pl.Null) if words and series.null_count() == len(series) else series
 
 
 def _names(frame: Any) -> list[str]:
-    if nw.dependencies.is_pandas_dataframe(frame):
+    depends = nw.dependencies  # of these kinds Narwhals refuses a name that is there twice, or has it once
+    if any(is_one(frame) for is_one in (depends.is_pandas_dataframe, depends.is_duckdb_relation, _is_spark)):
         return [str(name) for name in frame.columns]
     return list(nw.from_native(frame).collect_schema().names())
+
+
+def _is_spark(frame: Any) -> bool:
+    return nw.dependencies.is_pyspark_dataframe(frame) or nw.dependencies.is_pyspark_connect_dataframe(frame)

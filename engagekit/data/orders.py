@@ -24,8 +24,9 @@ def orders(interactions: Any) -> Any:
     Parameters
     ----------
     interactions : frame
-        ``customer_id, time, action, value`` and, where given, ``order_id, product``. A refund's value is taken back,
-        whichever sign it is written with. Purchases of an order that come to less than zero are a refund.
+        ``customer_id, time, action, value`` and, where given, ``order_id, product``. A line without a customer is left
+        out. A refund's value is taken back, whichever sign it is written with. Purchases of an order that come to less
+        than zero are a refund.
 
     Returns
     -------
@@ -55,7 +56,8 @@ def orders(interactions: Any) -> Any:
     )
     bought, returned = (nw.when(nw.col("action") == action) for action in PURCHASES)
     products = [name for name in PRODUCTS if "product" in names]
-    lines = rows.filter(nw.col("action").is_in(PURCHASES)).with_columns(
+    known = ~nw.col("customer_id").is_null()
+    lines = rows.filter(nw.col("action").is_in(PURCHASES), known).with_columns(
         alone.then(nw.col("time")).alias("instant"),
         alone.then(nw.col("action")).alias("sort"),
         bought.then(nw.lit(1)).otherwise(nw.lit(0)).alias("lines"),
@@ -100,7 +102,7 @@ def buyers(orders: Any, as_of: dt.datetime, window: str = "90d") -> Any:
     Parameters
     ----------
     orders : frame
-        As ``orders`` gives them.
+        As ``orders`` gives them. An order without a customer is left out.
     as_of : datetime
         Orders from then on are not seen.
     window : str, default "90d"
@@ -125,7 +127,8 @@ def buyers(orders: Any, as_of: dt.datetime, window: str = "90d") -> Any:
     window_us = span_us("window", window, "d")
     rows = with_micros(enter(orders, ["customer_id", "time", "lines"], PRODUCTS), "time", "us")
     end_us = micros_at(rows, "time", as_of)
-    bought = rows.filter((nw.col("lines") > 0) & (nw.col("us") < end_us))
+    known = ~nw.col("customer_id").is_null()
+    bought = rows.filter(nw.col("lines") > 0, nw.col("us") < end_us, known)
     bought = bought.with_columns(first_us=nw.col("us").min().over("customer_id"))
     in_window = nw.when(nw.col("us") - nw.col("first_us") < window_us)
     products = [name for name in PRODUCTS if name in rows.collect_schema().names()]

@@ -141,17 +141,14 @@ def _check(metrics: list[Metric], every: str | None, until: object, at: str | No
 
 
 def _entered(frame: Any, metrics: list[Metric], others: list[str]) -> nw.LazyFrame[Any]:
-    """Rows with the columns that are needed, in which NaN is a missing value as null is."""
+    """Rows with the columns that are needed; of those of which one will do, the others are missing."""
     is_pandas = nw.dependencies.is_pandas_dataframe(frame)
     names = list(frame.columns if is_pandas else nw.from_native(frame).collect_schema().names())
     rows = enter(frame, [*others, *(name for metric in metrics for name in metric.needed(names))])
     for metric in metrics:
         _check_numbers(rows, metric)
-    floats = [nw.col(name) for name, dtype in rows.collect_schema().items() if dtype.is_float()]
     absent = sorted({name for metric in metrics for name in metric.any_of} - set(names))
-    changed: list[nw.Expr] = [nw.when(~column.is_nan()).then(column) for column in floats]
-    changed += [nw.lit(None, nw.Float64).alias(name) for name in absent]
-    return rows.with_columns(*changed) if changed else rows
+    return rows.with_columns(nw.lit(None, nw.Float64).alias(name) for name in absent) if absent else rows
 
 
 def _check_numbers(rows: nw.LazyFrame[Any], metric: Metric) -> None:

@@ -10,14 +10,18 @@ from engagekit.customers.churn import base_at_risk, contracts_at_risk
 from engagekit.customers.features import customer_features
 from engagekit.customers.score import Scorecard
 from engagekit.data.business import Business
-from engagekit.data.orders import PURCHASES, buyers, orders
+from engagekit.data.orders import buyers, orders
 from engagekit.data.sessions import views, visits
 from engagekit.data.working_hours import support_hours
 
-__all__ = ["MONTHS", "months_later", "prepared_tables", "scores_on"]
+__all__ = ["MONTHS", "known_by", "months_later", "prepared_tables", "scores_on"]
 
 MONTHS = 13
 REPEAT_WINDOW = "90d"
+TOLD_BY = {  # what a ticket cannot tell before that time of it
+    "first_human_reply_at": ("first_human_reply_at",),
+    "solved_at": ("solved_at", "reopened", "score", "work_minutes"),
+}
 
 Prepared = dict[str, tuple[pl.LazyFrame, str]]
 
@@ -29,22 +33,54 @@ def prepared_tables(
 
     Each only where the business has what it is made of: ``orders``, ``buyers`` (of whole months), ``visits``, ``views``
     and ``activity`` (a row a customer and month) of interactions; ``waits`` of tickets; ``invitations`` of surveys;
-    ``base``, the customers on the first of each month; and ``scores``, theirs at the end of each month.
+    ``base``, the customers on the first of each month; and ``scores``, theirs at the end of each month. ``tickets`` and
+    ``campaigns`` take the place of the business's own.
     """
     found = _waits(business, end) | _invitations(business, end) | _base(business, seen, end)
+    for name, at in (("tickets", "opened_at"), ("campaigns", "starts_at")):
+        if name in business.tables:
+            found[name] = known_by(business, name, end).filter(pl.col(at) < end), at
     if seen is not None:
-        found |= _sales(seen, end) | _web(business, seen, end) | _activity(business, seen, end)
+        found |= _sales(business, seen, end) | _web(business, seen, end) | _activity(business, seen, end)
         found |= _scores(business, seen, scorecard, end)
     return found
 
 
-def _sales(seen: pl.DataFrame, end: dt.datetime) -> Prepared:
+def known_by(business: Business, name: str, end: dt.datetime) -> pl.LazyFrame:
+    """One of the business's own tables without what was not known before the end.
+
+    Of tickets, replies and solutions that came later are blank, with what follows from these. Campaigns that were not
+    over are left out: they have cost money that is yet to come back.
+    """
+    rows = business.table(name, lazy=True)
+    if name == "campaigns":
+        return rows.filter(pl.col("ends_at") <= end)
+    if name != "tickets":
+        return rows
+    given = rows.collect_schema().names()
+    return rows.with_columns(
+        pl.when(pl.col(at).is_null() | (pl.col(at) < end)).then(pl.col(told)).alias(told)
+        for at, columns in TOLD_BY.items()
+        for told in columns
+        if at in given and told in given
+    )
+
+
+def _sales(business: Business, seen: pl.DataFrame, end: dt.datetime) -> Prepared:
     """Orders and buyers, of interactions that carry a value."""
     if "value" not in seen.columns:
         return {}
     ordered = orders(seen)
-    bought = _whole_months(buyers(ordered, end, REPEAT_WINDOW), end)
-    return {"orders": (ordered.lazy(), "time"), "buyers": (bought, "first_at")}
+    bought = _from_their_first(buyers(ordered, end, REPEAT_WINDOW), ordered, _table(business, "customers"))
+    return {"orders": (ordered.lazy(), "time"), "buyers": (_whole_months(bought, end), "first_at")}
+
+
+def _from_their_first(bought: pl.DataFrame, ordered: pl.DataFrame, customers: pl.DataFrame | None) -> pl.DataFrame:
+    """Buyers without those who joined before the day of the first order: they may have bought before the data begin."""
+    if customers is None:
+        return bought
+    first_day = ordered["time"].dt.truncate("1d").min()
+    return bought.join(customers.filter(pl.col("joined_at") < first_day), on="customer_id", how="anti")
 
 
 def _whole_months(bought: pl.DataFrame, end: dt.datetime) -> pl.LazyFrame:
@@ -54,10 +90,10 @@ def _whole_months(bought: pl.DataFrame, end: dt.datetime) -> pl.LazyFrame:
 
 
 def _web(business: Business, seen: pl.DataFrame, end: dt.datetime) -> Prepared:
-    """Visits and views, without refunds, and without channels where nothing is done but buy: a till has no visits."""
+    """Visits and views, without refunds, and without channels where nothing is viewed: a till has no visits."""
     web, action = business.web, pl.col("action")
-    online = seen.filter(~action.is_in(PURCHASES))["channel"].unique().to_list()
-    seen = seen.filter(pl.col("channel").is_in(online), action != "refund")
+    viewed = seen.filter(action == "view")["channel"].unique().to_list()
+    seen = seen.filter(pl.col("channel").is_in(viewed), action != "refund")
     if seen.is_empty():
         return {}
     found = visits(seen, web.gap, key_actions=web.key_actions, engaged_after_s=web.engaged_after_s, as_of=end)

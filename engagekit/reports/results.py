@@ -22,7 +22,7 @@ from engagekit.metrics.change import paired_difference
 from engagekit.metrics.estimate import Estimate, difference
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric, Ratio
-from engagekit.reports.prepared import MONTHS, months_later, prepared_tables, scores_on
+from engagekit.reports.prepared import MONTHS, known_by, months_later, prepared_tables, scores_on
 
 __all__ = ["Results", "check_goals", "results"]
 
@@ -104,7 +104,7 @@ class Results:
 
     def by(self, metric: Metric, column: str) -> pd.DataFrame:
         """A metric of one of the business's own tables over all time, by a column of it; empty where it has none."""
-        rows = self.business.table(metric.table, lazy=True)
+        rows = known_by(self.business, metric.table, self.end)
         if column not in rows.collect_schema().names():
             return pd.DataFrame(columns=[column, "value", "low", "high"])
         measured: pd.DataFrame = measure(
@@ -119,7 +119,7 @@ class Results:
             "schema": SCHEMA,
             "business": {
                 "slug": business.slug,
-                **business.model_dump(include={"name", "kind", "language", "currency", "time_zone"}),
+                **business.model_dump(include={"name", "kind", "language", "currency", "time_zone", "horizon"}),
             },
             "as_of": self.end.date().isoformat(),
             "month": self.month.strftime("%Y-%m"),

@@ -77,8 +77,35 @@ def test_days_of_a_month_are_those_that_had_begun(as_of, days):
 
 
 def test_a_leap_year_and_december_have_their_days():
-    interactions = seen(("a", "2024-02-29"), ("a", "2025-12-31"))
+    interactions = seen(("a", "2024-02-01"), ("a", "2025-12-31"))
     assert months(monthly_activity(interactions, END), "days") == {("a", "2024-02"): 29, ("a", "2025-12"): 31}
+
+
+def test_days_of_the_first_month_count_from_the_first_day_of_the_data():
+    interactions = seen(("a", "2025-06-22 15:00"), ("b", "2025-06-30 23:59"), ("a", "2025-07-31"), ("b", "2026-03-02"))
+    found = monthly_activity(interactions, END)
+    assert months(found, "active_days", "days") == {
+        ("a", "2025-06"): (1, 9),
+        ("b", "2025-06"): (1, 9),
+        ("a", "2025-07"): (1, 31),
+        ("b", "2026-03"): (1, 10),
+    }
+    assert months(monthly_activity(seen(("a", "2026-03-04"), ("b", "2026-03-10")), END), "days") == {
+        ("a", "2026-03"): 7,
+        ("b", "2026-03"): 7,
+    }
+
+
+def test_data_begin_with_an_interaction_and_not_with_a_ticket():
+    tickets = asked(("a", "2025-05-07"), ("b", "2025-06-02"))
+    assert months(monthly_activity(seen((None, "2025-06-22")), END, tickets=tickets), "days") == {
+        ("a", "2025-05"): 31,
+        ("b", "2025-06"): 9,
+    }
+    assert months(monthly_activity(seen(), END, tickets=tickets), "days") == {
+        ("a", "2025-05"): 31,
+        ("b", "2025-06"): 30,
+    }
 
 
 def test_what_comes_from_the_date_on_is_not_seen():
@@ -92,9 +119,9 @@ def test_tickets_count_in_the_month_in_which_they_were_opened():
     tickets = asked(("a", "2026-01-31"), ("a", "2026-01-02"), ("b", "2026-01-09"), (None, "2026-01-09"))
     found = monthly_activity(interactions, END, tickets=tickets)
     assert months(found, "active_days", "tickets", "days") == {
-        ("a", "2026-01"): (1, 2, 31),
+        ("a", "2026-01"): (1, 2, 27),
         ("a", "2026-02"): (1, 0, 28),
-        ("b", "2026-01"): (None, 1, 31),
+        ("b", "2026-01"): (None, 1, 27),
     }
 
 
@@ -124,7 +151,7 @@ def test_who_only_asked_for_help_used_no_feature_that_could_count():
 
 def test_an_interaction_without_a_customer_is_left_out():
     assert months(monthly_activity(seen((None, "2026-01-05"), ("a", "2026-01-05")), END), "days") == {
-        ("a", "2026-01"): 31
+        ("a", "2026-01"): 27
     }
 
 
@@ -145,7 +172,7 @@ def test_any_engine_gives_the_same(on_engine):
     found = monthly_activity(events, END, tickets=opened, features=["export", "seats"], time_zone="UTC")
     assert type(found) is type(events)
     assert months(found, "active_days", "days", "tickets", "features_used", "features_offered") == {
-        ("a", "2026-01"): (2, 31, 1, 1, 2),
+        ("a", "2026-01"): (2, 27, 1, 1, 2),
         ("a", "2026-02"): (1, 28, 0, 0, 2),
         ("b", "2026-03"): (1, 10, 0, 1, 2),
         ("c", "2026-02"): (None, 28, 1, None, None),

@@ -1,10 +1,13 @@
 import datetime as dt
+from zoneinfo import ZoneInfo
 
+import narwhals as nw
 import polars as pl
 import pytest
 
 from engagekit.customers.churn import base_at_risk, contracts_at_risk
-from engagekit.metrics.retention import churn_rate
+from engagekit.errors import DataError
+from engagekit.metrics.retention import churn_rate, churn_rate_average_base
 
 DAY = dt.datetime(2026, 3, 1)
 
@@ -22,7 +25,8 @@ def left(frame):
 
 def standing(frame):
     """What else each customer is."""
-    flags = ("at_risk", "churned", "lapsed", "reactivated", "acquired")
+    flags = ("at_risk", "churned", "lapsed", "reactivated", "acquired", "remained")
+    frame = nw.from_native(frame).lazy().collect("polars").to_native()
     return {row["customer_id"]: {flag for flag in flags if row[flag]} for row in frame.iter_rows(named=True)}
 
 
@@ -42,12 +46,12 @@ def test_everybody_seen_by_the_end_of_the_horizon_stands_somewhere():
         stays=[-40, -3, 5], leaves=[-3], gone=[-40], back=[-40, 5], new=[2], late=[28], long=[-100, -40, 27.9]
     )
     assert standing(base_at_risk(interactions, DAY, "28d")) == {
-        "stays": {"at_risk"},
+        "stays": {"at_risk", "remained"},
         "leaves": {"at_risk", "churned"},
         "gone": {"lapsed"},
-        "back": {"lapsed", "reactivated"},
-        "new": {"acquired"},
-        "long": {"lapsed", "reactivated"},
+        "back": {"lapsed", "reactivated", "remained"},
+        "new": {"acquired", "remained"},
+        "long": {"lapsed", "reactivated", "remained"},
     }
 
 
@@ -56,9 +60,12 @@ def test_the_window_before_is_closed_at_its_start_and_open_at_the_date(day, know
     assert ("a" in left(base_at_risk(seen(a=[day]), DAY, "28d"))) is known
 
 
-@pytest.mark.parametrize(("day", "standing_then"), [(-28.001, "lapsed"), (0, "acquired"), (27.999, "acquired")])
+@pytest.mark.parametrize(
+    ("day", "standing_then"),
+    [(-28.001, {"lapsed"}), (0, {"acquired", "remained"}), (27.999, {"acquired", "remained"})],
+)
 def test_who_is_not_at_risk_had_lapsed_or_is_acquired(day, standing_then):
-    assert standing(base_at_risk(seen(a=[day]), DAY, "28d")) == {"a": {standing_then}}
+    assert standing(base_at_risk(seen(a=[day]), DAY, "28d")) == {"a": standing_then}
 
 
 @pytest.mark.parametrize(("day", "churned"), [(0, False), (27.999, False), (28, True)])
@@ -83,11 +90,11 @@ def test_a_contract_counts_by_its_paid_periods():
     found = contracts_at_risk(periods, DAY, "28d")
     assert left(found) == {"renews": False, "cancels": True, "pauses": False}
     assert standing(found) == {
-        "renews": {"at_risk"},
+        "renews": {"at_risk", "remained"},
         "cancels": {"at_risk", "churned"},
         "over": {"lapsed"},
-        "new": {"acquired"},
-        "pauses": {"at_risk"},
+        "new": {"acquired", "remained"},
+        "pauses": {"at_risk", "remained"},
         "returns": {"lapsed", "reactivated"},
     }
 
@@ -95,12 +102,13 @@ def test_a_contract_counts_by_its_paid_periods():
 @pytest.mark.parametrize(
     ("start", "end", "standing_then"),
     [
-        (0, 30, {"at_risk"}),
+        (0, 30, {"at_risk", "remained"}),
         (-30, 0, {"lapsed"}),
         (-30, 28, {"at_risk", "churned"}),
-        (-30, 28.001, {"at_risk"}),
-        (0.001, 30, {"acquired"}),
-        (28, 58, {"acquired"}),
+        (-30, 28.001, {"at_risk", "remained"}),
+        (0.001, 28, {"acquired"}),
+        (0.001, 30, {"acquired", "remained"}),
+        (28, 58, {"acquired", "remained"}),
     ],
 )
 def test_a_period_holds_its_start_and_not_its_end(start, end, standing_then):
@@ -131,14 +139,97 @@ def test_value_is_that_of_the_periods_that_run_on_the_date_and_at_the_end():
     assert "opening_value" not in contracts_at_risk(periods.drop("monthly_value"), DAY, "28d").columns
 
 
-def test_a_lazy_frame_gives_the_same():
-    interactions, periods = seen(a=[-3, 5], b=[-40]), paid(("a", -20, 10, 1.0))
-    assert (
-        base_at_risk(interactions.lazy(), DAY)
-        .sort("customer_id")
-        .equals(base_at_risk(interactions, DAY).sort("customer_id"))
+def test_the_base_that_remains_is_the_one_at_risk_next():
+    interactions = seen(a=[-40, 5], b=[-3, 5], c=[-3], d=[3, 30], e=[30])
+    periods = paid(("a", -50, -20, 1.0), ("a", 5, 35, 1.0), ("b", -20, 10, 1.0), ("c", -20, 60, 1.0), ("d", 3, 30, 1.0))
+    for at_risk, rows in ((base_at_risk, interactions), (contracts_at_risk, periods)):
+        now, then = at_risk(rows, DAY, "28d"), at_risk(rows, DAY + dt.timedelta(days=28), "28d")
+        remained, next_base = (set(f.filter(flag)["customer_id"]) for f, flag in ((now, "remained"), (then, "at_risk")))
+        assert remained == next_base != set()
+
+
+def test_a_contract_without_an_end_runs_on():
+    periods = paid(("a", -20, 10, 2.0), ("b", 5, 10, 3.0)).with_columns(ends_at=pl.lit(None, pl.Datetime("us")))
+    for found in (contracts_at_risk(periods, DAY, "28d"), contracts_at_risk(periods.to_pandas(), DAY, "28d")):
+        assert standing(found) == {"a": {"at_risk", "remained"}, "b": {"acquired", "remained"}}
+    none = periods.to_pandas().assign(ends_at=None)
+    assert standing(contracts_at_risk(none, DAY, "28d")).keys() == {"a", "b"}
+
+
+def test_rows_without_a_customer_are_left_out():
+    interactions, periods = seen(a=[-3], b=[-3]), paid(("a", -20, 10, 1.0), ("b", -20, 10, 1.0))
+    blank = pl.when(pl.col("customer_id") != "b").then("customer_id").alias("customer_id")
+    number = pl.when(pl.col("customer_id") == "a").then(7.0).otherwise(float("nan")).alias("customer_id")
+    for frame, at_risk in ((interactions, base_at_risk), (periods, contracts_at_risk)):
+        assert left(at_risk(frame.with_columns(blank), DAY, "28d")).keys() == {"a"}
+        assert left(at_risk(frame.with_columns(number), DAY, "28d")).keys() == {7.0}
+        found = at_risk(frame.with_columns(number).to_pandas(), DAY, "28d")
+        assert found["customer_id"].tolist() == [7.0]
+
+
+def test_any_engine_gives_the_same(on_engine):
+    interactions = on_engine(seen(stays=[-40, -3, 5], leaves=[-3], gone=[-40], back=[-40, 5], new=[2], late=[28]))
+    found = base_at_risk(interactions, DAY, "28d")
+    assert type(found) is type(interactions)
+    assert standing(found) == {
+        "stays": {"at_risk", "remained"},
+        "leaves": {"at_risk", "churned"},
+        "gone": {"lapsed"},
+        "back": {"lapsed", "reactivated", "remained"},
+        "new": {"acquired", "remained"},
+    }
+
+
+def test_contracts_are_the_same_on_any_engine(on_engine):
+    rows = paid(
+        ("renews", -20, 10, 1.0),
+        ("renews", 10, 40, 3.0),
+        ("leaves", -20, 10, 4.0),
+        ("over", -50, -20, 1.0),
+        ("void", -20, -20, 1.0),
+        ("on", -20, 10, 5.0),
     )
-    assert contracts_at_risk(periods.lazy(), DAY).equals(contracts_at_risk(periods, DAY))
+    rows = rows.with_columns(ends_at=pl.when(pl.col("customer_id") != "on").then("ends_at"))
+    periods = on_engine(rows)
+    found = contracts_at_risk(periods, DAY, "28d")
+    assert type(found) is type(periods)
+    assert standing(found) == {
+        "renews": {"at_risk", "remained"},
+        "leaves": {"at_risk", "churned"},
+        "over": {"lapsed"},
+        "on": {"at_risk", "remained"},
+    }
+    worth = nw.from_native(found).lazy().collect("polars").to_native()
+    assert {
+        who: tuple(money) for who, *money in worth.select("customer_id", "opening_value", "closing_value").rows()
+    } == {
+        "renews": (1, 3),
+        "leaves": (4, 0),
+        "over": (0, 0),
+        "on": (5, 5),
+    }
+
+
+@pytest.mark.parametrize(
+    ("at_risk", "frame", "absent"),
+    [(base_at_risk, seen(a=[1]), "time"), (contracts_at_risk, paid(("a", 0, 1, 1.0)), "ends_at")],
+)
+def test_what_cannot_be_is_named(at_risk, frame, absent):
+    with pytest.raises(DataError, match=f"^{absent}: is not a column"):
+        at_risk(frame.drop(absent), DAY)
+    with pytest.raises(ValueError, match="^horizon: '4w' is not a number of days such as 90d"):
+        at_risk(frame, DAY, "4w")
+    with pytest.raises(ValueError, match="have no time zone, unlike 2026-03-01"):
+        at_risk(frame, DAY.replace(tzinfo=dt.UTC))
+
+
+def test_a_horizon_of_days_ends_at_the_same_time_of_day_though_the_clock_is_changed():
+    """In London, 28 days from 15 March 2026, 0:00, are over at 0:00 on 12 April, in summer time."""
+    day = dt.datetime(2026, 3, 15, tzinfo=ZoneInfo("Europe/London"))
+    times = [dt.datetime(2026, 4, 11, 23, 30), dt.datetime(2026, 4, 12)]
+    frame = pl.DataFrame({"customer_id": ["a", "b"], "time": times})
+    frame = frame.with_columns(pl.col("time").dt.replace_time_zone("Europe/London"))
+    assert base_at_risk(frame, day, "28d")["customer_id"].to_list() == ["a"]
 
 
 def test_the_articles_example_is_5_percent_and_not_25():
@@ -151,9 +242,10 @@ def test_the_articles_example_is_5_percent_and_not_25():
         ]
     )
     base = base_at_risk(interactions, DAY, "28d")
-    assert base.select("at_risk", "churned", "acquired").sum().row(0) == (1000, 50, 200)
+    assert base.select("at_risk", "churned", "acquired", "remained").sum().row(0) == (1000, 50, 200, 1150)
     estimate = churn_rate(base)
     assert (estimate.value, estimate.numerator, estimate.denominator) == (0.05, 50, 1000)
+    assert churn_rate_average_base(base).value == pytest.approx(50 / 1075)
 
 
 def test_nobody_at_risk_is_undefined_and_not_zero():

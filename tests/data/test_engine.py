@@ -1,6 +1,7 @@
 """The door: frames of any kind come in, and go back as they came."""
 
 import datetime as dt
+import math
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -12,8 +13,8 @@ import pytest
 from pandas.testing import assert_frame_equal as assert_pandas_equal
 from polars.testing import assert_frame_equal
 
-from engagekit import DataError
-from engagekit.data.engine import ROW, enter, instant, leave, local_time
+from engagekit import DataError, measure, open_rate
+from engagekit.data.engine import ROW, enter, instant, leave, local_time, with_micros
 
 DATA = {"customer_id": ["b", "a", "c"], "value": [2.5, None, 1.0], "note": ["x", "y", "z"]}
 EVENING = dt.datetime(2026, 1, 1, 20, tzinfo=dt.UTC)
@@ -108,6 +109,19 @@ def test_a_column_that_is_there_twice_is_refused_if_it_is_wanted():
     assert enter(frame, ["b"]).collect()["b"].to_list() == [3]
 
 
+def test_duckdb_may_have_a_column_twice_and_is_refused():
+    with pytest.raises(DataError, match="^a: is there twice"):
+        enter(duckdb.sql("select 1 as a, 2 as a, 3 as b"), ["b", "a"])
+
+
+@pytest.mark.needs("java")
+@pytest.mark.parametrize("on_engine", ["spark"], indirect=True)
+def test_spark_may_have_a_column_twice_and_is_refused(on_engine):
+    frame = on_engine(pl.DataFrame({"a": [1], "b": [3]}))
+    with pytest.raises(DataError, match="^a: is there twice"):
+        enter(frame.select("a", "a", "b"), ["b", "a"])
+
+
 @pytest.mark.parametrize("cells", [["x", 1], [[1], "x"]])
 def test_a_pandas_column_of_several_types_is_named(cells):
     with pytest.raises(DataError, match="^note: holds values of several types. Make them one"):
@@ -123,6 +137,29 @@ def test_what_is_no_frame_is_a_type_error():
 def test_missing_numbers_of_pandas_are_missing():
     rows = enter(pd.DataFrame({"value": [1.0, float("nan")]}), ["value"])
     assert rows.collect()["value"].to_list() == [1.0, None]
+
+
+def test_not_a_number_is_missing_on_every_engine(on_engine):
+    frame = on_engine(pl.DataFrame({"value": [1.0, float("nan"), None], "small": pl.Series([1.5, None, float("nan")])}))
+    found = enter(frame, ["value", "small"]).collect("polars").to_native().select("value", "small")
+    assert sorted(found.rows(), key=repr) == [(1.0, 1.5), (None, None), (None, None)]
+
+
+def test_a_pandas_column_that_holds_nothing_is_not_text():
+    nothing = pd.DataFrame({"all": [None, None], "some": ["x", None]}, dtype=object)
+    found = enter(nothing, ["all", "some"]).collect().to_native()
+    assert (found["all"].dtype, found["some"].dtype) == (pl.Null, pl.String)
+    assert found["all"].to_list() == [None, None]
+    assert enter(nothing.head(0), ["some"]).collect().to_native()["some"].dtype == pl.Null
+    mailings = pd.DataFrame({"delivered": [10, 20], "opens": pd.Series([None, None], dtype=object)})
+    for frame in (mailings, mailings.head(0)):
+        row = measure(frame, open_rate).iloc[0]
+        assert (math.isnan(row["value"]), row["reason"]) == (True, "no_rows")
+
+
+def test_times_that_are_all_missing_are_missing_microseconds():
+    rows = with_micros(enter(pd.DataFrame({"time": [None, None]}), ["time"]), "time", "us")
+    assert rows.collect()["us"].to_list() == [None, None]
 
 
 def at(frame, time_zone):

@@ -85,6 +85,32 @@ def test_an_order_without_any_value_has_none_and_not_zero(on_engine):
     assert found == [("a", "1", 0.0, None, 1), ("b", "2", 0.0, 3.0, 2)]
 
 
+def test_a_line_that_is_not_a_number_has_no_value(on_engine):
+    nan = float("nan")
+    rows = [("a", 0, "purchase", 10.0, "1"), ("a", 0, "purchase", nan, "1"), ("b", 0, "purchase", nan, "2")]
+    rows += [("c", 0, "purchase", 8.0, "3"), ("c", 1, "refund", nan, "3")]
+    assert rows_of(orders(on_engine(lines(*rows))), *MONEY) == [
+        ("a", "1", 10.0, 10.0, 0.0),
+        ("b", "2", None, None, 0.0),
+        ("c", "3", 8.0, 8.0, None),
+    ]
+
+
+def test_a_line_without_a_customer_is_left_out(on_engine):
+    rows = [(None, 0, "purchase", 10.0, "1"), (None, 0, "refund", -1.0, None), ("a", 0, "purchase", 5.0, "2")]
+    assert ordered(on_engine, *rows) == [("a", "2", 0.0, 5.0, 1)]
+    assert bought(on_engine, (None, 0, 1), (None, 5, 1), ("a", 0, 1), days=100) == [("a", 0.0, False, True)]
+
+
+def test_a_customer_who_is_not_a_number_is_none():
+    numbers = lines(("a", 0, "purchase", 5.0, "1"), ("b", 0, "purchase", 7.0, "2"))
+    numbers = numbers.with_columns(customer_id=pl.Series([1.0, float("nan")]))
+    for frame in (numbers, numbers.to_pandas()):
+        found = orders(frame)
+        assert rows_of(found, "customer_id", "value") == [(1.0, 5.0)]
+        assert rows_of(buyers(found, START + DAY), "customer_id") == [(1.0,)]
+
+
 def test_no_purchase_is_no_order(on_engine):
     assert ordered(on_engine, ("a", 0, "view", None, None)) == []
 

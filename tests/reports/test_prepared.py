@@ -98,7 +98,7 @@ def test_visits_end_with_the_gap_and_views_with_their_visit(business):
 
 def test_web_settings_say_what_a_visit_is(opened):
     settings = '[web]\ngap = "1h"\nkey_actions = ["sign_up"]\nengaged_after_s = 60\n'
-    browsed = pl.concat([seen("2026-05-01 09:00"), seen("2026-05-01 09:40", action="sign_up")])
+    browsed = pl.concat([seen("2026-05-01 09:00", action="view"), seen("2026-05-01 09:40", action="sign_up")])
     found = prepared(opened(settings), "visits", browsed)
     assert found.select("events", "converted").rows() == [(2, True)]
 
@@ -108,8 +108,12 @@ def test_a_visit_that_may_go_on_at_the_end_is_left_out(business):
     assert prepared(business, "visits", browsed)["started_at"].to_list() == [dt.datetime(2026, 5, 31, 23)]
 
 
-def test_purchases_alone_are_no_visits(business):
-    assert "visits" not in prepared_tables(business, seen("2026-05-01"), None, END)
+@pytest.mark.parametrize("action", ["purchase", "message", "review", "refund"])
+def test_a_channel_where_nothing_is_viewed_has_no_visits(business, action):
+    alone = seen("2026-05-01", action=action, page="home")
+    assert not {"visits", "views"} & prepared_tables(business, alone, None, END).keys()
+    elsewhere = pl.concat([alone.with_columns(channel=pl.lit("whatsapp")), seen("2026-05-02", action="view", page="x")])
+    assert prepared(business, "visits", elsewhere)["channel"].to_list() == ["web"]
 
 
 def test_a_key_action_that_is_never_recorded_is_no_conversion_rate_of_zero(business):
@@ -123,7 +127,7 @@ def test_activity_is_dated_in_the_business_s_zone(opened):
     days = days.with_columns(pl.col("time").dt.replace_time_zone("Europe/London"))
     found = prepared(business, "activity", days, LONDON_END).sort("month", "customer_id")
     assert found.schema["month"] == pl.Datetime("us", "Europe/London")
-    assert found.drop("month").rows() == [("a", 1, 30, 0, 1, 2), ("a", 2, 31, 1, 1, 2), ("b", None, 31, 1, None, None)]
+    assert found.drop("month").rows() == [("a", 1, 1, 0, 1, 2), ("a", 2, 31, 1, 1, 2), ("b", None, 31, 1, None, None)]
     assert found["month"].dt.to_string("%Y-%m-%d %H:%M").to_list() == ["2026-04-01 00:00"] + ["2026-05-01 00:00"] * 2
 
 
@@ -158,6 +162,54 @@ def test_waits_are_in_working_hours_where_the_business_gives_them(opened, settin
     assert found["replied"].to_list() == [True, False]
 
 
+DONE = """ticket_id,opened_at,first_human_reply_at,solved_at,reopened,score,work_minutes
+1,2026-05-01,2026-05-02,2026-05-31 23:59,true,5,30
+2,2026-05-02,2026-05-31 23:59,2026-06-01,true,1,90
+3,2026-05-03,2026-06-01,2026-06-02,false,2,10
+4,2026-05-04,,,,,5
+5,2026-06-01,2026-06-01,2026-06-01,false,4,20
+"""
+
+
+def test_what_came_of_a_ticket_later_is_not_known_by_the_end(opened):
+    found = prepared(opened(tickets=DONE), "tickets", end=LONDON_END)
+    assert found["ticket_id"].to_list() == ["1", "2", "3", "4"]
+    assert found.select("reopened", "score", "work_minutes").rows() == [
+        (True, 5, 30), (None, None, None), (None, None, None), (None, None, 5)
+    ]  # fmt: skip
+    assert found["first_human_reply_at"].is_null().to_list() == [False, False, True, True]
+    assert found["solved_at"].is_null().to_list() == [False, True, True, True]
+    later = prepared(opened(tickets=DONE), "tickets", end=LONDON_END.replace(month=7))
+    assert later["score"].to_list() == [5, 1, 2, None, 4]
+    short = "ticket_id,opened_at,score\n1,2026-05-02,4\n"
+    assert prepared(opened(tickets=short), "tickets", end=LONDON_END)["score"].to_list() == [4]
+
+
+CAMPAIGNS = """campaign,channel,starts_at,ends_at,spend,revenue
+over,email,2026-05-01,2026-06-01,10,30
+running,email,2026-05-02,2026-06-01 00:01,10,
+planned,email,2026-06-01,2026-07-01,10,
+"""
+
+
+def test_a_campaign_counts_once_it_is_over(opened):
+    found = prepared(opened(campaigns=CAMPAIGNS), "campaigns", end=LONDON_END)
+    assert found["campaign"].to_list() == ["over"]
+
+
+def test_a_first_order_is_one_only_of_who_joined_since_the_data_begin(opened):
+    joined = "customer_id,joined_at\nold,2026-01-09 23:59\nnew,2026-01-10\nlater,2026-02-01\n"
+    rows = [("old", 12), ("new", 10), ("later", 40), ("guest", 15)]
+    day = dt.datetime(2026, 1, 1, 9, tzinfo=ZoneInfo("Europe/London"))
+    bought = pl.DataFrame(
+        {"customer_id": [who for who, _ in rows], "time": [day + dt.timedelta(days=days - 1) for _, days in rows]}
+    ).with_columns(action=pl.lit("purchase"), channel=pl.lit("store"), value=pl.lit(5.0))
+    end = LONDON_END.replace(month=12)
+    told = prepared(opened(customers=joined), "buyers", bought, end)
+    assert set(told["customer_id"]) == {"new", "later", "guest"}
+    assert set(prepared(opened(), "buyers", bought, end)["customer_id"]) == {"old", "new", "later", "guest"}
+
+
 def test_an_invitation_counts_by_when_it_was_sent_and_an_answer_by_when_it_came(opened):
     surveys = """kind,score,sent_at,answered_at
 nps,9,2026-05-01,2026-05-02
@@ -180,7 +232,7 @@ def test_a_sample_allows_every_table(sample_folders, kind):
     interactions = business.table("interactions", lazy=True).collect()
     found = prepared_tables(business, interactions, Scorecard.of(business.score), end)
     of_customers = {"orders", "buyers", "visits", "views", "activity", "base", "scores"}
-    assert set(found) == of_customers | {"waits", "invitations"}
+    assert set(found) == of_customers | {"waits", "invitations", "tickets", "campaigns"}
     frames = {name: frame.collect() for name, (frame, _) in found.items()}
     assert all(frame.height > 0 for frame in frames.values())
     for name, (_, at) in found.items():

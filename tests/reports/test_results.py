@@ -209,3 +209,32 @@ def test_a_business_file_of_another_name_is_the_one_that_is_read(mailer, tmp_pat
     other = tmp_path / "other.toml"
     other.write_text((tmp_path / "business.toml").read_text().replace("Toko <script>", "Other"))
     assert results(Business.open(other)).as_dict()["business"]["name"] == "Other"
+
+
+def test_a_past_date_does_not_see_what_came_later(tmp_path):
+    (tmp_path / "tickets.csv").write_text(
+        "ticket_id,opened_at,solved_at,reopened,score,work_minutes,channel\n"
+        "1,2026-01-05,2026-01-06,false,5,60,chat\n2,2026-01-07,2026-01-08,true,4,120,chat\n"
+        "3,2026-01-20,2026-02-02,true,1,600,chat\n4,2026-01-21,2026-02-03,true,1,600,email\n"
+    )
+    (tmp_path / "campaigns.csv").write_text(
+        "campaign,channel,starts_at,ends_at,spend,revenue\n"
+        "a,email,2026-01-01,2026-01-20,10,30\nb,email,2026-01-10,2026-02-10,90,180\n"
+    )
+    tables = "".join(f'[tables.{name}]\nfile = "{name}.csv"\n' for name in ("tickets", "campaigns"))
+    (tmp_path / "business.toml").write_text(TOML.format(more=tables))
+    business = Business.open(tmp_path)
+    past, later = results(business, "2026-02-01"), results(business, "2026-03-01")
+    numbers = {
+        "tickets_opened": (4, 4),
+        "reopen_rate": (1 / 2, 3 / 4),
+        "ticket_satisfaction_rate": (1, 1 / 2),
+        "mean_handling_hours": (1.5, 5.75),
+        "return_on_spend": (3, 2.1),  # 30 / 10, and (30 + 180) / (10 + 90)
+    }
+    for name, values in numbers.items():
+        assert (past.overall(name).value, later.overall(name).value) == pytest.approx(values)
+    by = {found.end.month: found.by(METRICS["reopen_rate"], "channel") for found in (past, later)}
+    assert dict(by[2][["channel", "value"]].values) == {"chat": 0.5}
+    assert dict(by[3][["channel", "value"]].values) == {"chat": pytest.approx(2 / 3), "email": 1}
+    assert past.by(METRICS["return_on_spend"], "channel")["value"].tolist() == [3]

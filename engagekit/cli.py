@@ -1,7 +1,7 @@
 """engagekit init | check | report | metrics | explain."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -109,12 +109,13 @@ def metrics(
     from engagekit.language import Language
     from engagekit.metrics.catalog import CHANNELS
 
-    text = Language(language).text
+    console, text = _console(), Language(language).text
+    heads = [text(f"column.{name}") for name in ("metric", "title", "table")]
     for channel, members in CHANNELS.items():
-        listed = Table("metric", "title", "table", title=text(f"channel.{channel}"), title_justify="left")
+        listed = Table(*heads, title=text(f"channel.{channel}"), title_justify="left")
         for metric in members:
             listed.add_row(metric.name, text(f"metric.{metric.name}.title"), metric.table)
-        _console().print(listed)
+        console.print(listed)
 
 
 @app.command()
@@ -126,23 +127,17 @@ def explain(
     ] = None,
 ) -> None:
     """Say what a metric means, how it is computed and what it hides; with --from, with a report's numbers put in."""
-    import json
-
     from engagekit.metrics.card import explain as explained
     from engagekit.metrics.catalog import metric_named
 
     try:
         metric = metric_named(name)
-    except ValueError as error:
-        _stop(str(error))
-    try:
-        found = None if run is None else json.loads(run.read_text("utf-8"))
-        code = language or (found["business"]["language"] if found else "en")
-        typer.echo(explained(metric, code, found))
+        found = None if run is None else _found(run)
+        typer.echo(explained(metric, language or (found["business"]["language"] if found else "en"), found))
     except (ValueError, OSError) as error:
         _stop(str(error))
     except (KeyError, TypeError, AttributeError):
-        _stop(f"{run} is not a report's metrics.json. Give one, such as reports/shop/engagement/metrics.json.")
+        _stop(_no_metrics(run))
 
 
 def main() -> None:
@@ -192,6 +187,23 @@ def _checked(console: "Console", path: Path) -> "Iterator[str]":
         console.print(reasons)
     if not business.tables:
         yield f"{business.name}: no tables yet. Uncomment one in {business.folder / 'business.toml'}."
+
+
+def _found(file: Path) -> dict[str, Any]:
+    """Content of a report's metrics.json."""
+    import json
+
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not {"business", "as_of", "month", "metrics"} <= found.keys():
+        raise ValueError(_no_metrics(file))
+    return found
+
+
+def _no_metrics(file: Path | None) -> str:
+    return f"{file} is not a report's metrics.json. Give one, such as reports/shop/engagement/metrics.json."
 
 
 def _right(name: str) -> "Column":

@@ -156,6 +156,8 @@ def test_every_metric_is_listed_with_its_title_under_its_channel(code):
         assert f" {metric.table} " in line
     for channel in CHANNELS:
         assert text(f"channel.{channel}") in listed.output
+    heads = listed.output.splitlines()[2].replace("┃", " ").split()
+    assert heads == [text(f"column.{name}") for name in ("metric", "title", "table")]
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -170,7 +172,7 @@ def test_a_metric_is_explained_without_a_run(name, code):
     explained = call("explain", name, "--language", code)
     assert explained.exit_code == 0
     text = Language(code).text
-    for part in ("title", "meaning", "formula", "caveat"):
+    for part in ("title", "meaning", "caveat"):
         assert text(f"metric.{name}.{part}") in explained.output
     assert METRICS[name].reference in explained.output
 
@@ -184,7 +186,7 @@ def test_english_is_spoken_where_nothing_else_is_said():
     [
         ("en", "(162 − 54) / 324 = 33.3 points, 95% between 24.9 and 41.1, from 324 answers"),
         ("id", "(162 − 54) / 324 = 33,3 poin, 95% antara 24,9 dan 41,1, dari 324 jawaban"),
-        ("ms", "(162 − 54) / 324 = 33.3 mata, 95% antara 24.9 dan 41.1, daripada 324 jawapan"),
+        ("ms", "(162 − 54) / 324 = 33.3 mata, 95% antara 24.9 dengan 41.1, daripada 324 jawapan"),
     ],
 )
 def test_a_score_is_explained_with_the_numbers_of_a_run(run, code, said):
@@ -200,7 +202,7 @@ def test_a_score_is_explained_with_the_numbers_of_a_run(run, code, said):
     ("name", "said"),
     [
         ("promoter_rate", "162 / 324 = 50.0%, 95% between 44.6% and 55.4%, from 324 answers"),
-        ("handling_hours", "6 h, 95% between 2 h and 9 h, from 10 tickets"),
+        ("handling_hours", "5.5 h, 95% between 2.0 h and 9.0 h, from 10 tickets"),
         ("likes", "45, from 2 posts"),
         ("tickets_opened", "10, from 10 tickets"),
     ],
@@ -230,15 +232,26 @@ def test_a_run_is_explained_in_the_language_of_its_report(run):
     assert "poin" in spoken
 
 
-def test_a_metric_that_the_run_has_not_is_a_usage_error_with_those_that_it_has(run):
+def test_a_metric_that_the_run_has_not_is_a_usage_error_with_one_that_it_has(run):
     refused = call("explain", "open_rate", "--from", run)
     assert refused.exit_code == 2
-    assert "open_rate was not measured in this run" in refused.output
-    assert "net_promoter_score" in refused.output
+    assert "open_rate was not measured in this run. Did you mean promoter_rate?" in refused.output
 
 
 @pytest.mark.parametrize(
-    "content", [b"name = 'Warung'", b"[]", b'{"schema": 1, "status": "ok"}', b"\xff\xfe\x00", b"", b"null"], ids=repr
+    "content",
+    [
+        b"name = 'Warung'",
+        b"[]",
+        b"[1]",
+        b'{"schema": 1, "status": "ok"}',
+        b'{"business": {}, "as_of": "", "month": "", "metrics": []}',
+        b'{"business": null, "as_of": "", "month": "", "metrics": {}}',
+        b"\xff\xfe\x00",
+        b"",
+        b"null",
+    ],
+    ids=repr,
 )
 def test_a_file_that_is_no_metrics_json_is_a_usage_error_that_names_it(tmp_path, content):
     file = tmp_path / "other.json"

@@ -1,4 +1,5 @@
 import datetime as dt
+import re
 import string
 import tomllib
 from pathlib import Path
@@ -47,7 +48,8 @@ def test_the_languages_fill_in_the_same_values(code):
 def test_everything_that_a_report_can_name_has_a_word():
     wanted = {f"metric.{name}.{part}" for name in METRICS for part in ("title", "meaning", "formula", "caveat")}
     wanted |= {f"unit.{metric.unit}" for metric in METRICS.values()}
-    wanted |= {f"warning.{metric.caution}" for metric in METRICS.values() if metric.caution}
+    cautions = {getattr(metric, name, "") for metric in METRICS.values() for name in ("caution", "above_one")}
+    wanted |= {f"warning.{caution}" for caution in cautions if caution}
     wanted |= {f"channel.{channel}" for channel in CHANNELS}
     wanted |= {f"table.{table}" for table in TABLES} | {f"feature.{name}" for name in FEATURES}
     wanted |= {f"segment.{segment}{end}" for segment in SEGMENTS for end in ("", "_action")}
@@ -55,6 +57,25 @@ def test_everything_that_a_report_can_name_has_a_word():
     wanted |= {f"refused.{reason}" for reason in checks | {"missing"}}
     wanted |= {f"refused.not_{kind}" for kind in TYPES if kind not in ("id", "label", "text")}
     assert wanted <= TEXTS["en"].keys()
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("key", ["warning", "reason"])
+def test_every_warning_and_reason_that_the_page_of_metrics_json_names_has_words(code, key):
+    page = (Path(__file__).parents[1] / "docs" / "metrics-json.md").read_text("utf-8")
+    (meaning,) = re.findall(rf"^\| `{key}` \| str \|(.*)\|$", page, re.MULTILINE)
+    named = {word for word in re.findall(r"`(\w+)`", meaning) if word != "value"}
+    assert {f"{key}.{name}" for name in named} == {text for text in TEXTS[code] if text.startswith(f"{key}.")}
+
+
+def test_every_warning_and_reason_has_words_where_the_code_names_it_and_no_other_has():
+    code = "".join(path.read_text("utf-8") for path in LOCALES.parent.rglob("*.py"))
+    for key in TEXTS["en"]:
+        if key.startswith(("warning.", "reason.")):
+            assert f'"{key.split(".")[1]}"' in code
+    warned = set(re.findall(r'warning\[[^]]+\] = "(\w+)"', code)) | set(re.findall(r'\["(\w+)"\] \* \(', code))
+    assert {"few_units", "few_carry_it", "few_values"} <= warned
+    assert {f"warning.{name}" for name in warned} <= TEXTS["en"].keys()
 
 
 def test_a_missing_text_names_the_key_and_the_file():

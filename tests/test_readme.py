@@ -1,9 +1,16 @@
-"""The README's ten lines run as they stand."""
+"""The README's ten lines run as they stand, and its commands print what it says."""
 
+import json
 import re
 from pathlib import Path
 
+from typer.testing import CliRunner
+
+from engagekit.cli import app
+from engagekit.data.business import Business
+from engagekit.data.sample import make_sample, write_sample
 from engagekit.metrics.catalog import METRICS
+from engagekit.reports.results import results
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
@@ -21,6 +28,19 @@ def test_the_analysts_ten_lines_run(sample_folders, tmp_path, monkeypatch):
 
 def test_the_readme_counts_the_metrics_right():
     assert f"## {len(METRICS)} metrics, each with its story" in README
+
+
+def test_the_readme_shows_what_explain_prints(tmp_path, monkeypatch):
+    (command,) = re.findall(r"engagekit (explain .* --from .*)", README)
+    (line,) = re.findall(r"puts a report's numbers in: `(.*?)`", README)
+    monkeypatch.chdir(tmp_path)
+    file = Path(command.split()[-1])
+    file.parent.mkdir(parents=True)
+    write_sample(make_sample("ecommerce"), tmp_path / "ecommerce")
+    file.write_text(json.dumps(results(Business.open(tmp_path / "ecommerce")).as_dict()), "utf-8")
+    explained = CliRunner().invoke(app, command.split())
+    assert explained.exit_code == 0
+    assert explained.output.splitlines()[-1] == f"  All time: {line}"
 
 
 def test_every_file_that_the_readme_names_is_there():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import nbformat
     import pandas as pd
 
-__all__ = ["Entry", "Tile", "figure", "finding", "heading", "index_page", "main_points"]
+__all__ = ["Entry", "Tile", "figure", "finding", "folded", "heading", "index_page", "main_points"]
 __all__ += ["note", "page", "paragraph", "plain_text", "table", "template_path", "tiles"]
 
 MOST_TILES = 6
@@ -175,6 +175,24 @@ def table(frame: "pd.DataFrame", caption: str = "", *, words: Sequence[str] = ()
     """
     rows = frame.astype(object).where(frame.notna(), MISSING).to_numpy().tolist()
     return _part("table", frame.columns.to_list(), rows, caption, words)
+
+
+def folded(summary: str, html: str) -> str:
+    """Part that opens where its summary is clicked, and on paper.
+
+    Parameters
+    ----------
+    summary : str
+        What it is about.
+    html : str
+        What it holds. Trusted, not escaped: the functions of this module make it.
+
+    Examples
+    --------
+    >>> "<summary>Sales</summary>" in folded("Sales", paragraph("Orders and refunds."))
+    True
+    """
+    return _part("folded", summary, Markup(html))  # noqa: S704
 
 
 def figure(svg_wide: str, svg_narrow: str, *, title: str, subtitle: str, alt: str, source: str) -> str:

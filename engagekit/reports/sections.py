@@ -19,8 +19,8 @@ from engagekit.reports.sentences import FEWEST, Writer
 __all__ = ["channel", "cohorts", "data", "first_screen", "method", "numbers", "score", "sentinel"]
 
 AGES = (1, 3, 6)
-HEADLINE = ("metric", "month", "value", "interval", "n", "before", "change", "target")
-CHANNEL = ("metric", "month", "value", "interval", "n", "before", "all")
+HEADLINE = ("metric", "month", "value", "interval", "from", "before", "change", "target")
+CHANNEL = ("metric", "month", "value", "interval", "from", "before", "all")
 BROKEN_DOWN = {"click_rate": "campaign", "return_on_spend": "channel"}
 MADE_OF = {
     **dict.fromkeys(("orders", "buyers", "scores", "visits", "views", "activity"), "interactions"),
@@ -70,19 +70,24 @@ def score(found: Results) -> str:
 
 
 def channel(found: Results, name: str) -> str:
-    """A channel: its first metric over the months, and all of them in a table."""
+    """A channel: its first metric that rests on more than a few units over the months, and all of them in a table."""
     writer, text = Writer(found), found.language.text
     metrics = found.channels[name]
     html = page.heading(text(f"channel.{name}"))
-    drawn = next((metric for metric in metrics if _drawable(found, metric)), None)
-    if drawn is not None:
-        html += _trend(found, writer, drawn)
+    drawable = [metric for metric in metrics if _drawable(found, metric)]
+    if drawable:
+        sure = (metric for metric in drawable if "few_units" not in _warnings(found, metric))
+        html += _trend(found, writer, next(sure, drawable[0]))
     for metric in metrics:
         if metric.name in BROKEN_DOWN:
             html += _bars(found, writer, metric, BROKEN_DOWN[metric.name])
     html += _table(found, [_row(writer, metric, CHANNEL) for metric in metrics])
-    warnings = " ".join(found.current(metric.name)[1].warning for metric in metrics).split()
-    return html + "".join(page.note(text(f"warning.{warning}")) for warning in dict.fromkeys(warnings))
+    warned: dict[str, list[str]] = {}
+    for metric in metrics:
+        for warning in _warnings(found, metric):
+            warned.setdefault(warning, []).append(writer.title(metric))
+    notes = (page.note(f"{'; '.join(names)}: {text(f'warning.{warning}')}") for warning, names in warned.items())
+    return html + "".join(notes)
 
 
 def cohorts(found: Results) -> str:
@@ -164,17 +169,9 @@ def method(found: Results) -> str:
                 horizon=found.business.horizon.removesuffix("d"),
             )
         )
-    metrics = [metric for group in found.channels.values() for metric in group]
-    rows = [
-        {
-            "metric": text(f"metric.{metric.name}.title"),
-            "meaning": text(f"metric.{metric.name}.meaning"),
-            "caveat": text(f"metric.{metric.name}.caveat"),
-            "reference": metric.reference,
-        }
-        for metric in metrics
-    ]
-    return html + (_table(found, rows, words=("meaning", "caveat", "reference")) if rows else "")
+    for name, metrics in found.channels.items():
+        html += page.folded(text(f"channel.{name}"), _meanings(found, metrics))
+    return html
 
 
 def sentinel(found: Results) -> dict[str, Any]:
@@ -210,13 +207,32 @@ def _row(writer: Writer, metric: Metric, columns: tuple[str, ...]) -> dict[str, 
         "month": DASH if period is None else found.language.month(period, "short"),
         "value": writer.value(metric, new),
         "interval": writer.bounds(metric, new),
-        "n": found.language.number(new.n),
+        "from": writer.units(metric, new),
         "before": writer.value(metric, old),
         "change": found.language.text(f"direction.{writer.direction(metric)}"),
         "target": DASH if target is None else writer.amount(metric, target),
         "all": writer.value(metric, found.overall(metric.name)),
     }
     return {column: cells[column] for column in columns}
+
+
+def _meanings(found: Results, metrics: list[Metric]) -> str:
+    """What each metric means and hides, and where it is from."""
+    text = found.language.text
+    rows = [
+        {
+            "metric": text(f"metric.{metric.name}.title"),
+            "meaning": text(f"metric.{metric.name}.meaning"),
+            "caveat": text(f"metric.{metric.name}.caveat"),
+            "reference": metric.reference,
+        }
+        for metric in metrics
+    ]
+    return _table(found, rows, words=("meaning", "caveat", "reference"))
+
+
+def _warnings(found: Results, metric: Metric) -> list[str]:
+    return found.current(metric.name)[1].warning.split()
 
 
 def _drawable(found: Results, metric: Metric) -> bool:

@@ -73,11 +73,18 @@ class Writer:
             return self.language.text(f"reason.{estimate.reason}")
         if metric.unit == "customer" and estimate.units < FEWEST:
             return ""
-        units = self.language.text(f"unit.{metric.unit}", n=self.language.number(estimate.units))
+        units = self.units(metric, estimate)
         if not math.isfinite(estimate.low):
             return self.language.text("estimate.from", units=units)
         low, high = (self.amount(metric, bound, estimate) for bound in (estimate.low, estimate.high))
         return self.language.text("estimate.between", low=low, high=high, units=units)
+
+    def units(self, metric: Metric, estimate: Estimate) -> str:
+        """Write what an estimate stands on: 1,203 answers; fewer than five people are not counted out."""
+        number = self.language.number(estimate.units)
+        if metric.unit == "customer" and 0 < estimate.units < FEWEST:
+            number = self.language.text("estimate.fewer", n=FEWEST)
+        return self.language.text(f"unit.{metric.unit}", n=number)
 
     def bounds(self, metric: Metric, estimate: Estimate) -> str:
         """Write the interval for a table: 38 – 46."""

@@ -62,7 +62,48 @@ def test_a_trend_has_a_sentence_computed_from_the_estimate(found):
 
 
 def test_a_caution_stands_under_the_metric_it_is_about(found):
-    assert "fetch the pictures by themselves" in words(sections.channel(found["subscription"], "mailing"))
+    told = words(sections.channel(found["subscription"], "mailing"))
+    assert re.search(r"Open rate\b[\w\s;-]*: Opens are counted too high: some mail programs fetch the pictures", told)
+
+
+def test_a_table_says_what_its_numbers_are_from(found):
+    for kind, head, unit in (("ecommerce", "Dari", "jawaban"), ("saas", "Daripada", "jawapan")):
+        html = sections.channel(found[kind], "survey")
+        assert f">{head}<" in html
+        assert re.search(rf"<td>[\d.,]+ {unit}</td>", html)
+
+
+def test_few_people_are_not_counted_out_in_a_table(tmp_path):
+    joined = "\n".join(f"c{who},2026-02-03,{'c0' if who == 1 else ''}" for who in range(3))
+    found = bare(tmp_path, customers=f"customer_id,joined_at,referred_by\n{joined}\n")
+    assert "fewer than 5 customers" in words(sections.channel(found, "loyalty"))
+
+
+@pytest.mark.parametrize(("posts", "drawn"), [(8, "Engagement rate by reach"), (3, "Reactions")])
+def test_a_channel_draws_the_first_metric_that_rests_on_more_than_a_few_units(tmp_path, posts, drawn):
+    rows = [f"2026-0{month}-{day:02},a,{90 + day},{day}" for month in (1, 2) for day in range(1, posts + 1)]
+    found = bare(tmp_path, posts="\n".join(["posted_at,platform,reach,likes", *rows]))
+    assert ("few_units" in found.current("reach_engagement_rate")[1].warning) == (posts == 3)
+    (title,) = re.findall(r'<p class="title">(.*?)</p>', sections.channel(found, "social"))
+    assert title.split(":")[0] == drawn
+
+
+def test_where_all_rest_on_a_few_units_the_first_metric_is_drawn(tmp_path):
+    rows = "\n".join(
+        f"2026-0{month}-0{day},2026-0{month}-09,c,ads,{day**2}00,{day}" for month in (1, 2) for day in (1, 2, 3)
+    )
+    found = bare(tmp_path, campaigns=f"starts_at,ends_at,campaign,channel,spend,leads\n{rows}\n")
+    assert "few_units" in found.current("cost_per_lead")[1].warning
+    (title,) = re.findall(r'<p class="title">(.*?)</p>', sections.channel(found, "campaigns"))
+    assert title.split(":")[0] == "Cost per lead"
+
+
+def test_what_the_metrics_mean_is_folded_by_channel(found):
+    html = sections.method(found["saas"])
+    summaries = re.findall(r"<summary>(.*?)</summary>", html)
+    text = found["saas"].language.text
+    assert summaries == [text(f"channel.{name}") for name in found["saas"].channels]
+    assert html.count("<table") == html.count("<details>") == len(summaries)
 
 
 def test_what_was_left_out_and_refused_is_counted(found):

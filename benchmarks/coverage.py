@@ -20,15 +20,10 @@ from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from engagekit import bounce_rate, open_rate, order_value
-from engagekit.metrics.estimate import (
-    Estimate,
-    Floats,
-    difference,
-    net_promoter_interval,
-    ratio_interval,
-    wilson_interval,
-)
-from engagekit.metrics.metric import Quantile, Ratio
+from engagekit.metrics.estimate import Estimate, difference
+from engagekit.metrics.intervals import Floats, net_promoter_interval, ratio_interval, wilson_interval
+from engagekit.metrics.metric import Ratio
+from engagekit.metrics.quantile import Quantile
 
 REPLICATIONS, AT_ONCE, SEED = 20_000, 1_000, 20261121
 Z = stats.norm.ppf(0.975)

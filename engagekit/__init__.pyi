@@ -49,9 +49,9 @@ from .metrics.mailing import undelivered_rate as undelivered_rate
 from .metrics.mailing import unsubscribe_rate as unsubscribe_rate
 from .metrics.mailing import unsubscribe_sent_rate as unsubscribe_sent_rate
 from .metrics.measure import measure as measure
-from .metrics.metric import Quantile as Quantile
 from .metrics.metric import Ratio as Ratio
 from .metrics.metric import Total as Total
+from .metrics.quantile import Quantile as Quantile
 from .metrics.retention import annualised as annualised
 from .metrics.retention import churn_rate as churn_rate
 from .metrics.retention import churn_rate_average_base as churn_rate_average_base

@@ -4,7 +4,7 @@ import datetime as dt
 
 import polars as pl
 
-from engagekit.metrics.estimate import wilson_interval
+from engagekit.metrics.intervals import wilson_interval
 
 __all__ = ["retention_by_cohort"]
 

@@ -9,7 +9,7 @@ import narwhals as nw
 import polars as pl
 
 from engagekit.data.engine import enter, micros_at, span_us, with_micros
-from engagekit.metrics.estimate import upper_tail, wilson_interval
+from engagekit.metrics.intervals import upper_tail, wilson_interval
 
 __all__ = ["funnel"]
 

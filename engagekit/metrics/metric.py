@@ -1,4 +1,4 @@
-"""Ratio, Total and Quantile: what a metric declares, and how sums become its value and interval.
+"""Ratio and Total: what a metric declares, and how sums become its value and interval; Quantile is in ``quantile``.
 
 Nearly every metric is a ratio of two sums, so the number of rows and of independent units and the sums of x, y, x²,
 xy and y² are enough for its value and its interval. Partial sums add up; ``measure`` collects them in one pass.
@@ -11,21 +11,22 @@ from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
+from numpy.typing import NDArray
 
-from engagekit.metrics.estimate import (
-    Estimate,
+from engagekit.metrics.estimate import Estimate
+from engagekit.metrics.intervals import (
     Floats,
     net_promoter_interval,
     rate_interval,
     ratio_interval,
     wilson_interval,
 )
-from engagekit.metrics.quantile import quantile_interval, waiting_interval
 
-__all__ = ["Fields", "Metric", "Quantile", "Ratio", "Total", "are_flags"]
+__all__ = ["Fields", "Metric", "Ratio", "Total", "are_flags"]
 
 Sums = Mapping[str, Floats]
 Fields = dict[str, Any]
+Words = NDArray[np.str_]
 FEW = 5  # units: below it the delta method's interval says little
 CARRYING = 30  # units: where x is spread as if it came of fewer, and over half of the units, the interval is too narrow
 SUMS = {"delta": ("x", "y", "xx", "xy", "yy"), "wilson": ("x", "y"), "adjusted_wald": ("x", "y", "xx")}
@@ -250,36 +251,46 @@ class Ratio(Metric):
         return fields | self._interval(units, sums, confidence)
 
     def _interval(self, units: Floats, sums: Sums, confidence: float) -> Fields:
-        x, y = sums["x"], sums["y"]
-        method, warning = (np.full(len(x), text, dtype="<U32") for text in (self.method, ""))
-        if "xx" in sums:
-            with np.errstate(over="ignore"):
-                carried = x**2 < np.minimum(CARRYING, units / 2) * sums["xx"]
+        method, warning = (np.full(len(units), text, dtype="<U32") for text in (self.method, ""))
         if self.method == "wilson":
-            low, high = wilson_interval(x, y, confidence)
-        elif self.method == "adjusted_wald":
-            points = net_promoter_interval((sums["xx"] + x) / 2, (sums["xx"] - x) / 2, y, confidence)
+            low, high = wilson_interval(sums["x"], sums["y"], confidence)
+            return {"low": low, "high": high, "method": method, "warning": warning}
+        if self.method == "adjusted_wald":
+            x, xx = sums["x"], sums["xx"]
+            points = net_promoter_interval((xx + x) / 2, (xx - x) / 2, sums["y"], confidence)
             low, high = (self.scale / 100 * bound for bound in points)
-        elif self.bounded:
-            low, high = rate_interval(**sums, confidence=confidence)
-            flat = np.isnan(low) & (y > 0)
-            within = flat & ((units == 1) | (self.cluster is None))
-            trials = np.where(within, y, np.divide(y**2, sums["yy"], out=np.ones(len(y)), where=y > 0))
-            inside = wilson_interval(np.divide(x, y, out=np.zeros(len(y)), where=y > 0) * trials, trials)
-            low, high = np.where(flat, inside[0], low), np.where(flat, inside[1], high)
-            method[:] = np.where(within, "wilson", "effective_wilson")
-            warning[carried] = "few_carry_it"
-            warning[within] = "within_one_unit"
-        else:
-            bounds = ratio_interval(units, **sums, confidence=confidence)
-            low, high = (self.scale * bound.clip(*self.range) for bound in bounds)
-            warning[(units > 1) & (units < FEW)] = "few_units"
-            warning[carried] = "few_carry_it"
-            warning[units == 1] = "one_unit"
-            alike = (low == high) & (units > 1)
-            low[alike], high[alike], warning[alike] = np.nan, np.nan, "no_spread"
-            above = (x > y) & (self.above_one != "")
-            warning = np.where(above, np.char.add(np.char.add(warning, " "), self.above_one), warning)
+            return {"low": low, "high": high, "method": method, "warning": warning}
+        with np.errstate(over="ignore"):
+            warning[(units > 1) & (units < FEW) & (not self.bounded)] = "few_units"
+            warning[sums["x"] ** 2 < np.minimum(CARRYING, units / 2) * sums["xx"]] = "few_carry_it"
+        interval = self._of_parts if self.bounded else self._of_ratio
+        return interval(units, sums, confidence, method, warning)
+
+    def _of_parts(self, units: Floats, sums: Sums, confidence: float, _method: Words, warning: Words) -> Fields:
+        """Of a rate; where units do not differ, each counts as one trial, or the rows where a row is a unit."""
+        x, y = sums["x"], sums["y"]
+        low, high = rate_interval(**sums, confidence=confidence)
+        flat = np.isnan(low) & (y > 0)
+        within = flat & ((units == 1) | (self.cluster is None))
+        trials = np.where(within, y, np.divide(y**2, sums["yy"], out=np.ones(len(y)), where=y > 0))
+        alike = wilson_interval(np.divide(x, y, out=np.zeros(len(y)), where=y > 0) * trials, trials, confidence)
+        warning[within] = "within_one_unit"
+        return {
+            "low": np.where(flat, alike[0], low),
+            "high": np.where(flat, alike[1], high),
+            "method": np.where(within, "wilson", "effective_wilson"),
+            "warning": warning,
+        }
+
+    def _of_ratio(self, units: Floats, sums: Sums, confidence: float, method: Words, warning: Words) -> Fields:
+        """Of a ratio or mean; where units do not differ there is none."""
+        bounds = ratio_interval(units, **sums, confidence=confidence)
+        low, high = (self.scale * bound.clip(*self.range) for bound in bounds)
+        warning[units == 1] = "one_unit"
+        alike = (low == high) & (units > 1)
+        low[alike], high[alike], warning[alike] = np.nan, np.nan, "no_spread"
+        above = (sums["x"] > sums["y"]) & (self.above_one != "")
+        warning = np.where(above, np.char.add(np.char.add(warning, " "), self.above_one), warning)
         return {"low": low, "high": high, "method": method, "warning": warning}
 
 
@@ -317,62 +328,3 @@ class Total(Metric):
         x, none, empty = sums["x"], np.full(len(n), np.nan), np.full(len(n), "")
         fields = {"value": np.where(n > 0, x, np.nan), "numerator": x, "n": n, "units": units}
         return fields | {"low": none, "high": none, "denominator": none, "method": empty, "warning": empty}
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Quantile(Metric):
-    """A median or another quantile of a value.
-
-    Parameters
-    ----------
-    value : narwhals.Expr
-        The value of a row. A row where it is missing does not count.
-    observed : narwhals.Expr, optional
-        Whether what is waited for has happened (1) or the value is only how long it has not (0). A row where it is
-        missing does not count.
-    q : float, default 0.5
-        Which quantile, between 0 and 1.
-
-    Notes
-    -----
-    The intervals are those of ``metrics/quantile.py``: order statistics, and Kaplan-Meier with ``observed``.
-
-    Examples
-    --------
-    >>> wait = Quantile(name="wait", channel="store", table="visits", columns=("minutes",), least=0, q=0.9,
-    ...     value=nw.col("minutes") / 60, unit="visit", measured_in="hours", better="lower")
-    >>> wait([60, 120, 180]).value
-    2.8
-    """
-
-    value: nw.Expr
-    observed: nw.Expr | None = None
-    q: float = 0.5
-
-    @property
-    def terms(self) -> tuple[nw.Expr, nw.Expr | None]:
-        """The value, and whether it is more than a lower bound."""
-        return self.value, self.observed
-
-    @property
-    def undefined(self) -> str:
-        """The curve does not come down to it."""
-        return "not_reached"
-
-    def margins(self, x: nw.Expr, y: nw.Expr | None) -> list[nw.Expr]:
-        """What is below 0 in a row that cannot be true."""
-        return super().margins(x, None) + ([] if y is None else [y, 1 - y])
-
-    def estimate(self, values: Floats, observed: Floats, confidence: float) -> Fields:
-        """Fields of ``Estimate`` from the values of a group, and whether each was observed."""
-        n = len(values)
-        if self.observed is None:
-            value, low, high = quantile_interval(values, self.q, confidence)
-        else:
-            value, low, high = waiting_interval(values, observed, self.q, confidence)
-        inside = bool(np.isfinite(low) and np.isfinite(high))
-        method = "order_statistics" if self.observed is None else "kaplan_meier"
-        warnings = ["censored"] * (not observed.all()) + ["few_values"] * (n > 0 and not inside)
-        fields = {"value": value, "numerator": np.nan, "denominator": np.nan, "n": n, "units": n}
-        bounds = {"low": low, "high": high} if inside else {"low": np.nan, "high": np.nan}
-        return fields | bounds | {"method": method, "warning": " ".join(warnings)}

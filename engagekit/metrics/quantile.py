@@ -1,16 +1,78 @@
-"""Quantiles with their intervals: of values, and of waiting times of which some are not over."""
+"""Quantile: a median or another quantile of values, and of waiting times of which some are not over."""
 
+from dataclasses import dataclass
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 from scipy.special import ndtri
 
-from engagekit.metrics.estimate import Floats, upper_tail
+from engagekit.metrics.intervals import Floats, upper_tail
+from engagekit.metrics.metric import Fields, Metric
 
-__all__ = ["quantile_interval", "waiting_interval"]
+__all__ = ["Quantile", "quantile_interval", "waiting_interval"]
 
 ROUNDING = 1e-9  # of a survival probability
 Found = tuple[float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Quantile(Metric):
+    """A median or another quantile of a value.
+
+    Parameters
+    ----------
+    value : narwhals.Expr
+        The value of a row. A row where it is missing does not count.
+    observed : narwhals.Expr, optional
+        Whether what is waited for has happened (1) or the value is only how long it has not (0). A row where it is
+        missing does not count.
+    q : float, default 0.5
+        Which quantile, between 0 and 1.
+
+    Notes
+    -----
+    The intervals are those of ``quantile_interval``, and of ``waiting_interval`` with ``observed``.
+
+    Examples
+    --------
+    >>> wait = Quantile(name="wait", channel="store", table="visits", columns=("minutes",), least=0, q=0.9,
+    ...     value=nw.col("minutes") / 60, unit="visit", measured_in="hours", better="lower")
+    >>> wait([60, 120, 180]).value
+    2.8
+    """
+
+    value: nw.Expr
+    observed: nw.Expr | None = None
+    q: float = 0.5
+
+    @property
+    def terms(self) -> tuple[nw.Expr, nw.Expr | None]:
+        """The value, and whether it is more than a lower bound."""
+        return self.value, self.observed
+
+    @property
+    def undefined(self) -> str:
+        """The curve does not come down to it."""
+        return "not_reached"
+
+    def margins(self, x: nw.Expr, y: nw.Expr | None) -> list[nw.Expr]:
+        """What is below 0 in a row that cannot be true."""
+        return super().margins(x, None) + ([] if y is None else [y, 1 - y])
+
+    def estimate(self, values: Floats, observed: Floats, confidence: float) -> Fields:
+        """Fields of ``Estimate`` from the values of a group, and whether each was observed."""
+        n = len(values)
+        if self.observed is None:
+            value, low, high = quantile_interval(values, self.q, confidence)
+        else:
+            value, low, high = waiting_interval(values, observed, self.q, confidence)
+        inside = bool(np.isfinite(low) and np.isfinite(high))
+        method = "order_statistics" if self.observed is None else "kaplan_meier"
+        warnings = ["censored"] * (not observed.all()) + ["few_values"] * (n > 0 and not inside)
+        fields = {"value": value, "numerator": np.nan, "denominator": np.nan, "n": n, "units": n}
+        bounds = {"low": low, "high": high} if inside else {"low": np.nan, "high": np.nan}
+        return fields | bounds | {"method": method, "warning": " ".join(warnings)}
 
 
 def quantile_interval(values: Floats, q: float = 0.5, confidence: float = 0.95) -> Found:

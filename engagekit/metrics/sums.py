@@ -12,8 +12,9 @@ import polars as pl
 
 from engagekit.data.engine import ROW
 from engagekit.errors import DataError
-from engagekit.metrics.estimate import Floats
-from engagekit.metrics.metric import Metric, Quantile
+from engagekit.metrics.intervals import Floats
+from engagekit.metrics.metric import Metric
+from engagekit.metrics.quantile import Quantile
 
 __all__ = ["collected_sums"]
 

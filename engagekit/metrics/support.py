@@ -2,7 +2,8 @@
 
 import narwhals as nw
 
-from engagekit.metrics.metric import Quantile, Ratio, Total, are_flags
+from engagekit.metrics.metric import Ratio, Total, are_flags
+from engagekit.metrics.quantile import Quantile
 
 __all__ = [
     "first_response_hours",

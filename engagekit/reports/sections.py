@@ -8,7 +8,8 @@ import polars as pl
 from engagekit.data.tables import TABLES
 from engagekit.language import decimals_of
 from engagekit.metrics.catalog import METRICS
-from engagekit.metrics.estimate import Estimate, wilson_interval
+from engagekit.metrics.estimate import Estimate
+from engagekit.metrics.intervals import wilson_interval
 from engagekit.metrics.metric import Metric
 from engagekit.reports import charts, page
 from engagekit.reports.drawing import draw

@@ -10,10 +10,8 @@ from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from engagekit import click_rate, open_rate
-from engagekit.metrics.estimate import (
-    FIELDS,
-    Estimate,
-    difference,
+from engagekit.metrics.estimate import FIELDS, Estimate, difference
+from engagekit.metrics.intervals import (
     net_promoter_interval,
     rate_interval,
     ratio_interval,

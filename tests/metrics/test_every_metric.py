@@ -21,7 +21,8 @@ from engagekit.language import LANGUAGES, Language
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.estimate import FIELDS
 from engagekit.metrics.measure import measure
-from engagekit.metrics.metric import Metric, Quantile, Ratio, Total
+from engagekit.metrics.metric import Metric, Ratio, Total
+from engagekit.metrics.quantile import Quantile
 
 PREPARED = {"scores", "orders", "buyers", "base", "visits", "views", "activity", "waits", "invitations"}
 PEOPLE = [f"c{number}" for number in range(12)]

@@ -25,9 +25,11 @@ from engagekit import (
 )
 from engagekit.errors import DataError
 from engagekit.metrics.catalog import METRICS
-from engagekit.metrics.estimate import FIELDS, wilson_interval
+from engagekit.metrics.estimate import FIELDS
+from engagekit.metrics.intervals import wilson_interval
 from engagekit.metrics.measure import framed, measure
-from engagekit.metrics.metric import Quantile, Ratio, Total
+from engagekit.metrics.metric import Ratio, Total
+from engagekit.metrics.quantile import Quantile
 
 NAN, INF = math.nan, math.inf
 RATES = [open_rate, click_rate, unsubscribe_rate]

@@ -19,7 +19,8 @@ from engagekit import (
     return_on_spend,
     revenue_per_customer,
 )
-from engagekit.metrics.metric import Metric, Quantile, Ratio
+from engagekit.metrics.metric import Metric, Ratio
+from engagekit.metrics.quantile import Quantile
 
 ANSWERS = [10, 9, 9, 8, 3]  # three promoters and one detractor of five: 40 points
 

@@ -68,6 +68,8 @@ def _spark():
         "spark.driver.host": "127.0.0.1",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.timestampType": "TIMESTAMP_NTZ",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",  # compiling takes longer than these frames do
+        "spark.sql.codegen.wholeStage": "false",
         "spark.sql.shuffle.partitions": 1,
         "spark.sql.adaptive.enabled": "false",
         "spark.ui.enabled": "false",

@@ -261,8 +261,9 @@ class Ratio(Metric):
             low, high = (self.scale / 100 * bound for bound in points)
             return {"low": low, "high": high, "method": method, "warning": warning}
         with np.errstate(over="ignore"):
-            warning[(units > 1) & (units < FEW) & (not self.bounded)] = "few_units"
-            warning[sums["x"] ** 2 < np.minimum(CARRYING, units / 2) * sums["xx"]] = "few_carry_it"
+            carried = sums["x"] ** 2 < np.minimum(CARRYING, units / 2) * sums["xx"]
+        warning[(units > 1) & (units < FEW) & (not self.bounded)] = "few_units"
+        warning[carried] = "few_carry_it"
         interval = self._of_parts if self.bounded else self._of_ratio
         return interval(units, sums, confidence, method, warning)
 

@@ -265,9 +265,9 @@ class Ratio(Metric):
         warning[(units > 1) & (units < FEW) & (not self.bounded)] = "few_units"
         warning[carried] = "few_carry_it"
         interval = self._of_parts if self.bounded else self._of_ratio
-        return interval(units, sums, confidence, method, warning)
+        return {"method": method, "warning": warning} | interval(units, sums, confidence, warning)
 
-    def _of_parts(self, units: Floats, sums: Sums, confidence: float, _method: Words, warning: Words) -> Fields:
+    def _of_parts(self, units: Floats, sums: Sums, confidence: float, warning: Words) -> Fields:
         """Of a rate; where units do not differ, each counts as one trial, or the rows where a row is a unit."""
         x, y = sums["x"], sums["y"]
         low, high = rate_interval(**sums, confidence=confidence)
@@ -280,10 +280,9 @@ class Ratio(Metric):
             "low": np.where(flat, alike[0], low),
             "high": np.where(flat, alike[1], high),
             "method": np.where(within, "wilson", "effective_wilson"),
-            "warning": warning,
         }
 
-    def _of_ratio(self, units: Floats, sums: Sums, confidence: float, method: Words, warning: Words) -> Fields:
+    def _of_ratio(self, units: Floats, sums: Sums, confidence: float, warning: Words) -> Fields:
         """Of a ratio or mean; where units do not differ there is none."""
         bounds = ratio_interval(units, **sums, confidence=confidence)
         low, high = (self.scale * bound.clip(*self.range) for bound in bounds)
@@ -292,7 +291,7 @@ class Ratio(Metric):
         low[alike], high[alike], warning[alike] = np.nan, np.nan, "no_spread"
         above = (sums["x"] > sums["y"]) & (self.above_one != "")
         warning = np.where(above, np.char.add(np.char.add(warning, " "), self.above_one), warning)
-        return {"low": low, "high": high, "method": method, "warning": warning}
+        return {"low": low, "high": high, "warning": warning}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

@@ -2,6 +2,7 @@
 
 import narwhals as nw
 
+from engagekit.data.scales import SATISFIED_FROM
 from engagekit.metrics.metric import Ratio, Total, are_flags
 from engagekit.metrics.quantile import Quantile
 
@@ -18,7 +19,6 @@ __all__ = [
 ]
 
 MINUTES_AN_HOUR = 60
-SATISFIED_FROM = 4
 ZENDESK = "Zendesk, Explore: metrics and attributes."
 
 _work = nw.col("work_minutes") / MINUTES_AN_HOUR

@@ -4,7 +4,7 @@ from typing import Literal
 
 import narwhals as nw
 
-from engagekit.data.scales import SCALES
+from engagekit.data.scales import SATISFIED_FROM, SCALES
 from engagekit.metrics.metric import Ratio
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 PROMOTER_FROM, DETRACTOR_TO = 9, 6
-SATISFIED_FROM, VERY_SATISFIED_FROM = 4, 5
+VERY_SATISFIED_FROM = 5
 LOW_EFFORT_FROM = 5
 REICHHELD = "Reichheld, F. F. (2003). The One Number You Need to Grow. Harvard Business Review, 81(12)."
 FARRIS = "Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson."

@@ -52,10 +52,16 @@ def sample_folders(tmp_path_factory):
     return folders
 
 
-def _to_duckdb(frame):
+@cache
+def _duckdb():
+    """One connection, because DuckDB joins no frames of two."""
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
-    return connection.from_arrow(frame.to_arrow())
+    return connection
+
+
+def _to_duckdb(frame):
+    return _duckdb().from_arrow(frame.to_arrow())
 
 
 @cache

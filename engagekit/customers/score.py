@@ -1,6 +1,8 @@
 """Scorecard: 0-100, contributions, segments."""
 
+import datetime as dt
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -8,6 +10,8 @@ from typing import Any, Literal
 
 import narwhals as nw
 
+from engagekit.customers.features import snapshots
+from engagekit.customers.history import History
 from engagekit.data.business import ScoreSettings
 from engagekit.data.engine import enter, leave
 
@@ -101,12 +105,12 @@ class Scorecard:
         Parameters
         ----------
         features : frame
-            ``customer_id`` and the components' features.
+            ``customer_id``, the components' features and, where given, ``date``.
 
         Returns
         -------
         frame of the caller's kind
-            ``customer_id``; ``<feature>_points``, what each component contributes; ``score``, their sum; ``coverage``,
+            ``customer_id``; ``date``, where given; ``<feature>_points``, what each component contributes; ``score``, their sum; ``coverage``,
             the share of the weights whose feature is known; and ``segment``. Where a feature is missing the others'
             weights count for it; where all are, score and segment are null.
 
@@ -115,7 +119,8 @@ class Scorecard:
         DataError
             A feature is not a column; names it and the nearest one.
         """
-        rows = enter(features, ["customer_id", *(component.feature for component in self.components)])
+        rows = enter(features, ["customer_id", *(component.feature for component in self.components)], ["date"])
+        keys = [name for name in ("customer_id", "date") if name in rows.collect_schema().names()]
         shares = {f"{part.feature}_points": part for part in self.components}
         rows = rows.with_columns(*(part.normalised.alias(name) for name, part in shares.items()))
         weights = [
@@ -133,7 +138,25 @@ class Scorecard:
             )
             .with_columns(segment=self._segment())
         )
-        return leave(scored.select("customer_id", *shares, "score", "coverage", "segment"), features)
+        return leave(scored.select(*keys, *shares, "score", "coverage", "segment"), features)
+
+    def history(self, history: History, dates: Iterable[dt.datetime], window: str = "84d") -> Any:
+        """Score customers at many dates.
+
+        Parameters
+        ----------
+        history, dates, window
+            As ``snapshots`` takes them.
+
+        Returns
+        -------
+        frame of the caller's kind
+            As ``score`` gives it, with the ``date``: one row for each customer and date with an interaction in the
+            window before it. Bounds are frozen, so a score differs between dates because the customer does. Windows
+            that overlap share what was done in both: a rise or fall over them is described by ``slopes``, and whether
+            it is more than chance by ``declines``.
+        """
+        return self.score(snapshots(history, dates, window))
 
     def _segment(self) -> nw.Expr:
         score = nw.col("score")

@@ -49,6 +49,7 @@ class Business(BaseModel):
     as_of: dt.date | Literal["last complete month"] = LAST_COMPLETE_MONTH
     horizon: str = Field(default="84d", pattern=DAYS)
     tables: dict[str, Source] = {}
+    fixed: list[str] = []
     targets: dict[str, float] = {}
     score: ScoreSettings = ScoreSettings()
     support: SupportSettings = SupportSettings()

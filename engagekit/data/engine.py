@@ -7,14 +7,13 @@ import datetime as dt
 import re
 from collections.abc import Iterable
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import narwhals as nw
 import polars as pl
 
 from engagekit.errors import DataError, did_you_mean
 
-__all__ = ["ROW", "enter", "instant", "leave", "local_time", "micros_at", "span_us", "with_micros"]
+__all__ = ["ROW", "beside", "column_names", "enter", "leave", "local_time", "micros_at", "span_us", "with_micros"]
 
 ROW = ":row"
 NAMES = {nw.Implementation.DUCKDB: "DuckDB", nw.Implementation.PYSPARK: "Spark"}
@@ -53,7 +52,7 @@ def enter(frame: Any, columns: Iterable[str], optional: Iterable[str] = ()) -> n
     [(0, 'a')]
     """
     frame = nw.to_native(frame, pass_through=True)
-    names = _names(frame)
+    names = column_names(frame)
     wanted = list(dict.fromkeys([*columns, *(name for name in optional if name in names)]))
     for name in wanted:
         if names.count(name) != 1:
@@ -67,6 +66,20 @@ def enter(frame: Any, columns: Iterable[str], optional: Iterable[str] = ()) -> n
     if rows.implementation is nw.Implementation.POLARS:
         rows = nw.from_native(rows.to_native().with_row_index(ROW))
     return rows
+
+
+def column_names(frame: Any) -> list[str]:
+    """Names of a frame's columns; a name that is there twice is named twice.
+
+    Examples
+    --------
+    >>> column_names(pl.LazyFrame({"a": [1], "b": [2]}))
+    ['a', 'b']
+    """
+    depends = nw.dependencies  # of these kinds Narwhals refuses a name that is there twice, or has it once
+    if any(is_one(frame) for is_one in (depends.is_pandas_dataframe, depends.is_duckdb_relation, _is_spark)):
+        return [str(name) for name in frame.columns]
+    return list(nw.from_native(frame).collect_schema().names())
 
 
 def leave(rows: nw.LazyFrame[Any], like: Any) -> Any:
@@ -131,26 +144,6 @@ def local_time(frame: nw.LazyFrame[Any], column: str, time_zone: str | None) -> 
     return local
 
 
-def instant(frame: nw.LazyFrame[Any], column: str, time: dt.datetime) -> nw.Expr:
-    """Literal of a time that can be compared with a time column, whatever the zones of the two.
-
-    Raises
-    ------
-    ValueError
-        One of the two has a time zone and the other has none.
-
-    Examples
-    --------
-    >>> from datetime import datetime, timezone
-    >>> seen = enter(pl.DataFrame({"time": [datetime(2026, 1, 1, tzinfo=timezone.utc)]}), ["time"])
-    >>> new_year = datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Jakarta"))
-    >>> seen.filter(nw.col("time") > instant(seen, "time", new_year)).collect().shape[0]
-    1
-    """
-    zone = _zone_shared(frame, column, time)
-    return nw.lit(time.astimezone(ZoneInfo(zone)) if zone else time)
-
-
 def with_micros(frame: nw.LazyFrame[Any], column: str, name: str) -> nw.LazyFrame[Any]:
     """Frame with one more column: a time column's whole microseconds since 1970.
 
@@ -210,6 +203,41 @@ def micros_at(frame: nw.LazyFrame[Any], column: str, time: dt.datetime) -> int:
     return (utc - EPOCH) // dt.timedelta(microseconds=1)
 
 
+def beside(frame: nw.LazyFrame[Any], columns: dict[str, list[int] | list[dt.datetime]]) -> nw.LazyFrame[Any]:
+    """A small table in the engine of a frame, so that the two can be joined.
+
+    Parameters
+    ----------
+    frame : narwhals.LazyFrame
+        A frame of the engine.
+    columns : dict of str to list
+        Whole numbers or times, one at least, of one length. The names become SQL on some engines.
+
+    Examples
+    --------
+    >>> seen = enter(pl.DataFrame({"week": [0, 1]}), ["week"])
+    >>> seen.join(beside(seen, {"week": [1], "half": [2]}), on="week").collect()["half"].to_list()
+    [2]
+    """
+    native, engine = frame.to_native(), frame.implementation
+    if engine is nw.Implementation.POLARS:
+        return nw.from_native(pl.LazyFrame(columns))
+    duck = engine is nw.Implementation.DUCKDB
+    rows = (", ".join(_sql(value, duck) for value in row) for row in zip(*columns.values(), strict=True))
+    values = ", ".join(f"({row})" for row in rows)
+    query = f"select * from (values {values}) as beside({', '.join(columns)})"  # noqa: S608 - numbers, times and our own names
+    small = native.query("rows", query) if duck else native.sparkSession.sql(query)
+    made: nw.LazyFrame[Any] = nw.from_native(small)
+    return made
+
+
+def _sql(value: int | dt.datetime, duck: bool) -> str:
+    if not isinstance(value, dt.datetime):
+        return f"cast({value:d} as bigint)"
+    kinds = ("timestamp", "timestamptz") if duck else ("timestamp_ntz", "timestamp")
+    return f"{kinds[value.tzinfo is not None]} '{value.isoformat(' ')}'"
+
+
 def span_us(name: str, text: str, units: str) -> int:
     """Microseconds of a length of time such as ``30m``, ``2h`` or ``90d``; a day has 24 hours.
 
@@ -253,15 +281,17 @@ def _from_pandas(column: Any) -> pl.Series:
     except (TypeError, ValueError) as error:
         problem = "holds values of several types. Make them one, such as with .astype(str)."
         raise DataError(problem, column=str(column.name)) from error
+    if series.dtype.is_temporal() and column.dtype == object:
+        _one_kind_of_time(column)
     words = series.dtype == pl.String and column.dtype == object  # also where nothing tells what it holds
     return series.cast(pl.Null) if words and series.null_count() == len(series) else series
 
 
-def _names(frame: Any) -> list[str]:
-    depends = nw.dependencies  # of these kinds Narwhals refuses a name that is there twice, or has it once
-    if any(is_one(frame) for is_one in (depends.is_pandas_dataframe, depends.is_duckdb_relation, _is_spark)):
-        return [str(name) for name in frame.columns]
-    return list(nw.from_native(frame).collect_schema().names())
+def _one_kind_of_time(column: Any) -> None:
+    """Refuse times of which some have a zone and some have none: they cannot be put in order."""
+    if len({getattr(time, "tzinfo", None) is None for time in column.dropna()}) > 1:
+        problem = "holds times with a zone and times without. Give all one, such as with pandas.to_datetime(utc=True)."
+        raise DataError(problem, column=str(column.name))
 
 
 def _is_spark(frame: Any) -> bool:

@@ -26,7 +26,7 @@ MADE_BY = {
     "base": "base_at_risk(interactions) | contracts_at_risk(subscriptions)",
     "waits": "support_hours(tickets)",
     "invitations": "surveys",
-    "scores": "Scorecard.score(customer_features(interactions))",
+    "scores": "Scorecard.score(customer_features(history))",
 }
 SIGNS = {r"\,": " ", r"\quad": " ", r"\left": "", r"\right": "", r"\leq": "≤", r"\sum": " Σ", r"\min": "min"}
 BRACED = re.compile(r"(\\text|\\operatorname|_)\{([^{}]*)\}")

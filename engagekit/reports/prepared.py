@@ -8,20 +8,17 @@ import polars as pl
 from engagekit.customers.activity import monthly_activity
 from engagekit.customers.churn import base_at_risk, contracts_at_risk
 from engagekit.customers.features import customer_features
+from engagekit.customers.history import KNOWN_FROM, History
 from engagekit.customers.score import Scorecard
 from engagekit.data.business import Business
 from engagekit.data.orders import buyers, orders
 from engagekit.data.sessions import views, visits
 from engagekit.data.working_hours import support_hours
 
-__all__ = ["MONTHS", "known_by", "months_later", "prepared_tables", "scores_on"]
+__all__ = ["MONTHS", "history_of", "known_by", "months_later", "prepared_tables", "scores_on"]
 
 MONTHS = 13
 REPEAT_WINDOW = "90d"
-TOLD_BY = {  # what a ticket cannot tell before that time of it
-    "first_human_reply_at": ("first_human_reply_at",),
-    "solved_at": ("solved_at", "reopened", "score", "work_minutes"),
-}
 
 Prepared = dict[str, tuple[pl.LazyFrame, str]]
 
@@ -60,7 +57,7 @@ def known_by(business: Business, name: str, end: dt.datetime) -> pl.LazyFrame:
     given = rows.collect_schema().names()
     return rows.with_columns(
         pl.when(pl.col(at).is_null() | (pl.col(at) < end)).then(pl.col(told)).alias(told)
-        for at, columns in TOLD_BY.items()
+        for at, columns in KNOWN_FROM["tickets"].items()
         for told in columns
         if at in given and told in given
     )
@@ -155,14 +152,20 @@ def _bases(business: Business, seen: pl.DataFrame | None, end: dt.datetime) -> I
 
 def _scores(business: Business, seen: pl.DataFrame, scorecard: Scorecard | None, end: dt.datetime) -> Prepared:
     """Scores at the end of each month, dated by that month."""
-    if scorecard is None:
-        return {}
     window = business.score.window
-    snapshots = [
-        scores_on(day, seen, scorecard, window).with_columns(date=pl.lit(months_later(day, -1)))
-        for day in _month_starts(seen, end, window)
-    ]
-    return {"scores": (pl.concat(snapshots).lazy(), "date")} if snapshots else {}
+    dates = _month_starts(seen, end, window)
+    if scorecard is None or not dates:
+        return {}
+    scored = scorecard.history(history_of(business, seen), dates, window)
+    months = {day: months_later(day, -1) for day in dates}
+    return {"scores": (scored.lazy().with_columns(pl.col("date").replace(months)), "date")}
+
+
+def history_of(business: Business, seen: pl.DataFrame) -> History:
+    """Interactions that were read already, with what is known of the customers, behind the time firewall."""
+    customers = _table(business, "customers")
+    tables = {"interactions": seen} | ({} if customers is None else {"customers": customers})
+    return History(tables, fixed=business.fixed)
 
 
 def _month_starts(seen: pl.DataFrame, end: dt.datetime, before: str) -> list[dt.datetime]:
@@ -182,9 +185,9 @@ def months_later(day: dt.datetime, months: int) -> dt.datetime:
     return day.replace(year=number // 12, month=number % 12 + 1)
 
 
-def scores_on(day: dt.datetime, seen: pl.DataFrame | None, scorecard: Scorecard | None, window: str) -> pl.DataFrame:
-    """Score of each customer who was active in the window before a day; empty without interactions or scorecard."""
-    if seen is None or scorecard is None:
+def scores_on(day: dt.datetime, history: History | None, scorecard: Scorecard | None, window: str) -> pl.DataFrame:
+    """Score of each customer who was active in the window before a day; empty without a history or scorecard."""
+    if history is None or scorecard is None:
         return pl.DataFrame(schema={"customer_id": pl.String, "score": pl.Float64, "segment": pl.String})
-    scored: pl.DataFrame = scorecard.score(customer_features(seen, day, window))
+    scored: pl.DataFrame = scorecard.score(customer_features(history, day, window))
     return scored

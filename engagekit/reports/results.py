@@ -22,7 +22,7 @@ from engagekit.metrics.change import paired_difference
 from engagekit.metrics.estimate import Estimate, difference
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric, Ratio
-from engagekit.reports.prepared import MONTHS, known_by, months_later, prepared_tables, scores_on
+from engagekit.reports.prepared import MONTHS, history_of, known_by, months_later, prepared_tables, scores_on
 
 __all__ = ["Results", "check_goals", "results"]
 
@@ -217,7 +217,7 @@ def results(business: Business, as_of: dt.date | str | None = None) -> Results:
         first,
         measured,
         dict(_changes(measured, prepared, first)),
-        scores_on(end, seen, scorecard, business.score.window),
+        scores_on(end, None if seen is None else history_of(business, seen), scorecard, business.score.window),
         pd.DataFrame()
         if seen is None
         else retention_by_cohort(seen, end, arrivals=tables.get("customers")).to_pandas(),

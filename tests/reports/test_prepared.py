@@ -6,6 +6,7 @@ import pytest
 
 from engagekit.customers.score import Component, Scorecard
 from engagekit.data.business import Business
+from engagekit.customers.history import History
 from engagekit.reports.prepared import months_later, prepared_tables, scores_on
 
 END = dt.datetime(2026, 6, 1)
@@ -58,7 +59,7 @@ def test_months_wrap_round_the_year(months, then):
 def test_nothing_gives_nothing(business):
     assert prepared_tables(business, None, None, END) == {}
     assert scores_on(END, None, CARD, "84d").is_empty()
-    assert scores_on(END, seen("2026-05-01"), None, "84d").is_empty()
+    assert scores_on(END, History({"interactions": seen("2026-05-01")}), None, "84d").is_empty()
 
 
 def test_orders_need_a_value(business):

@@ -1,0 +1,146 @@
+"""Whether a function of customers knows the future."""
+
+import datetime as dt
+from collections.abc import Callable
+from functools import partial, reduce
+from operator import or_
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from engagekit.customers.history import KNOWN_FROM, History, Past, dated_by
+from engagekit.data.engine import ROW
+from engagekit.errors import DataError
+
+__all__ = ["check_no_leak"]
+
+Rows = nw.LazyFrame[Any]
+
+KEYS = ("customer_id", "date")
+CLOSE = 1e-9  # sums of the same numbers in another order differ by less
+
+
+def check_no_leak(function: Callable[[History, dt.datetime], Any], history: History, as_of: dt.datetime) -> None:
+    """Try whether what a function tells of customers depends on what came after a date.
+
+    Rows from the date on are deleted, changed, and added to, as is all that earlier rows tell only later, attributes
+    that are not declared fixed, and totals without a date. What the function gives must stay as it is.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a history and a date and gives a frame with ``customer_id`` and, if a customer has several rows, ``date``.
+    history : History
+        Tables with rows on both sides of the date; what it takes grows with them, so that a sample will do.
+    as_of : datetime
+        The date.
+
+    Raises
+    ------
+    DataError
+        Something moved. Names the first customer and column, the values, and what was done to the future.
+
+    Examples
+    --------
+    >>> from datetime import datetime, timedelta
+    >>> bought = pl.DataFrame({"customer_id": ["a", "a"], "time": [datetime(2026, 1, 5), datetime(2026, 2, 5)],
+    ...     "channel": "shop", "action": "purchase", "value": [5.0, 7.0]})
+    >>> def spent(history, as_of):
+    ...     rows = history.before(as_of + timedelta(days=30))["interactions"]  # a slip
+    ...     return rows.group_by("customer_id").agg(pl.col("value").sum())
+    >>> check_no_leak(spent, History({"interactions": bought}), datetime(2026, 2, 1))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    engagekit.errors.DataError: value: of customer 'a' was 12.0 and is 5.0 once rows from 2026-02-01 00:00:00 ...
+    """
+    honest, past = _collected(function(history, as_of)), history.before(as_of)
+    for done, change in {"deleted": _deleted, "changed": _changed, "added": _added}.items():
+        tampered = history.changed(partial(change, past))
+        moved = _first_difference(honest, _collected(function(tampered, as_of)))
+        if moved is not None:
+            column, customer, before, after = moved
+            problem = f"of customer {customer!r} was {before!r} and is {after!r} once rows from {as_of} on are {done}"
+            raise DataError(f"{problem}, so it knows the future.", column=column)
+
+
+def _happened(name: str, rows: Rows, as_of: dt.datetime) -> nw.Expr:
+    """Whether a row was there before a date; one without a time was not."""
+    times = [time for time in dated_by(name) if time in rows.collect_schema().names()]
+    return reduce(or_, [(nw.col(time) < _moment(rows, time, as_of)).fill_null(False) for time in times])
+
+
+def _moment(rows: Rows, time: str, as_of: dt.datetime) -> nw.Expr:
+    """The earliest time of a column that is not before a date."""
+    dtype = rows.collect_schema()[time]
+    next_day = dt.datetime.combine(as_of.date(), dt.time()) + dt.timedelta(days=as_of.time() != dt.time())
+    return nw.lit(next_day.date()) if isinstance(dtype, nw.Date) else nw.lit(as_of).cast(dtype)
+
+
+def _deleted(past: Past, name: str, rows: Rows) -> Rows:
+    return rows.filter(_happened(name, rows, past.as_of))
+
+
+def _changed(past: Past, name: str, rows: Rows) -> Rows:
+    """Rows with other values in all that was not known yet."""
+    schema = rows.collect_schema()
+    hidden = {column: ~_happened(name, rows, past.as_of) for column in schema if column not in {ROW, "customer_id"}}
+    for time, told in KNOWN_FROM.get(name, {}).items():
+        late = ~(nw.col(time) < _moment(rows, time, past.as_of)).fill_null(False) if time in schema else nw.lit(True)
+        hidden |= {column: hidden[column] | late for column in told if column in hidden}
+    hidden |= {column: nw.lit(True) for column in hidden if column not in past.columns(name)}
+    return rows.with_columns(
+        nw.when(unknown).then(_other(rows, column, past.as_of)).otherwise(nw.col(column)).alias(column)
+        for column, unknown in hidden.items()
+    )
+
+
+def _added(past: Past, name: str, rows: Rows) -> Rows:
+    """Rows, and each that had happened once more at the date itself, for its customer and for another."""
+    schema = rows.collect_schema()
+    again = rows.filter(_happened(name, rows, past.as_of)).with_columns(
+        _other(rows, column, past.as_of).alias(column)
+        for column, dtype in schema.items()
+        if column != ROW and (dtype.is_temporal() or (dtype.is_numeric() and column != "customer_id"))
+    )
+    if "event_id" in schema:
+        again = again.with_columns(event_id=nw.lit(None, schema["event_id"]))
+    stranger = [_other(rows, name, past.as_of).alias(name) for name in ("customer_id",) if name in schema]
+    return nw.concat([rows, again, again.with_columns(*stranger)])
+
+
+def _other(rows: Rows, column: str, as_of: dt.datetime) -> nw.Expr:
+    """Another value than a column has; a time is the earliest that is not in the past."""
+    dtype = rows.collect_schema()[column]
+    if dtype.is_temporal():
+        return _moment(rows, column, as_of)
+    if dtype.is_numeric():
+        return (nw.col(column).fill_null(0) * 3 + 1000).cast(dtype)
+    if isinstance(dtype, nw.Boolean):
+        return ~nw.col(column).fill_null(False)
+    return nw.lit("changed") if isinstance(dtype, nw.String) else nw.col(column)
+
+
+def _collected(frame: Any) -> pl.DataFrame:
+    found: pl.DataFrame = nw.from_native(frame).lazy().collect("polars").to_native()
+    return found.sort([name for name in KEYS if name in found.columns])
+
+
+def _first_difference(one: pl.DataFrame, other: pl.DataFrame) -> tuple[str, object, object, object] | None:
+    """Column, customer and both values of the first difference between two frames of customers."""
+    keys = [name for name in KEYS if name in one.columns]
+    for name in dict.fromkeys([*one.columns, *other.columns]):
+        if name not in one.columns or name not in other.columns:
+            there, absent = "a column", "none"
+            return name, "any", *((there, absent) if name in one.columns else (absent, there))
+    both = one.join(other, on=keys, how="full", suffix=":other", nulls_equal=True)
+    for name in one.columns:
+        before, after = pl.col(name), pl.col(f"{name}:other")
+        same = before.eq_missing(after)
+        if one.schema[name].is_float():
+            same |= (before - after).abs() <= CLOSE * pl.max_horizontal(1.0, before.abs(), after.abs())
+        moved = both.filter(~same.fill_null(False)).sort(keys[0])
+        if not moved.is_empty():
+            customer = moved.select(pl.coalesce(keys[0], f"{keys[0]}:other")).item(0, 0)
+            return name, customer, moved[name][0], moved[f"{name}:other"][0]
+    return None

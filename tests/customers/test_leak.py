@@ -1,0 +1,103 @@
+"""Planted leaks are caught, each by one of the ways in which the future is changed."""
+
+import datetime as dt
+
+import polars as pl
+import pytest
+
+from engagekit import DataError
+from engagekit.customers.history import History
+from engagekit.customers.leak import check_no_leak
+
+AS_OF = dt.datetime(2026, 3, 1)
+DAY = dt.timedelta(days=1)
+
+
+def history(to_engine=lambda frame: frame):
+    interactions = pl.DataFrame(
+        {
+            "customer_id": ["a", "b", "a"],
+            "time": [AS_OF - 9 * DAY, AS_OF - DAY, AS_OF + DAY],
+            "action": ["view", "purchase", "purchase"],
+            "channel": ["web", "web", "app"],
+            "value": [None, 5.0, 7.0],
+        }
+    )
+    tickets = pl.DataFrame(
+        {
+            "ticket_id": ["1", "2"],
+            "customer_id": ["a", "b"],
+            "opened_at": [AS_OF - DAY] * 2,
+            "solved_at": [AS_OF + DAY, None],
+            "score": [5, None],
+        }
+    )
+    customers = pl.DataFrame({"customer_id": ["a", "b"], "joined_at": [AS_OF - 99 * DAY] * 2, "plan": ["x", "y"]})
+    tables = {"interactions": interactions, "tickets": tickets, "customers": customers}
+    return History({name: to_engine(frame) for name, frame in tables.items()}, fixed=["plan"])
+
+
+def known(name):
+    """What a table tells of each customer, from behind the firewall."""
+    return lambda past, date: past.before(date)[name]
+
+
+def leaking(name, change):
+    """A function that looks at a table as it will be a month later, and makes something of it."""
+    return lambda past, date: change(past.before(date + 30 * DAY)[name].lazy())
+
+
+PLANTED = {
+    "later money": (
+        leaking("interactions", lambda rows: rows.group_by("customer_id").agg(pl.col("value").sum())),
+        "value: of customer 'a' was 7.0 and is 0.0 once rows from 2026-03-01 00:00:00 on are deleted",
+    ),
+    "a customer of tomorrow": (
+        leaking("interactions", lambda rows: rows.filter(action="purchase").select("customer_id").unique()),
+        "customer_id: of customer 'a' was 'a' and is None",
+    ),
+    "a channel of tomorrow": (
+        leaking(
+            "interactions", lambda rows: rows.collect().pivot("channel", index="customer_id", values="value").lazy()
+        ),
+        "app: of customer 'any' was 'a column' and is 'none'",
+    ),
+    "a later solution": (
+        leaking("tickets", lambda rows: rows.select("customer_id", "score")),
+        "score: of customer 'a' was 5 and is 1015 once rows from 2026-03-01 00:00:00 on are changed",
+    ),
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_a_planted_leak_is_named(planted):
+    function, message = PLANTED[planted]
+    with pytest.raises(DataError, match=message):
+        check_no_leak(function, history(), AS_OF)
+
+
+def test_the_instant_itself_belongs_to_the_future():
+    def sloppy(past, date):
+        rows = past.before(date + dt.timedelta(microseconds=1))["interactions"]
+        return rows.group_by("customer_id").agg(pl.len())
+
+    with pytest.raises(DataError, match=r"len: of customer 'a' was 1 and is 2 once rows .* on are changed"):
+        check_no_leak(sloppy, history(), AS_OF)
+
+
+@pytest.mark.parametrize("name", ["interactions", "tickets", "customers"])
+def test_the_firewall_itself_does_not_leak(name, on_engine):
+    keys = {"interactions": "time", "tickets": "opened_at", "customers": "joined_at"}
+    check_no_leak(
+        lambda past, date: past.before(date).rows(name).rename({keys[name]: "date"}).to_native(),
+        history(on_engine),
+        AS_OF,
+    )
+
+
+def test_sums_may_differ_in_their_last_digits():
+    calls = iter([0.1 + 0.2, 0.3, 0.3, 0.3])
+    check_no_leak(lambda past, date: pl.DataFrame({"customer_id": ["a"], "x": [next(calls)]}), history(), AS_OF)
+    calls = iter([0.3, 0.3, 0.3, 0.3001])
+    with pytest.raises(DataError, match=r"x: of customer 'a' was 0.3 and is 0.3001 once rows .* on are added"):
+        check_no_leak(lambda past, date: pl.DataFrame({"customer_id": ["a"], "x": [next(calls)]}), history(), AS_OF)

@@ -1,7 +1,6 @@
 """What a customer did before a date, and before many."""
 
 import datetime as dt
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -12,8 +11,8 @@ import narwhals as nw
 import polars as pl
 
 from engagekit.customers.history import History, Past
-from engagekit.data.engine import beside, micros_at, span_us, with_micros
-from engagekit.data.orders import PURCHASES
+from engagekit.customers.windows import DAY_US, one_if, window_sums
+from engagekit.data.engine import with_micros
 from engagekit.errors import DataError
 
 __all__ = ["ACTIVE", "FEATURES", "customer_features", "snapshots"]
@@ -35,9 +34,7 @@ FEATURES = (
     "trend",
     "preferred_channel",
 )
-RECORDED = ("value", "duration_s", "sentiment")
 COUNTS = ("interactions", "active_days", "distinct_actions", "orders")
-DAY_US = 86_400_000_000
 MOST_KINDS = 100
 
 
@@ -109,7 +106,9 @@ def customer_features(
     """
     past = history.before(as_of)
     kinds = _kinds(past, channels, actions)
-    return past.leave(_at(past, [as_of], window, kinds).drop("date"), "interactions")
+    return past.leave(
+        _described(window_sums(past, [as_of], window, kinds.counted), past, kinds).drop("date"), "interactions"
+    )
 
 
 def snapshots(
@@ -122,8 +121,7 @@ def snapshots(
 ) -> Any:
     """What each customer did in the window before each of many dates, in one pass over the interactions.
 
-    Interactions are added up once, by customer and the longest stretch of whole days that divides the window, its half
-    and the time between the dates: weeks, where these are whole weeks. Each window adds up its stretches.
+    Windows and dates of whole weeks go through sums by customer and week, others through sums by day.
 
     Parameters
     ----------
@@ -159,10 +157,8 @@ def snapshots(
         raise ValueError("dates: there is none, and there must be one at least")
     past = history.before(days[-1])
     kinds = _kinds(past, channels, actions)
-    hours: dict[dt.timedelta, list[dt.datetime]] = {}
-    for day in days:
-        hours.setdefault((days[-1] - day) % dt.timedelta(days=1), []).append(day)
-    return past.leave(nw.concat([_at(past, some, window, kinds) for some in hours.values()]), "interactions")
+    sums = window_sums(past, days, window, kinds.counted)
+    return past.leave(_described(sums, past, kinds), "interactions")
 
 
 @dataclass(frozen=True)
@@ -181,7 +177,7 @@ class _Kinds:
 
     @property
     def distinct_actions(self) -> nw.Expr:
-        used = (_one_if(nw.col(f"action:{number}") > 0) for number in range(len(self.actions)))
+        used = (one_if(nw.col(f"action:{number}") > 0) for number in range(len(self.actions)))
         return reduce(add, used, nw.lit(0))
 
     @property
@@ -217,94 +213,6 @@ def _kinds(past: Past, channels: Sequence[str] | None, actions: Sequence[str] | 
     return _Kinds(tuple(found["channel"]), tuple(found["action"]))
 
 
-def _at(past: Past, dates: list[dt.datetime], window: str, kinds: _Kinds) -> Rows:
-    """Features at dates that are whole days apart."""
-    days = span_us("window", window, "d") // DAY_US
-    back = [(dates[-1] - date) // dt.timedelta(days=1) for date in dates]
-    stretch = math.gcd(days, days // 2, *back)
-    rows = _in_windows(past, dates, days, stretch)
-    sums = _added_up(rows, past, kinds)
-    orders = _orders(past, dates, days, stretch)
-    windows = beside(rows, _windows(rows, dates, back, days, stretch))
-    stretches = sums.join(orders, on=["customer_id", "stretch"], how="left").join(windows, on="stretch")
-    return _described(_over_windows(stretches, kinds), past, kinds)
-
-
-def _windows(
-    rows: Rows, dates: list[dt.datetime], back: list[int], days: int, stretch: int
-) -> dict[str, list[int] | list[dt.datetime]]:
-    """Stretches of each date's window, and whether they are of its last half or of the half before."""
-    half = days // 2
-    parts = [(date, start, ago) for date, start in zip(dates, back, strict=True) for ago in range(0, days, stretch)]
-    return {
-        "stretch": [(start + ago) // stretch for _, start, ago in parts],
-        "date": [date for date, _, _ in parts],
-        "date_us": [micros_at(rows, "time", date) for date, _, _ in parts],
-        "late": [int(ago < half) for _, _, ago in parts],
-        "early": [int(half <= ago < 2 * half) for _, _, ago in parts],
-    }
-
-
-def _in_windows(past: Past, dates: list[dt.datetime], days: int, stretch: int) -> Rows:
-    """Interactions in any of the windows, with the day and the stretch that they lie in, counted back from the end."""
-    optional = ("channel", "value", "duration_s", "sentiment")
-    rows = past.rows("interactions", ["customer_id", "time", "action"], optional)
-    return _counted_back(with_micros(rows, "time", "us"), dates, days, stretch)
-
-
-def _counted_back(rows: Rows, dates: list[dt.datetime], days: int, stretch: int) -> Rows:
-    first, last = (micros_at(rows, "time", date) for date in (dates[0], dates[-1]))
-    rows = rows.filter(nw.col("us") >= first - days * DAY_US, nw.col("us") < last)
-    rows = rows.with_columns(day=(last - 1 - nw.col("us")) // DAY_US)
-    return rows.with_columns(stretch=nw.col("day") // stretch)
-
-
-def _added_up(rows: Rows, past: Past, kinds: _Kinds) -> Rows:
-    """One row a customer and stretch: what can be added up, and the last time."""
-    known, action = past.columns("interactions"), nw.col("action").cast(nw.String)
-    absent = {name: nw.lit(None, nw.Float64) for name in RECORDED if name not in known}
-    value, duration, sentiment = (absent.get(name, nw.col(name).cast(nw.Float64)) for name in RECORDED)
-    signed = nw.when((action == "refund") & (value > 0)).then(0 - value).otherwise(value)
-    rows = rows.with_columns(
-        value=nw.when(action.is_in(PURCHASES)).then(signed),
-        duration_s=nw.when(duration >= 0).then(duration),
-        sentiment=sentiment,
-        rated=_one_if(~sentiment.is_null()),
-        **{name: _one_if(same) for name, same in kinds.counted.items()},
-    )
-    return rows.group_by("customer_id", "stretch").agg(
-        nw.col("us").max(),
-        nw.len().alias("interactions"),
-        nw.col("day").n_unique().alias("active_days"),
-        nw.col(*RECORDED, "rated", *kinds.counted).sum(),
-    )
-
-
-def _orders(past: Past, dates: list[dt.datetime], days: int, stretch: int) -> Rows:
-    """One row a customer and stretch with an order: how many were first paid for in it."""
-    rows = past.rows("interactions", ["customer_id", "time", "action"], ["order_id"])
-    rows = with_micros(rows.filter(nw.col("action").cast(nw.String) == "purchase"), "time", "us")
-    if "order_id" in rows.collect_schema().names():
-        rows = rows.with_columns(instant=nw.when(nw.col("order_id").is_null()).then(nw.col("us")))
-        keys = ["customer_id", "order_id", "instant"]
-    else:
-        rows, keys = rows.with_columns(instant=nw.col("us")), ["customer_id", "instant"]
-    first = rows.group_by(*keys).agg(nw.col("time").min(), nw.col("us").min())
-    ordered = _counted_back(first, dates, days, stretch)
-    return ordered.group_by("customer_id", "stretch").agg(nw.len().alias("orders"))
-
-
-def _over_windows(stretches: Rows, kinds: _Kinds) -> Rows:
-    """One row a customer and date: the sums of its window."""
-    halves = {half: nw.col("interactions") * nw.col(half) for half in ("late", "early")}
-    sums = ("interactions", "active_days", "orders", *RECORDED, "rated", *kinds.counted)
-    return (
-        stretches.with_columns(**halves)
-        .group_by("customer_id", "date", "date_us")
-        .agg(nw.col("us").max(), nw.col(*sums, "late", "early").sum())
-    )
-
-
 def _described(sums: Rows, past: Past, kinds: _Kinds) -> Rows:
     """Features of the sums, with what customers brought along."""
     known, both = past.columns("interactions"), nw.col("late") + nw.col("early")
@@ -334,7 +242,3 @@ def _arrivals(past: Past) -> Rows:
     else:
         rows = with_micros(past.rows("interactions", ["customer_id", "time"]), "time", "since_us")
     return rows.group_by("customer_id").agg(nw.col("since_us", *past.fixed).min())
-
-
-def _one_if(condition: nw.Expr) -> nw.Expr:
-    return nw.when(condition).then(nw.lit(1)).otherwise(nw.lit(0))

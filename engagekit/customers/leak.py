@@ -105,8 +105,10 @@ def _added(past: Past, name: str, rows: Rows) -> Rows:
     )
     if "event_id" in schema:
         again = again.with_columns(event_id=nw.lit(None, schema["event_id"]))
-    stranger = [_other(rows, name, past.as_of).alias(name) for name in ("customer_id",) if name in schema]
-    return nw.concat([rows, again, again.with_columns(*stranger)])
+    if "customer_id" not in schema:
+        return nw.concat([rows, again])
+    stranger = again.with_columns(customer_id=_other(rows, "customer_id", past.as_of))
+    return nw.concat([rows, again, stranger])
 
 
 def _other(rows: Rows, column: str, as_of: dt.datetime) -> nw.Expr:

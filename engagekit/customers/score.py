@@ -110,9 +110,9 @@ class Scorecard:
         Returns
         -------
         frame of the caller's kind
-            ``customer_id``; ``date``, where given; ``<feature>_points``, what each component contributes; ``score``, their sum; ``coverage``,
-            the share of the weights whose feature is known; and ``segment``. Where a feature is missing the others'
-            weights count for it; where all are, score and segment are null.
+            ``customer_id``; ``date``, where given; ``<feature>_points``, what each component contributes; ``score``,
+            their sum; ``coverage``, the share of the weights whose feature is known; and ``segment``. Where a feature
+            is missing the others' weights count for it; where all are, score and segment are null.
 
         Raises
         ------

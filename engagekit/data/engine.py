@@ -76,6 +76,7 @@ def column_names(frame: Any) -> list[str]:
     >>> column_names(pl.LazyFrame({"a": [1], "b": [2]}))
     ['a', 'b']
     """
+    frame = nw.to_native(frame, pass_through=True)
     depends = nw.dependencies  # of these kinds Narwhals refuses a name that is there twice, or has it once
     if any(is_one(frame) for is_one in (depends.is_pandas_dataframe, depends.is_duckdb_relation, _is_spark)):
         return [str(name) for name in frame.columns]
@@ -211,7 +212,7 @@ def beside(frame: nw.LazyFrame[Any], columns: dict[str, list[int] | list[dt.date
     frame : narwhals.LazyFrame
         A frame of the engine.
     columns : dict of str to list
-        Whole numbers or times, one at least, of one length. The names become SQL on some engines.
+        Whole numbers to join on and times, one at least, of one length. The names become SQL on some engines.
 
     Examples
     --------

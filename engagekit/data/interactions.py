@@ -8,10 +8,12 @@ import narwhals as nw
 
 from engagekit.data.engine import ROW, enter, micros_at, with_micros
 
-__all__ = ["defects", "seen"]
+__all__ = ["US", "defects", "seen"]
 
 Rows = nw.LazyFrame[Any]
 
+US = ":us"
+FIRST_OF = ("customer_id", "session_id", "action", "page")
 DEFECTS = ("no_customer", "no_time", "from_as_of_on", "repeated_event", "negative_duration")
 
 
@@ -35,7 +37,7 @@ def seen(
     Returns
     -------
     narwhals.LazyFrame
-        With the time in whole microseconds as ``us``.
+        With the time in whole microseconds as ``US``.
 
     Raises
     ------
@@ -54,16 +56,17 @@ def seen(
     1
     """
     rows = enter(interactions, ["customer_id", "time", *columns], ["event_id", *optional])
-    rows = with_micros(rows.filter(~nw.col("customer_id").is_null(), ~nw.col("time").is_null()), "time", "us")
+    rows = with_micros(rows.filter(~nw.col("customer_id").is_null(), ~nw.col("time").is_null()), "time", US)
     if as_of is not None:
-        rows = rows.filter(nw.col("us") < micros_at(rows, "time", as_of))
+        rows = rows.filter(nw.col(US) < micros_at(rows, "time", as_of))
     names = rows.collect_schema().names()
     return _once(rows, names) if "event_id" in names else rows
 
 
 def _once(rows: Rows, names: list[str]) -> Rows:
-    """Rows without those that repeat an event; all columns tell which is first, so that the order of rows does not."""
-    order = ["us", *(name for name in names if name not in {"us", "time", "event_id", ROW})]
+    """Rows without those that repeat an event; of several at one time the same is kept whatever else is asked for."""
+    others = sorted(set(names) - {US, ROW, "time", "event_id", *FIRST_OF})
+    order = [US, *(name for name in FIRST_OF if name in names), *others]
     named = ~nw.col("event_id").is_null()
     first = rows.filter(named).unique("event_id", keep="first", order_by=order)
     return nw.concat([rows.filter(~named).select(names), first.select(names)])
@@ -101,11 +104,11 @@ def defects(interactions: Any, as_of: dt.datetime | None = None) -> dict[str, in
     >>> defects(given)
     {'no_customer': 1, 'no_time': 0, 'from_as_of_on': 0, 'repeated_event': 0, 'negative_duration': 0, 'rows': 2}
     """
-    rows = with_micros(enter(interactions, ["customer_id", "time"], ["event_id", "duration_s"]), "time", "us")
+    rows = with_micros(enter(interactions, ["customer_id", "time"], ["event_id", "duration_s"]), "time", US)
     names = rows.collect_schema().names()
     faults = {"no_customer": nw.col("customer_id").is_null(), "no_time": nw.col("time").is_null()}
     if as_of is not None:
-        faults["from_as_of_on"] = nw.col("us") >= micros_at(rows, "time", as_of)
+        faults["from_as_of_on"] = nw.col(US) >= micros_at(rows, "time", as_of)
     if "duration_s" in names:
         faults["negative_duration"] = nw.col("duration_s") < 0
     counts = [nw.when(fault).then(nw.lit(1)).otherwise(nw.lit(0)).sum().alias(name) for name, fault in faults.items()]

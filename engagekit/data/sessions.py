@@ -7,7 +7,7 @@ from typing import Any
 import narwhals as nw
 
 from engagekit.data.engine import leave, micros_at, span_us
-from engagekit.data.interactions import seen
+from engagekit.data.interactions import US, seen
 
 __all__ = ["views", "visit_totals", "visits"]
 
@@ -138,9 +138,9 @@ def views(interactions: Any, gap: str = "30m", *, as_of: dt.datetime | None = No
     rows, [*whose, visit] = _begun(interactions, ["action", "page"], [], gap_us, as_of)
     closed = nw.lit(True)
     if as_of is not None:
-        rows = rows.with_columns(last_us=nw.col("us").max().over(*whose, visit))
+        rows = rows.with_columns(last_us=nw.col(US).max().over(*whose, visit))
         closed = nw.col("last_us") <= micros_at(rows, "time", as_of) - gap_us
-    following = nw.col(visit).shift(-1).over(*whose, order_by=["us", "page"])
+    following = nw.col(visit).shift(-1).over(*whose, order_by=[US, "page"])
     viewed = rows.filter(nw.col("action") == "view").with_columns(following=following)
     stayed = nw.col("following") == nw.col(visit)  # null where no view follows
     exited = nw.when(stayed).then(nw.lit(False)).otherwise(nw.when(closed).then(nw.lit(True)))
@@ -185,12 +185,12 @@ def visit_totals(interactions: Any, gap: str = "30m") -> Any:
     gap_us = span_us("gap", gap, "mh")
     rows = seen(interactions, ["action"], ["session_id"])
     whose, within = _whose(rows)
-    us = nw.col("us")
+    us = nw.col(US)
     begins = 1 - _counted(within(us - us.shift(1), gap_us))
     ends = 1 - _counted(within(us.shift(-1) - us, gap_us))
     # One window finds both ends: 1 for the first of a visit, 2 for the last, 3 for the only one.
     rows = rows.with_columns(
-        end=(begins + 2 * ends).over(*whose, order_by="us"), since_us=(us - us.shift(1)).over(*whose, order_by="us")
+        end=(begins + 2 * ends).over(*whose, order_by=US), since_us=(us - us.shift(1)).over(*whose, order_by=US)
     )
     inside = nw.when((nw.col("end") == 0) | (nw.col("end") == 2)).then(nw.col("since_us")).otherwise(nw.lit(0))
     totals = rows.select(
@@ -199,8 +199,8 @@ def visit_totals(interactions: Any, gap: str = "30m") -> Any:
         _total(nw.col("action") == "view").alias("views"),
         duration_us=inside.sum(),
     )
-    count = [nw.col(name).fill_null(0).cast(nw.Int64) for name in ("visits", "single_visits", "views")]
-    found = totals.select(*count, duration_s=nw.col("duration_us").fill_null(0).cast(nw.Float64) / SECOND_US)
+    counts = nw.col("visits", "single_visits", "views").cast(nw.Int64)
+    found = totals.select(counts, duration_s=nw.col("duration_us").cast(nw.Float64) / SECOND_US)
     return leave(found, interactions)
 
 
@@ -221,8 +221,8 @@ def _begun(
     """Interactions with the time at which their visit began as ``begun_us``, and the columns that tell a visit."""
     rows = seen(interactions, columns, ["session_id", *optional], as_of)
     whose, within = _whose(rows)
-    us = nw.col("us")
-    rows = rows.with_columns(since_us=(us - us.shift(1)).over(*whose, order_by="us"))
+    us = nw.col(US)
+    rows = rows.with_columns(since_us=(us - us.shift(1)).over(*whose, order_by=US))
     rows = rows.with_columns(starts=1 - _counted(within(nw.col("since_us"), gap_us)))
     # Which of several at one time starts a visit is the engine's choice: it is put before the others here.
     rows = rows.with_columns(turn=2 * us - nw.col("starts"))
@@ -246,7 +246,7 @@ def _total(condition: nw.Expr) -> nw.Expr:
 def _with_ends(rows: Rows, visit: list[str]) -> Rows:
     """Rows with a page only where it is among the first viewed in their visit, or the last."""
     viewed = nw.when((nw.col("action") == "view") & ~nw.col("page").is_null())
-    rows = rows.with_columns(view_us=viewed.then(nw.col("us")))
+    rows = rows.with_columns(view_us=viewed.then(nw.col(US)))
     rows = rows.with_columns(
         entry_us=nw.col("view_us").min().over(*visit), exit_us=nw.col("view_us").max().over(*visit)
     )
@@ -259,7 +259,7 @@ def _summed(rows: Rows, visit: list[str], keys: list[str], labels: list[str]) ->
     if "duration_s" not in rows.collect_schema().names():
         rows = rows.with_columns(duration_s=nw.lit(None, nw.Float64))
     action, own = nw.col("action"), nw.col("duration_s").cast(nw.Float64)
-    first = nw.when(nw.col("us") == nw.col("begun_us"))
+    first = nw.when(nw.col(US) == nw.col("begun_us"))
     rows = rows.with_columns(
         view=_counted(action == "view"),
         key=_counted(action.is_in(keys)) if keys else nw.lit(0),
@@ -271,7 +271,7 @@ def _summed(rows: Rows, visit: list[str], keys: list[str], labels: list[str]) ->
         nw.col("time").max().alias("ended_at"),
         nw.len().cast(nw.Int64).alias("events"),
         nw.col("view").sum().cast(nw.Int64).alias("views"),
-        nw.col("us").max().alias("last_us"),
+        nw.col(US).max().alias("last_us"),
         nw.col("key", "own_s").max(),
         *(nw.col(name).max() if name == "exit_page" else nw.col(name).min() for name in labels),
     )

@@ -14,7 +14,7 @@ from pandas.testing import assert_frame_equal as assert_pandas_equal
 from polars.testing import assert_frame_equal
 
 from engagekit import DataError, measure, open_rate
-from engagekit.data.engine import ROW, enter, instant, leave, local_time, with_micros
+from engagekit.data.engine import ROW, beside, column_names, enter, leave, local_time, micros_at, with_micros
 
 DATA = {"customer_id": ["b", "a", "c"], "value": [2.5, None, 1.0], "note": ["x", "y", "z"]}
 EVENING = dt.datetime(2026, 1, 1, 20, tzinfo=dt.UTC)
@@ -201,18 +201,119 @@ def test_local_time_leaves_the_other_columns():
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
-def test_an_instant_is_compared_with_times_of_any_zone(zone):
+def test_a_time_is_compared_with_times_of_any_zone(zone):
     seconds = [EVENING + dt.timedelta(seconds=second) for second in (-1, 0, 1)]
     frame = pl.DataFrame({"time": seconds}).with_columns(pl.col("time").dt.convert_time_zone(zone))
     moment = EVENING.astimezone(ZoneInfo("Asia/Jakarta"))
     for kind in (frame, frame.to_pandas(), duckdb.from_arrow(frame.to_arrow())):
-        rows = enter(kind, ["time"])
-        assert len(rows.filter(nw.col("time") < instant(rows, "time", moment)).collect()) == 1
+        rows = with_micros(enter(kind, ["time"]), "time", "us")
+        assert len(rows.filter(nw.col("us") < micros_at(rows, "time", moment)).collect()) == 1
 
 
 def test_a_time_with_a_zone_is_not_compared_with_times_without():
     naive, aware = (enter(pl.DataFrame({"time": [time]}), ["time"]) for time in (dt.datetime(2026, 1, 1), EVENING))
     with pytest.raises(ValueError, match="^time: its times have no time zone, unlike 2026-01-01 20:00:00"):
-        instant(naive, "time", EVENING)
+        micros_at(naive, "time", EVENING)
     with pytest.raises(ValueError, match="^time: its times have a time zone, unlike 2026-01-01 00:00:00"):
-        instant(aware, "time", dt.datetime(2026, 1, 1))
+        micros_at(aware, "time", dt.datetime(2026, 1, 1))
+
+
+# A small table beside a frame
+
+
+def joined(rows, small, on):
+    """Sorted rows of a frame that a small table was joined to."""
+    return sorted(rows.join(small, on=on).select(small.collect_schema().names()).collect("polars").to_native().rows())
+
+
+def test_whole_numbers_beside_a_frame_are_joined_to_it(on_engine):
+    rows = enter(on_engine(pl.DataFrame({"week": [0, 1, 1, 2]})), ["week"])
+    small = beside(rows, {"week": [2, 1, 9], "half": [-3, 0, 5]})
+    assert joined(rows, small, "week") == [(1, 0), (1, 0), (2, -3)]
+    assert dict(small.collect_schema()) == {"week": nw.Int64(), "half": nw.Int64()}
+
+
+def test_microseconds_beside_a_frame_are_whole(on_engine):
+    micros = [1_767_297_600_123_457, -315_619_199_999_995, 2**62 + 1]
+    rows = enter(on_engine(pl.DataFrame({"us": micros})), ["us"])
+    small = beside(rows, {"us": micros, "number": [1, 2, 3]})
+    assert joined(rows, small, "us") == sorted(zip(micros, [1, 2, 3], strict=True))
+
+
+@pytest.mark.parametrize("zone", [dt.UTC, None])
+def test_times_beside_a_frame_are_joined_to_it(on_engine, zone):
+    start = EVENING.replace(tzinfo=zone)
+    times = [start + dt.timedelta(microseconds=micros) for micros in (0, 1, 123_456, 86_400_000_000)]
+    rows = enter(on_engine(pl.DataFrame({"time": times})), ["time"])
+    small = beside(rows, {"time": [*times[1:], start - dt.timedelta(days=9)], "number": [1, 2, 3, 4]})
+    numbered = rows.join(small, on="time").select("number").collect("polars").to_native()
+    assert sorted(numbered["number"].to_list()) == [1, 2, 3]
+    counted = with_micros(small, "time", "us").select("number", "us").collect("polars").to_native()
+    first_us = 1_767_297_600_000_000
+    assert dict(counted.rows()) == {
+        1: first_us + 1,
+        2: first_us + 123_456,
+        3: first_us + 86_400_000_000,
+        4: first_us - 9 * 86_400_000_000,
+    }
+
+
+@pytest.mark.parametrize("zone", ["Asia/Jakarta", "America/New_York"])
+def test_times_of_any_zone_beside_a_frame_are_the_instants_they_are(on_engine, zone):
+    rows = enter(on_engine(pl.DataFrame({"n": [1, 2]})), ["n"])
+    small = beside(rows, {"n": [2], "date": [EVENING.astimezone(ZoneInfo(zone))]})
+    found = with_micros(rows.join(small, on="n"), "date", "us").select("n", "us").collect("polars").to_native()
+    assert found.rows() == [(2, 1_767_297_600_000_000)]
+
+
+def test_a_frame_may_be_crossed_with_the_table_beside_it(on_engine):
+    rows = enter(on_engine(pl.DataFrame({"customer_id": ["a", "b"]})), ["customer_id"])
+    dates = [dt.datetime(2026, 1, 1), dt.datetime(2026, 2, 1)]
+    found = rows.join(beside(rows, {"date": dates}), how="cross").select("customer_id", "date")
+    assert sorted(found.collect("polars").to_native().rows()) == [(who, date) for who in "ab" for date in dates]
+
+
+def test_the_instants_beside_a_frame_are_the_same_in_a_connection_of_another_zone():
+    connection = duckdb.connect()
+    connection.sql("set timezone = 'America/New_York'")
+    rows = enter(connection.sql("select timestamptz '2026-01-01 20:00:00+00' as time"), ["time"])
+    assert len(rows.join(beside(rows, {"time": [EVENING]}), on="time").collect()) == 1
+    assert len(rows.join(beside(rows, {"time": [EVENING + dt.timedelta(hours=5)]}), on="time").collect()) == 0
+
+
+def test_a_table_beside_a_frame_touches_no_table_of_the_caller_s():
+    connection = duckdb.connect()
+    for name in ("rows", "beside", "a"):
+        connection.sql(f"create table {name} as select 7 as n")
+    before = connection.sql("show all tables").fetchall()
+    rows = enter(connection.table("rows"), ["n"])
+    assert joined(rows, beside(rows, {"n": [7], "half": [2]}), "n") == [(7, 2)]
+    assert connection.sql("show all tables").fetchall() == before
+    assert connection.sql("select n from rows").fetchall() == [(7,)]
+
+
+# Names of columns
+
+
+def test_the_columns_of_a_frame_of_any_kind_are_named_in_their_order(kind):
+    assert column_names(KINDS[kind](DATA)) == ["customer_id", "value", "note"]
+
+
+def test_the_columns_of_a_frame_on_any_engine_are_named_in_their_order(on_engine):
+    assert column_names(on_engine(pl.DataFrame({"b c": [1], "a": ["x"]}))) == ["b c", "a"]
+
+
+def test_a_column_that_is_there_twice_is_named_twice():
+    assert column_names(pd.DataFrame([[1, 2, 3]], columns=["a", "a", "b"])) == ["a", "a", "b"]
+    assert column_names(duckdb.sql("select 1 as a, 2 as b").select("a, b, a")) == ["a", "b", "a"]
+
+
+@pytest.mark.needs("java")
+@pytest.mark.parametrize("on_engine", ["spark"], indirect=True)
+def test_a_column_that_is_there_twice_in_spark_is_named_twice(on_engine):
+    frame = on_engine(pl.DataFrame({"a": [1], "b": [3]}))
+    assert column_names(frame.select("a", "b", "a")) == ["a", "b", "a"]
+
+
+def test_the_names_of_pandas_columns_are_text():
+    assert column_names(pd.DataFrame([[1, 2]], columns=[2026, "a"])) == ["2026", "a"]

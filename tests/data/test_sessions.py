@@ -1,4 +1,4 @@
-"""Visits and views, from cases made by hand, from a second route, and from properties that hold of any events."""
+"""Visits, views and totals, from cases made by hand, a second route, and properties that hold of any events."""
 
 import datetime as dt
 import random
@@ -9,13 +9,13 @@ import narwhals as nw
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from engagekit import DataError
 from engagekit.data.engine import enter, micros_at, span_us, with_micros
-from engagekit.data.sessions import views, visits
+from engagekit.data.sessions import views, visit_totals, visits
 
 MINUTE = dt.timedelta(minutes=1)
 SECOND = dt.timedelta(seconds=1)
@@ -30,6 +30,7 @@ TYPES = {
     "campaign": pl.String,
     "session_id": pl.String,
     "duration_s": pl.Float64,
+    "event_id": pl.String,
 }
 
 
@@ -97,6 +98,7 @@ def test_a_visit_is_engaged_by_its_length_two_views_or_a_key_action(on_engine):
 def test_a_single_interaction_is_engaged_by_its_own_duration(on_engine):
     rows = [("a", 0, "view", 10.0), ("b", 0, "view", 9.5), ("c", 0, "view", None), ("d", 0, "view", float("nan"))]
     rows += [("e", 0, "view", 60.0), ("e", 0.1, "login", 60.0)]  # two interactions six seconds apart
+    rows += [("f", 0, "view", -60.0)]
     found = visits(on_engine(events(*rows, columns=("customer_id", "minute", "action", "duration_s"))))
     assert rows_of(found, "customer_id", "duration_s", "engaged") == [
         ("a", None, True),
@@ -104,6 +106,7 @@ def test_a_single_interaction_is_engaged_by_its_own_duration(on_engine):
         ("c", None, False),
         ("d", None, False),
         ("e", 6.0, False),
+        ("f", None, False),
     ]
 
 
@@ -120,11 +123,13 @@ def test_a_key_action_converts_a_visit(on_engine):
 
 def test_rows_may_come_in_any_order_and_customers_are_kept_apart(on_engine):
     rows = [("b", 50, "view"), ("a", 20, "view"), ("b", 25, "view"), ("a", 0, "view"), ("a", 70, "view")]
-    assert rows_of(visits(on_engine(events(*rows))), "customer_id", "started_at", "ended_at") == [
+    seen = on_engine(events(*rows))
+    assert rows_of(visits(seen), "customer_id", "started_at", "ended_at") == [
         ("a", 0.0, 20.0),
         ("a", 70.0, 70.0),
         ("b", 25.0, 50.0),
     ]
+    assert rows_of(visit_totals(seen)) == [(3, 1, 5, 20 * 60 + 25 * 60)]
 
 
 def test_several_at_the_time_that_starts_a_visit_are_all_in_it(on_engine):
@@ -139,6 +144,7 @@ def test_it_is_so_in_a_frame_too_large_for_engines_to_keep_its_order(on_engine):
     seen = on_engine(events(*rows, columns=("customer_id", "minute", "action", "page")))
     assert rows_of(visits(seen), "events") == [(100,)] * 100
     assert sum(exited for (exited,) in rows_of(views(seen), "exited")) == 100
+    assert rows_of(visit_totals(seen)) == [(100, 0, 10_000, 0.0)]
 
 
 def test_what_lacks_a_customer_or_a_time_is_left_out(on_engine):
@@ -154,34 +160,61 @@ def test_nothing_gives_no_visits(on_engine):
 LABELLED = ("customer_id", "minute", "action", "page", "channel", "campaign")
 
 
-def test_a_visit_has_the_page_first_viewed_and_the_first_channel_and_campaign_known(on_engine):
+def test_a_visit_has_the_first_and_the_last_page_viewed_and_the_labels_of_its_first_interaction(on_engine):
     rows = [
         ("a", 3, "view", "cart", "app", "later"),
-        ("a", 0, "login", "gate", None, None),
+        ("a", 0, "login", "gate", None, "early"),
         ("a", 1, "view", None, None, None),
         ("a", 2, "view", "home", "web", None),
+        ("a", 4, "view", None, "web", None),
+        ("a", 5, "purchase", "till", "web", None),
         ("b", 0, "login", "gate", "web", None),
+        ("b", 1, "login", "gate", "app", "sale"),
         ("a", 60, "view", "cart", "email", "sale"),
     ]
     found = visits(on_engine(events(*rows, columns=LABELLED)))
-    assert rows_of(found, "customer_id", "started_at", "page", "channel", "campaign") == [
-        ("a", 0.0, "home", "web", "later"),
-        ("a", 60.0, "cart", "email", "sale"),
-        ("b", 0.0, None, "web", None),
+    assert rows_of(found, "customer_id", "started_at", "entry_page", "exit_page", "channel", "campaign") == [
+        ("a", 0.0, "home", "cart", None, "early"),
+        ("a", 60.0, "cart", "cart", "email", "sale"),
+        ("b", 0.0, None, None, "web", None),
     ]
 
 
-def test_among_several_at_one_time_the_alphabetically_first_is_the_first(on_engine):
-    rows = [("a", 0, "view", page, channel, None) for page, channel in [("m", "web"), ("b", "web"), ("z", "app")]]
+def test_among_several_at_one_time_the_alphabetically_first_is_the_first_and_the_last_the_last(on_engine):
+    at_once = [("m", "web", None), ("b", "web", "sale"), (None, None, "mail"), ("z", "app", None)]
+    rows = [("a", 0, "view", *labels) for labels in at_once]
     for order in (rows, rows[::-1]):
         found = visits(on_engine(events(*order, columns=LABELLED)))
-        assert rows_of(found, "page", "channel") == [("b", "app")]
+        assert rows_of(found, "entry_page", "exit_page", "channel", "campaign") == [("b", "z", "app", "mail")]
+
+
+def test_each_visit_of_a_customer_has_its_own_pages_and_labels(on_engine):
+    """Also where two visits have a session_id and lie in one another."""
+    rows = [
+        ("a", 0, "view", "home", "web", "1"),
+        ("a", 1, "view", "start", "app", "2"),
+        ("a", 2, "view", "x", "mail", None),
+    ]
+    rows += [
+        ("a", 300, "view", "cart", "sms", "1"),
+        ("a", 200, "view", "end", "sms", "2"),
+        ("a", 99, "view", "y", "sms", None),
+    ]
+    found = visits(
+        on_engine(events(*rows, columns=("customer_id", "minute", "action", "page", "channel", "session_id")))
+    )
+    assert rows_of(found, "started_at", "entry_page", "exit_page", "channel") == [
+        (0.0, "home", "cart", "web"),
+        (1.0, "start", "end", "app"),
+        (2.0, "x", "x", "mail"),
+        (99.0, "y", "y", "sms"),
+    ]
 
 
 def test_columns_that_interactions_lack_are_not_made_up(on_engine):
     names = ["customer_id", "started_at", "ended_at", "events", "views", "duration_s", "engaged", "converted"]
     plain, labelled = events(("a", 0, "view")), events(("a", 0, "view", "x", "y", "z"), columns=LABELLED)
-    for frame, expected in [(plain, names), (labelled, [*names, "page", "channel", "campaign"])]:
+    for frame, expected in [(plain, names), (labelled, [*names, "entry_page", "exit_page", "channel", "campaign"])]:
         assert nw.from_native(visits(on_engine(frame))).collect_schema().names() == expected
 
 
@@ -199,6 +232,38 @@ def test_a_session_id_says_the_visit_and_the_others_fall_under_the_gap(on_engine
         ("a", 5.0, 5.0, 1),
         ("b", 0.0, 0.0, 1),
     ]
+
+
+IDENTIFIED = ("customer_id", "minute", "action", "page", "event_id")
+
+
+def test_rows_that_repeat_an_event_id_are_one_interaction_at_its_earliest_time(on_engine):
+    rows = [
+        ("a", 90, "view", "x", "1"),
+        ("a", 0, "view", "x", "1"),
+        ("a", 0, "view", "x", "1"),
+        ("a", 20, "view", "y", "2"),
+    ]
+    rows += [
+        ("b", 0, "view", "x", None),
+        ("b", 0, "view", "x", None),
+        ("c", 0, "view", "x", "3"),
+        ("c", 0, "view", "x", "3"),
+    ]
+    seen = on_engine(events(*rows, columns=IDENTIFIED))
+    assert rows_of(visits(seen), "customer_id", "started_at", "events", "views", "duration_s") == [
+        ("a", 0.0, 2, 2, 1200.0),
+        ("b", 0.0, 2, 2, 0.0),
+        ("c", 0.0, 1, 1, None),
+    ]
+    assert rows_of(views(seen)) == [
+        ("a", 0.0, "x", False),
+        ("a", 20.0, "y", True),
+        ("b", 0.0, "x", False),
+        ("b", 0.0, "x", True),
+        ("c", 0.0, "x", True),
+    ]
+    assert rows_of(visit_totals(seen)) == [(3, 1, 5, 1200.0)]
 
 
 def test_a_visit_still_open_is_left_out_and_nothing_from_the_date_on_is_seen(on_engine):
@@ -220,6 +285,7 @@ def test_the_zone_of_the_times_does_not_matter(on_engine):
     for zone in ("UTC", "America/New_York", None):
         found = visits(on_engine(events(*rows, zone=zone)))
         assert rows_of(found, "customer_id", "events", "duration_s", "engaged", "converted") == expected
+        assert rows_of(visit_totals(on_engine(events(*rows, zone=zone)))) == [(2, 1, 2, 960.0)]
 
 
 def test_an_hour_that_the_clock_passes_twice_is_no_gap(on_engine):
@@ -228,6 +294,7 @@ def test_an_hour_that_the_clock_passes_twice_is_no_gap(on_engine):
     frame = pl.DataFrame({"customer_id": "a", "time": utc, "action": "view"})
     berlin = frame.with_columns(pl.col("time").dt.convert_time_zone("Europe/Berlin"))
     assert rows_of(visits(on_engine(berlin)), "events", "duration_s") == [(2, 600.0)]
+    assert rows_of(visit_totals(on_engine(berlin))) == [(1, 0, 2, 600.0)]
     closed = dt.datetime(2026, 10, 25, 2, 35, fold=1, tzinfo=ZoneInfo("Europe/Berlin"))
     assert rows_of(visits(on_engine(berlin), as_of=closed - SECOND)) == []
     assert rows_of(visits(on_engine(berlin), as_of=closed), "events") == [(2,)]
@@ -328,19 +395,104 @@ def test_the_gap_of_views_can_be_given(on_engine):
     assert rows_of(views(seen, "31m"), "page", "exited") == [("x", False), ("y", True)]
 
 
+# Totals
+
+
+def test_four_visits_are_added_up(on_engine):
+    rows = [
+        ("a", 0, "view"),
+        ("a", 16, "view"),
+        ("a", 46, "login"),
+        ("b", 5, "view"),
+        ("c", 0, None),
+        ("c", 29.5, "view"),
+    ]
+    assert rows_of(visit_totals(on_engine(events(*rows)))) == [(4, 2, 4, 16 * 60 + 29.5 * 60)]
+
+
+def test_the_gap_of_totals_can_be_given(on_engine):
+    seen = on_engine(events(("a", 0, "view"), ("a", 90, "view")))
+    assert rows_of(visit_totals(seen, "90m")) == [(2, 2, 2, 0.0)]
+    assert rows_of(visit_totals(seen, "91m")) == rows_of(visit_totals(seen, "2h")) == [(1, 0, 2, 5400.0)]
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        ("11221", (2, 0, 5, 300 * 60 + 50 * 60)),
+        ("-----", (4, 3, 5, 60)),  # the first two, and three alone
+        ("1--21", (4, 3, 5, 300 * 60)),
+        ("12-1-", (4, 3, 5, 100 * 60)),
+    ],
+)
+def test_a_session_id_says_the_visit_in_totals_and_the_others_fall_under_the_gap(on_engine, ids, expected):
+    named = zip([0, 1, 50, 100, 300], ids, strict=True)
+    rows = [("a", minute, "view", None if name == "-" else name) for minute, name in named]
+    assert rows_of(visit_totals(on_engine(events(*rows, columns=WITH_SESSIONS)))) == [expected]
+
+
+def test_nothing_adds_up_to_zero_and_not_to_null(on_engine):
+    for columns in (("customer_id", "minute", "action"), (*WITH_SESSIONS, "event_id")):
+        empty = events(("a", 0, "view", "s", "1")[: len(columns)], columns=columns).head(0)
+        found = nw.from_native(visit_totals(on_engine(empty))).lazy().collect("polars").to_native()
+        assert found.rows() == [(0, 0, 0, 0.0)]
+    assert rows_of(visit_totals(on_engine(events((None, 0, "view"), ("a", None, "view"))))) == [(0, 0, 0, 0.0)]
+
+
+def test_one_event_is_a_visit_without_a_length(on_engine):
+    seen = on_engine(events(("a", 0, "view")))
+    assert rows_of(visits(seen), "events", "duration_s") == [(1, None)]
+    assert rows_of(visit_totals(seen)) == [(1, 1, 1, 0.0)]
+
+
+def test_all_events_at_one_instant_are_one_visit_of_no_length(on_engine):
+    seen = on_engine(
+        events(*[("a", 7, action, page) for action in ("view", "login", None) for page in "xyx"], columns=VIEWED)
+    )
+    assert rows_of(visits(seen), "started_at", "ended_at", "events", "duration_s", "entry_page", "exit_page") == [
+        (7.0, 7.0, 9, 0.0, "x", "y")
+    ]
+    assert rows_of(visit_totals(seen)) == [(1, 0, 3, 0.0)]
+
+
+def test_totals_are_numbers_of_the_same_type_on_every_engine(on_engine):
+    found = nw.from_native(visit_totals(on_engine(events(("a", 0, "view"), ("a", 1, "view")))))
+    whole = dict.fromkeys(("visits", "single_visits", "views"), nw.Int64())
+    assert dict(found.collect_schema()) == {**whole, "duration_s": nw.Float64()}
+
+
+def test_a_visit_over_the_border_of_two_files_is_one(on_engine):
+    one = events(("a", 0, "view", "home"), ("a", 10, "view", "shop"), columns=VIEWED)
+    other = events(("b", 20, "view", "home"), ("a", 20, "view", "cart"), columns=VIEWED)
+    apart = [rows_of(visit_totals(on_engine(file)))[0] for file in (one, other)]
+    assert apart == [(1, 0, 2, 600.0), (2, 2, 2, 0.0)]
+    together = on_engine(pl.concat([other, one]))
+    assert rows_of(visit_totals(together)) == [(2, 1, 4, 1200.0)]
+    assert rows_of(visits(together), "customer_id", "events", "entry_page", "exit_page") == [
+        ("a", 3, "home", "cart"),
+        ("b", 1, "home", "home"),
+    ]
+    assert rows_of(views(together), "customer_id", "page", "exited") == [
+        ("a", "cart", True),
+        ("a", "home", False),
+        ("a", "shop", False),
+        ("b", "home", True),
+    ]
+
+
 # Frames and arguments
 
 
 def test_a_frame_leaves_as_it_came(on_engine):
     seen = on_engine(events(("a", 0, "view", "x"), columns=VIEWED))
-    assert type(visits(seen)) is type(views(seen)) is type(seen)
+    assert type(visits(seen)) is type(views(seen)) is type(visit_totals(seen)) is type(seen)
 
 
 def test_the_caller_s_frame_is_not_changed():
     frame = events(("a", 0, "view", "x"), ("a", 1, "view", "y"), columns=VIEWED)
     native = frame.to_pandas()
     before, twin = native.copy(deep=True), frame.clone()
-    for prepare in (visits, views):
+    for prepare in (visits, views, visit_totals):
         prepare(native), prepare(frame)
     pd.testing.assert_frame_equal(native, before)
     assert_frame_equal(frame, twin)
@@ -351,18 +503,21 @@ def test_only_the_columns_needed_are_read():
     mixed = native.assign(note=pd.Series(["x", 1], dtype=object))  # this column alone would be refused
     assert len(visits(mixed)) == 1
     assert len(views(mixed)) == 2
+    assert len(visit_totals(mixed.assign(page=mixed["note"]))) == 1
 
 
 def test_pandas_categories_are_labels():
     native = events(("a", 0, "view", "x"), ("a", 1, "purchase", None), columns=VIEWED).to_pandas()
     found = visits(native.astype({"customer_id": "category", "action": "category", "page": "category"}))
-    assert found[["customer_id", "views", "converted", "page"]].values.tolist() == [["a", 1, True, "x"]]
+    assert found[["customer_id", "views", "converted", "exit_page"]].values.tolist() == [["a", 1, True, "x"]]
 
 
 @pytest.mark.parametrize("name", ["customer_id", "time", "action"])
 def test_a_missing_column_is_named(on_engine, name):
-    with pytest.raises(DataError, match=f"^{name}: is not a column"):
-        visits(on_engine(events(("a", 0, "view")).drop(name)))
+    seen = on_engine(events(("a", 0, "view", "x"), columns=VIEWED).drop(name))
+    for prepare in (visits, views, visit_totals):
+        with pytest.raises(DataError, match=f"^{name}: is not a column"):
+            prepare(seen)
 
 
 def test_views_need_pages(on_engine):
@@ -372,12 +527,15 @@ def test_views_need_pages(on_engine):
 
 def test_times_that_are_text_are_refused(on_engine):
     frame = events(("a", 0, "view")).with_columns(pl.col("time").cast(pl.String))
-    with pytest.raises(DataError, match="^time: is String, not a time. Parse it, for example with pandas.to_datetime"):
-        visits(on_engine(frame))
+    for prepare in (visits, visit_totals):
+        with pytest.raises(
+            DataError, match="^time: is String, not a time. Parse it, for example with pandas.to_datetime"
+        ):
+            prepare(on_engine(frame))
 
 
-@pytest.mark.parametrize("gap", ["0m", "", "m", "30", "30s", "-5m", "1d", "1.5h", "30 m", "½h", "30m\n"])
-@pytest.mark.parametrize("prepare", [visits, views])
+@pytest.mark.parametrize("gap", ["0m", "0h", "00m", "", "m", "30", "30s", "-5m", "1d", "1.5h", "30 m", "½h", "30m\n"])
+@pytest.mark.parametrize("prepare", [visits, views, visit_totals])
 def test_a_gap_that_is_no_number_of_minutes_or_hours_is_refused(prepare, gap):
     with pytest.raises(ValueError, match="^gap: .* is not a number of minutes or hours such as 30m"):
         prepare(events(("a", 0, "view", "x"), columns=VIEWED), gap)
@@ -436,9 +594,11 @@ def slowly_described(visit):
     stay = visit[0][6] if alone else last_s - first_s
     converted = any(row[2] == "purchase" for row in visit)
 
-    def first(rows, column):
-        known = [(row[1], row[column]) for row in rows if row[column] is not None]
-        return min(known)[1] if known else None
+    pages = sorted((row[1], row[3]) for row in seen if row[3] is not None)
+
+    def label(column):
+        known = [row[column] for row in visit if row[1] == visit[0][1] and row[column] is not None]
+        return min(known, default=None)
 
     return (
         visit[0][0],
@@ -449,9 +609,10 @@ def slowly_described(visit):
         None if alone else last_s - first_s,
         converted or len(seen) > 1 or (stay is not None and stay >= 10),
         converted,
-        first(seen, 3),
-        first(visit, 4),
-        first(visit, 5),
+        pages[0][1] if pages else None,
+        pages[-1][1] if pages else None,
+        label(4),
+        label(5),
     )
 
 
@@ -463,15 +624,24 @@ def slow_views(rows):
             yield who, minute, page, number == len(seen)
 
 
+def slow_totals(rows):
+    """What ``visit_totals`` says, in plain Python."""
+    found = slow_visits(rows)
+    lengths_s = [(visit[-1][1] - visit[0][1]) * 60 for visit in found]
+    views_seen = sum(row[2] == "view" for row in rows)
+    return [(len(found), sum(len(visit) == 1 for visit in found), views_seen, sum(lengths_s))]
+
+
 def by_hand(rows):
     return sorted(map(slowly_described, slow_visits(rows)), key=repr)
 
 
 @given(EVENTS)
-def test_visits_and_views_equal_a_second_route(rows):
+def test_visits_views_and_totals_equal_a_second_route(rows):
     frame = events(*rows, columns=ALL)
     assert rows_of(visits(frame)) == by_hand(rows)
     assert rows_of(views(frame)) == sorted(slow_views(rows), key=repr)
+    assert rows_of(visit_totals(frame)) == slow_totals(rows)
 
 
 def test_every_engine_equals_the_second_route(on_engine):
@@ -491,13 +661,54 @@ def test_every_engine_equals_the_second_route(on_engine):
     seen = on_engine(events(*rows, columns=ALL))
     assert rows_of(visits(seen)) == by_hand(rows)
     assert rows_of(views(seen)) == sorted(slow_views(rows), key=repr)
+    assert rows_of(visit_totals(seen)) == slow_totals(rows)
 
 
-@given(EVENTS, st.randoms(use_true_random=False))
-def test_the_order_of_rows_does_not_matter(rows, randomly):
-    shuffled = randomly.sample(rows, len(rows))
-    for prepare in (visits, views):
-        assert rows_of(prepare(events(*shuffled, columns=ALL))) == rows_of(prepare(events(*rows, columns=ALL)))
+NAMES = st.tuples(st.sampled_from(["s", "t", None]), st.sampled_from(["1", "2", "3", None, None]))  # so events repeat
+NAMED = st.lists(
+    st.tuples(
+        st.sampled_from("ab"), INSTANTS, st.sampled_from(["view", "view", "login"]), st.sampled_from("xy"), NAMES
+    ).map(lambda row: (*row[:-1], *row[-1])),
+    max_size=25,
+)  # some with the same content and some with other
+IDS = ("customer_id", "minute", "action", "page", "session_id", "event_id")
+
+
+def added_up(found):
+    """What ``visit_totals`` says, from the table of visits."""
+    return [(len(found), (found["events"] == 1).sum(), found["views"].sum(), found["duration_s"].sum())]
+
+
+@given(NAMED, st.sampled_from(["30m", "31m", "1h"]), st.sampled_from([[], ["session_id"], ["event_id"]]))
+def test_totals_are_those_of_the_visits(rows, gap, absent):
+    frame = events(*rows, columns=IDS).drop(absent)
+    assert rows_of(visit_totals(frame, gap)) == added_up(visits(frame, gap))
+
+
+def test_totals_are_those_of_the_visits_on_every_engine(on_engine):
+    draw = random.Random(8)
+    rows = [
+        (
+            f"c{draw.randrange(20)}",
+            draw.randrange(400) * 7.5,
+            draw.choice(["view", "view", "login", None]),
+            draw.choice(["s", "t", None, None, None]),
+            draw.choice([f"{draw.randrange(500)}", None]),
+        )
+        for _ in range(2_000)
+    ]
+    frame = events(*rows, columns=(*WITH_SESSIONS, "event_id"))
+    assert rows_of(visit_totals(on_engine(frame))) == added_up(visits(frame))
+
+
+@given(EVENTS, st.lists(NAMES, min_size=25, max_size=25), st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(rows, names, randomly):
+    named = [(*row, *ids) for row, ids in zip(rows, names, strict=False)]
+    frame, shuffled = (
+        events(*some, columns=(*ALL, "session_id", "event_id")) for some in (named, randomly.sample(named, len(named)))
+    )
+    for prepare in (visits, views, visit_totals):
+        assert rows_of(prepare(shuffled)) == rows_of(prepare(frame))
 
 
 @given(EVENTS)
@@ -510,13 +721,40 @@ def test_events_and_views_add_up_and_exits_are_as_many_as_visits_with_a_view(row
     assert seen["exited"].null_count() == 0
 
 
+@example([("a", 0, "view", "y", "s", "1"), ("a", 0, "view", "x", "t", "1"), ("a", 7.5, "view", "x", "s", "2")])
+@given(NAMED)
+def test_events_that_are_repeated_add_up_once(rows):
+    frame = events(*rows, columns=IDS)
+    found, seen = visits(frame), views(frame)
+    assert found["events"].sum() == len({row[-1] for row in rows if row[-1]}) + sum(row[-1] is None for row in rows)
+    assert found["views"].sum() == len(seen)
+    assert seen["exited"].sum() == (found["views"] > 0).sum()
+
+
+@given(EVENTS)
+def test_the_page_that_a_visit_exits_by_is_the_page_exited(rows):
+    frame = events(*rows, columns=ALL).with_columns(pl.col("page").fill_null("z"))
+    exited = views(frame).filter("exited").select("customer_id", "page")
+    by_visit = visits(frame).filter(pl.col("views") > 0).select("customer_id", page="exit_page")
+    assert rows_of(exited) == rows_of(by_visit)
+
+
 @given(EVENTS, EVENTS)
 def test_two_files_together_equal_their_union(one, other):
     together = pl.concat([events(*one, columns=ALL), events(*other, columns=ALL)])
     assert rows_of(visits(together)) == by_hand(one + other)
+    assert rows_of(visit_totals(together)) == slow_totals(one + other)
     others = [("other " + row[0], *row[1:]) for row in other]
     apart = pl.concat([visits(events(*rows, columns=ALL)) for rows in (one, others)])
     assert rows_of(visits(events(*one, *others, columns=ALL))) == rows_of(apart)
+
+
+@given(EVENTS, st.integers(0, 25), st.integers(0, 25))
+def test_two_files_that_overlap_equal_their_union(rows, end, start):
+    whole = events(*rows, columns=ALL).with_row_index("event_id").with_columns(pl.col("event_id").cast(pl.String))
+    overlapping = pl.concat([whole.head(max(start, end)), whole.slice(min(start, end))])
+    for prepare in (visits, views, visit_totals):
+        assert rows_of(prepare(overlapping)) == rows_of(prepare(whole))
 
 
 @given(EVENTS, INSTANTS)

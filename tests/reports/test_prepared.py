@@ -4,9 +4,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
+from engagekit.customers.history import History
 from engagekit.customers.score import Component, Scorecard
 from engagekit.data.business import Business
-from engagekit.customers.history import History
 from engagekit.reports.prepared import months_later, prepared_tables, scores_on
 
 END = dt.datetime(2026, 6, 1)

@@ -1,42 +1,64 @@
-"""Who came back, by month of arrival."""
+"""Who came back, and what they spent, by month or week of arrival."""
 
 import datetime as dt
+import math
+from typing import Any
 
+import narwhals as nw
 import polars as pl
+import polars.selectors as cs
 
-from engagekit.metrics.intervals import wilson_interval
+from engagekit.data.engine import collected, distinct, enter
+from engagekit.data.interactions import seen
+from engagekit.data.orders import PURCHASES
+from engagekit.errors import DataError
+from engagekit.metrics.intervals import ratio_interval, wilson_interval
+from engagekit.metrics.periods import dated
 
-__all__ = ["retention_by_cohort"]
+__all__ = ["retention_by_cohort", "revenue_by_cohort"]
+
+Rows = nw.LazyFrame[Any]
+
+LENGTHS = ("1mo", "1w")
+KEYS = ["customer_id", "period"]
 
 
 def retention_by_cohort(
-    interactions: pl.DataFrame | pl.LazyFrame,
-    as_of: dt.datetime,
-    every: str = "1mo",
-    *,
-    arrivals: pl.DataFrame | pl.LazyFrame | None = None,
-) -> pl.DataFrame:
-    """Share of each cohort that was active in each calendar month after its first one.
+    interactions: Any, as_of: dt.datetime, every: str = "1mo", *, arrivals: Any = None, time_zone: str | None = None
+) -> Any:
+    """Share of each cohort that was active in each calendar month or week after its first one.
 
     Parameters
     ----------
-    interactions : polars.DataFrame or LazyFrame
-        ``customer_id, time``, with the calendar of the column's time zone.
+    interactions : pandas, Polars, DuckDB or Spark frame
+        ``customer_id, time``. An interaction without a customer or a time is left out; one that is there twice makes
+        no difference.
     as_of : datetime
-        Interactions from then on are not seen.
-    every : str, default "1mo"
-        Length of a calendar period: ``1mo`` or ``1w``.
-    arrivals : polars.DataFrame or LazyFrame, optional
-        ``customer_id, joined_at`` of every customer. Without it a customer arrives with the first interaction, so
-        that the first cohort holds all who had come before the data begin.
+        Interactions from then on are not seen. Without a zone of its own it is on the periods' clock.
+    every : {"1mo", "1w"}, default "1mo"
+        Length of a calendar period: a month, or a week from Monday on.
+    arrivals : frame, optional
+        ``customer_id, joined_at`` of every customer, in a frame of the same engine; of several times the first counts.
+        Without it a customer arrives with the first interaction, so that the first cohort holds all who had come
+        before the data begin.
+    time_zone : str, optional
+        Zone whose calendar the periods follow; by default that of the times. DuckDB and Spark do not keep it: say it
+        there where times have one.
 
     Returns
     -------
-    polars.DataFrame
-        One row for each cohort and age: ``cohort`` (first day), ``age`` (periods since), ``customers`` (size of the
-        cohort), ``active``, ``value`` (a fraction), ``low`` and ``high`` (Wilson). ``active`` is null and the others
-        NaN where the period has not been lived through to its end. Cohorts from before the data begin are left out
-        where ``arrivals`` tells them.
+    pandas.DataFrame where ``interactions`` is one, otherwise polars.DataFrame
+        One row for each cohort and age: ``cohort`` (first day, on the wall clock), ``age`` (periods since),
+        ``customers`` (size of the cohort), ``active``, ``value`` (a fraction), ``low`` and ``high`` (Wilson).
+        ``active`` is null and the others NaN where the period has not been lived through to its end. Cohorts from
+        before the data begin are left out where ``arrivals`` tells them.
+
+    Raises
+    ------
+    DataError
+        A column is absent, or holds no times.
+    ValueError
+        ``every`` is not one of those above, or ``time_zone`` is needed.
 
     Examples
     --------
@@ -46,34 +68,139 @@ def retention_by_cohort(
     >>> retention_by_cohort(seen, datetime(2026, 3, 1))["value"].to_list()
     [1.0, 0.5]
     """
+    rows, end = _dated(enter(interactions, ["customer_id", "time"]), "time", as_of, every, time_zone)
+    arrived = _arrived(arrivals, end, every, time_zone)
+    found = _cells(distinct(rows, *KEYS), {"active": nw.len()}, arrived, end, every)
+    found = found.with_columns(pl.when("over").then("active")).with_columns(value=_ratio("active", "customers"))
+    low, high = wilson_interval(found["active"].cast(pl.Float64).fill_null(math.nan), found["customers"])
+    return _tidy(found.with_columns(low=low, high=high), ["active", "value", "low", "high"], interactions)
 
-    def period(column: str) -> pl.Expr:
-        return pl.col(column).dt.replace_time_zone(None).dt.truncate(every)
 
-    seen = interactions.lazy().filter(pl.col("time") < as_of).select("customer_id", period=period("time")).unique()
+def revenue_by_cohort(
+    interactions: Any, as_of: dt.datetime, every: str = "1mo", *, arrivals: Any = None, time_zone: str | None = None
+) -> Any:
+    """Money that each cohort spent in each calendar month or week after its first one, refunds taken off.
+
+    Parameters
+    ----------
+    interactions : pandas, Polars, DuckDB or Spark frame
+        ``customer_id, time, action, value`` and, where given, ``event_id``: rows that repeat one count once. All
+        interactions and not only purchases, because a customer arrives with the first of any kind; one without a
+        customer or a time is left out. A refund counts when it was made, and is taken off whichever sign it is
+        written with. A purchase without a value adds nothing.
+    as_of, every, arrivals, time_zone
+        As in ``retention_by_cohort``.
+
+    Returns
+    -------
+    pandas.DataFrame where ``interactions`` is one, otherwise polars.DataFrame
+        One row for each cohort and age: ``cohort`` (first day, on the wall clock), ``age`` (periods since),
+        ``customers`` (size of the cohort), ``revenue`` (of all of them in that period, in the business's currency),
+        ``value`` (revenue a customer, those who bought nothing included), ``low`` and ``high`` (95 % t interval of
+        that mean; NaN for one customer) and ``cumulative_value`` (``value`` added up since age 0). They are NaN where
+        the period has not been lived through to its end, and where purchases were made and none has a value.
+
+    Raises
+    ------
+    DataError
+        A column is absent, ``time`` holds no times, or ``value`` no numbers.
+    ValueError
+        ``every`` is not one of those above, or ``time_zone`` is needed.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> seen = pl.DataFrame({"customer_id": ["a", "b", "a"], "action": ["purchase", "view", "purchase"],
+    ...     "time": [datetime(2026, 1, 5), datetime(2026, 1, 6), datetime(2026, 2, 3)], "value": [30.0, None, 10.0]})
+    >>> revenue_by_cohort(seen, datetime(2026, 3, 1)).select("revenue", "value", "cumulative_value").rows()
+    [(30.0, 15.0, 15.0), (10.0, 5.0, 20.0)]
+    """
+    rows = enter(interactions, ["customer_id", "time", "action", "value"], ["event_id"])
+    if rows.collect_schema()["value"] == nw.String:
+        raise DataError("holds text, not numbers. Convert it, for example with pandas.to_numeric.", column="value")
+    lines = seen(rows.filter(nw.col("action").is_in(PURCHASES)), ["action", "value"])
+    lines, _ = _dated(lines, "time", as_of, every, time_zone)
+    rows, end = _dated(rows, "time", as_of, every, time_zone)
+    active = distinct(rows, *KEYS).join(_spent(lines), on=KEYS, how="left")
+    spent = nw.col("spent")
+    sums = {"active": nw.len(), "revenue": spent.sum(), "squares": (spent * spent).sum()}
+    sums |= {name: nw.col(name).sum() for name in ("lines", "valued")}
+    found = _valued(_cells(active, sums, _arrived(arrivals, end, every, time_zone), end, every))
+    return _tidy(found, ["revenue", "value", "low", "high", "cumulative_value"], interactions)
+
+
+def _dated(rows: Rows, at: str, as_of: dt.datetime, every: str, time_zone: str | None) -> tuple[Rows, dt.datetime]:
+    """Rows of known customers before the end, with their period, and the end on the periods' clock."""
+    if every not in LENGTHS:
+        raise ValueError(f"every: {every!r} is not one of {', '.join(LENGTHS)}")
+    rows, end = dated(rows, at, every, as_of, time_zone)
+    return rows.filter(~nw.col("customer_id").is_null()), end or as_of
+
+
+def _arrived(arrivals: Any, end: dt.datetime, every: str, time_zone: str | None) -> Rows | None:
+    """Cohort of each customer whose arrival is told."""
     if arrivals is None:
-        cohort_of = seen.group_by("customer_id").agg(cohort=pl.col("period").min())
+        return None
+    came, _ = _dated(enter(arrivals, ["customer_id", "joined_at"]), "joined_at", end, every, time_zone)
+    return came.group_by("customer_id").agg(nw.col("period").min().alias("cohort"))
+
+
+def _spent(lines: Rows) -> Rows:
+    """What each customer spent in each period, in how many lines, and how many of these have a value."""
+    value, refund = nw.col("value").cast(nw.Float64), nw.col("action") == "refund"
+    lines = lines.with_columns(spent=nw.when(refund).then(0 - value.abs()).otherwise(value))
+    spent = nw.col("spent")
+    return lines.group_by(KEYS).agg(spent.sum(), spent.count().alias("valued"), nw.len().alias("lines"))
+
+
+def _valued(found: pl.DataFrame) -> pl.DataFrame:
+    """Cells with their revenue a customer; NaN where it is not known."""
+    known = pl.when("over", (pl.col("lines") == 0) | (pl.col("valued") > 0))
+    found = found.with_columns(known.then("revenue").fill_null(math.nan))
+    found = found.with_columns(value=_ratio("revenue", "customers"))
+    customers, revenue, squares = (found[name] for name in ("customers", "revenue", "squares"))
+    low, high = ratio_interval(customers, revenue, customers, squares, revenue, customers)
+    total = pl.col("value").cum_sum().over("cohort", order_by="age")
+    return found.with_columns(low=low, high=high, cumulative_value=total)
+
+
+def _cells(active: Rows, sums: dict[str, nw.Expr], arrived: Rows | None, end: dt.datetime, every: str) -> pl.DataFrame:
+    """Sums of each cohort at each age that had begun, and whether that period is over.
+
+    Only these sums and the cohorts' sizes leave the caller's engine.
+    """
+    if arrived is None:  # a running minimum is the first period; DuckDB turns a plain one into a second pass
+        cohorts = active.with_columns(cohort=nw.col("period").cum_min().over("customer_id", order_by="period"))
     else:
-        came = arrivals.lazy().filter(pl.col("joined_at") < as_of)
-        begin = seen.select(begin=pl.col("period").min())
-        cohort_of = (
-            came.select("customer_id", cohort=period("joined_at"))
-            .join(begin, how="cross")
-            .filter(pl.col("cohort") >= pl.col("begin"))
-            .drop("begin")
-        )
-    sizes = cohort_of.group_by("cohort").agg(customers=pl.len()).collect()
-    active = seen.join(cohort_of, on="customer_id").group_by("cohort", "period").agg(active=pl.len()).collect()
-    end = as_of.replace(tzinfo=None)
-    grid = (
-        sizes.with_columns(period=pl.datetime_ranges("cohort", pl.lit(end), every, closed="left"))
-        .explode("period")
-        .join(active, on=["cohort", "period"], how="left")
-        .with_columns(over=pl.col("period").dt.offset_by(every) <= end)
-        .with_columns(active=pl.when("over").then(pl.col("active").fill_null(0)))
-    )
-    low, high = wilson_interval(grid["active"].cast(pl.Float64).fill_null(float("nan")), grid["customers"])
-    age = pl.col("period").rank("ordinal").over("cohort").cast(pl.Int64) - 1
-    value = (pl.col("active") / pl.col("customers")).fill_null(float("nan"))
-    columns = ("cohort", "age", "customers", "active", "value", "low", "high")
-    return grid.with_columns(age=age, value=value, low=low, high=high).select(columns).sort("cohort", "age")
+        cohorts = active.join(arrived, on="customer_id", how="left")
+    cells = _collected(cohorts.group_by("cohort", "period").agg(**sums))
+    cohort, period = pl.col("cohort"), pl.col("period")
+    if arrived is None:
+        sizes = cells.filter(cohort == period).select("cohort", customers="active")
+    else:
+        sizes = _collected(arrived.group_by("cohort").agg(customers=nw.len()))
+        sizes = sizes.join(cells.select(period.min()), how="cross").filter(cohort >= period).drop("period")
+    ages = pl.datetime_ranges("cohort", pl.lit(end), every, closed="left")
+    grid = sizes.select("cohort", "customers", period=ages).explode("period")
+    age = pl.int_range(pl.len(), dtype=pl.Int64).over("cohort", order_by="period")
+    over = period.dt.offset_by(every) <= end
+    grid = grid.join(cells, on=["cohort", "period"], how="left").with_columns(pl.col(*sums).fill_null(0))
+    return grid.with_columns(age=age, over=over)
+
+
+def _collected(rows: Rows) -> pl.DataFrame:
+    """Small frame, with periods on the wall clock and whole numbers of one type whatever the engine."""
+    periods = [name for name in ("cohort", "period") if name in rows.collect_schema().names()]
+    rows = rows.with_columns(nw.col(periods).cast(nw.Date))  # Spark moves times on their way out, and leaves dates
+    whole = (cs.integer() | cs.decimal()).cast(pl.Int64)
+    return collected(rows).with_columns(pl.col(periods).cast(pl.Datetime("us")), whole)
+
+
+def _ratio(part: str, whole: str) -> pl.Expr:
+    return (pl.col(part) / pl.col(whole)).fill_null(math.nan)
+
+
+def _tidy(found: pl.DataFrame, columns: list[str], like: Any) -> Any:
+    """Cells in order, in pandas for a pandas caller."""
+    tidy = found.select("cohort", "age", "customers", *columns).sort("cohort", "age")
+    return tidy.to_pandas() if nw.dependencies.is_pandas_dataframe(like) else tidy

@@ -12,7 +12,7 @@ import polars as pl
 
 from engagekit.customers.history import History, Past
 from engagekit.customers.windows import DAY_US, one_if, window_sums
-from engagekit.data.engine import with_micros
+from engagekit.data.engine import ROW, collected, with_micros
 from engagekit.errors import DataError
 
 __all__ = ["ACTIVE", "FEATURES", "customer_features", "snapshots"]
@@ -202,7 +202,7 @@ def _kinds(past: Past, channels: Sequence[str] | None, actions: Sequence[str] | 
     asked = [name for name, kinds in given.items() if kinds is None and name in past.columns("interactions")]
     found = {name: list(dict.fromkeys(kinds or ())) for name, kinds in given.items()}
     if asked:
-        pairs = past.rows("interactions", asked).unique().collect("polars").to_native()
+        pairs = collected(past.rows("interactions", asked).group_by(asked).agg(nw.len().alias(ROW)))
         found |= {name: pairs[name].cast(pl.String).drop_nulls().unique().sort().to_list() for name in asked}
     for name, kinds in found.items():
         if len(kinds) > MOST_KINDS:

@@ -10,7 +10,7 @@ import narwhals as nw
 import polars as pl
 
 from engagekit.customers.history import KNOWN_FROM, History, Past, dated_by
-from engagekit.data.engine import ROW
+from engagekit.data.engine import ROW, collected
 from engagekit.errors import DataError
 
 __all__ = ["check_no_leak"]
@@ -124,7 +124,7 @@ def _other(rows: Rows, column: str, as_of: dt.datetime) -> nw.Expr:
 
 
 def _collected(frame: Any) -> pl.DataFrame:
-    found: pl.DataFrame = nw.from_native(frame).lazy().collect("polars").to_native()
+    found = collected(nw.from_native(frame).lazy())
     return found.sort([name for name in KEYS if name in found.columns])
 
 

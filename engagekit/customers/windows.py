@@ -65,21 +65,20 @@ def _of_whole_days(past: Past, dates: list[dt.datetime], days: int, counted: Map
     rows = _in_windows(past, dates, days, stretch)
     sums = _added_up(rows, past, counted)
     orders = _orders(past, dates, days, stretch)
-    windows = beside(rows, _windows(rows, dates, back, days, stretch))
+    ends = [micros_at(rows, "time", date) for date in dates]
+    windows = beside(rows, _windows(ends, back, days, stretch))
     stretches = sums.join(orders, on=["customer_id", "stretch"], how="left").join(windows, on="stretch")
-    return _over_windows(stretches, counted)
+    named = beside(rows, {"date_us": ends, "date": dates})
+    return _over_windows(stretches, counted).join(named, on="date_us")
 
 
-def _windows(
-    rows: Rows, dates: list[dt.datetime], back: list[int], days: int, stretch: int
-) -> dict[str, list[int] | list[dt.datetime]]:
+def _windows(ends: list[int], back: list[int], days: int, stretch: int) -> dict[str, list[int] | list[dt.datetime]]:
     """Stretches of each date's window, and whether they are of its last half or of the half before."""
     half = days // 2
-    parts = [(date, start, ago) for date, start in zip(dates, back, strict=True) for ago in range(0, days, stretch)]
+    parts = [(end, start, ago) for end, start in zip(ends, back, strict=True) for ago in range(0, days, stretch)]
     return {
         "stretch": [(start + ago) // stretch for _, start, ago in parts],
-        "date": [date for date, _, _ in parts],
-        "date_us": [micros_at(rows, "time", date) for date, _, _ in parts],
+        "date_us": [end for end, _, _ in parts],
         "late": [int(ago < half) for _, _, ago in parts],
         "early": [int(half <= ago < 2 * half) for _, _, ago in parts],
     }
@@ -114,9 +113,10 @@ def _added_up(rows: Rows, past: Past, counted: Mapping[str, nw.Expr]) -> Rows:
     )
     return rows.group_by("customer_id", "stretch").agg(
         nw.col("us").max(),
-        nw.len().alias("interactions"),
-        nw.col("day").n_unique().alias("active_days"),
-        nw.col(*RECORDED, "rated", *counted).sum(),
+        nw.len().cast(nw.Int32).alias("interactions"),
+        nw.col("day").n_unique().cast(nw.Int32).alias("active_days"),
+        nw.col(*RECORDED).sum(),
+        nw.col("rated", *counted).sum().cast(nw.Int32),  # DuckDB would go on in 128 bits
     )
 
 
@@ -131,15 +131,15 @@ def _orders(past: Past, dates: list[dt.datetime], days: int, stretch: int) -> Ro
         rows, keys = rows.with_columns(instant=nw.col("us")), ["customer_id", "instant"]
     first = rows.group_by(*keys).agg(nw.col("time").min(), nw.col("us").min())
     ordered = _counted_back(first, dates, days, stretch)
-    return ordered.group_by("customer_id", "stretch").agg(nw.len().alias("orders"))
+    return ordered.group_by("customer_id", "stretch").agg(nw.len().cast(nw.Int32).alias("orders"))
 
 
 def _over_windows(stretches: Rows, counted: Mapping[str, nw.Expr]) -> Rows:
     """One row a customer and date: the sums of its window."""
-    halves = {half: nw.col("interactions") * nw.col(half) for half in ("late", "early")}
+    halves = {half: nw.col("interactions") * nw.col(half).cast(nw.Int32) for half in ("late", "early")}
     return (
         stretches.with_columns(**halves)
-        .group_by("customer_id", "date", "date_us")
+        .group_by("customer_id", "date_us")
         .agg(nw.col("us").max(), nw.col(*ADDED, *counted, "late", "early").sum())
     )
 

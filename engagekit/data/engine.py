@@ -13,7 +13,8 @@ import polars as pl
 
 from engagekit.errors import DataError, did_you_mean
 
-__all__ = ["ROW", "beside", "column_names", "enter", "leave", "local_time", "micros_at", "span_us", "with_micros"]
+__all__ = ["ROW", "beside", "collected", "column_names", "distinct", "enter", "leave", "local_time", "micros_at"]
+__all__ += ["span_us", "with_micros"]
 
 ROW = ":row"
 NAMES = {nw.Implementation.DUCKDB: "DuckDB", nw.Implementation.PYSPARK: "Spark"}
@@ -95,8 +96,51 @@ def leave(rows: nw.LazyFrame[Any], like: Any) -> Any:
     """
     like = nw.to_native(like, pass_through=True)
     if nw.dependencies.is_pandas_dataframe(like):
-        return rows.collect("polars").to_native().to_pandas()
-    return rows.collect().to_native() if isinstance(like, pl.DataFrame) else rows.to_native()
+        return collected(rows).to_pandas()
+    return collected(rows) if isinstance(like, pl.DataFrame) else rows.to_native()
+
+
+def collected(rows: nw.LazyFrame[Any]) -> pl.DataFrame:
+    """Rows of any engine as a Polars frame; for what is small, or belongs in memory.
+
+    Polars streams: half the time of its other engine here, and a fraction of the memory. A file that is looked at
+    twice is read twice rather than kept.
+
+    Examples
+    --------
+    >>> collected(enter(pl.DataFrame({"a": [1]}), ["a"]))["a"].to_list()
+    [1]
+    """
+    native = rows.to_native()
+    if isinstance(native, pl.LazyFrame):
+        return native.collect(engine="streaming", optimizations=pl.QueryOptFlags(comm_subplan_elim=False))
+    found: pl.DataFrame = rows.collect("polars").to_native()
+    return found
+
+
+def distinct(rows: nw.LazyFrame[Any], one: str, few: str) -> nw.LazyFrame[Any]:
+    """Pairs of two columns' values, each once.
+
+    Narwhals' ``unique`` numbers all rows on DuckDB, and Polars takes twice as long for two keys as for one.
+
+    Parameters
+    ----------
+    rows : narwhals.LazyFrame
+        With both columns.
+    one, few : str
+        The columns; best the second is the one with fewer different values.
+
+    Examples
+    --------
+    >>> seen = enter(pl.DataFrame({"a": [1, 1], "b": [2, 2]}), ["a", "b"])
+    >>> collected(distinct(seen, "a", "b")).rows()
+    [(1, 2)]
+    """
+    native = rows.to_native()
+    if isinstance(native, pl.LazyFrame):
+        pairs: nw.LazyFrame[Any] = nw.from_native(native.group_by(few).agg(pl.col(one).unique()).explode(one))
+        return pairs.select(one, few)
+    return rows.group_by(one, few).agg(nw.len().alias(ROW)).select(one, few)
 
 
 def local_time(frame: nw.LazyFrame[Any], column: str, time_zone: str | None) -> nw.LazyFrame[Any]:

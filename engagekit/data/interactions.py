@@ -6,7 +6,7 @@ from typing import Any
 
 import narwhals as nw
 
-from engagekit.data.engine import ROW, enter, micros_at, with_micros
+from engagekit.data.engine import ROW, collected, enter, micros_at, with_micros
 
 __all__ = ["US", "defects", "seen"]
 
@@ -115,7 +115,7 @@ def defects(interactions: Any, as_of: dt.datetime | None = None) -> dict[str, in
     if "event_id" in names:
         event = nw.col("event_id")
         counts += [event.count().alias("named"), event.n_unique().alias("events"), event.null_count().alias("unnamed")]
-    found = rows.select(*counts, nw.len().alias("rows")).collect("polars").rows(named=True)[0]
+    found = collected(rows.select(*counts, nw.len().alias("rows"))).row(0, named=True)
     number = {name: int(found.get(name) or 0) for name in (*DEFECTS, "named", "events", "unnamed", "rows")}
     number["repeated_event"] = number["named"] - (number["events"] - (number["unnamed"] > 0))
     return {name: number[name] for name in (*DEFECTS, "rows")}

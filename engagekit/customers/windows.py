@@ -52,25 +52,41 @@ def window_sums(past: Past, dates: Sequence[dt.datetime], window: str, counted: 
     ValueError
         ``window`` is not a number of days.
     """
-    hours: dict[dt.timedelta, list[dt.datetime]] = {}
-    for date in dates:
-        hours.setdefault((dates[-1] - date) % dt.timedelta(days=1), []).append(date)
     days = span_us("window", window, "d") // DAY_US
     counted = {**counted, "rated": ~nw.col("sentiment").is_null()}
-    return nw.concat([_of_whole_days(past, some, days, counted) for some in hours.values()])
+    rows = _with_us(past, ["channel", *RECORDED])
+    ends = {date: micros_at(rows, "time", date) for date in dates}
+    hours: dict[int, dict[dt.datetime, int]] = {}
+    for date, end in ends.items():
+        hours.setdefault(end % DAY_US, {})[date] = end
+    return nw.concat([_of_whole_days(past, rows, some, days, counted) for some in hours.values()])
 
 
-def _of_whole_days(past: Past, dates: list[dt.datetime], days: int, counted: Mapping[str, nw.Expr]) -> Rows:
+def _with_us(past: Past, optional: Iterable[str]) -> Rows:
+    rows = past.rows("interactions", ["customer_id", "time", "action"], optional)
+    return with_micros(rows, "time", "us")
+
+
+def _of_whole_days(
+    past: Past, rows: Rows, ends: dict[dt.datetime, int], days: int, counted: Mapping[str, nw.Expr]
+) -> Rows:
     """Sums before dates that are whole days apart."""
-    back = [(dates[-1] - date) // dt.timedelta(days=1) for date in dates]
+    first, last = min(ends.values()), max(ends.values())
+    back = [(last - end) // DAY_US for end in ends.values()]
     stretch = math.gcd(days, days // 2, *back)
-    rows = _in_windows(past, dates, days, stretch)
-    sums = _added_up(rows, past, counted)
-    orders = _orders(past, dates, days, stretch)
-    ends = [micros_at(rows, "time", date) for date in dates]
-    windows = beside(rows, _windows(ends, back, days, stretch))
+
+    def counted_back(rows: Rows) -> Rows:
+        """Rows in any of the windows, with the day and the stretch that they lie in, counted back from the end."""
+        rows = rows.filter(nw.col("us") >= first - days * DAY_US, nw.col("us") < last)
+        rows = rows.with_columns(day=(last - 1 - nw.col("us")) // DAY_US)
+        return rows.with_columns(stretch=nw.col("day") // stretch)
+
+    sums = _added_up(counted_back(rows), past, counted)
+    ordered = counted_back(_first_lines(past)).group_by("customer_id", "stretch")
+    orders = ordered.agg(nw.len().cast(nw.Int64).alias("orders"))
+    windows = beside(rows, _windows(list(ends.values()), back, days, stretch))
     stretches = sums.join(orders, on=["customer_id", "stretch"], how="left").join(windows, on="stretch")
-    named = beside(rows, {"date_us": ends, "date": dates})
+    named = beside(rows, {"date_us": list(ends.values()), "date": list(ends)})
     return _over_windows(stretches, counted).join(named, on="date_us")
 
 
@@ -86,20 +102,6 @@ def _windows(ends: list[int], back: list[int], days: int, stretch: int) -> dict[
     }
 
 
-def _in_windows(past: Past, dates: list[dt.datetime], days: int, stretch: int) -> Rows:
-    """Interactions in any of the windows, with the day and the stretch that they lie in, counted back from the end."""
-    optional = ("channel", "value", "duration_s", "sentiment")
-    rows = past.rows("interactions", ["customer_id", "time", "action"], optional)
-    return _counted_back(with_micros(rows, "time", "us"), dates, days, stretch)
-
-
-def _counted_back(rows: Rows, dates: list[dt.datetime], days: int, stretch: int) -> Rows:
-    first, last = (micros_at(rows, "time", date) for date in (dates[0], dates[-1]))
-    rows = rows.filter(nw.col("us") >= first - days * DAY_US, nw.col("us") < last)
-    rows = rows.with_columns(day=(last - 1 - nw.col("us")) // DAY_US)
-    return rows.with_columns(stretch=nw.col("day") // stretch)
-
-
 def _added_up(rows: Rows, past: Past, counted: Mapping[str, nw.Expr]) -> Rows:
     """One row a customer and stretch: what can be added up, and the last time."""
     known, action = past.columns("interactions"), nw.col("action").cast(nw.String)
@@ -111,9 +113,8 @@ def _added_up(rows: Rows, past: Past, counted: Mapping[str, nw.Expr]) -> Rows:
         duration_s=nw.when(duration >= 0).then(duration),
         sentiment=sentiment,
     )
-    rows = rows.with_columns(
-        **_paired({name: same.fill_null(False).cast(nw.Int64) for name, same in counted.items()}),
-    )
+    ones = {name: same.fill_null(False).cast(nw.Int64) for name, same in counted.items()}
+    rows = rows.with_columns(**_paired(ones))
     return rows.group_by("customer_id", "stretch").agg(
         nw.col("us").max(),
         nw.len().cast(nw.Int64).alias("interactions"),
@@ -123,18 +124,14 @@ def _added_up(rows: Rows, past: Past, counted: Mapping[str, nw.Expr]) -> Rows:
     )
 
 
-def _orders(past: Past, dates: list[dt.datetime], days: int, stretch: int) -> Rows:
-    """One row a customer and stretch with an order: how many were first paid for in it."""
-    rows = past.rows("interactions", ["customer_id", "time", "action"], ["order_id"])
-    rows = with_micros(rows.filter(nw.col("action").cast(nw.String) == "purchase"), "time", "us")
-    if "order_id" in rows.collect_schema().names():
-        rows = rows.with_columns(instant=nw.when(nw.col("order_id").is_null()).then(nw.col("us")))
-        keys = ["customer_id", "order_id", "instant"]
-    else:
-        rows, keys = rows.with_columns(instant=nw.col("us")), ["customer_id", "instant"]
-    first = rows.group_by(*keys).agg(nw.col("time").min(), nw.col("us").min())
-    ordered = _counted_back(first, dates, days, stretch)
-    return ordered.group_by("customer_id", "stretch").agg(nw.len().cast(nw.Int64).alias("orders"))
+def _first_lines(past: Past) -> Rows:
+    """One row an order: the time of its first purchase."""
+    rows = _with_us(past, ["order_id"])
+    rows = rows.filter(nw.col("action").cast(nw.String) == "purchase")
+    if "order_id" not in rows.collect_schema().names():
+        return rows.group_by("customer_id", "us").agg(nw.len())
+    rows = rows.with_columns(instant=nw.when(nw.col("order_id").is_null()).then(nw.col("us")))
+    return rows.group_by("customer_id", "order_id", "instant").agg(nw.col("us").min())
 
 
 def _over_windows(stretches: Rows, counted: Mapping[str, nw.Expr]) -> Rows:

@@ -4,6 +4,7 @@ import datetime as dt
 import math
 from collections import Counter
 from functools import reduce
+from zoneinfo import ZoneInfo
 
 import narwhals as nw
 import pandas as pd
@@ -139,7 +140,7 @@ def test_channels_and_actions_can_be_chosen(on_engine):
 
 def test_too_many_channels_say_what_to_do():
     many = interactions([("a", END - DAY, "view", f"c{number}", *[None] * 5) for number in range(101)])
-    with pytest.raises(DataError, match=r"channel: has 101 different values.*channels=\['c0', 'c1'\]"):
+    with pytest.raises(DataError, match=r"channel: has 101 different values.*channels=\['c0', \.\.\.\]"):
         customer_features(History({"interactions": many}), END)
 
 
@@ -322,3 +323,21 @@ def test_two_files_together_equal_their_union(rows, cut):
         customer_features(History({"interactions": some}), END, "28d") for some in (merged, interactions(rows))
     )
     assert all(close(a[name], b[name]) for a, b in zip(dicts(one), dicts(other), strict=True) for name in a)
+
+
+def test_a_channel_that_is_not_recorded_cannot_be_chosen():
+    bare = History({"interactions": interactions().drop("channel")})
+    with pytest.raises(DataError, match="channel: is not a column"):
+        customer_features(bare, END, channels=["web"])
+
+
+def test_days_have_24_hours_also_where_the_clock_is_put_forward():
+    """In London the clock was put forward on 29 March 2026: seven days before 3 April it was 23:00 on 26 March."""
+    london = ZoneInfo("Europe/London")
+    dates = [dt.datetime(2026, 3, 20, tzinfo=london), dt.datetime(2026, 4, 3, tzinfo=london)]
+    rows = [("a", date - 7 * DAY + HOUR * hour, "view", "web", *[None] * 5) for date in dates for hour in (-2, -1, 0)]
+    utc = interactions([(row[0], row[1].astimezone(dt.UTC).replace(tzinfo=None), *row[2:]) for row in rows])
+    given = History({"interactions": utc.with_columns(pl.col("time").dt.replace_time_zone("UTC"))})
+    both = dicts(snapshots(given, dates, "7d"))
+    alone = [dicts(customer_features(given, date, "7d"))[0] for date in dates]
+    assert [row["interactions"] for row in both] == [row["interactions"] for row in alone] == [1, 2]

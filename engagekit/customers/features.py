@@ -189,7 +189,7 @@ class _Kinds:
     def preferred_channel(self) -> nw.Expr:
         """The channel with the most interactions, the alphabetically first of several."""
         found = nw.lit(None, nw.String)
-        most = nw.max_horizontal(*(f"interactions_{name}" for name in self.channels)) if self.channels else nw.lit(0)
+        most = nw.max_horizontal(nw.lit(0), *(f"interactions_{name}" for name in self.channels))  # Spark wants two
         for name in sorted(self.channels, reverse=True):
             count = nw.col(f"interactions_{name}")
             found = nw.when((count == most) & (count > 0)).then(nw.lit(name)).otherwise(found)

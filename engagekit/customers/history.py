@@ -4,21 +4,34 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
-from engagekit.data.business import Business
 from engagekit.data.engine import column_names, enter, leave, micros_at, with_micros
 from engagekit.data.interactions import seen
-from engagekit.data.tables import TABLES, event_time
 from engagekit.errors import DataError, did_you_mean
 
-__all__ = ["KNOWN_FROM", "History", "Past", "dated_by"]
+if TYPE_CHECKING:
+    from engagekit.data.business import Business
+
+__all__ = ["DATED_BY", "KNOWN_FROM", "History", "Past"]
 
 Rows = nw.LazyFrame[Any]
 
-DATED_BY = {"surveys": ("sent_at", "answered_at"), "campaigns": ("ends_at",)}  # the others by their event's time
+DATED_BY = {  # any of them in the past shows that a row had happened
+    "interactions": ("time",),
+    "customers": ("joined_at",),
+    "subscriptions": ("starts_at",),
+    "surveys": ("sent_at", "answered_at"),
+    "posts": ("posted_at",),
+    "mentions": ("time",),
+    "mailings": ("sent_at",),
+    "attendance": ("held_at",),
+    "tickets": ("opened_at",),
+    "campaigns": ("ends_at",),
+    "assignments": ("assigned_at",),
+}
 KNOWN_FROM: dict[str, dict[str, tuple[str, ...]]] = {  # what a row does not tell before a later time of it
     "customers": {"cancelled_at": ("cancelled_at",)},
     "subscriptions": {"ends_at": ("ends_at",)},
@@ -66,8 +79,8 @@ class History:
 
     def __init__(self, tables: Mapping[str, Any], *, fixed: Iterable[str] = ()) -> None:
         for name in tables:
-            if name not in TABLES:
-                raise ValueError(f"there is no table {name!r}. {did_you_mean(name, TABLES)}")
+            if name not in DATED_BY:
+                raise ValueError(f"there is no table {name!r}. {did_you_mean(name, DATED_BY)}")
         self._tables = dict(tables)
         self._fixed = (fixed,) if isinstance(fixed, str) else tuple(fixed)
         known = column_names(tables["customers"]) if "customers" in tables else []
@@ -76,7 +89,7 @@ class History:
                 raise DataError(f"is not a column of customers. {did_you_mean(name, known)}", column=name)
 
     @classmethod
-    def of(cls, business: Business, *, lazy: bool = False) -> "History":
+    def of(cls, business: "Business", *, lazy: bool = False) -> "History":
         """History of a business, with the attributes of customers that its ``business.toml`` declares ``fixed``.
 
         Parameters
@@ -177,7 +190,7 @@ class Past:
 
     def _times(self, name: str) -> list[str]:
         given = column_names(self._tables[name])
-        times = dict.fromkeys([*dated_by(name), *KNOWN_FROM.get(name, {})])
+        times = dict.fromkeys([*DATED_BY[name], *KNOWN_FROM.get(name, {})])
         return [time for time in times if time in given]
 
     def _told(self, name: str, rows: Rows, wanted: list[str]) -> Rows:
@@ -187,21 +200,10 @@ class Past:
         for time in self._times(name):
             rows = with_micros(rows, time, f"{time}:us")
             over = nw.col(f"{time}:us") < micros_at(rows, time, self.as_of)
-            begun += [over] if time in dated_by(name) else []
+            begun += [over] if time in DATED_BY[name] else []
             later |= dict.fromkeys(KNOWN_FROM.get(name, {}).get(time, ()), over)
         if not begun:
-            raise DataError(f"is not a column, so {name} have no date.", column=dated_by(name)[0])
+            raise DataError(f"is not a column, so {name} have no date.", column=DATED_BY[name][0])
         blank = {column: nw.when(over).then(nw.col(column)) for column, over in later.items() if column in wanted}
         rows = rows.with_columns(**blank) if blank else rows
         return rows.filter(reduce(or_, begun)).select(wanted)
-
-
-def dated_by(name: str) -> tuple[str, ...]:
-    """Time columns of a table of which any in the past shows that a row had happened.
-
-    Examples
-    --------
-    >>> dated_by("tickets")
-    ('opened_at',)
-    """
-    return DATED_BY.get(name, (event_time(name),))

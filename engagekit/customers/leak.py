@@ -9,7 +9,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from engagekit.customers.history import KNOWN_FROM, History, Past, dated_by
+from engagekit.customers.history import DATED_BY, KNOWN_FROM, History, Past
 from engagekit.data.engine import ROW, collected
 from engagekit.errors import DataError
 
@@ -66,7 +66,7 @@ def check_no_leak(function: Callable[[History, dt.datetime], Any], history: Hist
 
 def _happened(name: str, rows: Rows, as_of: dt.datetime) -> nw.Expr:
     """Whether a row was there before a date; one without a time was not."""
-    times = [time for time in dated_by(name) if time in rows.collect_schema().names()]
+    times = [time for time in DATED_BY[name] if time in rows.collect_schema().names()]
     return reduce(or_, [(nw.col(time) < _moment(rows, time, as_of)).fill_null(False) for time in times])
 
 

@@ -6,14 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import narwhals as nw
 
 from engagekit.customers.features import snapshots
 from engagekit.customers.history import History
-from engagekit.data.business import ScoreSettings
 from engagekit.data.engine import enter, leave
+
+if TYPE_CHECKING:
+    from engagekit.data.business import ScoreSettings
 
 __all__ = ["SEGMENTS", "Component", "Scorecard"]
 
@@ -94,7 +96,7 @@ class Scorecard:
             raise ValueError(f"components: {', '.join(names)} name a feature twice")
 
     @classmethod
-    def of(cls, settings: ScoreSettings) -> "Scorecard":
+    def of(cls, settings: "ScoreSettings") -> "Scorecard":
         """Make the scorecard that ``business.toml`` declares."""
         parts = (Component(name, **part.model_dump()) for name, part in settings.components.items())
         return cls(tuple(parts), settings.cuts)

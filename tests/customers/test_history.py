@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from engagekit import Business, DataError
-from engagekit.customers.history import History, dated_by
+from engagekit.customers.history import DATED_BY, History
 from engagekit.data.tables import TABLES
 
 AS_OF = dt.datetime(2026, 3, 1)
@@ -78,7 +78,7 @@ def dicts(frame):
 
 
 def test_every_table_is_tried():
-    assert KNOWN.keys() == TABLES.keys()
+    assert KNOWN.keys() == TABLES.keys() == DATED_BY.keys()
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -91,8 +91,8 @@ def test_what_was_known_of_a_row_is_seen(name, on_engine):
 @pytest.mark.parametrize("name", KNOWN)
 def test_rows_of_the_date_itself_and_rows_without_a_time_are_not_seen(name, on_engine):
     row, _ = KNOWN[name]
-    late = {**row, **dict.fromkeys(dated_by(name), AS_OF)}
-    undated = {**row, **dict.fromkeys(dated_by(name))}
+    late = {**row, **dict.fromkeys(DATED_BY[name], AS_OF)}
+    undated = {**row, **dict.fromkeys(DATED_BY[name])}
     assert dicts(past(name, on_engine(of(name, late, undated)))[name]) == []
 
 

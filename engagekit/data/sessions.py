@@ -186,18 +186,16 @@ def visit_totals(interactions: Any, gap: str = "30m") -> Any:
     rows = seen(interactions, ["action"], ["session_id"])
     whose, within = _whose(rows)
     us = nw.col(US)
-    begins = 1 - _counted(within(us - us.shift(1), gap_us))
-    ends = 1 - _counted(within(us.shift(-1) - us, gap_us))
-    # One window finds both ends: 1 for the first of a visit, 2 for the last, 3 for the only one.
     rows = rows.with_columns(
-        end=(begins + 2 * ends).over(*whose, order_by=US), since_us=(us - us.shift(1)).over(*whose, order_by=US)
+        since_us=(us - us.shift(1)).over(*whose, order_by=US), until_us=(us.shift(-1) - us).over(*whose, order_by=US)
     )
-    inside = nw.when((nw.col("end") == 0) | (nw.col("end") == 2)).then(nw.col("since_us")).otherwise(nw.lit(0))
+    goes_on, is_followed = (within(nw.col(name), gap_us) for name in ("since_us", "until_us"))
+    rows = rows.with_columns(starts=1 - _counted(goes_on), ends=1 - _counted(is_followed))
     totals = rows.select(
-        _total((nw.col("end") == 1) | (nw.col("end") == 3)).alias("visits"),
-        _total(nw.col("end") == 3).alias("single_visits"),
-        _total(nw.col("action") == "view").alias("views"),
-        duration_us=inside.sum(),
+        nw.col("starts").sum().alias("visits"),
+        (nw.col("starts") * nw.col("ends")).sum().alias("single_visits"),
+        _counted(nw.col("action") == "view").sum().alias("views"),
+        duration_us=nw.when(nw.col("starts") == 0).then(nw.col("since_us")).otherwise(nw.lit(0)).sum(),
     )
     counts = nw.col("visits", "single_visits", "views").cast(nw.Int64)
     found = totals.select(counts, duration_s=nw.col("duration_us").cast(nw.Float64) / SECOND_US)
@@ -237,10 +235,6 @@ def _begun(
 def _counted(condition: nw.Expr) -> nw.Expr:
     """1 where a condition holds, 0 where it does not or cannot be told."""
     return nw.when(condition).then(nw.lit(1)).otherwise(nw.lit(0))
-
-
-def _total(condition: nw.Expr) -> nw.Expr:
-    return _counted(condition).sum()
 
 
 def _with_ends(rows: Rows, visit: list[str]) -> Rows:

@@ -106,9 +106,8 @@ def customer_features(
     """
     past = history.before(as_of)
     kinds = _kinds(past, channels, actions)
-    return past.leave(
-        _described(window_sums(past, [as_of], window, kinds.counted), past, kinds).drop("date"), "interactions"
-    )
+    sums = window_sums(past, [as_of], window, kinds.counted)
+    return past.leave(_described(sums, past, kinds).drop("date"), "interactions")
 
 
 def snapshots(
@@ -217,18 +216,20 @@ def _described(sums: Rows, past: Past, kinds: _Kinds) -> Rows:
     known, both = past.columns("interactions"), nw.col("late") + nw.col("early")
     joined = nw.when(nw.col("since_us") < nw.col("date_us"))
     channels = [f"interactions_{name}" for name in kinds.channels]
+    for name in past.fixed:
+        if name in ("date", *FEATURES, *channels):
+            raise DataError("is an attribute of customers and a feature. Give the attribute another name.", column=name)
     sums = sums.join(_arrivals(past), on="customer_id", how="left")
     found = sums.with_columns(
         recency_days=(nw.col("date_us") - nw.col("us")) / DAY_US,
         tenure_days=joined.then((nw.col("date_us") - nw.col("since_us")) / DAY_US),
         distinct_actions=kinds.distinct_actions,
         active_share=kinds.active / nw.col("interactions"),
-        orders=nw.col("orders").fill_null(0),
         sentiment_mean=nw.when(nw.col("rated") > 0).then(nw.col("sentiment") / nw.col("rated")),
         trend=nw.when(both > 0).then((nw.col("late") - nw.col("early")) / both),
         preferred_channel=kinds.preferred_channel,
         **{name: nw.lit(None, nw.Float64) for name in ("value", "duration_s") if name not in known},
-        **{name: joined.then(nw.col(name)) for name in past.fixed},
+        **{name: joined.then(nw.col(f"fixed:{name}")) for name in past.fixed},
     )
     found = found.with_columns(nw.col(*COUNTS, *channels).cast(nw.Int64))
     return found.select("customer_id", "date", *FEATURES, *channels, *past.fixed)
@@ -240,4 +241,5 @@ def _arrivals(past: Past) -> Rows:
         rows = with_micros(past.rows("customers", ["customer_id", "joined_at", *past.fixed]), "joined_at", "since_us")
     else:
         rows = with_micros(past.rows("interactions", ["customer_id", "time"]), "time", "since_us")
-    return rows.group_by("customer_id").agg(nw.col("since_us", *past.fixed).min())
+    fixed = (nw.col(name).min().alias(f"fixed:{name}") for name in past.fixed)
+    return rows.group_by("customer_id").agg(nw.col("since_us").min(), *fixed)

@@ -148,8 +148,7 @@ def _over_windows(stretches: Rows, counted: Mapping[str, nw.Expr]) -> Rows:
 
 def _pairs(names: Iterable[str]) -> list[str]:
     """Columns that hold the counts of two names each, or of the last one."""
-    listed = list(names)
-    return [":".join(listed[start : start + 2]) for start in range(0, len(listed), 2)]
+    return [f"pair:{name}" for name in list(names)[::2]]
 
 
 def _paired(counts: Mapping[str, nw.Expr]) -> dict[str, nw.Expr]:

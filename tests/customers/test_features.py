@@ -341,3 +341,20 @@ def test_days_have_24_hours_also_where_the_clock_is_put_forward():
     both = dicts(snapshots(given, dates, "7d"))
     alone = [dicts(customer_features(given, date, "7d"))[0] for date in dates]
     assert [row["interactions"] for row in both] == [row["interactions"] for row in alone] == [1, 2]
+
+
+def test_a_fixed_attribute_is_not_taken_for_what_is_added_up():
+    customers = pl.DataFrame({"customer_id": ["a"], "joined_at": [END - 300 * DAY], "late": ["x"], "orders": [7]})
+    tables = {"interactions": interactions(), "customers": customers}
+    a = dicts(customer_features(History(tables, fixed=["late"]), END))[0]
+    assert (a["late"], a["trend"]) == ("x", 0.5)
+    with pytest.raises(DataError, match="orders: is an attribute of customers and a feature"):
+        customer_features(History(tables, fixed=["orders"]), END)
+
+
+def test_channels_of_any_name_are_counted_apart():
+    names = ["a", "a:interactions_b", "b:interactions_c", "c", ":", ""]
+    rows = [("x", END - DAY, "view", name, *[None] * 5) for number, name in enumerate(names) for _ in range(number + 1)]
+    (found,) = dicts(customer_features(history(rows), END))
+    assert [found[f"interactions_{name}"] for name in names] == [1, 2, 3, 4, 5, 6]
+    assert (found["interactions"], found["preferred_channel"]) == (21, "")

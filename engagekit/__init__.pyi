@@ -1,4 +1,5 @@
 from .customers.activity import monthly_activity as monthly_activity
+from .customers.audit import audit as audit
 from .customers.churn import base_at_risk as base_at_risk
 from .customers.churn import contracts_at_risk as contracts_at_risk
 from .customers.cohorts import retention_by_cohort as retention_by_cohort
@@ -7,10 +8,16 @@ from .customers.decline import declines as declines
 from .customers.decline import slopes as slopes
 from .customers.features import customer_features as customer_features
 from .customers.features import snapshots as snapshots
+from .customers.freeze import freeze as freeze
 from .customers.history import History as History
 from .customers.leak import check_no_leak as check_no_leak
+from .customers.moves import migration as migration
+from .customers.moves import moves as moves
+from .customers.score import PRESETS as PRESETS
 from .customers.score import Component as Component
 from .customers.score import Scorecard as Scorecard
+from .customers.trial import Trial as Trial
+from .customers.trial import trial as trial
 from .data.business import Business as Business
 from .data.interactions import defects as defects
 from .data.orders import buyers as buyers
@@ -41,6 +48,7 @@ from .metrics.change import paired_difference as paired_difference
 from .metrics.engagement import advocate_rate as advocate_rate
 from .metrics.engagement import at_risk_rate as at_risk_rate
 from .metrics.engagement import engagement_score as engagement_score
+from .metrics.engagement import median_engagement_score as median_engagement_score
 from .metrics.estimate import Estimate as Estimate
 from .metrics.estimate import difference as difference
 from .metrics.funnel import funnel as funnel

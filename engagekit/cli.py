@@ -1,4 +1,4 @@
-"""engagekit init | check | report | metrics | explain."""
+"""engagekit init | check | freeze | report | metrics | explain."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
@@ -59,6 +59,31 @@ def check(businesses: Businesses) -> None:
     for problem in problems:
         console.print(problem, style="red", soft_wrap=True, markup=False)
     raise typer.Exit(SOME_FAILED if problems else DONE)
+
+
+@app.command()
+def freeze(
+    business: Annotated[Path, typer.Argument(help="Folder of a business, with its business.toml.")],
+    name: Annotated[str, typer.Option(help="Name of the period, such as 'before the relaunch'.")] = "",
+    starts: Annotated[str, typer.Option("--from", help="ISO date; by default a year before the end.")] = "",
+    ends: Annotated[str, typer.Option("--until", help="ISO date, exclusive; by default the report's.")] = "",
+) -> None:
+    """Take the bounds of the score's components from a reference period, and keep them in scorecard.json."""
+    from engagekit.customers.freeze import freeze as freeze_bounds
+    from engagekit.data.business import Business
+    from engagekit.reports.results import check_goals
+
+    try:
+        opened = Business.open(business)
+        check_goals(opened)
+        found = freeze_bounds(opened, name=name, starts=starts or None, ends=ends or None)
+    except ValueError as error:
+        _stop(str(error))
+    reference, dates = found["reference"], len(found["reference"]["dates"])
+    typer.echo(f"{reference['name']}: {reference['customers']:,} customers on {dates} dates")
+    for feature, bounds in found["bounds"].items():
+        typer.echo(f"  {feature}: {bounds['low']:g} to {bounds['high']:g}")
+    typer.echo(f"Written to {opened.folder / 'scorecard.json'}. Next: engagekit report {business}")
 
 
 @app.command()
@@ -149,6 +174,7 @@ def _checked(console: "Console", path: Path) -> "Iterator[str]":
     """Print what was read of a business's tables; yield what would stop its report."""
     from rich.table import Table
 
+    from engagekit.customers.score import Scorecard
     from engagekit.data.business import Business
     from engagekit.errors import DataError
     from engagekit.reports.results import check_goals
@@ -180,6 +206,8 @@ def _checked(console: "Console", path: Path) -> "Iterator[str]":
             reasons.add_row(reading.file, rule.split()[0], f"keep {rule}", f"{rows:,}", "")
     try:
         check_goals(business)
+        if business.score.components:
+            Scorecard.of(business)
     except DataError as error:
         yield str(error)
     console.print(summary)
@@ -214,9 +242,14 @@ def _right(name: str) -> "Column":
 
 def _starter(kind: str, language: str) -> str:
     """A business.toml to fill in: its head from the template, its tables from their contracts."""
+    from engagekit.customers.score import PRESETS
     from engagekit.data.tables import TABLES
     from engagekit.reports.page import template_path
 
+    parts = {
+        name: ", ".join(f"{key} = {_toml(value)}" for key, value in part.items())
+        for name, part in PRESETS[kind].items()
+    }
     text = template_path("business", "business.toml").read_text("utf-8")
     currency, time_zone = PLACES[language]
     for token, word in {
@@ -224,6 +257,7 @@ def _starter(kind: str, language: str) -> str:
         "language": language,
         "currency": currency,
         "time_zone": time_zone,
+        "components": "\n".join(f"{name} = {{{part}}}" for name, part in parts.items()),
     }.items():
         text = text.replace(f"@{token}@", word)
     for table, contract in TABLES.items():
@@ -231,6 +265,10 @@ def _starter(kind: str, language: str) -> str:
         for name, column in contract.columns.items():
             text += f'# {name} = "{name}"  # {"" if column.required else "? "}{column.description}\n'
     return text
+
+
+def _toml(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def _say(console: "Console", run: "Run") -> None:

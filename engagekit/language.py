@@ -62,6 +62,11 @@ class Language:
             found = found[part]
         return str(found).format(**values) if values else str(found)
 
+    def feature(self, name: str) -> str:
+        """Name of a feature; that of a business's own is as the business writes it."""
+        known: dict[str, str] = _texts(self.code)["feature"]
+        return known.get(name, name)
+
     def number(self, value: float | None, decimals: int = 0) -> str:
         """Write a number with so many decimals; a dash where there is none."""
         if not _known(value):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
-from engagekit.data.engine import column_names, enter, leave, micros_at, with_micros
+from engagekit.data.engine import collected, column_names, enter, leave, micros_at, with_micros
 from engagekit.data.interactions import seen
 from engagekit.errors import DataError, did_you_mean
 
@@ -109,6 +109,22 @@ class History:
             names = column_names(frame)
             tables[name] = change(name, enter(frame, names)).select(names).to_native()
         return History(tables, fixed=self._fixed)
+
+    def ends(self) -> dt.datetime:
+        """Give the time of the last interaction: whatever comes after it is not over, as far as the data tell.
+
+        Raises
+        ------
+        DataError
+            There are no interactions with a time.
+        """
+        if "interactions" not in self._tables:
+            raise DataError(f"the history has no table 'interactions'. {did_you_mean('interactions', self._tables)}")
+        last = collected(enter(self._tables["interactions"], ["time"]).select(nw.col("time").max())).item()
+        if last is None:
+            raise DataError("is empty, so there is nothing to look back on.", column="time")
+        end: dt.datetime = last
+        return end
 
     def before(self, as_of: dt.datetime) -> "Past":
         """Give the tables as they stood before a date, which itself is not seen."""

@@ -116,6 +116,11 @@ class Business(BaseModel):
         return business
 
     @property
+    def contractual(self) -> bool:
+        """Whether customers leave when their paid periods end, rather than when they fall silent."""
+        return self.kind != "ecommerce" and "subscriptions" in self.tables
+
+    @property
     def slug(self) -> str:
         """Name of the business in paths: its folder's name in lower case, with hyphens.
 

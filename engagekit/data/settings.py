@@ -15,17 +15,24 @@ STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ComponentSettings(BaseModel):
-    """One component of the score: its weight, and the bounds between which it counts from 0 to 1."""
+    """One component of the score: its weight, and the bounds between which it counts from 0 to 1.
+
+    Without bounds of its own it has those that ``engagekit freeze`` took.
+    """
 
     model_config = STRICT
     weight: float = Field(gt=0)
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
     direction: Literal["up", "down"] = "up"
+    cap: float | None = None
+    scale: Literal["linear", "log"] = "linear"
 
     @model_validator(mode="after")
     def _bounds_rise(self) -> Self:
-        if self.low >= self.high:
+        if (self.low is None) != (self.high is None):
+            raise ValueError("give low and high, or neither and freeze them")
+        if self.low is not None and self.high is not None and self.low >= self.high:
             raise ValueError(f"low is {self.low:g} and high {self.high:g}; low must be below high")
         return self
 
@@ -36,6 +43,7 @@ class ScoreSettings(BaseModel):
     model_config = STRICT
     window: str = Field(default="84d", pattern=DAYS)
     cuts: tuple[float, float] = (40, 70)
+    hysteresis: float = Field(default=5, ge=0)
     components: dict[str, ComponentSettings] = {}
 
     @field_validator("cuts")

@@ -5,8 +5,9 @@ from typing import Literal
 import narwhals as nw
 
 from engagekit.metrics.metric import Ratio
+from engagekit.metrics.quantile import Quantile
 
-__all__ = ["advocate_rate", "at_risk_rate", "engagement_score"]
+__all__ = ["advocate_rate", "at_risk_rate", "engagement_score", "median_engagement_score"]
 
 ARTICLE = "Blazwa, Panduan Lengkap Customer Engagement Score."
 
@@ -18,6 +19,18 @@ engagement_score = Ratio(
     numerator=nw.col("score"),
     least=0,
     most=100,
+    unit="customer",
+    measured_in="points",
+    better="higher",
+    reference=ARTICLE,
+)
+median_engagement_score = Quantile(
+    name="median_engagement_score",
+    channel="score",
+    table="scores",
+    columns=("score",),
+    value=nw.col("score"),
+    least=0,
     unit="customer",
     measured_in="points",
     better="higher",

@@ -7,15 +7,13 @@ import polars as pl
 
 from engagekit.customers.activity import monthly_activity
 from engagekit.customers.churn import base_at_risk, contracts_at_risk
-from engagekit.customers.features import customer_features
 from engagekit.customers.history import KNOWN_FROM, History
-from engagekit.customers.score import Scorecard
 from engagekit.data.business import Business
 from engagekit.data.orders import buyers, orders
 from engagekit.data.sessions import views, visits
 from engagekit.data.working_hours import support_hours
 
-__all__ = ["MONTHS", "history_of", "known_by", "months_later", "prepared_tables", "scores_on"]
+__all__ = ["MONTHS", "history_of", "known_by", "month_starts", "months_later", "prepared_tables"]
 
 MONTHS = 13
 REPEAT_WINDOW = "90d"
@@ -24,7 +22,7 @@ Prepared = dict[str, tuple[pl.LazyFrame, str]]
 
 
 def prepared_tables(
-    business: Business, seen: pl.DataFrame | None, scorecard: Scorecard | None, end: dt.datetime
+    business: Business, seen: pl.DataFrame | None, scored: pl.DataFrame | None, end: dt.datetime
 ) -> Prepared:
     """Tables that metrics are arithmetic over, made from the business's own as they stood at the end.
 
@@ -39,8 +37,7 @@ def prepared_tables(
             found[name] = known_by(business, name, end).filter(pl.col(at) < end), at
     if seen is not None:
         found |= _sales(business, seen, end) | _web(business, seen, end) | _activity(business, seen, end)
-        found |= _scores(business, seen, scorecard, end)
-    return found
+    return found | ({} if scored is None else _scores(scored))
 
 
 def known_by(business: Business, name: str, end: dt.datetime) -> pl.LazyFrame:
@@ -140,35 +137,29 @@ def _base(business: Business, seen: pl.DataFrame | None, end: dt.datetime) -> Pr
 def _bases(business: Business, seen: pl.DataFrame | None, end: dt.datetime) -> Iterator[pl.DataFrame]:
     """Customers on the first of each month whose horizon is over, and who of them came and went in it."""
     horizon = dt.timedelta(days=int(business.horizon.removesuffix("d")))
-    contractual = business.kind != "ecommerce" and "subscriptions" in business.tables
-    rows = _table(business, "subscriptions") if contractual else seen
+    rows = _table(business, "subscriptions") if business.contractual else seen
     if rows is None:
         return
-    at_risk = contracts_at_risk if contractual else base_at_risk
-    for day in _month_starts(rows, end, "1d" if contractual else business.horizon):
+    at_risk = contracts_at_risk if business.contractual else base_at_risk
+    for day in month_starts(rows, end, "1d" if business.contractual else business.horizon):
         if day + horizon <= end:
             yield at_risk(rows, day, business.horizon).with_columns(date=pl.lit(day))
 
 
-def _scores(business: Business, seen: pl.DataFrame, scorecard: Scorecard | None, end: dt.datetime) -> Prepared:
-    """Scores at the end of each month, dated by that month."""
-    window = business.score.window
-    dates = _month_starts(seen, end, window)
-    if scorecard is None or not dates:
-        return {}
-    scored = scorecard.history(history_of(business, seen), dates, window)
-    months = {day: months_later(day, -1) for day in dates}
-    return {"scores": (scored.lazy().with_columns(pl.col("date").replace(months)), "date")}
+def _scores(scored: pl.DataFrame) -> Prepared:
+    """Scores on the first of each month, dated by the month before, whose end it is."""
+    firsts = scored.filter(pl.col("date").dt.day() == 1)
+    return {"scores": (firsts.lazy().with_columns(pl.col("date").dt.offset_by("-1mo")), "date")}
 
 
 def history_of(business: Business, seen: pl.DataFrame) -> History:
     """Interactions that were read already, with what is known of the customers, behind the time firewall."""
-    customers = _table(business, "customers")
-    tables = {"interactions": seen} | ({} if customers is None else {"customers": customers})
+    others = {name: _table(business, name) for name in ("customers", "subscriptions") if name in business.tables}
+    tables = {"interactions": seen, **others}
     return History(tables, fixed=business.fixed)
 
 
-def _month_starts(seen: pl.DataFrame, end: dt.datetime, before: str) -> list[dt.datetime]:
+def month_starts(seen: pl.DataFrame, end: dt.datetime, before: str) -> list[dt.datetime]:
     """First days of the last months up to the end that have so much data before them.
 
     A window that began before the data would make what looks back over it rise from month to month.
@@ -183,11 +174,3 @@ def months_later(day: dt.datetime, months: int) -> dt.datetime:
     """Same day of another month; the first of a month has one in each."""
     number = day.year * 12 + day.month - 1 + months
     return day.replace(year=number // 12, month=number % 12 + 1)
-
-
-def scores_on(day: dt.datetime, history: History | None, scorecard: Scorecard | None, window: str) -> pl.DataFrame:
-    """Score of each customer who was active in the window before a day; empty without a history or scorecard."""
-    if history is None or scorecard is None:
-        return pl.DataFrame(schema={"customer_id": pl.String, "score": pl.Float64, "segment": pl.String})
-    scored: pl.DataFrame = scorecard.score(customer_features(history, day, window))
-    return scored

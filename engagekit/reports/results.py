@@ -11,7 +11,6 @@ import polars as pl
 
 from engagekit.customers.cohorts import retention_by_cohort
 from engagekit.customers.features import FEATURES
-from engagekit.customers.score import Scorecard
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
 from engagekit.data.tables import event_time
@@ -22,7 +21,8 @@ from engagekit.metrics.change import paired_difference
 from engagekit.metrics.estimate import Estimate, difference
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric, Ratio
-from engagekit.reports.prepared import MONTHS, history_of, known_by, months_later, prepared_tables, scores_on
+from engagekit.reports.prepared import MONTHS, history_of, known_by, month_starts, months_later, prepared_tables
+from engagekit.reports.scoring import NOBODY, Scoring, scoring
 
 __all__ = ["Results", "check_goals", "results"]
 
@@ -49,8 +49,8 @@ class Results:
         (but for churn and the score, which are taken of the same customers on many dates).
     changes : dict of str to tuple
         For metrics of the customers, which are in both months: difference from the month before, low and high.
-    scores : polars.DataFrame
-        Score of each customer who was active in the score's window before ``end``; empty without a scorecard.
+    scoring : Scoring, optional
+        The score, its history and its trial; None without interactions or a scorecard.
     cohorts : pandas.DataFrame
         Retention by month of arrival; empty without interactions.
     """
@@ -61,8 +61,13 @@ class Results:
     month: pd.Timestamp
     measured: pd.DataFrame
     changes: dict[str, tuple[float, float, float]]
-    scores: pl.DataFrame
+    scoring: Scoring | None
     cohorts: pd.DataFrame
+
+    @property
+    def scores(self) -> pl.DataFrame:
+        """Score of each customer who was active in the score's window before ``end``; empty without a scorecard."""
+        return NOBODY if self.scoring is None else self.scoring.latest
 
     @property
     def readings(self) -> list[Reading]:
@@ -201,12 +206,15 @@ def results(business: Business, as_of: dt.date | str | None = None) -> Results:
     tables = {name: _before(business.table(name, lazy=True), event_time(name), end) for name in business.tables}
     if tables and all(frame.head(1).collect().is_empty() for frame in tables.values()):
         raise DataError(f"no table has a row before {end.date()}. Set a later as_of.", file=business.file.name)
-    scorecard = Scorecard.of(business.score) if business.score.components else None
     seen = tables["interactions"].collect() if "interactions" in tables else None
     if seen is not None:
         tables["interactions"] = seen.lazy()
     prepared = {name: (frame, event_time(name)) for name, frame in tables.items()}
-    prepared |= prepared_tables(business, seen, scorecard, end)
+    score = None
+    if seen is not None:
+        dates = month_starts(seen, end, business.score.window)
+        score = scoring(business, history_of(business, seen), dates, end)
+    prepared |= prepared_tables(business, seen, None if score is None else score.scored, end)
     parts = [part for name, (frame, at) in prepared.items() for part in _measured(name, frame, at, end)]
     measured = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["metric", "period"])
     first = pd.Timestamp(month.replace(tzinfo=None))
@@ -217,7 +225,7 @@ def results(business: Business, as_of: dt.date | str | None = None) -> Results:
         first,
         measured,
         dict(_changes(measured, prepared, first)),
-        scores_on(end, None if seen is None else history_of(business, seen), scorecard, business.score.window),
+        score,
         pd.DataFrame()
         if seen is None
         else retention_by_cohort(seen, end, arrivals=tables.get("customers")).to_pandas(),

@@ -3,32 +3,23 @@
 from typing import Any
 
 import pandas as pd
-import polars as pl
 
 from engagekit.data.tables import TABLES
-from engagekit.language import decimals_of
-from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.estimate import Estimate
-from engagekit.metrics.intervals import wilson_interval
 from engagekit.metrics.metric import Metric
 from engagekit.reports import charts, page
 from engagekit.reports.drawing import draw
+from engagekit.reports.parts import DASH, drawable, source, table, trend
 from engagekit.reports.results import Results
 from engagekit.reports.run import SENTINEL
 from engagekit.reports.sentences import FEWEST, Writer
 
-__all__ = ["channel", "cohorts", "data", "first_screen", "method", "numbers", "score", "sentinel"]
+__all__ = ["channel", "cohorts", "data", "first_screen", "method", "numbers", "sentinel"]
 
 AGES = (1, 3, 6)
 HEADLINE = ("metric", "month", "value", "interval", "from", "before", "change", "target")
 CHANNEL = ("metric", "month", "value", "interval", "from", "before", "all")
 BROKEN_DOWN = {"click_rate": "campaign", "return_on_spend": "channel"}
-MADE_OF = {
-    **dict.fromkeys(("orders", "buyers", "scores", "visits", "views", "activity"), "interactions"),
-    "waits": "tickets",
-    "invitations": "surveys",
-}
-DASH = "–"
 COHORT_FRAME, COHORT_ROW = 90, 22  # CSS pixels
 
 
@@ -44,30 +35,7 @@ def numbers(found: Results) -> str:
     rows = [_row(writer, metric, HEADLINE) for metric in writer.main()]
     if not rows:
         return page.heading(text("section.numbers")) + page.note(text("section.no_numbers"))
-    return page.heading(text("section.numbers")) + _table(found, rows) + page.note(text("section.numbers_caption"))
-
-
-def score(found: Results) -> str:
-    """The engagement score: how it is spread, its segments, and what it is made of."""
-    text, writer = found.language.text, Writer(found)
-    html = page.heading(text("section.score"))
-    scores = found.scores["score"].drop_nulls()
-    if len(scores) < FEWEST:
-        return html + page.note(text("points.no_score"))
-    cuts = found.business.score.cuts
-    sentence = writer.main_points()[0]
-    if not writer.segments:
-        return html + page.finding(sentence) + page.note(text("section.small_segment")) + _components(found)
-    html += draw(
-        lambda ax: charts.plot_score(scores.to_pandas(), ax, found.language, cuts=cuts),
-        title=text("figure.score_title"),
-        subtitle=text("figure.score_subtitle", days=found.business.score.window.removesuffix("d")),
-        alt=sentence,
-        source=_source(found, "interactions"),
-    )
-    html += page.finding(sentence) + _segments(found, writer) + _components(found)
-    metric = METRICS["engagement_score"]
-    return html + (_trend(found, writer, metric) if _drawable(found, metric) else "")
+    return page.heading(text("section.numbers")) + table(found, rows) + page.note(text("section.numbers_caption"))
 
 
 def channel(found: Results, name: str) -> str:
@@ -75,14 +43,14 @@ def channel(found: Results, name: str) -> str:
     writer, text = Writer(found), found.language.text
     metrics = found.channels[name]
     html = page.heading(text(f"channel.{name}"))
-    drawable = [metric for metric in metrics if _drawable(found, metric)]
-    if drawable:
-        sure = (metric for metric in drawable if "few_units" not in _warnings(found, metric))
-        html += _trend(found, writer, next(sure, drawable[0]))
+    shown = [metric for metric in metrics if drawable(found, metric)]
+    if shown:
+        sure = (metric for metric in shown if "few_units" not in _warnings(found, metric))
+        html += trend(found, writer, next(sure, shown[0]))
     for metric in metrics:
         if metric.name in BROKEN_DOWN:
             html += _bars(found, writer, metric, BROKEN_DOWN[metric.name])
-    html += _table(found, [_row(writer, metric, CHANNEL) for metric in metrics])
+    html += table(found, [_row(writer, metric, CHANNEL) for metric in metrics])
     warned: dict[str, list[str]] = {}
     for metric in metrics:
         for warning in _warnings(found, metric):
@@ -105,7 +73,7 @@ def cohorts(found: Results) -> str:
         title=text("figure.cohorts_title"),
         subtitle=text("figure.cohorts_subtitle"),
         alt=sentence,
-        source=_source(found, "interactions"),
+        source=source(found, "interactions"),
     )
     return html + page.finding(sentence)
 
@@ -126,7 +94,7 @@ def data(found: Results) -> str:
         for reading in found.readings
     ]
     if rows:
-        html += _table(found, rows, words=("file",))
+        html += table(found, rows, words=("file",))
     reasons = [
         {
             "file": reading.file,
@@ -149,9 +117,9 @@ def data(found: Results) -> str:
         for reading in found.readings
         for rule, rows_out in reading.left_out.items()
     ]
-    html += _table(found, reasons, words=("column", "reason")) if reasons else page.paragraph(text("section.all_kept"))
-    for source in found.business.tables.values():
-        html += page.note(f"{source.file}: {source.note}") if source.note else ""
+    html += table(found, reasons, words=("column", "reason")) if reasons else page.paragraph(text("section.all_kept"))
+    for declared in found.business.tables.values():
+        html += page.note(f"{declared.file}: {declared.note}") if declared.note else ""
     missing = [text(f"table.{table}") for table in TABLES if table not in found.business.tables]
     return html + (page.note(text("section.missing_tables", tables=", ".join(missing))) if missing else "")
 
@@ -229,43 +197,11 @@ def _meanings(found: Results, metrics: list[Metric]) -> str:
         }
         for metric in metrics
     ]
-    return _table(found, rows, words=("meaning", "caveat", "reference"))
+    return table(found, rows, words=("meaning", "caveat", "reference"))
 
 
 def _warnings(found: Results, metric: Metric) -> list[str]:
     return found.current(metric.name)[1].warning.split()
-
-
-def _drawable(found: Results, metric: Metric) -> bool:
-    return bool(found.series(metric.name)["value"].notna().sum() > 1)
-
-
-def _trend(found: Results, writer: Writer, metric: Metric) -> str:
-    text = found.language.text
-    period, new, _ = found.current(metric.name)
-    sentence = text(
-        "figure.trend_sentence_sure" if new.method else "figure.trend_sentence",
-        name=writer.title(metric),
-        month=DASH if period is None else writer.month(period),
-        value=writer.value(metric, new),
-        interval=writer.interval(metric, new),
-    )
-    title = writer.title(metric)
-    drawn = draw(
-        lambda ax: charts.plot_trend(
-            found.series(metric.name),
-            ax,
-            found.language,
-            unit=metric.measured_in,
-            currency=found.business.currency,
-            target=found.business.targets.get(metric.name),
-        ),
-        title=title if writer.direction(metric) == "unknown" else f"{title}: {writer.change(metric)[0]}",
-        subtitle=text(f"metric.{metric.name}.meaning"),
-        alt=sentence,
-        source=_source(found, metric.table),
-    )
-    return drawn + page.finding(sentence)
 
 
 def _bars(found: Results, writer: Writer, metric: Metric, column: str) -> str:
@@ -292,46 +228,9 @@ def _bars(found: Results, writer: Writer, metric: Metric, column: str) -> str:
         title=text(f"figure.by_{column}", name=writer.title(metric)),
         subtitle=text(f"metric.{metric.name}.meaning"),
         alt=sentence,
-        source=_source(found, metric.table),
+        source=source(found, metric.table),
     )
     return drawn + page.finding(sentence)
-
-
-def _segments(found: Results, writer: Writer) -> str:
-    """Size of each segment with its interval, and what to do."""
-    text, percent = found.language.text, found.language.percent
-    total, rows = sum(writer.segments.values()), []
-    for segment, count in reversed(writer.segments.items()):
-        low, high = (percent(float(bound), 0) for bound in wilson_interval(count, total))
-        rows.append(
-            {
-                "segment": text(f"segment.{segment}"),
-                "customers": found.language.number(count),
-                "share": percent(count / total, 0),
-                "interval": f"{low} – {high}",
-                "action": text(f"segment.{segment}_action"),
-            }
-        )
-    return _table(found, rows, words=("action",))
-
-
-def _components(found: Results) -> str:
-    """Weight and bounds of each component, and what it adds to the mean score."""
-    number, text = found.language.number, found.language.text
-    parts = found.business.score.components
-    total = sum(part.weight for part in parts.values())
-    rows = [
-        {
-            "component": text(f"feature.{name}"),
-            "weight": found.language.percent(part.weight / total, 0),
-            "bounds": " – ".join(number(bound, decimals_of(bound)) for bound in (part.low, part.high)),
-            "points": number(found.scores.select(pl.col(f"{name}_points").mean()).item(), 1),
-        }
-        for name, part in parts.items()
-    ]
-    blank = [text(f"feature.{name}") for name in parts if found.scores[f"{name}_points"].is_null().all()]
-    missing = page.note(text("section.not_recorded", names=", ".join(blank))) if blank else ""
-    return _table(found, rows) + missing + page.note(text("section.score_note"))
 
 
 def _came_back(found: Results, shown: pd.DataFrame) -> str:
@@ -344,17 +243,3 @@ def _came_back(found: Results, shown: pd.DataFrame) -> str:
             share = language.percent(lived["active"].sum() / customers, 0)
             parts.append(text("cohorts.part", share=share, customers=language.number(customers), months=age))
     return text("cohorts.sentence", parts=", ".join(parts)) if parts else ""
-
-
-def _source(found: Results, table: str) -> str:
-    contractual = "subscriptions" in found.business.tables and found.business.kind != "ecommerce"
-    sources = {"base": "subscriptions" if contractual else "interactions", **MADE_OF}
-    reading = found.business.reading(sources.get(table, table))
-    return found.language.text("figure.source", file=reading.file, rows=found.language.number(reading.kept))
-
-
-def _table(found: Results, rows: list[dict[str, str]], words: tuple[str, ...] = ()) -> str:
-    def title(column: str) -> str:
-        return found.language.text(f"column.{column}")
-
-    return page.table(pd.DataFrame(rows).rename(columns=title), words=[title(word) for word in words])

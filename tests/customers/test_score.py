@@ -1,5 +1,6 @@
 import datetime as dt
 import math
+import re
 
 import narwhals as nw
 import pandas as pd
@@ -143,3 +144,119 @@ def test_a_history_has_slopes_and_knows_no_future():
     found = slopes(LAST_WEEKS.history(history, MONDAYS, "14d")).sort("customer_id")
     assert found["slope_points_per_week"].to_list() == [12.5, None]
     check_no_leak(lambda past, day: LAST_WEEKS.history(past, [MONDAYS[0], day], "14d"), history, MONDAYS[1])
+
+
+def test_a_log_scale_by_hand_and_a_cap():
+    log = Scorecard((Component("value", 1, 1, 49, scale="log"),))
+    scores = [one(log, value=value)["score"] for value in (-5, 1, 9, 49, 99)]
+    assert scores == pytest.approx([0, 0, 50, 100, 100])
+    capped = Scorecard((Component("value", 1, 0, 10, cap=4),))
+    assert [one(capped, value=value)["score"] for value in (2, 4, 9)] == pytest.approx([20, 40, 40])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Component("x", 1, -1, 5, scale="log"), "on a log scale must be 0 or above"),
+        (lambda: Component("x", 1, 2, 5, cap=2), "cap is 2, and must be above low"),
+        (lambda: Scorecard((Component("x", 1, 0, 1),), hysteresis=30), "hysteresis: 30"),
+        (lambda: Scorecard((Component("x", 1, 0, 1),), hysteresis=-1), "hysteresis: -1"),
+    ],
+)
+def test_a_scale_a_cap_and_a_hysteresis_that_make_no_sense_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def over_time(*scores, hysteresis=5):
+    """Segments of a customer whose scores are these, a week apart."""
+    card = Scorecard((Component("x", 1, 0, 100),), hysteresis=hysteresis)
+    dates = [MONDAYS[0] + dt.timedelta(weeks=week) for week in range(len(scores))]
+    frame = pl.DataFrame({"customer_id": "a", "date": dates, "x": list(scores)}, strict=False).sample(
+        fraction=1, shuffle=True
+    )
+    return card.score(frame).sort("date")["segment"].to_list()
+
+
+def test_nobody_flickers_about_a_cut():
+    assert over_time(71, 69, 66, 65, 64, 69, 70) == ["advocate"] * 4 + ["potential"] * 2 + ["advocate"]
+    assert over_time(39, 40, 36, 34, 39, 41) == ["at_risk", "potential", "potential", "at_risk", "at_risk", "potential"]
+    assert over_time(80, 20, 66) == ["advocate", "at_risk", "potential"]
+    assert over_time(71, 69, hysteresis=0) == ["advocate", "potential"]
+
+
+def test_a_date_without_a_score_has_no_segment_and_is_forgotten():
+    assert over_time(71, None, 66) == ["advocate", None, "advocate"]
+
+
+@given(st.lists(st.integers(0, 100), min_size=1, max_size=12))
+def test_segments_over_time_are_those_of_walking_through_it(scores):
+    held, expected = None, []
+    for score in scores:
+        up = sum(score >= cut for cut in (40, 70))
+        down = sum(score >= cut - 5 for cut in (40, 70))
+        held = up if held is None else min(max(held, up), down)
+        expected.append(("at_risk", "potential", "advocate")[held])
+    assert over_time(*scores) == expected
+
+
+def test_segments_over_time_are_the_same_on_every_engine(on_engine):
+    dates = [MONDAYS[0] + dt.timedelta(weeks=week) for week in range(4)]
+    frame = pl.DataFrame(
+        {"customer_id": ["a"] * 4 + ["b"] * 4, "date": dates * 2, "x": [71, 66, 64, 66, 41, 36, 34, 36]}
+    )
+    card = Scorecard((Component("x", 1, 0, 100),))
+    found = (
+        nw.from_native(card.score(on_engine(frame))).lazy().collect("polars").to_native().sort("customer_id", "date")
+    )
+    assert found["segment"].to_list()[:4] == ["advocate", "advocate", "potential", "potential"]
+    assert found["segment"].to_list()[4:] == ["potential", "potential", "at_risk", "at_risk"]
+
+
+def test_what_is_asked_for_is_carried_along():
+    frame = pl.DataFrame({"customer_id": ["a"], "x": [50], "recency_days": [3.0]})
+    assert Scorecard((Component("x", 1, 0, 100),)).score(frame, keep=["recency_days"])["recency_days"].item() == 3
+
+
+EXPLAINED = {
+    "en": "58 of 100 points: 22 of 40 from Orders; 36 of 60 from Active days. "
+    "9 less than on 1 May 2026: Orders -10; Active days +1.",
+    "id": "58 dari 100 poin: 22 dari 40 dari Pesanan; 36 dari 60 dari Hari aktif. "
+    "9 lebih sedikit daripada 1 Mei 2026: Pesanan -10; Hari aktif +1.",
+    "ms": "58 daripada 100 mata: 22 daripada 40 untuk Pesanan; 36 daripada 60 untuk Hari aktif. "
+    "9 kurang daripada 1 Mei 2026: Pesanan -10; Hari aktif +1.",
+}
+
+
+@pytest.mark.parametrize("language", EXPLAINED)
+def test_a_score_explains_itself(language):
+    card = Scorecard((Component("orders", 0.4, 0, 10), Component("active_days", 0.6, 0, 10)))
+    dates = [dt.datetime(2026, month, 1) for month in (4, 5, 6)]
+    frame = pl.DataFrame({"customer_id": "a", "date": dates, "orders": [9.0, 8.0, 5.5], "active_days": [9.0, 5.8, 6.0]})
+    assert card.explain(card.score(frame), "a", language) == EXPLAINED[language]
+    assert card.explain(card.score(frame.to_pandas()), "a", language) == EXPLAINED[language]
+
+
+def test_an_explanation_names_what_is_not_known_and_who_has_no_score():
+    scored = ARTICLE.score(
+        pl.DataFrame({"customer_id": ["a"], "purchases": [80], "visits": [None], "feedback": [None]}, strict=False)
+    )
+    told = ARTICLE.explain(scored, "a")
+    assert (
+        told == "80 of 100 points: 80 of 100 from purchases. Not known, so the others count for it: visits, feedback."
+    )
+    with pytest.raises(DataError, match="'b' has no score here"):
+        ARTICLE.explain(scored, "b")
+
+
+@given(st.lists(st.floats(0, 100), min_size=2, max_size=6), st.lists(st.floats(0, 100), min_size=6, max_size=6))
+def test_the_points_that_are_told_add_up(latest, before):
+    card = Scorecard(tuple(Component(f"f{i}", 1, 0, 100) for i in range(len(latest))))
+    frame = {f"f{i}": [before[i], value] for i, value in enumerate(latest)}
+    told = card.explain(card.score(pl.DataFrame({"customer_id": "a", "date": MONDAYS[:2], **frame})), "a")
+    made_of, *moved = told.split(". ")
+    score, *parts = (int(number) for number in re.findall(r"(-?\d+) of", made_of))
+    assert score == sum(parts)
+    if "than" in moved[0]:
+        change = int(re.match(r"\d+", moved[0])[0]) * (-1 if "less" in moved[0] else 1)
+        assert change == sum(int(number) for number in re.findall(r" ([+-]\d+)", moved[0]))

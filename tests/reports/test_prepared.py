@@ -4,10 +4,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-from engagekit.customers.history import History
 from engagekit.customers.score import Component, Scorecard
 from engagekit.data.business import Business
-from engagekit.reports.prepared import months_later, prepared_tables, scores_on
+from engagekit.reports.prepared import history_of, month_starts, months_later, prepared_tables
 
 END = dt.datetime(2026, 6, 1)
 CARD = Scorecard((Component("interactions", 1, 0, 4),))
@@ -58,8 +57,6 @@ def test_months_wrap_round_the_year(months, then):
 
 def test_nothing_gives_nothing(business):
     assert prepared_tables(business, None, None, END) == {}
-    assert scores_on(END, None, CARD, "84d").is_empty()
-    assert scores_on(END, History({"interactions": seen("2026-05-01")}), None, "84d").is_empty()
 
 
 def test_orders_need_a_value(business):
@@ -76,7 +73,9 @@ def test_the_base_is_taken_where_both_its_windows_are_within_the_data(business):
 
 
 def test_a_score_is_dated_by_the_month_that_it_ends(business):
-    scores, at = prepared_tables(business, seen("2026-01-15", "2026-05-15", "2026-05-16"), CARD, END)["scores"]
+    visited = seen("2026-01-15", "2026-05-15", "2026-05-16")
+    scored = CARD.history(history_of(business, visited), [*month_starts(visited, END, "84d"), dt.datetime(2026, 5, 20)])
+    scores, at = prepared_tables(business, visited, scored, END)["scores"]
     found = scores.collect().sort(at)
     assert found["date"].to_list()[-1] == dt.datetime(2026, 5, 1)
     assert found["score"].to_list()[-1] == 50
@@ -231,7 +230,8 @@ def test_a_sample_allows_every_table(sample_folders, kind):
     business = Business.open(sample_folders[kind])
     end = business.end()
     interactions = business.table("interactions", lazy=True).collect()
-    found = prepared_tables(business, interactions, Scorecard.of(business.score), end)
+    scored = Scorecard.of(business).history(history_of(business, interactions), month_starts(interactions, end, "84d"))
+    found = prepared_tables(business, interactions, scored, end)
     of_customers = {"orders", "buyers", "visits", "views", "activity", "base", "scores"}
     assert set(found) == of_customers | {"waits", "invitations", "tickets", "campaigns"}
     frames = {name: frame.collect() for name, (frame, _) in found.items()}

@@ -5,7 +5,7 @@ import pytest
 from engagekit.data.business import Business
 from engagekit.errors import DataError
 from engagekit.metrics.catalog import CHANNELS
-from engagekit.reports import sections
+from engagekit.reports import score_sections, sections
 from engagekit.reports.results import results
 
 HOSTILE = "<script>alert(1)</script> {{7*7}} {business} %s $x_1^$"
@@ -114,7 +114,7 @@ def test_what_was_left_out_and_refused_is_counted(found):
 
 def test_a_business_with_one_table_says_what_is_missing(tmp_path):
     found = bare(tmp_path, mailings="sent_at,campaign,sent,delivered,opens\n2026-02-03,a,100,90,9\n")
-    assert "There is no engagement score yet" in words(sections.score(found))
+    assert "There is no engagement score yet" in words(score_sections.score(found))
     assert "Too few customers" in words(sections.cohorts(found))
     assert "Not given, and so not in this report: interactions, customers" in words(sections.data(found))
     assert "No targets are set" in words(sections.first_screen(found))
@@ -132,7 +132,7 @@ def test_fewer_than_five_people_are_not_broken_out(tmp_path):
     early = "c0,2025-05-01,web,view"
     found = bare(tmp_path, score, interactions="\n".join(["customer_id,time,channel,action", early, *lines]))
     assert found.scores["segment"].value_counts().to_dict(as_series=False)["count"].count(1) == 1
-    text = words(sections.score(found) + sections.first_screen(found) + sections.numbers(found))
+    text = words(score_sections.score(found) + sections.first_screen(found) + sections.numbers(found))
     assert "fewer than five customers, so the segments are not broken out" in text
     assert "Advocates" not in text
     assert "17%" not in text
@@ -143,7 +143,7 @@ def test_a_feature_that_is_not_recorded_is_named(tmp_path):
     score = f"[score.components]\ninteractions = {bounds}\nduration_s = {bounds}\n"
     rows = "\n".join(f"c{who},2026-02-03,web,view" for who in range(6))
     found = bare(tmp_path, score, interactions=f"customer_id,time,channel,action\n{rows}\n")
-    assert "Not recorded: Seconds spent. The other weights count for it." in words(sections.score(found))
+    assert "Not recorded: Seconds spent. The other weights count for it." in words(score_sections.score(found))
 
 
 def test_one_mailing_against_one_is_no_change(tmp_path):

@@ -1,0 +1,192 @@
+"""The score on trial: what it says where the truth is known and of a real shop, how sure it is, and what it costs.
+
+Run ``python benchmarks/trial.py [worlds] [coverage] [retail] [speed]``, by default all of them.
+
+- ``worlds``: 20,000 customers whose hazard falls with their activity in three channels by planted weights, customers
+  whose hazard is the same for all, and a score that is recency in disguise (``tests/worlds.py``).
+- ``coverage``: how often the 95 % intervals hold the truth, for customers who are there on four dates with outcomes
+  that depend on a level of their own. The truth is that of 400,000 customers.
+- ``retail``: the ecommerce preset on the real shop of ``../shared/data/online_retail``, its bounds frozen in the first
+  half of its year. Skipped where the data are absent.
+- ``speed``: scores of a million customers with eight components; and a trial over 12 dates of the 10 million events of
+  ``events.py`` beside the snapshots that it takes.
+"""
+
+import argparse
+import datetime as dt
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import polars as pl
+from events import END as EVENTS_END
+from events import write_events
+
+from engagekit.customers.features import snapshots
+from engagekit.customers.history import History
+from engagekit.customers.ranking import Order, mean_of
+from engagekit.customers.score import PRESETS, Component, Scorecard
+from engagekit.customers.trial import STATISTICS, Trial, trial
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+from worlds import DATES, END, EVEN, PLANTED, RECENCY, made  # noqa: E402 - beside the tests that need it too
+
+SEEDS = (1, 2, 3)
+RETAIL = ROOT.parent / "shared" / "data" / "online_retail" / "online_retail.parquet"
+REPLICATIONS, CUSTOMERS, TRUE_CUSTOMERS, TIMES = 1_000, 400, 400_000, 4
+ROUNDS, MILLION, EVENTS = 5, 1_000_000, 10_000_000
+
+
+def worlds() -> None:
+    """Verdicts where the truth is known."""
+    print("\n| world | seed | verdict | ROC AUC | above recency | fitted weights | gain of these |")
+    print("| --- " * 7 + "|")
+    contract = {"as_of": END, "contractual": True}
+    tried: list[tuple[str, Callable[[int], Trial]]] = [
+        (f"planted {PLANTED}, declared even", lambda seed: trial(EVEN, made(seed), DATES, **contract)),
+        ("hazard the same for all", lambda seed: trial(EVEN, made(seed, strength=0), DATES, **contract)),
+        ("score is recency in disguise", lambda seed: trial(RECENCY, made(seed), DATES, as_of=END)),
+    ]
+    for world, ask in tried:
+        for seed in SEEDS:
+            found = ask(seed)
+            told = found.told("score")
+            fitted = ", ".join(f"{share:.2f}" for share in found.weights["fitted"])
+            auc, above = (f"{told[name]:.3f}" for name in ("value", "difference"))
+            print(f"| {world} | {seed} | {found.verdict} | {auc} | {above} | {fitted} | {found.gain[0]:+.3f} |")
+
+
+def figures(rng: np.random.Generator, customers: int) -> tuple[dict[str, Any], np.ndarray]:
+    """Two risks of customers on several dates, what they tell of who left and of money, and whose row is whose."""
+    level = rng.normal(size=customers)
+    parts: dict[str, list[Any]] = {name: [] for name in (*STATISTICS, "difference")}
+    for _ in range(TIMES):
+        risks = [level + spread * rng.normal(size=customers) for spread in (1.0, 1.5)]
+        left = rng.random(customers) < 1 / (1 + np.exp(1.5 - level))
+        money = Order(np.where(left, 0, np.exp(rng.normal(size=customers) - level)).round())
+        one, other = map(Order, risks)
+        for name in STATISTICS[:-1]:
+            parts[name].append(getattr(one, name)(left))
+        parts[STATISTICS[-1]].append(one.correlation(money))
+        parts["difference"].append(one.roc_auc(left) - other.roc_auc(left))
+    weights = [customers] * TIMES
+    return {name: mean_of(each, weights) for name, each in parts.items()}, np.tile(np.arange(customers), TIMES)
+
+
+def coverage() -> None:
+    """How often the intervals hold the truth."""
+    truth, _ = figures(np.random.default_rng(0), TRUE_CUSTOMERS)
+    held = dict.fromkeys(truth, 0)
+    for seed in range(1, REPLICATIONS + 1):
+        found, customer = figures(np.random.default_rng(seed), CUSTOMERS)
+        for name, figure in found.items():
+            low, high = figure.interval(customer)
+            held[name] += low <= truth[name].value <= high
+    print(f"\n| figure, of {CUSTOMERS} customers on {TIMES} dates | truth | held by its 95 % interval |")
+    print("| --- " * 3 + "|")
+    for name, times in held.items():
+        print(f"| {name} | {truth[name].value:.4f} | {100 * times / REPLICATIONS:.1f} % |")
+
+
+def retail() -> None:
+    """The ecommerce preset on a real shop."""
+    if not RETAIL.is_file():
+        print(f"\nleft out: {RETAIL.name} is not beside the project")
+        return
+    rows = pl.read_parquet(RETAIL).rename(str.lower).drop_nulls("customerid")
+    rows = rows.filter(pl.col("quantity") > 0, pl.col("unitprice") > 0)
+    seen = rows.select(
+        customer_id=pl.col("customerid").cast(pl.Int64),
+        time=pl.col("invoicedate").cast(pl.Datetime("us")),
+        action=pl.lit("purchase"),
+        order_id="invoiceno",
+        value=pl.col("quantity") * pl.col("unitprice"),
+    )
+    history, end = History({"interactions": seen}), dt.datetime(2011, 12, 9)
+    reference = snapshots(history, [dt.datetime(2011, 6, 1) - dt.timedelta(days=28) * back for back in range(3)])
+    parts = []
+    for name, part in PRESETS["ecommerce"].items():
+        low, high = (float(reference[name].quantile(level, "linear")) for level in (0.05, 0.95))
+        if low < high:  # every interaction of this shop is a purchase, so that one share is always 1
+            parts.append(Component(name, low=low, high=high, **part))
+    dates = [end - dt.timedelta(days=84 + 28 * back) for back in range(5)]
+    found = trial(Scorecard(tuple(parts)), history, sorted(dates), as_of=end)
+    left = f"{found.churned:,} of {found.customers:,} customers at risk left after one of {len(found.dates)} dates"
+    print(f"\nonline_retail: {found.verdict}; {left}; falls from segment to segment: {found.falls}\n")
+    print("| predictor | statistic | value | from recency | dates |")
+    print("| --- " * 5 + "|")
+    for row in found.predictors.dropna(subset="value").to_dict("records"):
+        value, beside = (
+            f"{row[name]:.3f} ({row[low]:.3f} to {row[high]:.3f})" if row[name] == row[name] else ""
+            for name, low, high in (("value", "low", "high"), ("difference", "difference_low", "difference_high"))
+        )
+        print(f"| {row['predictor']} | {row['statistic']} | {value} | {beside} | {row['dates']} |")
+    print("\n| component | declared | fitted | ROC AUC alone |")
+    print("| --- " * 4 + "|")
+    for row in found.weights.to_dict("records"):
+        print(f"| {row['feature']} | {row['declared']:.2f} | {row['fitted']:.2f} | {row['roc_auc']:.3f} |")
+    gain, low, high = (f"{number:+.3f}" for number in found.gain)
+    print(f"\nROC AUC of the fitted weights less that of the declared: {gain} ({low} to {high})")
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def speed() -> None:
+    """What scores and a trial cost."""
+    rng = np.random.default_rng(1)
+    features = pl.DataFrame({"customer_id": np.arange(MILLION)} | {f"f{n}": rng.random(MILLION) for n in range(8)})
+    card = Scorecard(tuple(Component(f"f{n}", 1 + n, 0.05, 0.95) for n in range(8)))
+    taken = [seconds(lambda: card.score(features)) for _ in range(ROUNDS)]
+    print(
+        f"\nscores and contributions of {MILLION:,} customers, 8 components: {median(taken):.2f} s, median of {ROUNDS}"
+    )
+    horizon = dt.timedelta(days=56)
+    dates = [EVENTS_END - horizon - dt.timedelta(weeks=back) for back in reversed(range(12))]
+    card = Scorecard(
+        (
+            Component("active_days", 2, 0, 30),
+            Component("orders", 1, 0, 5),
+            Component("recency_days", 1, 0, 56, "down"),
+        )
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(os.environ.get("EVENTS", folder)) / f"events-{EVENTS}-numbers.parquet"
+        if not file.exists():
+            write_events(file, EVENTS)
+        history = History({"interactions": pl.scan_parquet(file)})
+        ways: dict[str, Callable[[], Any]] = {
+            "snapshots on the 12 dates": lambda: snapshots(history, dates, "56d").collect(engine="streaming"),
+            "snapshots on these and the ends of their horizons": lambda: snapshots(
+                history, {*dates, *(date + horizon for date in dates)}, "56d"
+            ).collect(engine="streaming"),
+            "the trial": lambda: trial(card, history, dates, "56d", window="56d", as_of=EVENTS_END),
+        }
+        runs: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(ROUNDS):
+            for name, work in ways.items():
+                runs[name].append(seconds(work))
+    least = median(runs["snapshots on the 12 dates"])
+    print(f"\n| {EVENTS:,} events, 12 dates, 56 days back and ahead | seconds, median of {ROUNDS} | times the first |")
+    print("| --- " * 3 + "|")
+    for name, each in runs.items():
+        print(f"| {name} | {median(each):.2f} | {median(each) / least:.2f} |")
+
+
+PARTS = {part.__name__: part for part in (worlds, coverage, retail, speed)}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", choices=PARTS, default=list(PARTS))
+    for part in parser.parse_args().parts:
+        PARTS[part]()

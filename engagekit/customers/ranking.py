@@ -1,0 +1,198 @@
+"""How well an order of customers tells who left, with what each of them adds to the figure's chance error."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engagekit.metrics.intervals import upper_tail
+
+__all__ = ["Order", "Ranking", "mean_of"]
+
+Floats = NDArray[np.float64]
+
+TOP = 0.1
+FEWEST_AT_EDGE = 30  # rows whose churn says what one more or one less at the edge of the top would bring
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A figure, and what each row pulled it by.
+
+    The pulls are those of a linear approximation (the infinitesimal jackknife): they add up to 0, and the sum of their
+    squares over independent units is the figure's variance. The difference of two figures of the same rows has the
+    difference of their pulls, so that what the two have in common falls out.
+
+    Attributes
+    ----------
+    value : float
+        NaN where it is not defined.
+    pulls : ndarray
+        One for each row.
+    """
+
+    value: float
+    pulls: Floats
+
+    def __sub__(self, other: Self) -> "Ranking":
+        """Difference of two figures of the same rows."""
+        return Ranking(self.value - other.value, self.pulls - other.pulls)
+
+    def interval(self, customer: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
+        """Interval of the figure, where rows of one customer go together.
+
+        Parameters
+        ----------
+        customer : array-like of int
+            Number of each row's customer, from 0.
+        confidence : float, default 0.95
+            Coverage, between 0 and 1.
+        """
+        from scipy.special import ndtri
+
+        spread = np.sqrt((np.bincount(np.asarray(customer), self.pulls) ** 2).sum())
+        half = float(ndtri(upper_tail(confidence)) * spread)
+        return self.value - half, self.value + half
+
+
+def mean_of(rankings: Sequence[Ranking], weights: Sequence[float]) -> Ranking:
+    """Mean of figures of different rows, one after the other.
+
+    Examples
+    --------
+    >>> both = mean_of([Ranking(0.6, np.array([0.1, -0.1])), Ranking(0.8, np.array([0.0, 0.0]))], [1, 3])
+    >>> round(both.value, 2), both.pulls.tolist()
+    (0.75, [0.025, -0.025, 0.0, 0.0])
+    """
+    shares = np.asarray(weights, float) / np.sum(weights)
+    value = sum(share * each.value for share, each in zip(shares, rankings, strict=True))
+    return Ranking(
+        float(value), np.concatenate([share * each.pulls for share, each in zip(shares, rankings, strict=True)])
+    )
+
+
+class Order:
+    """Rows in the order of a risk, highest first; equal risks stay equal.
+
+    Parameters
+    ----------
+    risk : array-like of float
+        The higher, the likelier to leave; no NaN.
+
+    Examples
+    --------
+    Of the two who left, the first was ahead of both who stayed, the second of one:
+
+    >>> left = np.array([True, False, True, False])
+    >>> order = Order([0.9, 0.8, 0.7, 0.1])
+    >>> order.roc_auc(left).value, round(order.average_precision(left).value, 3)
+    (0.75, 0.833)
+    """
+
+    def __init__(self, risk: ArrayLike) -> None:
+        _, self._level, self._rows = np.unique(np.asarray(risk, float), return_inverse=True, return_counts=True)
+
+    def roc_auc(self, churned: NDArray[np.bool_]) -> Ranking:
+        """Chance that one who left stood before one who stayed; ties count half. NaN where all did the same.
+
+        References
+        ----------
+        .. [1] DeLong, E. R., DeLong, D. M., & Clarke-Pearson, D. L. (1988). Comparing the Areas under Two or More
+           Correlated Receiver Operating Characteristic Curves. Biometrics, 44(3).
+        .. [2] Obuchowski, N. A. (1997). Nonparametric Analysis of Clustered ROC Curve Data. Biometrics, 53(2).
+        """
+        left = self._sums(churned)
+        stayed = self._rows - left
+        all_left, all_stayed = left.sum(), stayed.sum()
+        if not (all_left and all_stayed):
+            return self._undefined
+        ahead_of = (np.cumsum(stayed) - stayed / 2) / all_stayed
+        behind = (all_left - np.cumsum(left) + left / 2) / all_left
+        value = float((left * ahead_of).sum() / all_left)
+        pulls = np.where(
+            churned, (ahead_of[self._level] - value) / all_left, (behind[self._level] - value) / all_stayed
+        )
+        return Ranking(value, pulls)
+
+    def average_precision(self, churned: NDArray[np.bool_]) -> Ranking:
+        """Mean, over those who left, of the share that left among all at their risk or above. NaN where none left."""
+        left = self._sums(churned)
+        all_left = left.sum()
+        if not all_left:
+            return self._undefined
+        above, left_above = (_from_the_top(each) for each in (self._rows.astype(float), left))
+        precision = left_above / above
+        value = float((left * precision).sum() / all_left)
+        gained, lost = np.cumsum(left / above), np.cumsum(left * left_above / above**2)
+        pulls = churned * (precision + gained - value)[self._level] - lost[self._level]
+        return Ranking(value, pulls / all_left)
+
+    def lift(self, churned: NDArray[np.bool_], top: float = TOP) -> Ranking:
+        """Churn among a share of rows at the top over that of all; ties at the edge count in part.
+
+        NaN where none left.
+        """
+        left, n = self._sums(churned), len(self._level)
+        if not left.sum():
+            return self._undefined
+        room = top * n - (_from_the_top(self._rows.astype(float)) - self._rows)
+        inside = np.clip(room / self._rows, 0, 1)
+        rate, caught = left.sum() / n, (inside * left).sum() / n
+        # What moves the edge trades rows with the churn that is found there.
+        at_edge = self._churn_near(left, top * n)
+        value = float(caught / (top * rate))
+        pulls = inside[self._level] * (churned - at_edge) - (caught - top * at_edge)
+        return Ranking(value, (pulls / (top * rate) - value * (churned - rate) / rate) / n)
+
+    def correlation(self, other: "Order") -> Ranking:
+        """Spearman's rank correlation with another order of the same rows. NaN where one has a single level.
+
+        References
+        ----------
+        .. [1] Croux, C., & Dehon, C. (2010). Influence functions of the Spearman and Kendall correlation measures.
+           Statistical Methods & Applications, 19(4).
+        """
+        u, v = self._middle, other._middle
+        both, uu, vv = (float((x * y).mean()) for x, y in ((u, v), (u, u), (v, v)))
+        spread_u, spread_v = uu - 1 / 4, vv - 1 / 4
+        if min(spread_u, spread_v) <= 0:
+            return self._undefined
+        value = (both - 1 / 4) / np.sqrt(spread_u * spread_v)
+        pull = u * v + self._beyond(v) + other._beyond(u) - 3 * both
+        pull_u, pull_v = u**2 + 2 * self._beyond(u) - 3 * uu, v**2 + 2 * other._beyond(v) - 3 * vv
+        pulls = pull / np.sqrt(spread_u * spread_v) - value / 2 * (pull_u / spread_u + pull_v / spread_v)
+        return Ranking(float(value), pulls / len(u))
+
+    @property
+    def _undefined(self) -> Ranking:
+        return Ranking(np.nan, np.full(len(self._level), np.nan))
+
+    @property
+    def _middle(self) -> Floats:
+        """Share of the rows below each one, and half of those level with it."""
+        below = np.cumsum(self._rows) - self._rows / 2
+        middle: Floats = below[self._level] / len(self._level)
+        return middle
+
+    def _beyond(self, weight: Floats) -> Floats:
+        """Mean over rows of the weight of those above each one, and half of those level with it."""
+        sums = self._sums(weight)
+        beyond: Floats = (_from_the_top(sums) - sums / 2)[self._level] / len(self._level)
+        return beyond
+
+    def _sums(self, weight: NDArray[Any]) -> Floats:
+        sums: Floats = np.bincount(self._level, weight, len(self._rows))
+        return sums
+
+    def _churn_near(self, left: Floats, edge: float) -> float:
+        above = _from_the_top(self._rows.astype(float))
+        reach = max(edge / 2, FEWEST_AT_EDGE)
+        near = (above > edge - reach) & (above - self._rows < edge + reach)
+        return float(left[near].sum() / self._rows[near].sum())
+
+
+def _from_the_top(sums: Floats) -> Floats:
+    total: Floats = np.cumsum(sums[::-1])[::-1]
+    return total

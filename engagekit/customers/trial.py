@@ -1,0 +1,450 @@
+"""The score on trial: whether it tells who leaves, and better than the days since they last came."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engagekit.customers.churn import contracts_at_risk
+from engagekit.customers.features import snapshots
+from engagekit.customers.history import History
+from engagekit.customers.ranking import Order, Ranking, mean_of
+from engagekit.customers.score import SCALE, SEGMENTS, Scorecard
+from engagekit.data.engine import collected, enter, span_us
+from engagekit.metrics.intervals import rate_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["FEWEST", "NOTICEABLE", "VERDICTS", "Trial", "trial"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+VERDICTS = ("better_than_recency", "no_better_than_recency", "does_not_predict", "too_few")
+FEWEST = 50  # customers who left, and who stayed: fewer tell too little
+NOTICEABLE = 0.55  # ROC AUC that a score must reach to be of use
+DECILES = 10
+TRAIL = 4  # dates that a slope looks back on
+MOST_FITTED = 100_000  # rows
+PREDICTORS = ("score", "slope", "both", "recency", "frequency", "base_rate")
+DIFFERENCE = ("difference", "difference_low", "difference_high")
+STATISTICS = ("roc_auc", "average_precision", "lift", "value_correlation")
+BASELINE = "recency"
+UNSCORED = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the trial of a score found. Every interval is of 95 %, over customers.
+
+    Attributes
+    ----------
+    verdict : str
+        - ``too_few``: fewer than ``FEWEST`` customers left, or stayed;
+        - ``does_not_predict``: the ROC AUC of the score is below ``NOTICEABLE``, or its interval is not above 0.5;
+        - ``no_better_than_recency``: it predicts, but the interval of its ROC AUC less that of the days since the last
+          interaction is not above 0;
+        - ``better_than_recency``: it is.
+    dates, unfinished : list of datetime
+        Dates that were tried, and dates left out because their horizon is not over.
+    customers, churned : int
+        Different customers who were at risk on one of the dates, and who of them left after one.
+    segments : pandas.DataFrame
+        ``segment`` (empty for those at risk without a score); ``customers``; ``n``, rows, of which a customer has one
+        at each date; ``churned`` rows; the churn rate ``value`` with ``low`` and ``high``; and ``score_mean``.
+    deciles : pandas.DataFrame
+        The same by tenth of the scores of each date, ``decile`` 1 the lowest.
+    falls : bool
+        Whether churn is lower in every segment than in the one below it, leaving out segments without rows; and no
+        decile has surely more than the one below it. False where two cannot be compared.
+    predictors : pandas.DataFrame
+        ``predictor``: the ``score``, its ``slope`` over the last four dates, ``both``, and the baselines ``recency``,
+        ``frequency`` and ``base_rate``; ``statistic``: ``roc_auc``, ``average_precision``, ``lift`` (of the tenth with
+        the highest risk) and ``value_correlation`` (Spearman's, with the revenue of the horizon); ``value, low, high``;
+        ``difference`` from recency on the same rows, with ``difference_low`` and ``difference_high``; ``dates``, how
+        many were tried: ``both`` needs weights, which are fitted on earlier dates and tried on the last.
+    weights : pandas.DataFrame
+        ``feature``; its ``declared`` share of the weights and the share ``fitted`` on dates whose horizon ended on or
+        before the last date, NaN where there is none; and by itself the ``roc_auc`` and ``value_correlation`` of the
+        component, with ``_low`` and ``_high``.
+    gain : tuple of float
+        ROC AUC of the fitted weights less that of the declared ones on the last date, low and high; NaN without.
+    """
+
+    verdict: str
+    dates: list[dt.datetime]
+    unfinished: list[dt.datetime]
+    customers: int
+    churned: int
+    segments: "pd.DataFrame"
+    deciles: "pd.DataFrame"
+    falls: bool
+    predictors: "pd.DataFrame"
+    weights: "pd.DataFrame"
+    gain: tuple[float, float, float]
+
+    def told(self, predictor: str, statistic: str = "roc_auc") -> dict[str, float]:
+        """Numbers of a row of ``predictors``."""
+        frame = self.predictors
+        row = frame[(frame["predictor"] == predictor) & (frame["statistic"] == statistic)].iloc[0]
+        return {name: float(row[name]) for name in ("value", "low", "high", *DIFFERENCE, "dates")}
+
+
+def trial(
+    scorecard: Scorecard,
+    history: History,
+    dates: Iterable[dt.datetime],
+    horizon: str = "84d",
+    *,
+    window: str = "84d",
+    as_of: dt.datetime | None = None,
+    contractual: bool = False,
+) -> Trial:
+    """Score the customers at risk on past dates, and see who left.
+
+    Parameters
+    ----------
+    scorecard : Scorecard
+        On trial.
+    history : History
+        With ``interactions`` and, if ``contractual``, ``subscriptions``.
+    dates : iterable of datetime
+        When to score; several weeks or months apart, one at least. Those whose horizon is not over are left out.
+    horizon : str, default "84d"
+        Days ahead. Churned is who was at risk on the date and did nothing in them; with a contract, whose was over at
+        their end. At risk is who did something in as many days before the date; with a contract, whose ran on it.
+    window : str, default "84d"
+        Days that the score looks back on.
+    as_of : datetime, optional
+        End of the data; by default the last interaction.
+    contractual : bool, default False
+        Whether customers are lost when their paid periods end.
+
+    Returns
+    -------
+    Trial
+        The verdict, and what it stands on.
+
+    Raises
+    ------
+    DataError
+        A column or table is absent.
+    ValueError
+        There is no date, ``horizon`` or ``window`` is no number of days, or one of dates and times lacks a zone.
+
+    Notes
+    -----
+    Figures are taken of each date by itself and averaged, weighted by the customers at risk: customers are compared
+    with others on the same day. Their intervals are linear approximations over customers, who count once however many
+    dates they are in; ``benchmarks/trial.py`` shows how often they hold the truth. Each score is made of what was known
+    on its date. The fitted weights are those of a logistic regression of who left on the components, none below 0.
+
+    Examples
+    --------
+    Customers who come daily stay, the others leave, all were last seen on the same day:
+
+    >>> from datetime import datetime, timedelta
+    >>> from engagekit.customers.score import Component
+    >>> start, loyal = datetime(2026, 1, 1), [f"loyal {n}" for n in range(60)]
+    >>> seen = pl.concat([
+    ...     pl.DataFrame({"customer_id": loyal, "time": start + timedelta(days=day)}) for day in (0, 5, 27, 40)
+    ... ] + [pl.DataFrame({"customer_id": [f"other {n}" for n in range(60)], "time": start + timedelta(days=27)})])
+    >>> history = History({"interactions": seen.with_columns(action=pl.lit("view"))})
+    >>> found = trial(Scorecard((Component("active_days", 1, 0, 3),)), history, [datetime(2026, 1, 29)], "28d",
+    ...     window="28d", as_of=datetime(2026, 3, 1))
+    >>> found.verdict, found.told("score")["value"], found.told("recency")["value"]
+    ('better_than_recency', 1.0, 0.5)
+    """
+    wished, length = sorted(set(dates)), dt.timedelta(microseconds=span_us("horizon", horizon, "d"))
+    if not wished:
+        raise ValueError("dates: there is none, and there must be one at least")
+    end = as_of or history.ends()
+    tried = [date for date in wished if date + length <= end]
+    rows = _rows(scorecard, history, tried, length, (horizon, window), contractual) if tried else pl.DataFrame()
+    if rows.is_empty():
+        rows = pl.DataFrame(schema=_schema(scorecard))
+    return _judged(scorecard, rows.sort("date", "customer"), tried, wished[len(tried) :], length)
+
+
+def _schema(scorecard: Scorecard) -> dict[str, Any]:
+    numbers = ["score", "coverage", "recency_days", "interactions", "slope", "worth"]
+    shares = [f"{name}_points" for name in scorecard.features]
+    kinds = {"customer": pl.UInt32, "date": pl.Datetime("us"), "segment": pl.String, "churned": pl.Boolean}
+    return kinds | dict.fromkeys([*numbers, *shares], pl.Float64)
+
+
+def _rows(
+    scorecard: Scorecard,
+    history: History,
+    dates: Sequence[dt.datetime],
+    length: dt.timedelta,
+    spans: tuple[str, str],
+    contractual: bool,
+) -> pl.DataFrame:
+    """One row for each customer at risk on each date: the score then, and what came of them."""
+    horizon, window = spans
+    ahead = [date + length for date in dates]
+    every = sorted({*dates, *ahead})
+    scored = _scored(scorecard, history, every if horizon == window else dates, window)
+    activity = scored if horizon == window else _scored(scorecard, history, every, horizon)
+    active = activity.select("customer_id", "date", worth=pl.col("value").fill_null(0))
+    known = not activity["value"].is_null().all()
+    back = dict(zip(ahead, dates, strict=True))
+    later = active.filter(pl.col("date").is_in(ahead)).with_columns(pl.col("date").replace_strict(back))
+    if contractual:
+        at_risk = pl.concat([_under_contract(history, date, date + length, horizon) for date in dates])
+        at_risk = at_risk.with_columns(pl.col("date").cast(scored.schema["date"]))
+    else:
+        returned = later.select("customer_id", "date", churned=pl.lit(False))
+        at_risk = active.filter(pl.col("date").is_in(list(dates))).select("customer_id", "date")
+        at_risk = at_risk.join(returned, on=["customer_id", "date"], how="left").with_columns(
+            pl.col("churned").fill_null(True)
+        )
+    sloped = scored.with_columns(slope=_slopes(scored))
+    found = at_risk.join(sloped, on=["customer_id", "date"], how="left").join(
+        later, on=["customer_id", "date"], how="left"
+    )
+    worth = pl.col("worth").fill_null(0) if known else pl.lit(None, pl.Float64)
+    customer = (pl.col("customer_id").rank("dense") - 1).cast(pl.UInt32)
+    return found.select(
+        customer=customer,
+        worth=worth,
+        **{name: pl.col(name) for name in _schema(scorecard) if name not in ("customer", "worth")},
+    )
+
+
+def _scored(scorecard: Scorecard, history: History, dates: Sequence[dt.datetime], window: str) -> pl.DataFrame:
+    """Scores on dates, with what the baselines need."""
+    keep = [name for name in ("recency_days", "interactions", "value") if name not in scorecard.features]
+    wanted = dict.fromkeys(["customer_id", "date", *scorecard.features, *keep])
+    features = collected(enter(snapshots(history, dates, window), list(wanted)).select(*wanted))
+    found: pl.DataFrame = scorecard.score(features, keep=list(dict.fromkeys(["recency_days", "interactions", "value"])))
+    return found
+
+
+def _under_contract(history: History, date: dt.datetime, end: dt.datetime, horizon: str) -> pl.DataFrame:
+    """Who was subscribed on a date, and whether they still were at the end of the horizon."""
+    later = end + dt.timedelta(microseconds=1)  # a period that ends at that very moment is over
+    paid = history.before(later).rows("subscriptions", ["customer_id", "starts_at", "ends_at"])
+    found = collected(enter(contracts_at_risk(paid.to_native(), date, horizon), ["customer_id", "at_risk", "churned"]))
+    return found.filter("at_risk").select("customer_id", pl.lit(date).alias("date"), "churned")
+
+
+def _slopes(scored: pl.DataFrame) -> Floats:
+    """Slope of each row's score over that and the dates before it, in points a day; NaN with one score."""
+    who, when = (scored[name].rank("dense").to_numpy().astype(int) - 1 for name in ("customer_id", "date"))
+    days = scored["date"].unique().sort().cast(pl.Datetime("us")).to_physical().to_numpy() / 86_400e6
+    table = np.full((who.max(initial=-1) + 1, len(days)), np.nan)
+    table[who, when] = scored["score"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    slopes = np.full_like(table, np.nan)
+    for last in range(1, len(days)):
+        trail = slice(max(0, last - TRAIL + 1), last + 1)
+        scores, known = table[:, trail], ~np.isnan(table[:, trail])
+        n = known.sum(axis=1)
+        day = np.where(known, days[trail] - days[last], 0.0)
+        level = np.where(known, scores, 0.0)
+        spread = (day**2).sum(axis=1) - day.sum(axis=1) ** 2 / np.maximum(n, 1)
+        product = (day * level).sum(axis=1) - day.sum(axis=1) * level.sum(axis=1) / np.maximum(n, 1)
+        slopes[:, last] = np.divide(product, spread, out=np.full(len(n), np.nan), where=(n > 1) & (spread > 0))
+    found: Floats = slopes[who, when]
+    return found
+
+
+def _judged(
+    scorecard: Scorecard,
+    rows: pl.DataFrame,
+    tried: list[dt.datetime],
+    unfinished: list[dt.datetime],
+    length: dt.timedelta,
+) -> Trial:
+    """Rows of customers at risk -> what they say of the score."""
+    left, stayed = (rows.filter(pl.col("churned") == gone)["customer"].n_unique() for gone in (True, False))
+    days = [_Day(scorecard, day) for day in rows.drop_nulls("score").partition_by("date", maintain_order=True)]
+    earlier = [day for day in days if day.date + length <= days[-1].date]
+    fitted = _fitted([day.shares for day in earlier], earlier)
+    predictors = _predictors(days, earlier)
+    segments = _rates(rows.with_columns(pl.col("segment").fill_null(UNSCORED)), "segment", [*SEGMENTS, UNSCORED])
+    deciles = _rates(_in_deciles(rows), "decile", range(1, DECILES + 1))
+    return Trial(
+        _verdict(predictors) if min(left, stayed) >= FEWEST and days else "too_few",
+        tried,
+        unfinished,
+        rows["customer"].n_unique(),
+        left,
+        segments,
+        deciles,
+        _falls(segments[segments["segment"] != UNSCORED], deciles),
+        predictors,
+        _weighed(scorecard, days, fitted),
+        _gain(scorecard, days, fitted),
+    )
+
+
+class _Day:
+    """Customers with a score who were at risk on one date."""
+
+    def __init__(self, scorecard: Scorecard, rows: pl.DataFrame) -> None:
+        self.date: dt.datetime = rows["date"][0]
+        self.customer = rows["customer"].to_numpy().astype(int)
+        self.churned: Bools = rows["churned"].to_numpy()
+        self.slope = np.nan_to_num(_numbers(rows["slope"]))  # one score shows no change
+        self.level = _numbers(rows["score"])
+        self.shares = _shares(scorecard, rows)
+        worth = _numbers(rows["worth"])
+        self.worth = None if np.isnan(worth).any() else Order(worth)
+        self.risks = {
+            "score": -self.level,
+            "slope": -self.slope,
+            BASELINE: _numbers(rows["recency_days"]),
+            "frequency": -_numbers(rows["interactions"]),
+            "base_rate": np.zeros(rows.height),
+        }
+
+    def ranked(self, risk: Floats) -> dict[str, Ranking]:
+        """All statistics of a risk."""
+        order = Order(risk)
+        found = {name: getattr(order, name)(self.churned) for name in STATISTICS[:-1]}
+        if self.worth is not None:
+            found[STATISTICS[-1]] = Order(-risk).correlation(self.worth)
+        return found
+
+
+Ranked = list[tuple[_Day, dict[str, Ranking]]]
+
+
+def _shares(scorecard: Scorecard, rows: pl.DataFrame) -> Floats:
+    """Components between 0 and 1; for one that is missing the score, which is what the others make of it."""
+    score, coverage = _numbers(rows["score"]) / SCALE, _numbers(rows["coverage"])
+    found = []
+    for name, weight in scorecard.weights.items():
+        share = _numbers(rows[f"{name}_points"]) * coverage / (SCALE * weight)
+        found.append(np.where(np.isnan(share), score, share))
+    return np.column_stack(found)
+
+
+def _predictors(days: list[_Day], earlier: list[_Day]) -> "pd.DataFrame":
+    """Every statistic of every predictor, and its difference from the baseline."""
+    import pandas as pd
+
+    ranked = {name: [(day, day.ranked(day.risks[name])) for day in days] for name in PREDICTORS if name != "both"}
+    size = np.std(np.concatenate([day.slope for day in earlier])) if earlier else 0.0
+    pairs = {id(day): np.column_stack([day.level / SCALE, day.slope / (size or 1.0)]) for day in [*earlier, *days[-1:]]}
+    weights = _fitted([pairs[id(day)] for day in earlier], earlier)
+    ranked["both"] = [] if weights is None else [(days[-1], days[-1].ranked(-pairs[id(days[-1])] @ weights))]
+    found = []
+    for name in PREDICTORS:
+        for statistic in STATISTICS:
+            base = {id(day): each for day, each in ranked[BASELINE]}
+            own = [(day, each[statistic]) for day, each in ranked[name] if statistic in each]
+            beside = [(day, each - base[id(day)][statistic]) for day, each in own]
+            numbers = dict(zip(("value", "low", "high"), _averaged(own), strict=True))
+            numbers |= dict(zip(DIFFERENCE, _averaged(beside) if name != BASELINE else [np.nan] * 3, strict=True))
+            found.append({"predictor": name, "statistic": statistic, **numbers, "dates": len(own)})
+    return pd.DataFrame(found)
+
+
+def _averaged(ranked: list[tuple[_Day, Ranking]]) -> tuple[float, float, float]:
+    """Mean over the dates where it is defined, weighted by their customers, and its interval; else NaN."""
+    known = [(day, each) for day, each in ranked if not np.isnan(each.value)]
+    if not known:
+        return np.nan, np.nan, np.nan
+    mean = mean_of([each for _, each in known], [len(day.customer) for day, _ in known])
+    return mean.value, *mean.interval(np.concatenate([day.customer for day, _ in known]))
+
+
+def _fitted(designs: list[Floats], days: list[_Day]) -> Floats | None:
+    """Weights, none below 0, of a logistic regression of staying; None where nobody or everybody stayed."""
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    stayed = ~np.concatenate([day.churned for day in days]) if days else np.array([], bool)
+    if not 0 < stayed.sum() < len(stayed):
+        return None
+    step = -(-len(stayed) // MOST_FITTED)
+    x, y = np.vstack(designs)[::step], stayed[::step]
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        logit = weights[0] + x @ weights[1:]
+        wrong = expit(logit) - y
+        return float(np.mean(np.logaddexp(0, logit) - y * logit)), np.r_[wrong.mean(), wrong @ x / len(y)]
+
+    bounds = [(None, None)] + [(0, None)] * x.shape[1]
+    found: Floats = minimize(loss, np.zeros(x.shape[1] + 1), jac=True, method="L-BFGS-B", bounds=bounds).x[1:]
+    return found if found.sum() > 0 else None
+
+
+def _weighed(scorecard: Scorecard, days: list[_Day], fitted: Floats | None) -> "pd.DataFrame":
+    """Declared and fitted shares of the weights, and what each component tells by itself."""
+    import pandas as pd
+
+    found = []
+    for number, (name, declared) in enumerate(scorecard.weights.items()):
+        row = {"feature": name, "declared": declared}
+        row["fitted"] = np.nan if fitted is None else fitted[number] / fitted.sum()
+        ranked: Ranked = [(day, day.ranked(-day.shares[:, number])) for day in days]
+        for statistic in ("roc_auc", "value_correlation"):
+            numbers = _averaged([(day, each[statistic]) for day, each in ranked if statistic in each])
+            row |= dict(zip((statistic, f"{statistic}_low", f"{statistic}_high"), numbers, strict=True))
+        found.append(row)
+    return pd.DataFrame(found)
+
+
+def _gain(scorecard: Scorecard, days: list[_Day], fitted: Floats | None) -> tuple[float, float, float]:
+    """ROC AUC of the fitted weights less that of the declared ones, both over all components, on the last date."""
+    if fitted is None:
+        return np.nan, np.nan, np.nan
+    last, declared = days[-1], np.array(list(scorecard.weights.values()))
+    ours, theirs = (Order(-last.shares @ weights).roc_auc(last.churned) for weights in (fitted, declared))
+    return _averaged([(last, ours - theirs)])
+
+
+def _in_deciles(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with the tenth of their date's scores that theirs is in."""
+    known = rows.drop_nulls("score")
+    place = pl.col("score").rank("ordinal").over("date") - 1
+    return known.with_columns(decile=(place * DECILES // pl.len().over("date") + 1).cast(pl.Int64))
+
+
+def _rates(rows: pl.DataFrame, by: str, groups: Iterable[Any]) -> "pd.DataFrame":
+    """Churn rate of each group, with an interval over customers."""
+    units = rows.group_by(by, "customer").agg(x=pl.col("churned").sum().cast(pl.Float64), y=pl.len().cast(pl.Float64))
+    x, y = pl.col("x"), pl.col("y")
+    sums = units.group_by(by).agg(
+        customers=pl.len(), x=x.sum(), y=y.sum(), xx=(x * x).sum(), xy=(x * y).sum(), yy=(y * y).sum()
+    )
+    means = rows.group_by(by).agg(score_mean=pl.col("score").mean())
+    every = pl.DataFrame({by: list(groups)}, schema={by: sums.schema[by]})
+    table = every.join(sums, on=by, how="left", maintain_order="left").join(
+        means, on=by, how="left", maintain_order="left"
+    )
+    found = table.fill_null(0).to_pandas() if table.is_empty() else table.to_pandas()
+    found[["customers", "x", "y"]] = found[["customers", "x", "y"]].fillna(0)
+    found["value"] = found["x"] / found["y"].where(found["y"] > 0)
+    found["low"], found["high"] = rate_interval(*(found[name].to_numpy() for name in ("x", "y", "xx", "xy", "yy")))
+    counts = {"customers": "customers", "n": "y", "churned": "x"}
+    whole = found.assign(**{name: found[source].astype(int) for name, source in counts.items()})
+    return whole[[by, *counts, "value", "low", "high", "score_mean"]]
+
+
+def _falls(segments: "pd.DataFrame", deciles: "pd.DataFrame") -> bool:
+    """Whether churn falls from segment to segment, and rises beyond noise from no decile to the next."""
+    rates = segments["value"].dropna().to_numpy()
+    low, high = deciles["low"].dropna().to_numpy(), deciles["high"].dropna().to_numpy()
+    return len(rates) > 1 and bool((np.diff(rates) < 0).all() and (low[1:] <= high[:-1]).all())
+
+
+def _verdict(predictors: "pd.DataFrame") -> str:
+    score = predictors[(predictors["predictor"] == "score") & (predictors["statistic"] == "roc_auc")].iloc[0]
+    if not (score["value"] >= NOTICEABLE and score["low"] > 1 / 2):
+        return "does_not_predict"
+    return "better_than_recency" if score["difference_low"] > 0 else "no_better_than_recency"
+
+
+def _numbers(column: pl.Series) -> Floats:
+    found: Floats = column.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    return found

@@ -1,0 +1,68 @@
+"""What the sections of a report are made of: a table, a metric over the months, where a figure is from."""
+
+import pandas as pd
+
+from engagekit.metrics.metric import Metric
+from engagekit.reports import charts, page
+from engagekit.reports.drawing import draw
+from engagekit.reports.results import Results
+from engagekit.reports.sentences import Writer
+
+__all__ = ["DASH", "drawable", "source", "table", "trend"]
+
+DASH = "–"
+MADE_OF = {
+    **dict.fromkeys(("orders", "buyers", "scores", "visits", "views", "activity"), "interactions"),
+    "waits": "tickets",
+    "invitations": "surveys",
+}
+
+
+def table(found: Results, rows: list[dict[str, str]], words: tuple[str, ...] = ()) -> str:
+    """Table whose columns have the report's names."""
+
+    def title(column: str) -> str:
+        return found.language.text(f"column.{column}")
+
+    return page.table(pd.DataFrame(rows).rename(columns=title), words=[title(word) for word in words])
+
+
+def source(found: Results, table: str) -> str:
+    """Line under a figure: the file that it was made of, and how many rows were kept."""
+    sources = {"base": "subscriptions" if found.business.contractual else "interactions", **MADE_OF}
+    reading = found.business.reading(sources.get(table, table))
+    return found.language.text("figure.source", file=reading.file, rows=found.language.number(reading.kept))
+
+
+def trend(found: Results, writer: Writer, metric: Metric) -> str:
+    """Figure of a metric over the months, and what it says."""
+    text = found.language.text
+    period, new, _ = found.current(metric.name)
+    sentence = text(
+        "figure.trend_sentence_sure" if new.method else "figure.trend_sentence",
+        name=writer.title(metric),
+        month=DASH if period is None else writer.month(period),
+        value=writer.value(metric, new),
+        interval=writer.interval(metric, new),
+    )
+    title = writer.title(metric)
+    drawn = draw(
+        lambda ax: charts.plot_trend(
+            found.series(metric.name),
+            ax,
+            found.language,
+            unit=metric.measured_in,
+            currency=found.business.currency,
+            target=found.business.targets.get(metric.name),
+        ),
+        title=title if writer.direction(metric) == "unknown" else f"{title}: {writer.change(metric)[0]}",
+        subtitle=text(f"metric.{metric.name}.meaning"),
+        alt=sentence,
+        source=source(found, metric.table),
+    )
+    return drawn + page.finding(sentence)
+
+
+def drawable(found: Results, metric: Metric) -> bool:
+    """Whether there are two months to draw a line between."""
+    return bool(found.series(metric.name)["value"].notna().sum() > 1)

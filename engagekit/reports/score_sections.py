@@ -1,0 +1,293 @@
+"""The sections about the score: how it is spread, whether it tells who leaves, who fell, and how well it is made."""
+
+import math
+from typing import Any
+
+import pandas as pd
+import polars as pl
+
+from engagekit.customers.trial import FEWEST as FEWEST_TRIED
+from engagekit.customers.trial import NOTICEABLE, Trial
+from engagekit.language import decimals_of
+from engagekit.metrics.catalog import METRICS
+from engagekit.metrics.intervals import wilson_interval
+from engagekit.reports import charts, page
+from engagekit.reports.drawing import draw
+from engagekit.reports.parts import DASH, drawable, source, table, trend
+from engagekit.reports.pseudonyms import KEY, keyed, pseudonyms
+from engagekit.reports.results import Results
+from engagekit.reports.scoring import Scoring
+from engagekit.reports.sentences import FEWEST, Writer
+
+__all__ = ["audit", "fallen", "score", "trial"]
+
+FALLEN = 20
+SURE_FROM = 30  # customers of a cell, below which it is said
+PREDICTORS = ("score", "slope", "both", "recency", "frequency", "base_rate")
+SHARES = ("carries_more", "carries_less")
+
+
+def score(found: Results) -> str:
+    """The engagement score: how it is spread, its segments, what it is made of, and its median over the months."""
+    text, writer = found.language.text, Writer(found)
+    html = page.heading(text("section.score"))
+    scores = found.scores["score"].drop_nulls()
+    if found.scoring is None or len(scores) < FEWEST:
+        return html + page.note(text("points.no_score"))
+    cuts = found.business.score.cuts
+    sentence = writer.main_points()[0]
+    if not writer.segments:
+        return html + page.finding(sentence) + page.note(text("section.small_segment")) + _components(found)
+    html += draw(
+        lambda ax: charts.plot_score(scores.to_pandas(), ax, found.language, cuts=cuts),
+        title=text("figure.score_title"),
+        subtitle=text("figure.score_subtitle", days=found.business.score.window.removesuffix("d")),
+        alt=sentence,
+        source=source(found, "interactions"),
+    )
+    html += page.finding(sentence) + _segments(found, writer) + _components(found)
+    metric = METRICS["median_engagement_score"]
+    return html + (trend(found, writer, metric) if drawable(found, metric) else "")
+
+
+def trial(found: Results) -> str:
+    """Whether the score tells who leaves: the verdict, one figure, and what the verdict stands on."""
+    if found.scoring is None:
+        return ""
+    tried, text, language = found.scoring.trial, found.language.text, found.language
+    days = found.business.horizon.removesuffix("d")
+    html = page.heading(text("section.trial")) + page.finding(text(f"verdict.{tried.verdict}"))
+    if not tried.dates:
+        return html + page.note(text("trial.no_dates", days=days))
+    counts = {"dates": len(tried.dates), "customers": tried.customers, "churned": tried.churned}
+    html += page.paragraph(text("trial.counted", days=days, **{k: language.number(n) for k, n in counts.items()}))
+    if tried.verdict == "too_few":
+        return html + page.note(text("trial.needed", n=FEWEST_TRIED))
+    told, recency = tried.told("score"), tried.told("recency")["value"]
+    shares = {name: language.percent(told[name], 0) for name in ("value", "low", "high")}
+    html += page.paragraph(text("trial.roc_auc", **shares, recency=language.percent(recency, 0)))
+    sentence = _spread(found, tried)
+    html += draw(
+        lambda ax: charts.plot_bars(_tenths(found, tried), ax, language, unit="rate"),
+        title=text("trial.title"),
+        subtitle=text("trial.subtitle", days=days),
+        alt=sentence,
+        source=source(found, "base"),
+    )
+    html += page.finding(sentence) + _segments_tried(found, tried) + _predictors(found, tried) + _weights(found, tried)
+    return html + page.note(text("trial.rule", least=language.percent(NOTICEABLE, 0)))
+
+
+def fallen(found: Results) -> str:
+    """Who went from which segment into which, and the customers whose score fell most, under pseudonyms."""
+    if found.scoring is None:
+        return ""
+    text, language, scoring = found.language.text, found.language, found.scoring
+    html = page.heading(text("fallen.title"), level=3)
+    moved = scoring.moves()
+    fell = moved.filter(pl.col("change") <= -1) if not moved.is_empty() else moved
+    if scoring.before is None or fell.is_empty():
+        return html + page.note(text("fallen.none"))
+    dates = {"before": language.date(scoring.before), "after": language.date(scoring.end)}
+    least = fell.head(FALLEN)
+    rows = [
+        {
+            "customer": name,
+            "score": f"{language.number(row['score_before'])} → {language.number(row['score_after'])}",
+            "segment": " → ".join(text(f"segment.{row[f'segment_{side}']}") for side in ("before", "after")),
+            "came_of": _came_of(found, scoring, row),
+        }
+        for name, row in zip(pseudonyms(least["customer_id"].to_list()), least.iter_rows(named=True), strict=True)
+    ]
+    html += page.note(text("fallen.caption", **dates)) + table(found, rows, words=("segment", "came_of"))
+    html += page.note(text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY))
+    return html + page.folded(text("fallen.migration", **dates), _migration(found, scoring))
+
+
+def audit(found: Results) -> str:
+    """The usual mistakes in making and using a score that this one makes."""
+    if found.scoring is None:
+        return ""
+    text = found.language.text
+    html = page.heading(text("audit.title"), level=3)
+    findings = found.scoring.findings.to_dict("records")
+    if not findings:
+        return html + page.paragraph(text("audit.none"))
+    return html + "".join(page.paragraph(_told(found, finding)) for finding in findings)
+
+
+def _told(found: Results, finding: dict[str, Any]) -> str:
+    """Sentence of a finding of the audit."""
+    language, name = found.language, finding["finding"]
+    share = name in SHARES
+    decimals = 2 if name in ("duplicate", "unrelated") else 0
+    value, other = (
+        language.percent(finding[key], 0) if share else language.number(finding[key], decimals)
+        for key in ("value", "other")
+    )
+    if name == "no_action" and finding["value"] < FEWEST:
+        value = language.text("estimate.fewer", n=FEWEST)
+    about, beside = (language.feature(finding[key]) for key in ("about", "beside"))
+    about = language.text(f"segment.{finding['about']}") if name == "no_action" else about
+    days = found.business.horizon.removesuffix("d")
+    return language.text(f"audit.{name}", about=about, beside=beside, value=value, other=other, days=days)
+
+
+def _segments(found: Results, writer: Writer) -> str:
+    """Size of each segment with its interval, and what to do."""
+    text, percent = found.language.text, found.language.percent
+    total, rows = sum(writer.segments.values()), []
+    for segment, count in reversed(writer.segments.items()):
+        low, high = (percent(float(bound), 0) for bound in wilson_interval(count, total))
+        rows.append(
+            {
+                "segment": text(f"segment.{segment}"),
+                "customers": found.language.number(count),
+                "share": percent(count / total, 0),
+                "interval": f"{low} – {high}",
+                "action": text(f"segment.{segment}_action"),
+            }
+        )
+    return table(found, rows, words=("action",))
+
+
+def _components(found: Results) -> str:
+    """Weight and bounds of each component, and what it adds to the mean score."""
+    number, language = found.language.number, found.language
+    if found.scoring is None:
+        return ""
+    card = found.scoring.scorecard
+    rows = [
+        {
+            "component": language.feature(part.feature),
+            "weight": language.percent(card.weights[part.feature], 0),
+            "bounds": " – ".join(number(bound, decimals_of(bound)) for bound in (part.low, part.high)),
+            "points": number(found.scores.select(pl.col(f"{part.feature}_points").mean()).item(), 1),
+        }
+        for part in card.components
+    ]
+    blank = [language.feature(name) for name in card.features if found.scores[f"{name}_points"].is_null().all()]
+    missing = page.note(language.text("section.not_recorded", names=", ".join(blank))) if blank else ""
+    return table(found, rows) + missing + page.note(language.text("section.score_note"))
+
+
+def _tenths(found: Results, tried: Trial) -> pd.DataFrame:
+    """Bars of the figure; tenths of fewer than five customers are left out."""
+    number, text = found.language.number, found.language.text
+    shown = tried.deciles[tried.deciles["customers"] >= FEWEST]
+    labels = [
+        text("trial.tenth", n=number(decile), score=number(mean))
+        for decile, mean in zip(shown["decile"], shown["score_mean"], strict=True)
+    ]
+    return shown.assign(label=labels)
+
+
+def _spread(found: Results, tried: Trial) -> str:
+    rates = tried.deciles["value"].dropna()
+    lowest, highest = (found.language.percent(float(rates.iloc[end]), 0) for end in (0, -1))
+    sentence = found.language.text("trial.spread", lowest=lowest, highest=highest)
+    return f"{sentence} {found.language.text('trial.falls' if tried.falls else 'trial.not_falls')}"
+
+
+def _segments_tried(found: Results, tried: Trial) -> str:
+    """Churn of each segment; and of those at risk who had no score."""
+    text, language = found.language.text, found.language
+    rows, few = [], []
+    for cell in tried.segments.to_dict("records"):
+        if not cell["segment"] or not cell["customers"]:
+            continue
+        name = text(f"segment.{cell['segment']}")
+        few += [name] if cell["customers"] < SURE_FROM else []
+        hidden = cell["customers"] < FEWEST
+        rows.append(
+            {
+                "segment": name,
+                "at_risk": text("estimate.fewer", n=FEWEST) if hidden else language.number(cell["customers"]),
+                "churn": DASH if hidden else language.percent(cell["value"], 0),
+                "interval": DASH if hidden else _between(found, cell["low"], cell["high"]),
+            }
+        )
+    html = table(found, list(reversed(rows)))
+    if few:
+        html += page.note(text("trial.few", n=SURE_FROM, names=", ".join(few)))
+    silent = tried.segments[tried.segments["segment"] == ""].iloc[0]
+    if silent["customers"] >= FEWEST:
+        rate = language.percent(float(silent["value"]), 0)
+        html += page.note(text("trial.unscored", n=language.number(int(silent["n"])), rate=rate))
+    return html
+
+
+def _predictors(found: Results, tried: Trial) -> str:
+    """What the score, its slope and the baselines tell, side by side."""
+    rows = []
+    for name in PREDICTORS:
+        if math.isnan(tried.told(name)["value"]):
+            continue
+        auc, correlation = tried.told(name), tried.told(name, "value_correlation")
+        rows.append(
+            {
+                "predictor": found.language.text(f"predictor.{name}"),
+                "roc_auc": _with_interval(found, auc, "value", "low", "high"),
+                "above_recency": _with_interval(found, auc, "difference", "difference_low", "difference_high"),
+                "average_precision": found.language.number(tried.told(name, "average_precision")["value"], 2),
+                "lift": found.language.number(tried.told(name, "lift")["value"], 1),
+                "value_correlation": _with_interval(found, correlation, "value", "low", "high"),
+            }
+        )
+    return table(found, rows)
+
+
+def _weights(found: Results, tried: Trial) -> str:
+    """Declared weights beside those that the data would give."""
+    text, language = found.language.text, found.language
+    rows = [
+        {
+            "component": language.feature(row["feature"]),
+            "declared": language.percent(row["declared"], 0),
+            "fitted": language.percent(row["fitted"], 0),
+            "alone": _with_interval(found, row, "roc_auc", "roc_auc_low", "roc_auc_high"),
+            "value_correlation": _with_interval(
+                found, row, "value_correlation", "value_correlation_low", "value_correlation_high"
+            ),
+        }
+        for row in tried.weights.to_dict("records")
+    ]
+    html = table(found, rows)
+    if math.isnan(tried.gain[0]):
+        return html + page.note(text("trial.no_gain"))
+    gain = {name: language.number(each, 3) for name, each in zip(("value", "low", "high"), tried.gain, strict=True)}
+    return html + page.note(f"{text('trial.gain', **gain)} {text('trial.weights')}")
+
+
+def _with_interval(found: Results, row: dict[str, Any], value: str, low: str, high: str) -> str:
+    """0.78 (0.76 – 0.80)."""
+    if math.isnan(row[value]):
+        return DASH
+    number = [found.language.number(row[name], 2) for name in (value, low, high)]
+    return number[0] if math.isnan(row[low]) else f"{number[0]} ({number[1]} – {number[2]})"
+
+
+def _between(found: Results, low: float, high: float) -> str:
+    return f"{found.language.percent(low, 0)} – {found.language.percent(high, 0)}"
+
+
+def _came_of(found: Results, scoring: Scoring, row: dict[str, Any]) -> str:
+    """Components that a score fell by, the furthest first."""
+    changes = {name: round(row[f"{name}_change"]) for name in scoring.scorecard.features}
+    furthest = sorted((name for name, by in changes.items() if by < 0), key=changes.__getitem__)
+    return "; ".join(f"{found.language.feature(name)} {changes[name]:+d}" for name in furthest)
+
+
+def _migration(found: Results, scoring: Scoring) -> str:
+    """Customers by the segment they were in and the one they are in; fewer than five are not told."""
+    text, number = found.language.text, found.language.number
+
+    def named(segment: str | None) -> str:
+        return text(f"segment.{segment}") if segment else text("fallen.no_score")
+
+    rows: dict[str, dict[str, str]] = {}
+    for old, new, customers in scoring.migration().iter_rows():
+        hidden = 0 < customers < FEWEST
+        row = rows.setdefault(named(old), {text("column.segment"): named(old)})
+        row[named(new)] = text("estimate.fewer", n=FEWEST) if hidden else number(customers)
+    return page.table(pd.DataFrame(list(rows.values())))

@@ -1,0 +1,144 @@
+"""The score of a business: its history, its trial, and what the audit finds."""
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+
+import pandas as pd
+import polars as pl
+
+from engagekit.customers.audit import audit
+from engagekit.customers.history import History
+from engagekit.customers.moves import migration, moves
+from engagekit.customers.score import FROZEN, Scorecard
+from engagekit.customers.trial import Trial, trial
+from engagekit.data.business import Business
+from engagekit.errors import DataError
+
+__all__ = ["ACTIONS", "Scoring", "scoring"]
+
+ACTIONS = "actions.csv"  # what was done: date, segment
+NOBODY = pl.DataFrame(schema={"customer_id": pl.String, "score": pl.Float64, "segment": pl.String})
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A score, and whether it is worth having.
+
+    Attributes
+    ----------
+    scorecard : Scorecard
+    scored : polars.DataFrame
+        Scores on the first of each month and at the end, as ``Scorecard.history`` gives them.
+    end : datetime
+        The last of the dates.
+    trial : Trial
+    findings : pandas.DataFrame
+        What the audit found.
+    """
+
+    scorecard: Scorecard
+    scored: pl.DataFrame
+    end: dt.datetime
+    trial: Trial
+    findings: pd.DataFrame
+    window: dt.timedelta
+
+    @property
+    def latest(self) -> pl.DataFrame:
+        """Scores at the end."""
+        return self.scored.filter(pl.col("date") == self.end)
+
+    @property
+    def before(self) -> dt.datetime | None:
+        """Latest date whose window was over when that of the end began; None without one."""
+        earlier: dt.datetime | None = self.scored.filter(pl.col("date") <= self.end - self.window)["date"].max()  # type: ignore[assignment]
+        return earlier
+
+    def moves(self) -> pl.DataFrame:
+        """How scores moved between two windows that do not overlap; empty without an earlier one."""
+        if self.before is None or self.latest.is_empty():
+            return pl.DataFrame()
+        moved: pl.DataFrame = moves(self.scorecard, self.scored, self.before, self.end)
+        return moved
+
+    def migration(self) -> pl.DataFrame:
+        """How many went from which segment into which."""
+        found: pl.DataFrame = migration(self.moves())
+        return found
+
+
+def scoring(business: Business, history: History, dates: list[dt.datetime], end: dt.datetime) -> Scoring | None:
+    """Score a business's customers, and put the score on trial.
+
+    Parameters
+    ----------
+    business : Business
+        Whose ``[score.components]`` declare the score; without any there is none.
+    history : History
+        Interactions before the end, and what else the business has of its customers.
+    dates : list of datetime
+        When to score besides the end.
+    end : datetime
+        Everything before it counts.
+
+    Raises
+    ------
+    DataError
+        Bounds are not frozen, or ``actions.csv`` cannot be read.
+    """
+    if not business.score.components:
+        return None
+    scorecard, window = Scorecard.of(business), business.score.window
+    scored = scorecard.history(history, [*dates, end], window)
+    tried = trial(
+        scorecard,
+        history,
+        dates or [end],
+        business.horizon,
+        window=window,
+        as_of=end,
+        contractual=business.contractual,
+    )
+    seen = history.before(end)["interactions"]["time"].max()
+    found = audit(
+        scorecard,
+        scored.filter(pl.col("date") == end),
+        end,
+        tried=tried,
+        seen_until=seen,
+        reference_ends=_reference_ends(business),
+        actions=_actions(business, end),
+        within=business.horizon,
+    )
+    return Scoring(scorecard, scored, end, tried, found, dt.timedelta(days=int(window.removesuffix("d"))))
+
+
+def _reference_ends(business: Business) -> dt.date | None:
+    """End of the period that bounds were frozen in, if any were."""
+    if all(part.low is not None for part in business.score.components.values()):
+        return None
+    reference = json.loads((business.folder / FROZEN).read_text("utf-8")).get("reference", {})
+    try:
+        return dt.date.fromisoformat(reference["ends"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError("has no reference period. Freeze the bounds again.", file=FROZEN) from error
+
+
+def _actions(business: Business, end: dt.datetime) -> pl.DataFrame | None:
+    """What was done, out of ``actions.csv`` in the business's folder; None without the file."""
+    file = business.folder / ACTIONS
+    if not file.is_file():
+        return None
+    try:
+        table = pl.read_csv(file, infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"cannot be read: {error}. Give a CSV file with date,segment.", file=ACTIONS) from error
+    for name in ("date", "segment"):
+        if name not in table.columns:
+            raise DataError("is not a column. Give a CSV file with date,segment.", file=ACTIONS, column=name)
+    day = table["date"].str.to_date("%Y-%m-%d", strict=False)
+    for row in (day.is_null()).arg_true()[:1]:
+        problem = f"{table['date'][row]!r} is not a date such as 2026-11-01."
+        raise DataError(problem, file=ACTIONS, row=row + 2, column="date")
+    return table.select("segment", date=day.cast(pl.Datetime("us")).dt.replace_time_zone(str(end.tzinfo)))

@@ -1,0 +1,140 @@
+"""What a report says of the score: the verdict of its trial, who fell, and what is wrong with it."""
+
+import re
+from dataclasses import replace
+from html import unescape
+
+import pytest
+
+from engagekit.customers.audit import FINDINGS
+from engagekit.customers.trial import VERDICTS
+from engagekit.data.business import Business
+from engagekit.data.sample import make_sample, write_sample
+from engagekit.errors import DataError
+from engagekit.language import LANGUAGES, Language
+from engagekit.reports import score_sections
+from engagekit.reports.pseudonyms import KEY, pseudonyms
+from engagekit.reports.results import results
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A sample large enough to tell."""
+    folder = tmp_path_factory.mktemp("shop") / "kedai"
+    write_sample(make_sample("ecommerce", customers=1_500), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(folder):
+    return results(Business.open(folder))
+
+
+def words(html):
+    return " ".join(unescape(re.sub(r"<svg.*?</svg>|<[^>]+>", " ", html, flags=re.DOTALL)).split())
+
+
+def with_verdict(found, verdict):
+    trial = replace(found.scoring.trial, verdict=verdict)
+    return replace(found, scoring=replace(found.scoring, trial=trial))
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_verdict_is_one_sentence_in_every_language(found, verdict, code):
+    spoken = replace(with_verdict(found, verdict), language=Language(code))
+    sentence = Language(code).text(f"verdict.{verdict}")
+    assert sentence in words(score_sections.trial(spoken))
+    assert sentence.count(".") == 1
+
+
+def test_a_trial_shows_its_figure_and_what_it_stands_on(found):
+    html = score_sections.trial(found)
+    text, trial = words(html), found.scoring.trial
+    assert trial.verdict != "too_few"
+    assert html.count("<figure") == 1
+    assert found.language.number(trial.customers) in text
+    for name in ("recency", "slope", "frequency", "base_rate"):
+        assert found.language.text(f"predictor.{name}") in text
+    assert found.language.number(trial.told("score")["value"], 2) in text
+    assert "nan" not in text.lower()
+
+
+def test_too_few_show_no_figure(found):
+    html = score_sections.trial(with_verdict(found, "too_few"))
+    assert "<figure" not in html
+    assert "<table" not in html
+
+
+def test_who_fell_has_a_pseudonym_and_a_reason(found, monkeypatch):
+    monkeypatch.delenv(KEY, raising=False)
+    html = score_sections.fallen(found)
+    ids = found.scoring.moves()["customer_id"].to_list()
+    assert not set(re.findall(r"\d{6}", html)) & set(ids)
+    assert KEY in html
+    first = found.scoring.moves().row(0, named=True)
+    assert f"{first['score_before']:.0f} → {first['score_after']:.0f}" in words(html)
+    monkeypatch.setenv(KEY, "a secret")
+    keyed = score_sections.fallen(found)
+    assert pseudonyms(ids[:1])[0] in keyed
+    assert "a secret" not in keyed
+    assert KEY not in keyed
+
+
+def test_pseudonyms_are_the_same_for_the_same_key_only(monkeypatch):
+    monkeypatch.setenv(KEY, "one")
+    first = pseudonyms(["a", "b"])
+    assert first == pseudonyms(["a", "b"])
+    assert len(set(first)) == 2
+    monkeypatch.setenv(KEY, "other")
+    assert not set(first) & set(pseudonyms(["a", "b"]))
+
+
+def test_the_audit_says_every_finding_in_every_language(found):
+    every = [
+        {"mistake": mistake, "finding": name, "about": "orders", "beside": "value", "value": 0.5, "other": 0.2}
+        for mistake, names in FINDINGS.items()
+        for name in names
+    ]
+    for row in every:
+        row["about"] = "at_risk" if row["finding"] == "no_action" else row["about"]
+    frame = found.scoring.findings.iloc[:0]
+    frame = type(frame)(every, columns=frame.columns)
+    for code in LANGUAGES:
+        spoken = replace(found, scoring=replace(found.scoring, findings=frame), language=Language(code))
+        text = words(score_sections.audit(spoken))
+        for name in [name for names in FINDINGS.values() for name in names]:
+            opening = Language(code).text(f"audit.{name}").split("{")[1].split("}")[1].split(".")[0][:12]
+            assert opening in text, name
+
+
+def test_actions_that_are_recorded_quieten_the_audit(folder, found):
+    silent = found.scoring.findings["finding"].tolist().count("no_action")
+    assert silent
+    file = folder / "actions.csv"
+    try:
+        file.write_text("date,segment\n2026-10-20,at_risk\n")
+        again = results(Business.open(folder)).scoring.findings["finding"].tolist()
+        assert again.count("no_action") == silent - 1
+        file.write_text("date,segment\n20/10/2026,at_risk\n")
+        with pytest.raises(DataError, match="actions.csv, row 2, date: '20/10/2026' is not a date"):
+            results(Business.open(folder))
+        file.write_text("day,segment\n2026-10-20,at_risk\n")
+        with pytest.raises(DataError, match="actions.csv, date: is not a column"):
+            results(Business.open(folder))
+    finally:
+        file.unlink()
+
+
+def test_without_a_score_there_is_nothing_to_try(found):
+    bare = replace(found, scoring=None)
+    assert score_sections.trial(bare) == score_sections.audit(bare) == score_sections.fallen(bare) == ""
+    assert "business.toml" in words(score_sections.score(bare))
+
+
+@pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
+def test_a_small_sample_has_a_verdict_too(sample_folders, kind):
+    small = results(Business.open(sample_folders[kind]))
+    assert small.scoring.trial.verdict in VERDICTS
+    assert small.language.text(f"verdict.{small.scoring.trial.verdict}") in words(score_sections.trial(small))
+    assert "<h3" in score_sections.fallen(small)

@@ -1,0 +1,56 @@
+"""Histories whose truth is known: how much each channel has to do with staying, or that none has."""
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+
+from engagekit.customers.history import History
+from engagekit.customers.score import Component, Scorecard
+
+START = dt.datetime(2025, 1, 6)
+WEEKS = 44
+DATES = [START + dt.timedelta(weeks=week) for week in (12, 16, 20, 24, 28, 32)]
+END = START + dt.timedelta(weeks=WEEKS)
+PLANTED = {"web": 0.5, "app": 0.3, "shop": 0.2}
+BOUNDS = 0, 12
+WEEKLY, SPREAD, HAZARD, STRENGTH = 0.35, 0.6, 0.02, 1.8
+
+
+def made(seed, customers=20_000, strength=STRENGTH):
+    """A history with contracts, whose hazard of ending falls with each channel's activity by its planted weight.
+
+    Everybody is active at a level of their own in each channel, from the first week until they leave.
+    """
+    rng = np.random.default_rng(seed)
+    level = rng.normal(size=(customers, len(PLANTED)))
+    risk = HAZARD * np.exp(-strength * level @ np.array(list(PLANTED.values())))
+    left = rng.geometric(np.clip(risk, 1e-9, 1))  # in the so-manieth week
+    rate = WEEKLY * np.exp(SPREAD * level)
+    counts = rng.poisson(np.broadcast_to(rate[:, None, :], (customers, WEEKS, len(PLANTED))))
+    counts[np.arange(WEEKS)[None, :] >= left[:, None]] = 0
+    who, week, channel = (index.repeat(counts.ravel()) for index in np.indices(counts.shape).reshape(3, -1))
+    second = week * 7 * 86_400 + rng.integers(0, 7 * 86_400, who.size)
+    interactions = pl.DataFrame(
+        {
+            "customer_id": who,
+            "time": pl.Series(second * 1_000_000).cast(pl.Duration("us")) + START,
+            "action": pl.repeat("view", who.size, eager=True),
+            "channel": pl.Series(list(PLANTED)).gather(channel),
+        }
+    )
+    ends = [START + dt.timedelta(weeks=int(week)) if week < WEEKS else None for week in left]
+    paid = pl.DataFrame(
+        {"customer_id": np.arange(customers), "starts_at": START, "ends_at": ends},
+        schema_overrides={"ends_at": pl.Datetime("us")},
+    )
+    return History({"interactions": interactions, "subscriptions": paid})
+
+
+def card(**weights):
+    """A score of interactions by channel."""
+    return Scorecard(tuple(Component(f"interactions_{name}", weight, *BOUNDS) for name, weight in weights.items()))
+
+
+EVEN = card(web=1, app=1, shop=1)
+RECENCY = Scorecard((Component("recency_days", 1, 0, 84, "down"),))

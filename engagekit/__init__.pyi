@@ -2,6 +2,7 @@ from .customers.activity import monthly_activity as monthly_activity
 from .customers.audit import audit as audit
 from .customers.churn import base_at_risk as base_at_risk
 from .customers.churn import contracts_at_risk as contracts_at_risk
+from .customers.churn import labelled as labelled
 from .customers.cohorts import retention_by_cohort as retention_by_cohort
 from .customers.cohorts import revenue_by_cohort as revenue_by_cohort
 from .customers.decline import declines as declines

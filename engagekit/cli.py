@@ -206,7 +206,7 @@ def _checked(console: "Console", path: Path) -> "Iterator[str]":
             reasons.add_row(reading.file, rule.split()[0], f"keep {rule}", f"{rows:,}", "")
     try:
         check_goals(business)
-        if business.score.components:
+        if business.score.components and "interactions" in business.tables:
             Scorecard.of(business)
     except DataError as error:
         yield str(error)

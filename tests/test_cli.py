@@ -1,4 +1,7 @@
 import json
+import re
+import shutil
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -77,6 +80,23 @@ def test_a_starter_becomes_a_business_by_uncommenting_a_table(tmp_path):
     rows = f"{columns}\n2026-01-31,a,9,9,5,1,4,1,0,0\n"
     (tmp_path / "mine" / "data" / "mailings.csv").write_text(rows)
     assert call("check", tmp_path / "mine").exit_code == 0
+
+
+def test_a_score_without_bounds_is_frozen_before_its_report(shop, tmp_path):
+    shop = Path(shutil.copytree(shop, tmp_path / "kedai"))
+    settings = shop / "business.toml"
+    text = re.sub(r", low = [^,}]+, high = [^,}]+", "", settings.read_text("utf-8"))
+    settings.write_text(text, "utf-8")
+    checked = call("check", shop)
+    assert checked.exit_code == 1
+    assert "engagekit freeze kedai" in " ".join(checked.output.split())
+    assert call("report", shop, "--out", tmp_path / "out").exit_code == 1
+    frozen = call("freeze", shop, "--name", "first year", "--until", "2026-05-01")
+    assert frozen.exit_code == 0, frozen.output
+    assert "first year:" in frozen.output
+    assert call("check", shop).exit_code == 0
+    assert call("freeze", shop, "--until", "May").exit_code == 2
+    assert call("freeze", tmp_path / "nobody").exit_code == 2
 
 
 def test_a_business_is_never_written_over(shop):

@@ -15,7 +15,7 @@ from engagekit.customers.windows import DAY_US, window_sums
 from engagekit.data.engine import ROW, collected, with_micros
 from engagekit.errors import DataError
 
-__all__ = ["ACTIVE", "FEATURES", "customer_features", "snapshots"]
+__all__ = ["ACTIVE", "FEATURES", "customer_features", "snapshot_rows", "snapshots"]
 
 Rows = nw.LazyFrame[Any]
 
@@ -105,9 +105,7 @@ def customer_features(
     [(2.0, 2, 0.5, 9.0, 2)]
     """
     past = history.before(as_of)
-    kinds = _kinds(past, channels, actions)
-    sums = window_sums(past, [as_of], window, kinds.counted)
-    return past.leave(_described(sums, past, kinds).drop("date"), "interactions")
+    return past.leave(snapshot_rows(past, [as_of], window, channels, actions).drop("date"), "interactions")
 
 
 def snapshots(
@@ -155,9 +153,19 @@ def snapshots(
     if not days:
         raise ValueError("dates: there is none, and there must be one at least")
     past = history.before(days[-1])
+    return past.leave(snapshot_rows(past, days, window, channels, actions), "interactions")
+
+
+def snapshot_rows(
+    past: Past,
+    dates: Sequence[dt.datetime],
+    window: str,
+    channels: Sequence[str] | None = None,
+    actions: Sequence[str] | None = None,
+) -> Rows:
+    """What ``snapshots`` gives, as a Narwhals lazy frame; the past is that before the last date, and dates rise."""
     kinds = _kinds(past, channels, actions)
-    sums = window_sums(past, days, window, kinds.counted)
-    return past.leave(_described(sums, past, kinds), "interactions")
+    return _described(window_sums(past, dates, window, kinds.counted), past, kinds)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ SCHEMA = 1
 
 
 def freeze(
-    business: Business, *, name: str = "", starts: dt.date | None = None, ends: dt.date | None = None
+    business: Business, *, name: str = "", starts: dt.date | str | None = None, ends: dt.date | str | None = None
 ) -> dict[str, Any]:
     """Take the bounds of a score's components from a reference period, and write them to ``scorecard.json``.
 
@@ -42,7 +42,7 @@ def freeze(
         Whose score it is. A file that is there already is replaced.
     name : str, optional
         Of the period, such as "before the relaunch"; by default its dates.
-    starts, ends : date, optional
+    starts, ends : date or ISO str, optional
         Of the period; the end is exclusive. By default the last 364 days before the business's ``as_of``, and no more
         than the data have.
 

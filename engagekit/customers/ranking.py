@@ -92,7 +92,9 @@ class Order:
     """
 
     def __init__(self, risk: ArrayLike) -> None:
-        _, self._level, self._rows = np.unique(np.asarray(risk, float), return_inverse=True, return_counts=True)
+        levels = np.unique(np.asarray(risk, float), return_inverse=True, return_counts=True)
+        _, self._level, rows = levels
+        self._rows = rows.astype(float)
 
     def roc_auc(self, churned: NDArray[np.bool_]) -> Ranking:
         """Chance that one who left stood before one who stayed; ties count half. NaN where all did the same.
@@ -122,7 +124,7 @@ class Order:
         all_left = left.sum()
         if not all_left:
             return self._undefined
-        above, left_above = (_from_the_top(each) for each in (self._rows.astype(float), left))
+        above, left_above = (_from_the_top(each) for each in (self._rows, left))
         precision = left_above / above
         value = float((left * precision).sum() / all_left)
         gained, lost = np.cumsum(left / above), np.cumsum(left * left_above / above**2)
@@ -137,7 +139,7 @@ class Order:
         left, n = self._sums(churned), len(self._level)
         if not left.sum():
             return self._undefined
-        room = top * n - (_from_the_top(self._rows.astype(float)) - self._rows)
+        room = top * n - (_from_the_top(self._rows) - self._rows)
         inside = np.clip(room / self._rows, 0, 1)
         rate, caught = left.sum() / n, (inside * left).sum() / n
         # What moves the edge trades rows with the churn that is found there.
@@ -183,11 +185,11 @@ class Order:
         return beyond
 
     def _sums(self, weight: NDArray[Any]) -> Floats:
-        sums: Floats = np.bincount(self._level, weight, len(self._rows))
+        sums: Floats = np.bincount(self._level, weight, len(self._rows)).astype(float)
         return sums
 
     def _churn_near(self, left: Floats, edge: float) -> float:
-        above = _from_the_top(self._rows.astype(float))
+        above = _from_the_top(self._rows)
         reach = max(edge / 2, FEWEST_AT_EDGE)
         near = (above > edge - reach) & (above - self._rows < edge + reach)
         return float(left[near].sum() / self._rows[near].sum())

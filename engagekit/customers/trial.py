@@ -1,7 +1,7 @@
 """The score on trial: whether it tells who leaves, and better than the days since they last came."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engagekit.customers.churn import contracts_at_risk
-from engagekit.customers.features import snapshots
+from engagekit.customers.churn import labelled
 from engagekit.customers.history import History
 from engagekit.customers.ranking import Order, Ranking, mean_of
 from engagekit.customers.score import SCALE, SEGMENTS, Scorecard
@@ -165,74 +164,32 @@ def trial(
         raise ValueError("dates: there is none, and there must be one at least")
     end = as_of or history.ends()
     tried = [date for date in wished if date + length <= end]
-    rows = _rows(scorecard, history, tried, length, (horizon, window), contractual) if tried else pl.DataFrame()
-    if rows.is_empty():
-        rows = pl.DataFrame(schema=_schema(scorecard))
-    return _judged(scorecard, rows.sort("date", "customer"), tried, wished[len(tried) :], length)
+    rows = pl.DataFrame(schema=_schema(scorecard))
+    if tried:
+        at_risk = labelled(history, tried, horizon, window=window, as_of=end, contractual=contractual)
+        rows = _scored(scorecard, at_risk)
+    return _judged(scorecard, rows, tried, wished[len(tried) :], length)
 
 
 def _schema(scorecard: Scorecard) -> dict[str, Any]:
-    numbers = ["score", "coverage", "recency_days", "interactions", "slope", "worth"]
+    numbers = ["score", "coverage", "recency_days", "interactions", "slope", "next_value"]
     shares = [f"{name}_points" for name in scorecard.features]
     kinds = {"customer": pl.UInt32, "date": pl.Datetime("us"), "segment": pl.String, "churned": pl.Boolean}
     return kinds | dict.fromkeys([*numbers, *shares], pl.Float64)
 
 
-def _rows(
-    scorecard: Scorecard,
-    history: History,
-    dates: Sequence[dt.datetime],
-    length: dt.timedelta,
-    spans: tuple[str, str],
-    contractual: bool,
-) -> pl.DataFrame:
+def _scored(scorecard: Scorecard, at_risk: Any) -> pl.DataFrame:
     """One row for each customer at risk on each date: the score then, and what came of them."""
-    horizon, window = spans
-    ahead = [date + length for date in dates]
-    every = sorted({*dates, *ahead})
-    scored = _scored(scorecard, history, every if horizon == window else dates, window)
-    activity = scored if horizon == window else _scored(scorecard, history, every, horizon)
-    active = activity.select("customer_id", "date", worth=pl.col("value").fill_null(0))
-    known = not activity["value"].is_null().all()
-    back = dict(zip(ahead, dates, strict=True))
-    later = active.filter(pl.col("date").is_in(ahead)).with_columns(pl.col("date").replace_strict(back))
-    if contractual:
-        at_risk = pl.concat([_under_contract(history, date, date + length, horizon) for date in dates])
-        at_risk = at_risk.with_columns(pl.col("date").cast(scored.schema["date"]))
-    else:
-        returned = later.select("customer_id", "date", churned=pl.lit(False))
-        at_risk = active.filter(pl.col("date").is_in(list(dates))).select("customer_id", "date")
-        at_risk = at_risk.join(returned, on=["customer_id", "date"], how="left").with_columns(
-            pl.col("churned").fill_null(True)
-        )
-    sloped = scored.with_columns(slope=_slopes(scored))
-    found = at_risk.join(sloped, on=["customer_id", "date"], how="left").join(
-        later, on=["customer_id", "date"], how="left"
-    )
-    worth = pl.col("worth").fill_null(0) if known else pl.lit(None, pl.Float64)
+    keep = ["recency_days", "interactions", "churned", "next_value"]
+    wanted = list(dict.fromkeys(["customer_id", "date", *scorecard.features, *keep]))
+    table = collected(enter(at_risk, wanted).select(wanted)).sort("date", "customer_id")
+    scored: pl.DataFrame = scorecard.score(table, keep=keep)
     customer = (pl.col("customer_id").rank("dense") - 1).cast(pl.UInt32)
-    return found.select(
-        customer=customer,
-        worth=worth,
-        **{name: pl.col(name) for name in _schema(scorecard) if name not in ("customer", "worth")},
+    return (
+        scored.with_columns(customer=customer, slope=_slopes(scored))
+        .select(list(_schema(scorecard)))
+        .sort("date", "customer")
     )
-
-
-def _scored(scorecard: Scorecard, history: History, dates: Sequence[dt.datetime], window: str) -> pl.DataFrame:
-    """Scores on dates, with what the baselines need."""
-    keep = [name for name in ("recency_days", "interactions", "value") if name not in scorecard.features]
-    wanted = dict.fromkeys(["customer_id", "date", *scorecard.features, *keep])
-    features = collected(enter(snapshots(history, dates, window), list(wanted)).select(*wanted))
-    found: pl.DataFrame = scorecard.score(features, keep=list(dict.fromkeys(["recency_days", "interactions", "value"])))
-    return found
-
-
-def _under_contract(history: History, date: dt.datetime, end: dt.datetime, horizon: str) -> pl.DataFrame:
-    """Who was subscribed on a date, and whether they still were at the end of the horizon."""
-    later = end + dt.timedelta(microseconds=1)  # a period that ends at that very moment is over
-    paid = history.before(later).rows("subscriptions", ["customer_id", "starts_at", "ends_at"])
-    found = collected(enter(contracts_at_risk(paid.to_native(), date, horizon), ["customer_id", "at_risk", "churned"]))
-    return found.filter("at_risk").select("customer_id", pl.lit(date).alias("date"), "churned")
 
 
 def _slopes(scored: pl.DataFrame) -> Floats:
@@ -295,7 +252,7 @@ class _Day:
         self.slope = np.nan_to_num(_numbers(rows["slope"]))  # one score shows no change
         self.level = _numbers(rows["score"])
         self.shares = _shares(scorecard, rows)
-        worth = _numbers(rows["worth"])
+        worth = _numbers(rows["next_value"])
         self.worth = None if np.isnan(worth).any() else Order(worth)
         self.risks = {
             "score": -self.level,
@@ -417,18 +374,14 @@ def _rates(rows: pl.DataFrame, by: str, groups: Iterable[Any]) -> "pd.DataFrame"
     sums = units.group_by(by).agg(
         customers=pl.len(), x=x.sum(), y=y.sum(), xx=(x * x).sum(), xy=(x * y).sum(), yy=(y * y).sum()
     )
-    means = rows.group_by(by).agg(score_mean=pl.col("score").mean())
+    sums = sums.join(rows.group_by(by).agg(score_mean=pl.col("score").mean()), on=by)
     every = pl.DataFrame({by: list(groups)}, schema={by: sums.schema[by]})
-    table = every.join(sums, on=by, how="left", maintain_order="left").join(
-        means, on=by, how="left", maintain_order="left"
-    )
-    found = table.fill_null(0).to_pandas() if table.is_empty() else table.to_pandas()
-    found[["customers", "x", "y"]] = found[["customers", "x", "y"]].fillna(0)
-    found["value"] = found["x"] / found["y"].where(found["y"] > 0)
-    found["low"], found["high"] = rate_interval(*(found[name].to_numpy() for name in ("x", "y", "xx", "xy", "yy")))
-    counts = {"customers": "customers", "n": "y", "churned": "x"}
-    whole = found.assign(**{name: found[source].astype(int) for name, source in counts.items()})
-    return whole[[by, *counts, "value", "low", "high", "score_mean"]]
+    table = every.join(sums, on=by, how="left", maintain_order="left")
+    low, high = rate_interval(table["x"], table["y"], table["xx"], table["xy"], table["yy"])
+    counts = {"customers": pl.col("customers"), "n": y, "churned": x}
+    whole = {name: count.fill_null(0).cast(pl.Int64) for name, count in counts.items()}
+    bounds = {"low": pl.Series(low), "high": pl.Series(high)}
+    return table.select(by, **whole, value=x / y, **bounds, score_mean="score_mean").to_pandas()
 
 
 def _falls(segments: "pd.DataFrame", deciles: "pd.DataFrame") -> bool:

@@ -154,8 +154,10 @@ def _scores(scored: pl.DataFrame) -> Prepared:
 
 def history_of(business: Business, seen: pl.DataFrame) -> History:
     """Interactions that were read already, with what is known of the customers, behind the time firewall."""
-    others = {name: _table(business, name) for name in ("customers", "subscriptions") if name in business.tables}
-    tables = {"interactions": seen, **others}
+    tables = {"interactions": seen}
+    for name in ("customers", "subscriptions"):
+        table = _table(business, name)
+        tables |= {} if table is None else {name: table}
     return History(tables, fixed=business.fixed)
 
 

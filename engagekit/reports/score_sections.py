@@ -1,6 +1,7 @@
 """The sections about the score: how it is spread, whether it tells who leaves, who fell, and how well it is made."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -116,7 +117,7 @@ def audit(found: Results) -> str:
     return html + "".join(page.paragraph(_told(found, finding)) for finding in findings)
 
 
-def _told(found: Results, finding: dict[str, Any]) -> str:
+def _told(found: Results, finding: Mapping[Any, Any]) -> str:
     """Sentence of a finding of the audit."""
     language, name = found.language, finding["finding"]
     share = name in SHARES
@@ -259,7 +260,7 @@ def _weights(found: Results, tried: Trial) -> str:
     return html + page.note(f"{text('trial.gain', **gain)} {text('trial.weights')}")
 
 
-def _with_interval(found: Results, row: dict[str, Any], value: str, low: str, high: str) -> str:
+def _with_interval(found: Results, row: Mapping[Any, Any], value: str, low: str, high: str) -> str:
     """0.78 (0.76 – 0.80)."""
     if math.isnan(row[value]):
         return DASH

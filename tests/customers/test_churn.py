@@ -4,8 +4,13 @@ from zoneinfo import ZoneInfo
 import narwhals as nw
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
+from worlds import DATES, END, made
 
-from engagekit.customers.churn import base_at_risk, contracts_at_risk
+from engagekit.customers.churn import base_at_risk, contracts_at_risk, labelled
+from engagekit.customers.features import FEATURES, customer_features
+from engagekit.customers.history import History
+from engagekit.customers.leak import check_no_leak
 from engagekit.errors import DataError
 from engagekit.metrics.retention import churn_rate, churn_rate_average_base
 
@@ -252,3 +257,106 @@ def test_nobody_at_risk_is_undefined_and_not_zero():
     estimate = churn_rate(base_at_risk(seen(a=[5]), DAY, "28d"))
     assert estimate.value != estimate.value
     assert estimate.reason == "zero_denominator"
+
+
+@pytest.fixture(scope="module")
+def world():
+    return made(11, customers=400)
+
+
+def plainly(history, date, horizon_days, gap_days, contractual):
+    """Who was at risk, who left and what they spent, customer by customer."""
+    ahead, gap = dt.timedelta(days=horizon_days), dt.timedelta(days=gap_days)
+    seen, paid = (history.before(END + ahead)[name] for name in ("interactions", "subscriptions"))
+    times = {who: frame["time"].to_list() for (who,), frame in seen.group_by("customer_id")}
+    found = {}
+    if contractual:
+        for who, _, ends in paid.select("customer_id", "starts_at", "ends_at").iter_rows():
+            if ends is None or ends > date:
+                found[who] = ends is not None and ends <= date + gap + ahead
+        return found
+    for who, moments in times.items():
+        if any(date - ahead <= moment < date for moment in moments):
+            found[who] = not any(date + gap <= moment < date + gap + ahead for moment in moments)
+    return found
+
+
+@pytest.mark.parametrize("contractual", [False, True])
+@pytest.mark.parametrize("gap_days", [0, 14])
+def test_labels_are_those_of_looking_customer_by_customer(world, contractual, gap_days):
+    gap = f"{gap_days}d" if gap_days else None
+    rows = labelled(world, DATES[:2], "56d", gap, window="28d", as_of=END, contractual=contractual)
+    for date in DATES[:2]:
+        told = dict(rows.filter(pl.col("date") == date).select("customer_id", "churned").iter_rows())
+        assert told == plainly(world, date, 56, gap_days, contractual)
+
+
+def test_features_of_labels_are_those_of_the_date(world):
+    rows = labelled(world, DATES[:2], "84d", as_of=END).filter(pl.col("date") == DATES[1])
+    names = [name for name in FEATURES if name != "preferred_channel"]
+    alone = customer_features(world, DATES[1], "84d").select("customer_id", *names).sort("customer_id")
+    assert_frame_equal(rows.select("customer_id", *names).sort("customer_id"), alone)
+
+
+def test_a_horizon_that_is_not_over_is_censored_and_not_stayed(world):
+    late = END - dt.timedelta(days=30)
+    rows = labelled(world, [DATES[0], late], "84d", as_of=END)
+    assert rows.filter(pl.col("date") == late)["churned"].is_null().all()
+    assert rows.filter(pl.col("date") == DATES[0])["churned"].null_count() == 0
+    only = labelled(world, [late, END + dt.timedelta(days=1)], "84d", as_of=END)
+    assert only["date"].unique().to_list() == [late]
+    assert only["churned"].is_null().all()
+    assert only["next_value"].is_null().all()
+
+
+def test_a_subscriber_who_does_nothing_is_at_risk_without_features(world):
+    quiet = world.before(END)["interactions"].filter(pl.col("customer_id") >= 50)
+    history = History({"interactions": quiet, "subscriptions": world.before(END)["subscriptions"]})
+    rows = labelled(history, DATES[:1], as_of=END, contractual=True).filter(pl.col("customer_id") < 50)
+    assert rows.height > 0
+    assert rows["interactions"].is_null().all()
+    assert rows["churned"].null_count() == 0
+
+
+def test_features_of_labels_know_no_future(world):
+    def features(past, date):
+        return labelled(past, [date], "28d", as_of=date).drop("churned", "next_value")
+
+    check_no_leak(features, world, DATES[2])
+
+
+def test_money_of_the_horizon_is_added_up():
+    day = dt.datetime(2026, 3, 2)
+    seen = pl.DataFrame(
+        {
+            "customer_id": ["a", "a", "a", "b"],
+            "time": [day + dt.timedelta(days=days) for days in (-1, 1, 27, -2)],
+            "action": ["purchase", "purchase", "refund", "purchase"],
+            "value": [5.0, 7.0, 2.0, 9.0],
+        }
+    )
+    rows = labelled(History({"interactions": seen}), [day], "28d", as_of=day + dt.timedelta(days=28))
+    assert sorted(rows.select("customer_id", "churned", "next_value").rows()) == [("a", False, 5.0), ("b", True, 0.0)]
+
+
+def test_labels_are_the_same_on_every_engine(world, on_engine):
+    few = world.before(END)["interactions"].filter(pl.col("customer_id") < 60)
+    paid = world.before(END)["subscriptions"].filter(pl.col("customer_id") < 60)
+    tables = {"interactions": on_engine(few), "subscriptions": on_engine(paid)}
+    for contractual in (False, True):
+        expected = labelled(
+            History({"interactions": few, "subscriptions": paid}), DATES[:2], as_of=END, contractual=contractual
+        )
+        found = labelled(History(tables), DATES[:2], as_of=END, contractual=contractual)
+        names = ["customer_id", "date", "interactions", "recency_days", "churned"]
+        rows = nw.from_native(found).lazy().select(names).collect("polars").to_native()
+        day = pl.col("date").dt.replace_time_zone(None).cast(pl.Datetime("us"))
+        keys, day = ["customer_id", "date"], pl.col("date").dt.replace_time_zone(None).cast(pl.Datetime("us"))
+        assert_frame_equal(rows.with_columns(day).sort(keys), expected.select(names).sort(keys), check_dtypes=False)
+
+
+def test_a_date_after_the_data_and_an_odd_gap_are_refused(world):
+    with pytest.raises(ValueError, match="there is none by .*, the end of the data"):
+        labelled(world, [END], as_of=DATES[0])
+    with pytest.raises(ValueError, match="gap: '2h' is not a number of days"):
+        labelled(world, DATES[:1], "84d", "2h", as_of=END)

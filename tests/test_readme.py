@@ -19,12 +19,13 @@ def test_the_code_runs(sample_folders, tmp_path, monkeypatch):
     (tmp_path / "businesses").mkdir()
     (tmp_path / "businesses" / "ecommerce").symlink_to(sample_folders["ecommerce"])
     monkeypatch.chdir(tmp_path)
-    ten_lines, firewall = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    ten_lines, firewall, score = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert 8 <= len([line for line in ten_lines.splitlines() if line]) <= 12
     names = {}
     exec(ten_lines, names)
     assert len(names["found"].channels) > 5
     exec(firewall, names)
+    exec(score, names)
 
 
 def test_the_readme_counts_the_metrics_right():

@@ -97,7 +97,7 @@ def audit(
     --------
     >>> from datetime import datetime
     >>> from engagekit.customers.score import Component
-    >>> card = Scorecard((Component("orders", 1, 0, 10), Component("visits", 1, 0, 10)))
+    >>> card = Scorecard((Component("orders", 1, 0, 10), Component("visits", 2, 0, 10)))
     >>> scored = card.score(pl.DataFrame({"customer_id": ["a", "b", "c"], "orders": [1, 5, 9], "visits": [3, 3, 3]}))
     >>> found = audit(card, scored, datetime(2026, 6, 1), actions=pl.DataFrame({"date": [datetime(2026, 5, 20)] * 3,
     ...     "segment": ["advocate", "potential", "at_risk"]}))
@@ -155,9 +155,9 @@ def _disproportionate(scorecard: Scorecard, points: pl.DataFrame, silent: set[st
         return
     shares = ((table - table.mean(axis=0)) * (score - score.mean())[:, None]).mean(axis=0) / score.var()
     for (name, weight), share in zip(scorecard.weights.items(), shares, strict=True):
-        if share >= PROPORTION * weight:
+        if share > PROPORTION * weight:
             yield "carries_more", name, "", float(share), weight
-        elif share <= weight / PROPORTION and name not in silent:
+        elif share < weight / PROPORTION and name not in silent:
             yield "carries_less", name, "", float(share), weight
 
 

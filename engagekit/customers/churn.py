@@ -9,7 +9,8 @@ import narwhals as nw
 from engagekit.customers.features import snapshot_rows
 from engagekit.customers.history import History, Past
 from engagekit.customers.windows import window_values
-from engagekit.data.engine import beside, enter, leave, micros_at, span_us, with_micros
+from engagekit.data.engine import alike, beside, enter, leave, micros_at, span_us, with_micros
+from engagekit.data.interactions import US, seen
 
 __all__ = ["base_at_risk", "contracts_at_risk", "labelled"]
 
@@ -23,8 +24,8 @@ def base_at_risk(interactions: Any, date: dt.datetime, horizon: str = "84d") -> 
     Parameters
     ----------
     interactions : frame
-        ``customer_id, time``. The horizon after the date must have been lived through. An interaction without a
-        customer is left out.
+        ``customer_id, time`` and, where given, ``event_id``. The horizon after the date must have been lived through.
+        An interaction without a customer is left out, and one that repeats an ``event_id``.
     date : datetime
         The date, exclusive for what came before.
     horizon : str, default "84d"
@@ -57,13 +58,13 @@ def base_at_risk(interactions: Any, date: dt.datetime, horizon: str = "84d") -> 
     [('a', True, False, False, True), ('b', True, True, False, False), ('c', False, False, True, True)]
     """
     length = _days(horizon)
-    rows = _of_customers(with_micros(enter(interactions, ["customer_id", "time"]), "time", "us"))
+    rows = seen(interactions)
     day, begin, end = (micros_at(rows, "time", time) for time in (date, date - length, date + length))
-    time = nw.col("us")
-    seen = rows.filter(time < end).with_columns(
+    time = nw.col(US)
+    standing = rows.filter(time < end).with_columns(
         at_risk=(time >= begin) & (time < day), known=time < day, stayed=time >= day, back=time >= day
     )
-    return leave(_standing(seen), interactions)
+    return leave(_standing(standing), interactions)
 
 
 def contracts_at_risk(subscriptions: Any, date: dt.datetime, horizon: str = "84d") -> Any:
@@ -201,15 +202,16 @@ def labelled(
         raise ValueError(f"dates: there is none by {end}, the end of the data, and there must be one at least")
     ahead = _days(horizon) + (_days(gap, "gap") if gap else dt.timedelta(0))
     past = history.before(end + dt.timedelta(microseconds=1))  # so that a paid period which ends then is known to
-    seen = history.before(end)
+    known = history.before(end)
     if contractual:
         at_risk = nw.concat([_under_contract(past, date, f"{ahead.days}d") for date in days])
     else:
-        at_risk = window_values(seen, {date: date for date in days}, horizon).select("customer_id", "date")
+        at_risk = window_values(known, {date: date for date in days}, horizon).select("customer_id", "date")
     over = {date: date + ahead for date in days if date + ahead <= end}
-    outcomes = _with_outcomes(at_risk, seen, over, horizon)
+    outcomes = _with_outcomes(at_risk, known, over, horizon)
     features = snapshot_rows(history.before(days[-1]), days, window, channels, actions)
     names = [name for name in features.collect_schema().names() if name not in ("customer_id", "date")]
+    outcomes, features = alike(outcomes, features, "customer_id")
     found = outcomes.join(features, on=["customer_id", "date"], how="left")
     return past.leave(found.select("customer_id", "date", *names, "churned", "next_value"), "interactions")
 
@@ -231,6 +233,7 @@ def _with_outcomes(
         return at_risk.select("customer_id", "date", **unknown)
     after = window_values(past, over, horizon).with_columns(back=nw.lit(1))
     known = beside(at_risk, {"date": list(over), "over": [1] * len(over)})
+    at_risk, after = alike(at_risk, after, "customer_id")
     rows = at_risk.join(known, on="date", how="left").join(after, on=["customer_id", "date"], how="left")
     lived = nw.when(nw.col("over") == 1)
     worth = nw.col("value").fill_null(0.0) if "value" in past.columns("interactions") else nw.lit(None, nw.Float64)

@@ -68,8 +68,10 @@ def retention_by_cohort(
     >>> retention_by_cohort(seen, datetime(2026, 3, 1))["value"].to_list()
     [1.0, 0.5]
     """
-    rows, end = _dated(enter(interactions, ["customer_id", "time"]), "time", as_of, every, time_zone)
-    arrived = _arrived(arrivals, end, every, time_zone)
+    rows = seen(interactions)
+    clock = time_zone or _zone(rows)
+    rows, end = _dated(rows, "time", as_of, every, time_zone)
+    arrived = _arrived(arrivals, end, every, clock)
     found = _cells(distinct(rows, *KEYS), {"active": nw.len()}, arrived, end, every)
     found = found.with_columns(pl.when("over").then("active")).with_columns(value=_ratio("active", "customers"))
     low, high = wilson_interval(found["active"].cast(pl.Float64).fill_null(math.nan), found["customers"])
@@ -119,13 +121,14 @@ def revenue_by_cohort(
     if rows.collect_schema()["value"] == nw.String:
         raise DataError("holds text, not numbers. Convert it, for example with pandas.to_numeric.", column="value")
     lines = seen(rows.filter(nw.col("action").is_in(PURCHASES)), ["action", "value"])
+    clock = time_zone or _zone(rows)
     lines, _ = _dated(lines, "time", as_of, every, time_zone)
     rows, end = _dated(rows, "time", as_of, every, time_zone)
     active = distinct(rows, *KEYS).join(_spent(lines), on=KEYS, how="left")
     spent = nw.col("spent")
     sums = {"active": nw.len(), "revenue": spent.sum(), "squares": (spent * spent).sum()}
     sums |= {name: nw.col(name).sum() for name in ("lines", "valued")}
-    found = _valued(_cells(active, sums, _arrived(arrivals, end, every, time_zone), end, every))
+    found = _valued(_cells(active, sums, _arrived(arrivals, end, every, clock), end, every))
     return _tidy(found, ["revenue", "value", "low", "high", "cumulative_value"], interactions)
 
 
@@ -143,6 +146,11 @@ def _arrived(arrivals: Any, end: dt.datetime, every: str, time_zone: str | None)
         return None
     came, _ = _dated(enter(arrivals, ["customer_id", "joined_at"]), "joined_at", end, every, time_zone)
     return came.group_by("customer_id").agg(nw.col("period").min().alias("cohort"))
+
+
+def _zone(rows: Rows) -> str | None:
+    """Zone of the interactions' times, whose calendar arrivals follow too."""
+    return getattr(rows.collect_schema()["time"], "time_zone", None)
 
 
 def _spent(lines: Rows) -> Rows:

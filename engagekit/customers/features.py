@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import combinations
 from operator import add
 from typing import Any
 
@@ -12,7 +13,7 @@ import polars as pl
 
 from engagekit.customers.history import History, Past
 from engagekit.customers.windows import DAY_US, window_sums
-from engagekit.data.engine import ROW, collected, with_micros
+from engagekit.data.engine import ROW, alike, collected, with_micros
 from engagekit.errors import DataError
 
 __all__ = ["ACTIVE", "FEATURES", "customer_features", "snapshot_rows", "snapshots"]
@@ -81,11 +82,13 @@ def customer_features(
         - ``sentiment_mean``: -1 to 1, of the interactions that have one; null where none has;
         - ``trend``: interactions of the last half of the window less those of the half before, over both, -1 to 1;
           null where both have none. A window of an odd number of days leaves out the first;
-        - ``preferred_channel``: with the most interactions, the alphabetically first of several; null without any;
+        - ``preferred_channel``: of the channels that have a column, that with the most interactions, the alphabetically
+          first of several; null without any;
         - ``interactions_<channel>`` for each channel;
         - the attributes of ``customers`` that the history declares fixed.
 
-        ``value``, ``duration_s`` and ``sentiment_mean`` are null where the business does not record them.
+        ``value``, ``duration_s`` and ``sentiment_mean`` are null where the interactions have no such column; the first
+        two are 0 where it is blank.
 
     Raises
     ------
@@ -180,17 +183,13 @@ class _Kinds:
         """Whether an interaction is of a kind, by the column that counts it."""
         channel, action = (nw.col(name).cast(nw.String) for name in ("channel", "action"))
         found = {f"interactions_{name}": channel == nw.lit(name) for name in self.channels}
-        return found | {f"action:{number}": action == nw.lit(name) for number, name in enumerate(self.actions)}
+        found |= {f"action:{number}": action == nw.lit(name) for number, name in enumerate(self.actions)}
+        return found | {":active": action.is_in(ACTIVE)}
 
     @property
     def distinct_actions(self) -> nw.Expr:
         used = ((nw.col(f"action:{number}") > 0).cast(nw.Int32) for number in range(len(self.actions)))
         return reduce(add, used, nw.lit(0))
-
-    @property
-    def active(self) -> nw.Expr:
-        counts = (nw.col(f"action:{number}") for number, name in enumerate(self.actions) if name in ACTIVE)
-        return reduce(add, counts, nw.lit(0))
 
     @property
     def preferred_channel(self) -> nw.Expr:
@@ -216,7 +215,18 @@ def _kinds(past: Past, channels: Sequence[str] | None, actions: Sequence[str] | 
         if len(kinds) > MOST_KINDS:
             problem = f"has {len(kinds)} different values, and features tell {MOST_KINDS} apart at most."
             raise DataError(f"{problem} Name those that matter: {name}s=[{kinds[0]!r}, ...].", column=name)
+    _check_case(past, found["channel"])
     return _Kinds(tuple(found["channel"]), tuple(found["action"]))
+
+
+def _check_case(past: Past, channels: list[str]) -> None:
+    """Refuse channels that differ by case alone where the engine takes their columns for one."""
+    if isinstance(past.rows("interactions", ["time"]).to_native(), pl.LazyFrame):
+        return
+    for one, other in combinations(channels, 2):
+        if one.casefold() == other.casefold():
+            problem = f"{one!r} and {other!r} differ by case alone, and this engine has one column for both"
+            raise DataError(f"{problem}. Write them alike.", column="channel")
 
 
 def _described(sums: Rows, past: Past, kinds: _Kinds) -> Rows:
@@ -224,23 +234,26 @@ def _described(sums: Rows, past: Past, kinds: _Kinds) -> Rows:
     known, both = past.columns("interactions"), nw.col("late") + nw.col("early")
     joined = nw.when(nw.col("since_us") < nw.col("date_us"))
     channels = [f"interactions_{name}" for name in kinds.channels]
+    taken = {name.casefold() for name in ("customer_id", "date", *FEATURES, *channels)}  # some engines ignore case
     for name in past.fixed:
-        if name in ("date", *FEATURES, *channels):
+        if name.casefold() in taken:
             raise DataError("is an attribute of customers and a feature. Give the attribute another name.", column=name)
-    sums = sums.join(_arrivals(past), on="customer_id", how="left")
+    sums, arrivals = alike(sums, _arrivals(past), "customer_id")
+    sums = sums.join(arrivals, on="customer_id", how="left")
     found = sums.with_columns(
         recency_days=(nw.col("date_us") - nw.col("us")) / DAY_US,
         tenure_days=joined.then((nw.col("date_us") - nw.col("since_us")) / DAY_US),
         distinct_actions=kinds.distinct_actions,
-        active_share=kinds.active / nw.col("interactions"),
+        active_share=nw.col(":active") / nw.col("interactions"),
         sentiment_mean=nw.when(nw.col("rated") > 0).then(nw.col("sentiment") / nw.col("rated")),
         trend=nw.when(both > 0).then((nw.col("late") - nw.col("early")) / both),
         preferred_channel=kinds.preferred_channel,
         **{name: nw.lit(None, nw.Float64) for name in ("value", "duration_s") if name not in known},
-        **{name: joined.then(nw.col(f"fixed:{name}")) for name in past.fixed},
+        **{f"fixed:{name}": joined.then(nw.col(f"fixed:{name}")) for name in past.fixed},
     )
     found = found.with_columns(nw.col(*COUNTS, *channels).cast(nw.Int64))
-    return found.select("customer_id", "date", *FEATURES, *channels, *past.fixed)
+    fixed = (nw.col(f"fixed:{name}").alias(name) for name in past.fixed)
+    return found.select("customer_id", "date", *FEATURES, *channels, *fixed)
 
 
 def _arrivals(past: Past) -> Rows:
@@ -249,5 +262,10 @@ def _arrivals(past: Past) -> Rows:
         rows = with_micros(past.rows("customers", ["customer_id", "joined_at", *past.fixed]), "joined_at", "since_us")
     else:
         rows = with_micros(past.rows("interactions", ["customer_id", "time"]), "time", "since_us")
+    if past.fixed:
+        twice = collected(rows.group_by("customer_id").agg(nw.len().alias(ROW)).filter(nw.col(ROW) > 1).head(1))
+        for who in twice["customer_id"]:
+            problem = f"{who!r} is there twice, so nobody can tell which attributes are theirs. Give one row for each."
+            raise DataError(problem, file="customers", column="customer_id")
     fixed = (nw.col(name).min().alias(f"fixed:{name}") for name in past.fixed)
     return rows.group_by("customer_id").agg(nw.col("since_us").min(), *fixed)

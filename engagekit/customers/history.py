@@ -10,6 +10,7 @@ import narwhals as nw
 
 from engagekit.data.engine import collected, column_names, enter, leave, micros_at, with_micros
 from engagekit.data.interactions import seen
+from engagekit.data.tables import TABLES
 from engagekit.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class History:
         tables = {}
         for name, frame in self._tables.items():
             names = column_names(frame)
-            tables[name] = change(name, enter(frame, names)).select(names).to_native()
+            tables[name] = leave(change(name, enter(frame, names)).select(names), frame)
         return History(tables, fixed=self._fixed)
 
     def ends(self) -> dt.datetime:
@@ -120,11 +121,10 @@ class History:
         """
         if "interactions" not in self._tables:
             raise DataError(f"the history has no table 'interactions'. {did_you_mean('interactions', self._tables)}")
-        last = collected(enter(self._tables["interactions"], ["time"]).select(nw.col("time").max())).item()
+        last = collected(seen(self._tables["interactions"]).select(nw.col("time").max())).item()
         if last is None:
             raise DataError("is empty, so there is nothing to look back on.", column="time")
-        end: dt.datetime = last
-        return end
+        return last if isinstance(last, dt.datetime) else dt.datetime.combine(last, dt.time())
 
     def before(self, as_of: dt.datetime) -> "Past":
         """Give the tables as they stood before a date, which itself is not seen."""
@@ -139,7 +139,8 @@ class Past:
     end. What a row tells only later (when a customer cancelled, a period ended, a survey was answered, a ticket replied
     to or solved, and how it was rated) is blank until then, and not there at all in a table without that time. Not
     there either: attributes of customers that are not declared fixed, and totals without a date, such as the likes of a
-    post, the opens of a mailing and the outcome of a test. Rows without a time are left out, and so are interactions
+    post, the opens of a mailing and the outcome of a test; and columns of such tables that are not in their contract,
+    such as the status of a ticket, which tells how it ended. Rows without a time are left out, and so are interactions
     without a customer and those that repeat an ``event_id``.
     """
 
@@ -170,6 +171,8 @@ class Past:
             hidden |= set(told) if time not in names else set()
         if name == "customers":
             hidden |= set(names) - {"customer_id", "joined_at", "cancelled_at", *self.fixed}
+        elif name in KNOWN_FROM or name in UNDATED:
+            hidden |= set(names) - set(TABLES[name].columns)
         return [column for column in names if column not in hidden]
 
     def rows(self, name: str, columns: Iterable[str] | None = None, optional: Iterable[str] = ()) -> Rows:
@@ -194,8 +197,9 @@ class Past:
         frame = self._tables[name]
         for column in wanted:
             if column not in known and column in column_names(frame):
-                problem = "has no date of its own, so it may know the future. Declare it in fixed if it never changes."
-                raise DataError(problem, column=column)
+                problem = "has no date of its own, so it may know the future."
+                way_out = "Declare it in fixed if it never changes." if name == "customers" else "Leave it out."
+                raise DataError(f"{problem} {way_out}", column=column)
         if name == "interactions":
             return seen(frame, wanted, as_of=self.as_of).select(wanted)
         return self._told(name, enter(frame, wanted, self._times(name)), wanted)

@@ -78,7 +78,15 @@ def _moment(rows: Rows, time: str, as_of: dt.datetime) -> nw.Expr:
 
 
 def _deleted(past: Past, name: str, rows: Rows) -> Rows:
-    return rows.filter(_happened(name, rows, past.as_of))
+    """Rows that had happened, blank in what they tell only later."""
+    schema = rows.collect_schema()
+    known: dict[str, nw.Expr] = {}
+    for time, told in KNOWN_FROM.get(name, {}).items():
+        if time in schema:
+            over = (nw.col(time) < _moment(rows, time, past.as_of)).fill_null(False)
+            known |= {column: nw.when(over).then(nw.col(column)) for column in told if column in schema}
+    rows = rows.filter(_happened(name, rows, past.as_of))
+    return rows.with_columns(**known) if known else rows
 
 
 def _changed(past: Past, name: str, rows: Rows) -> Rows:
@@ -101,7 +109,8 @@ def _added(past: Past, name: str, rows: Rows) -> Rows:
     again = rows.filter(_happened(name, rows, past.as_of)).with_columns(
         _other(rows, column, past.as_of).alias(column)
         for column, dtype in schema.items()
-        if column != ROW and (dtype.is_temporal() or (dtype.is_numeric() and column != "customer_id"))
+        if column != ROW
+        and (isinstance(dtype, nw.Datetime | nw.Date) or (dtype.is_numeric() and column != "customer_id"))
     )
     if "event_id" in schema:
         again = again.with_columns(event_id=nw.lit(None, schema["event_id"]))
@@ -114,10 +123,12 @@ def _added(past: Past, name: str, rows: Rows) -> Rows:
 def _other(rows: Rows, column: str, as_of: dt.datetime) -> nw.Expr:
     """Another value than a column has; a time is the earliest that is not in the past."""
     dtype = rows.collect_schema()[column]
-    if dtype.is_temporal():
+    if isinstance(dtype, nw.Datetime | nw.Date):
         return _moment(rows, column, as_of)
-    if dtype.is_numeric():
-        return (nw.col(column).fill_null(0) * 3 + 1000).cast(dtype)
+    if dtype.is_float():
+        return nw.col(column).fill_null(0) * 3 + 1000
+    if dtype.is_numeric():  # what fits the narrowest kind
+        return nw.when(nw.col(column) == 1).then(nw.lit(0)).otherwise(nw.lit(1)).cast(dtype)
     if isinstance(dtype, nw.Boolean):
         return ~nw.col(column).fill_null(False)
     return nw.lit("changed") if isinstance(dtype, nw.String) else nw.col(column)

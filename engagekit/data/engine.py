@@ -13,7 +13,18 @@ import polars as pl
 
 from engagekit.errors import DataError, did_you_mean
 
-__all__ = ["ROW", "beside", "collected", "column_names", "distinct", "enter", "leave", "local_time", "micros_at"]
+__all__ = [
+    "ROW",
+    "alike",
+    "beside",
+    "collected",
+    "column_names",
+    "distinct",
+    "enter",
+    "leave",
+    "local_time",
+    "micros_at",
+]
 __all__ += ["span_us", "with_micros"]
 
 ROW = ":row"
@@ -141,6 +152,39 @@ def distinct(rows: nw.LazyFrame[Any], one: str, few: str) -> nw.LazyFrame[Any]:
         pairs: nw.LazyFrame[Any] = nw.from_native(native.group_by(few).agg(pl.col(one).unique()).explode(one))
         return pairs.select(one, few)
     return rows.group_by(one, few).agg(nw.len().alias(ROW)).select(one, few)
+
+
+def alike(left: nw.LazyFrame[Any], right: nw.LazyFrame[Any], key: str) -> tuple[nw.LazyFrame[Any], nw.LazyFrame[Any]]:
+    """Two frames whose key column has one type, so that they can be joined on it.
+
+    Categories become text, and a column that is blank throughout takes the other's type.
+
+    Raises
+    ------
+    DataError
+        One holds text and the other numbers, or numbers of several kinds.
+
+    Examples
+    --------
+    >>> words = pl.DataFrame({"a": ["x"]})
+    >>> seen, known = (enter(frame, ["a"]) for frame in (words, words.cast(pl.Categorical)))
+    >>> left, right = alike(seen, known, "a")
+    >>> left.join(right, on="a").collect().shape[0]
+    1
+    """
+    sides = []
+    for rows in (left, right):
+        dtype = rows.collect_schema()[key]
+        worded = isinstance(dtype, nw.Categorical | nw.Enum)
+        sides.append(rows.with_columns(nw.col(key).cast(nw.String)) if worded else rows)
+    one, other = (rows.collect_schema()[key] for rows in sides)
+    if left.implementation is not nw.Implementation.POLARS or one == other:
+        return sides[0], sides[1]
+    for place, dtype, wanted in ((0, one, other), (1, other, one)):
+        if dtype == nw.Unknown or (dtype.is_integer() and wanted.is_integer() and place):
+            sides[place] = sides[place].with_columns(nw.col(key).cast(wanted))
+            return sides[0], sides[1]
+    raise DataError(f"is {one} in one table and {other} in another. Make it one type, such as text.", column=key)
 
 
 def local_time(frame: nw.LazyFrame[Any], column: str, time_zone: str | None) -> nw.LazyFrame[Any]:
@@ -333,7 +377,10 @@ def _from_pandas(column: Any) -> pl.Series:
 
 
 def _one_kind_of_time(column: Any) -> None:
-    """Refuse times of which some have a zone and some have none: they cannot be put in order."""
+    """Refuse times of which some have a zone and some none, which have no order, and dates among times."""
+    if len({isinstance(time, dt.datetime) for time in column.dropna()}) > 1:
+        problem = "holds dates among times, and would lose the time of day. Make all times, with pandas.to_datetime."
+        raise DataError(problem, column=str(column.name))
     if len({getattr(time, "tzinfo", None) is None for time in column.dropna()}) > 1:
         problem = "holds times with a zone and times without. Give all one, such as with pandas.to_datetime(utc=True)."
         raise DataError(problem, column=str(column.name))

@@ -7,12 +7,14 @@ from typing import Any
 import narwhals as nw
 
 from engagekit.data.engine import ROW, collected, enter, micros_at, with_micros
+from engagekit.errors import DataError
 
 __all__ = ["US", "defects", "seen"]
 
 Rows = nw.LazyFrame[Any]
 
 US = ":us"
+NUMBERS = ("value", "duration_s", "sentiment", "quantity")
 FIRST_OF = ("customer_id", "session_id", "action", "page")
 DEFECTS = ("no_customer", "no_time", "from_as_of_on", "repeated_event", "negative_duration")
 
@@ -42,7 +44,7 @@ def seen(
     Raises
     ------
     DataError
-        A column is absent, or ``time`` holds no times.
+        A column is absent, ``time`` holds no times, or what should be numbers none.
     ValueError
         One of ``as_of`` and the times lacks a zone.
 
@@ -56,6 +58,9 @@ def seen(
     1
     """
     rows = enter(interactions, ["customer_id", "time", *columns], ["event_id", *optional])
+    for name, dtype in rows.collect_schema().items():
+        if name in NUMBERS and not (dtype.is_numeric() or dtype == nw.Unknown):
+            raise DataError(f"is {dtype}, not a number. Convert it, such as with .dt.total_seconds().", column=name)
     rows = with_micros(rows.filter(~nw.col("customer_id").is_null(), ~nw.col("time").is_null()), "time", US)
     if as_of is not None:
         rows = rows.filter(nw.col(US) < micros_at(rows, "time", as_of))

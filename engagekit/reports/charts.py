@@ -99,7 +99,14 @@ def plot_trend(
     return ax
 
 
-def plot_score(scores: "pd.Series[float]", ax: "Axes", language: Language, *, cuts: Sequence[float]) -> "Axes":
+def plot_score(
+    scores: "pd.Series[float]",
+    ax: "Axes",
+    language: Language,
+    *,
+    cuts: Sequence[float],
+    segments: "pd.Series[str] | None" = None,
+) -> "Axes":
     r"""Draw how many customers have which engagement score, with the share of each segment.
 
     Parameters
@@ -110,6 +117,9 @@ def plot_score(scores: "pd.Series[float]", ax: "Axes", language: Language, *, cu
         Where to draw; what writes the labels.
     cuts : (float, float)
         Lowest score of the potential and of the advocates.
+    segments : pandas.Series, optional
+        Segment of each customer with a score, where who fell a little below a cut stays above it; by default the cuts
+        tell.
 
     Raises
     ------
@@ -131,6 +141,9 @@ def plot_score(scores: "pd.Series[float]", ax: "Axes", language: Language, *, cu
     _need(scores, "no customer has a score, so there is nothing to draw")
     known = scores.dropna().astype(float).reset_index(drop=True)
     segment = pd.cut(known, [-math.inf, *cuts, math.inf], right=False, labels=list(SEGMENTS))
+    if segments is not None:
+        told = segments[scores.notna()].to_numpy()
+        segment = pd.Series(pd.Categorical(told, list(SEGMENTS), ordered=True))
     colours = [PALETTE[name.replace("_", "-")] for name in SEGMENTS]
     bins = {"binwidth": BIN_WIDTH, "binrange": (0, 100), "multiple": "stack", "legend": False}
     sns.histplot(x=known, hue=segment, palette=colours, alpha=1, edgecolor=PAPER, ax=ax, **bins)

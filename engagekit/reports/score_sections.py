@@ -23,8 +23,10 @@ from engagekit.reports.sentences import FEWEST, Writer
 __all__ = ["audit", "fallen", "score", "trial"]
 
 FALLEN = 20
+FRAME, ROW = 60, 36  # CSS pixels
 SURE_FROM = 30  # customers of a cell, below which it is said
 PREDICTORS = ("score", "slope", "both", "recency", "frequency", "base_rate")
+SMALL = 0.01
 SHARES = ("carries_more", "carries_less")
 
 
@@ -32,7 +34,8 @@ def score(found: Results) -> str:
     """The engagement score: how it is spread, its segments, what it is made of, and its median over the months."""
     text, writer = found.language.text, Writer(found)
     html = page.heading(text("section.score"))
-    scores = found.scores["score"].drop_nulls()
+    known = found.scores.drop_nulls("score")
+    scores, segments = (known[name].to_pandas() for name in ("score", "segment"))
     if found.scoring is None or len(scores) < FEWEST:
         return html + page.note(text("points.no_score"))
     cuts = found.business.score.cuts
@@ -40,7 +43,7 @@ def score(found: Results) -> str:
     if not writer.segments:
         return html + page.finding(sentence) + page.note(text("section.small_segment")) + _components(found)
     html += draw(
-        lambda ax: charts.plot_score(scores.to_pandas(), ax, found.language, cuts=cuts),
+        lambda ax: charts.plot_score(scores, ax, found.language, cuts=cuts, segments=segments),
         title=text("figure.score_title"),
         subtitle=text("figure.score_subtitle", days=found.business.score.window.removesuffix("d")),
         alt=sentence,
@@ -70,6 +73,7 @@ def trial(found: Results) -> str:
     sentence = _spread(found, tried)
     html += draw(
         lambda ax: charts.plot_bars(_tenths(found, tried), ax, language, unit="rate"),
+        height=FRAME + ROW * len(_tenths(found, tried)),
         title=text("trial.title"),
         subtitle=text("trial.subtitle", days=days),
         alt=sentence,
@@ -169,7 +173,7 @@ def _components(found: Results) -> str:
     ]
     blank = [language.feature(name) for name in card.features if found.scores[f"{name}_points"].is_null().all()]
     missing = page.note(language.text("section.not_recorded", names=", ".join(blank))) if blank else ""
-    return table(found, rows) + missing + page.note(language.text("section.score_note"))
+    return table(found, rows) + missing + page.note(language.text("section.score_note", points=number(card.hysteresis)))
 
 
 def _tenths(found: Results, tried: Trial) -> pd.DataFrame:
@@ -185,7 +189,8 @@ def _tenths(found: Results, tried: Trial) -> pd.DataFrame:
 
 def _spread(found: Results, tried: Trial) -> str:
     rates = tried.deciles["value"].dropna()
-    lowest, highest = (found.language.percent(float(rates.iloc[end]), 0) for end in (0, -1))
+    ends = (float(rates.iloc[end]) for end in (0, -1))
+    lowest, highest = (found.language.percent(rate, 1 if 0 < rate < SMALL else 0) for rate in ends)
     sentence = found.language.text("trial.spread", lowest=lowest, highest=highest)
     return f"{sentence} {found.language.text('trial.falls' if tried.falls else 'trial.not_falls')}"
 

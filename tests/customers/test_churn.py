@@ -259,6 +259,11 @@ def test_nobody_at_risk_is_undefined_and_not_zero():
     assert estimate.reason == "zero_denominator"
 
 
+def test_an_event_that_is_delivered_again_keeps_nobody():
+    again = seen(a=[-3, 5]).with_columns(event_id=pl.lit("1"))
+    assert left(base_at_risk(again, DAY, "28d")) == {"a": True}
+
+
 @pytest.fixture(scope="module")
 def world():
     return made(11, customers=400)

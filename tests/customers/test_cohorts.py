@@ -380,3 +380,18 @@ def test_plain_python_counts_the_same(events):
     assert found.filter(pl.col("age") == 0)["customers"].sum() == len(first)
     money = cells(revenue_by_cohort(frame_of(events), MARCH), "revenue")
     assert {cell: revenue.get(cell, 0) for cell in money} == {cell: value for cell, (value,) in money.items()}
+
+
+def test_arrivals_follow_the_calendar_of_the_interactions():
+    jakarta = pl.Datetime("us", "Asia/Jakarta")
+    instant = pl.Series([dt.datetime(2026, 1, 31, 19)]).dt.replace_time_zone("UTC")  # February in Jakarta
+    visited = pl.DataFrame({"customer_id": ["a"], "time": instant.cast(jakarta)})
+    people = pl.DataFrame({"customer_id": ["a"], "joined_at": instant})
+    found = retention_by_cohort(visited, dt.datetime(2026, 4, 1), arrivals=people)
+    assert found["cohort"].unique().to_list() == [dt.datetime(2026, 2, 1)]
+
+
+def test_an_event_that_is_delivered_again_later_is_no_return():
+    days = [dt.datetime(2026, 1, 5), dt.datetime(2026, 2, 5)]
+    again = pl.DataFrame({"customer_id": ["a", "a"], "time": days, "event_id": ["1", "1"]})
+    assert retention_by_cohort(again, dt.datetime(2026, 3, 1))["active"].to_list() == [1, 0]

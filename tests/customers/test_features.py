@@ -50,8 +50,8 @@ def interactions(rows=ROWS):
     return pl.DataFrame(rows, schema=TYPES, orient="row")
 
 
-def history(rows=ROWS, **tables):
-    return History({"interactions": interactions(rows), **tables})
+def history(rows=ROWS, *, fixed=(), **tables):
+    return History({"interactions": interactions(rows), **tables}, fixed=fixed)
 
 
 def dicts(frame):
@@ -358,3 +358,52 @@ def test_channels_of_any_name_are_counted_apart():
     (found,) = dicts(customer_features(history(rows), END))
     assert [found[f"interactions_{name}"] for name in names] == [1, 2, 3, 4, 5, 6]
     assert (found["interactions"], found["preferred_channel"]) == (21, "")
+
+
+def test_a_fixed_attribute_keeps_its_name_whatever_the_engine_adds_up(on_engine):
+    people = pl.DataFrame({"customer_id": ["a"], "joined_at": [END - 9 * DAY], "Late": ["x"], "Us": ["y"]})
+    past = History({"interactions": on_engine(interactions()), "customers": on_engine(people)}, fixed=["Late", "Us"])
+    found = {row["customer_id"]: row for row in dicts(customer_features(past, END))}
+    assert (found["a"]["Late"], found["a"]["Us"]) == ("x", "y")
+    with pytest.raises(DataError, match="Value: is an attribute of customers and a feature"):
+        customer_features(history(customers=people.rename({"Late": "Value"}), fixed=["Value"]), END)
+
+
+def test_a_customer_who_is_there_twice_has_no_fixed_attributes():
+    people = pl.DataFrame({"customer_id": ["a", "a"], "joined_at": [END - DAY] * 2, "country": ["ID", "DE"]})
+    with pytest.raises(DataError, match="customers, customer_id: 'a' is there twice"):
+        customer_features(history(customers=people, fixed=["country"]), END)
+
+
+def test_named_actions_and_channels_change_neither_share_nor_more():
+    chosen = customer_features(history(), END, actions=["view"], channels=["web"])
+    every = customer_features(history(), END)
+    keys = ["customer_id", "active_share", "interactions"]
+    assert chosen.select(keys).sort("customer_id").equals(every.select(keys).sort("customer_id"))
+
+
+def test_a_length_of_time_is_not_taken_for_seconds():
+    frame = interactions().to_pandas().assign(duration_s=pd.to_timedelta(2, unit="s"))
+    with pytest.raises(DataError, match="duration_s: is Duration.*not a number"):
+        customer_features(History({"interactions": frame}), END)
+
+
+def test_ids_of_any_kind_meet_or_are_refused():
+    people = pl.DataFrame({"customer_id": ["a"], "joined_at": [END - 9 * DAY]})
+    worded = interactions().with_columns(pl.col("customer_id").cast(pl.Categorical))
+    found = customer_features(History({"interactions": worded, "customers": people}), END)
+    assert dict(found.select("customer_id", "tenure_days").rows())["a"] == 9
+    nobody = pd.DataFrame(columns=["customer_id", "time", "action"])
+    assert customer_features(History({"interactions": nobody, "customers": people.to_pandas()}), END).empty
+    with pytest.raises(DataError, match="customer_id: is String in one table and Int64 in another"):
+        customer_features(history(customers=people.with_columns(customer_id=pl.lit(1, pl.Int64))), END)
+
+
+def test_channels_that_differ_by_case_alone_are_refused_where_columns_would(on_engine):
+    rows = pl.concat([interactions(), interactions().with_columns(channel=pl.lit("WEB"))])
+    past = History({"interactions": on_engine(rows)})
+    if nw.from_native(on_engine(rows)).implementation.is_polars() or isinstance(on_engine(rows), pd.DataFrame):
+        assert "interactions_WEB" in nw.from_native(customer_features(past, END)).collect_schema()
+    else:
+        with pytest.raises(DataError, match="'WEB' and 'web' differ by case alone"):
+            customer_features(past, END)

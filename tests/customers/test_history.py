@@ -185,3 +185,24 @@ def test_a_business_declares_what_is_fixed(sample_folders, tmp_path):
     business = Business.open(folder)
     assert "plan" in History.of(business).before(business.end()).columns("customers")
     assert "plan" not in History.of(Business.open(sample_folders["saas"])).before(business.end()).columns("customers")
+
+
+def test_a_column_out_of_contract_that_may_tell_the_end_is_hidden():
+    tickets = pl.DataFrame(
+        {"ticket_id": ["1"], "opened_at": [BEFORE], "solved_at": [LATER], "status": ["solved"], "closed_at": [LATER]}
+    )
+    past = History({"tickets": tickets}).before(AS_OF)
+    assert past["tickets"].columns == ["ticket_id", "opened_at", "solved_at"]
+    with pytest.raises(DataError, match="status: has no date of its own, so it may know the future. Leave it out"):
+        past.rows("tickets", ["status"])
+
+
+def test_the_end_is_the_last_interaction_of_a_customer():
+    seen = pl.DataFrame({"customer_id": ["a", None], "time": [BEFORE, LATER]})
+    assert History({"interactions": seen}).ends() == BEFORE
+    days = seen.with_columns(pl.col("time").dt.date())
+    assert History({"interactions": days}).ends() == dt.datetime(2026, 2, 28)
+    with pytest.raises(DataError, match="time: is empty"):
+        History({"interactions": seen.head(0)}).ends()
+    with pytest.raises(DataError, match="no table 'interactions'"):
+        History({}).ends()

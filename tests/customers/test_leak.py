@@ -64,7 +64,7 @@ PLANTED = {
     ),
     "a later solution": (
         leaking("tickets", lambda rows: rows.select("customer_id", "score")),
-        "score: of customer 'a' was 5 and is 1015 once rows from 2026-03-01 00:00:00 on are changed",
+        "score: of customer 'a' was 5 and is None once rows from 2026-03-01 00:00:00 on are deleted",
     ),
 }
 
@@ -101,3 +101,38 @@ def test_sums_may_differ_in_their_last_digits():
     calls = iter([0.3, 0.3, 0.3, 0.3001])
     with pytest.raises(DataError, match=r"x: of customer 'a' was 0.3 and is 0.3001 once rows .* on are added"):
         check_no_leak(lambda past, date: pl.DataFrame({"customer_id": ["a"], "x": [next(calls)]}), history(), AS_OF)
+
+
+@pytest.mark.parametrize("kind", [pl.DataFrame, pl.DataFrame.lazy, pl.DataFrame.to_pandas])
+def test_a_function_of_ones_own_gets_the_frames_it_was_written_for(kind):
+    def spent(past, as_of):
+        return past.before(as_of)["interactions"][["customer_id", "value"]]
+
+    def spent_lazily(past, as_of):
+        return past.before(as_of)["interactions"].select("customer_id", "value")
+
+    check_no_leak(spent_lazily if kind is pl.DataFrame.lazy else spent, history(kind), AS_OF)
+
+
+@pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt8, pl.Decimal(5, 2)])
+def test_numbers_of_narrow_types_are_changed_too(dtype):
+    frame = history().before(AS_OF + 9 * DAY)["interactions"].with_columns(pl.col("value").cast(dtype))
+    check_no_leak(lambda past, day: past.before(day)["interactions"], History({"interactions": frame}), AS_OF)
+
+
+def test_whether_something_is_known_later_is_a_leak_too():
+    tickets = pl.DataFrame(
+        {
+            "ticket_id": ["1", "2"],
+            "customer_id": ["a", "b"],
+            "opened_at": [AS_OF - DAY] * 2,
+            "solved_at": [AS_OF + DAY, None],
+        }
+    )
+
+    def solved(past, as_of):
+        rows = past.before(as_of + 30 * DAY)["tickets"].filter(pl.col("opened_at") < as_of)
+        return rows.group_by("customer_id").agg(pl.col("solved_at").count())
+
+    with pytest.raises(DataError, match="solved_at: of customer 'a' was 1 and is 0"):
+        check_no_leak(solved, History({"tickets": tickets}), AS_OF)

@@ -317,3 +317,10 @@ def test_a_column_that_is_there_twice_in_spark_is_named_twice(on_engine):
 
 def test_the_names_of_pandas_columns_are_text():
     assert column_names(pd.DataFrame([[1, 2]], columns=[2026, "a"])) == ["2026", "a"]
+
+
+def test_dates_among_times_are_refused():
+    days = pd.DataFrame({"time": pd.Series([dt.date(2026, 1, 1), dt.datetime(2026, 1, 1, 23)], dtype=object)})
+    for frame in (days, days[::-1]):
+        with pytest.raises(DataError, match="time: holds dates among times|time: holds values of several types"):
+            enter(frame, ["time"])

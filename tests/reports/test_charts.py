@@ -361,3 +361,11 @@ def test_segments_and_targets_have_words_in_every_language(code):
     ax = charts.plot_score(pd.Series([10.0, 50, 90]), axes(), language, cuts=(40, 70))
     assert len(texts(ax)) == 3
     assert "50" in texts(trend(months([40, 42], half=6), language=language, unit="points", target=50))[-1]
+
+
+def test_segments_that_are_told_take_the_place_of_the_cuts():
+    scores = pd.Series([38.0, 50.0, None, 90.0])
+    ax = charts.plot_score(
+        scores, axes(), EN, cuts=(40, 70), segments=pd.Series(["potential", "potential", None, "advocate"])
+    )
+    assert [text.get_text() for text in ax.texts] == ["At risk\n▼ 0%", "Potential\n◆ 67%", "Advocates\n▲ 33%"]

@@ -1,6 +1,6 @@
 """The score on trial: what it says where the truth is known and of a real shop, how sure it is, and what it costs.
 
-Run ``python benchmarks/trial.py [worlds] [coverage] [retail] [speed]``, by default all of them.
+Run ``python benchmarks/trial.py [--parts worlds coverage retail speed]``, by default all of them.
 
 - ``worlds``: 20,000 customers whose hazard falls with their activity in three channels by planted weights, customers
   whose hazard is the same for all, and a score that is recency in disguise (``tests/worlds.py``).
@@ -187,6 +187,6 @@ PARTS = {part.__name__: part for part in (worlds, coverage, retail, speed)}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     for part in parser.parse_args().parts:
         PARTS[part]()

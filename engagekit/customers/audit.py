@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from engagekit.customers.score import SEGMENTS, Scorecard
-from engagekit.customers.trial import Trial
+from engagekit.customers.trial import NOTICEABLE, Trial
 from engagekit.data.engine import collected, enter, micros_at, span_us, with_micros
 from engagekit.errors import did_you_mean
 
@@ -28,6 +28,7 @@ FINDINGS = {  # by the article's mistake
 COLUMNS = ("mistake", "finding", "about", "beside", "value", "other")
 DUPLICATE = 0.95
 PROPORTION = 2.0
+DIGITS = 9
 STALE = dt.timedelta(days=31)
 YEAR = dt.timedelta(days=365)
 Found = tuple[str, str, str, float, float]
@@ -73,8 +74,8 @@ def audit(
         ``about`` and ``beside``, with ``value`` and ``other``:
 
         - ``irrelevant``: a component is ``never_known``; ``constant``; a ``duplicate`` of another, with the correlation
-          of their points above 0.95; or ``unrelated``: the intervals of its ROC AUC for churn and of its correlation
-          with value hold 0.5 and 0;
+          of their points above 0.95; or ``unrelated``: the interval of its ROC AUC for churn lies between 0.45 and
+          0.55, and that of its correlation with value holds 0;
         - ``disproportionate``: it ``carries_more`` than twice, or ``carries_less`` than half, of the share of the
           score's variance (value) that its share of the weights (other) promises;
         - ``not_followed``: the last interaction is more than 31 days before ``as_of`` (``stale``, value: days), or the
@@ -108,7 +109,8 @@ def audit(
 
     table = _latest(scorecard, scored)
     points = table.select(pl.col(f"{name}_points").alias(name) for name in scorecard.features)
-    found = [("irrelevant", *each) for each in _irrelevant(points, tried)]
+    shares = points.with_columns((pl.all() * table["coverage"]).round(DIGITS))  # as they were before being weighed anew
+    found = [("irrelevant", *each) for each in _irrelevant(shares, tried)]
     silent = {about for _, _, about, *_ in found}
     found += [("disproportionate", *each) for each in _disproportionate(scorecard, points, silent)]
     found += [("not_followed", *each) for each in _not_followed(as_of, seen_until, reference_ends)]
@@ -119,7 +121,7 @@ def audit(
 def _latest(scorecard: Scorecard, scored: Any) -> pl.DataFrame:
     """Customers with a score on the last date."""
     points = [f"{name}_points" for name in scorecard.features]
-    rows = enter(scored, ["customer_id", "score", "segment", *points], ["date"])
+    rows = enter(scored, ["customer_id", "score", "segment", "coverage", *points], ["date"])
     table = collected(rows.filter(~nw.col("score").is_null()))
     return table.filter(pl.col("date") == pl.col("date").max()) if "date" in table.columns else table
 
@@ -138,11 +140,11 @@ def _irrelevant(points: pl.DataFrame, tried: Trial | None) -> Iterator[Found]:
         pair = points.select(one, other).drop_nulls()
         if pair[one].n_unique() > 1 and pair[other].n_unique() > 1:
             alike = float(np.corrcoef(pair[one].to_numpy(), pair[other].to_numpy())[0, 1])
-            if abs(alike) > DUPLICATE:
+            if alike > DUPLICATE:
                 yield "duplicate", one, other, alike, NONE
     if tried is not None and tried.verdict != "too_few":
         for row in tried.weights.to_dict("records"):
-            holds = row["roc_auc_low"] <= 1 / 2 <= row["roc_auc_high"]
+            holds = row["roc_auc_low"] >= 1 - NOTICEABLE and row["roc_auc_high"] <= NOTICEABLE
             worth = row["value_correlation_low"] <= 0 <= row["value_correlation_high"]
             if row["feature"] in telling and holds and (worth or np.isnan(row["value_correlation"])):
                 yield "unrelated", row["feature"], "", row["roc_auc"], row["value_correlation"]
@@ -153,8 +155,10 @@ def _disproportionate(scorecard: Scorecard, points: pl.DataFrame, silent: set[st
     score = table.sum(axis=1)
     if len(score) < 2 or not score.var():
         return
+    known = {name: 0 if points[name].is_null().all() else weight for name, weight in scorecard.weights.items()}
     shares = ((table - table.mean(axis=0)) * (score - score.mean())[:, None]).mean(axis=0) / score.var()
-    for (name, weight), share in zip(scorecard.weights.items(), shares, strict=True):
+    for (name, part), share in zip(known.items(), shares, strict=True):
+        weight = part / sum(known.values())
         if share > PROPORTION * weight:
             yield "carries_more", name, "", float(share), weight
         elif share < weight / PROPORTION and name not in silent:

@@ -9,10 +9,10 @@ import narwhals as nw
 from engagekit.customers.features import snapshot_rows
 from engagekit.customers.history import History, Past
 from engagekit.customers.windows import window_values
-from engagekit.data.engine import alike, beside, enter, leave, micros_at, span_us, with_micros
+from engagekit.data.engine import alike, beside, days_later, enter, leave, micros_at, span_us, with_micros
 from engagekit.data.interactions import US, seen
 
-__all__ = ["base_at_risk", "contracts_at_risk", "labelled"]
+__all__ = ["base_at_risk", "contracts_at_risk", "ends_by", "labelled"]
 
 
 def base_at_risk(interactions: Any, date: dt.datetime, horizon: str = "84d") -> Any:
@@ -29,7 +29,7 @@ def base_at_risk(interactions: Any, date: dt.datetime, horizon: str = "84d") -> 
     date : datetime
         The date, exclusive for what came before.
     horizon : str, default "84d"
-        Days that look back, and days that look ahead.
+        Days of 24 hours that look back, and that look ahead.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def base_at_risk(interactions: Any, date: dt.datetime, horizon: str = "84d") -> 
     """
     length = _days(horizon)
     rows = seen(interactions)
-    day, begin, end = (micros_at(rows, "time", time) for time in (date, date - length, date + length))
+    day, begin, end = (micros_at(rows, "time", days_later(date, back)) for back in (0 * length, -length, length))
     time = nw.col(US)
     standing = rows.filter(time < end).with_columns(
         at_risk=(time >= begin) & (time < day), known=time < day, stayed=time >= day, back=time >= day
@@ -81,7 +81,7 @@ def contracts_at_risk(subscriptions: Any, date: dt.datetime, horizon: str = "84d
     date : datetime
         The date.
     horizon : str, default "84d"
-        Days ahead.
+        Days of 24 hours ahead.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def contracts_at_risk(subscriptions: Any, date: dt.datetime, horizon: str = "84d
     >>> contracts_at_risk(paid, datetime(2026, 2, 1), "28d").select(columns).sort("customer_id").rows()
     [('a', True, False, 9.0, 9.0), ('b', True, True, 5.0, 0.0)]
     """
-    end = date + _days(horizon)
+    end = days_later(date, _days(horizon))
     rows = _of_customers(enter(subscriptions, ["customer_id", "starts_at", "ends_at"], ["monthly_value"]))
     for name in ("starts_at", "ends_at"):
         rows = with_micros(rows, name, f"{name}:us")
@@ -157,8 +157,9 @@ def labelled(
     dates : iterable of datetime
         When to look back and ahead; one at least. Those after the end of the data are left out.
     horizon : str, default "84d"
-        Days ahead. Churned is who did nothing in them; with a contract, of whom no paid period runs at their end. At
-        risk is who did something in as many days before the date; with a contract, of whom a paid period runs on it.
+        Days of 24 hours ahead. Churned is who did nothing in them; with a contract, of whom no paid period runs at
+        their end. At risk is who did something in as many days before the date; with a contract, of whom a paid
+        period runs on it.
     gap : str, optional
         Days between the date and the start of the horizon, in which something can still be done about it.
     window : str, default "84d"
@@ -197,7 +198,7 @@ def labelled(
     [3]
     """
     end = as_of or history.ends()
-    days = sorted({date for date in dates if date <= end})
+    days = sorted(ends_by(dates, dt.timedelta(0), end))
     if not days:
         raise ValueError(f"dates: there is none by {end}, the end of the data, and there must be one at least")
     ahead = _days(horizon) + (_days(gap, "gap") if gap else dt.timedelta(0))
@@ -207,13 +208,33 @@ def labelled(
         at_risk = nw.concat([_under_contract(past, date, f"{ahead.days}d") for date in days])
     else:
         at_risk = window_values(known, {date: date for date in days}, horizon).select("customer_id", "date")
-    over = {date: date + ahead for date in days if date + ahead <= end}
+    over = ends_by(days, ahead, end)
     outcomes = _with_outcomes(at_risk, known, over, horizon)
     features = snapshot_rows(history.before(days[-1]), days, window, channels, actions)
     names = [name for name in features.collect_schema().names() if name not in ("customer_id", "date")]
     outcomes, features = alike(outcomes, features, "customer_id")
     found = outcomes.join(features, on=["customer_id", "date"], how="left")
     return past.leave(found.select("customer_id", "date", *names, "churned", "next_value"), "interactions")
+
+
+def ends_by(dates: Iterable[dt.datetime], ahead: dt.timedelta, end: dt.datetime) -> dict[dt.datetime, dt.datetime]:
+    """Dates whose time ahead is over at the end of the data, with when it was.
+
+    Raises
+    ------
+    ValueError
+        Some of the times have a zone and others have none.
+
+    Examples
+    --------
+    >>> january = [dt.datetime(2026, 1, day) for day in (1, 20)]
+    >>> list(ends_by(january, dt.timedelta(days=7), dt.datetime(2026, 1, 9)))
+    [datetime.datetime(2026, 1, 1, 0, 0)]
+    """
+    ends = {date: days_later(date, ahead) for date in dates}
+    if any((time.tzinfo is None) != (end.tzinfo is None) for time in ends):
+        raise ValueError(f"dates: some have a time zone and others none, as has the end of the data, {end}")
+    return {date: over for date, over in ends.items() if over <= end}
 
 
 def _under_contract(past: Past, date: dt.datetime, ahead: str) -> nw.LazyFrame[Any]:

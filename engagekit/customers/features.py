@@ -16,7 +16,7 @@ from engagekit.customers.windows import DAY_US, window_sums
 from engagekit.data.engine import ROW, alike, collected, with_micros
 from engagekit.errors import DataError
 
-__all__ = ["ACTIVE", "FEATURES", "customer_features", "snapshot_rows", "snapshots"]
+__all__ = ["ACTIVE", "FEATURES", "OUTCOMES", "customer_features", "snapshot_rows", "snapshots"]
 
 Rows = nw.LazyFrame[Any]
 
@@ -35,6 +35,7 @@ FEATURES = (
     "trend",
     "preferred_channel",
 )
+OUTCOMES = ("churned", "next_value")  # names that what came later has
 COUNTS = ("interactions", "active_days", "distinct_actions", "orders")
 MOST_KINDS = 100
 
@@ -234,7 +235,9 @@ def _described(sums: Rows, past: Past, kinds: _Kinds) -> Rows:
     known, both = past.columns("interactions"), nw.col("late") + nw.col("early")
     joined = nw.when(nw.col("since_us") < nw.col("date_us"))
     channels = [f"interactions_{name}" for name in kinds.channels]
-    taken = {name.casefold() for name in ("customer_id", "date", *FEATURES, *channels)}  # some engines ignore case
+    taken = {
+        name.casefold() for name in ("customer_id", "date", *OUTCOMES, *FEATURES, *channels)
+    }  # some engines ignore case
     for name in past.fixed:
         if name.casefold() in taken:
             raise DataError("is an attribute of customers and a feature. Give the attribute another name.", column=name)

@@ -14,7 +14,7 @@ import polars as pl
 from engagekit.customers.features import snapshots
 from engagekit.customers.history import History
 from engagekit.customers.score import FROZEN
-from engagekit.data.business import Business
+from engagekit.data.business import Business, ComponentSettings
 from engagekit.data.engine import collected, span_us
 from engagekit.errors import DataError
 
@@ -85,18 +85,18 @@ def freeze(
             "customers": known["customer_id"].n_unique(),
         },
         "window": business.score.window,
-        "bounds": {feature: _bounds(known[feature], feature, part.cap) for feature, part in bare.items()},
+        "bounds": {feature: _bounds(known[feature], feature, part) for feature, part in bare.items()},
     }
     _write(business.folder / FROZEN, content)
     return content
 
 
-def _bounds(values: pl.Series, feature: str, cap: float | None) -> dict[str, float]:
+def _bounds(values: pl.Series, feature: str, part: ComponentSettings) -> dict[str, float]:
     values = values.cast(pl.Float64).drop_nulls()
     way_out = "Give it low and high, or drop it."
     if values.is_empty():
         raise DataError(f"is known of no customer in the reference period. {way_out}", column=feature)
-    values = values if cap is None else values.clip(upper_bound=cap)
+    values = values.clip(0 if part.scale == "log" else None, part.cap)
     low, high = (_rounded(values.quantile(level, "linear") or 0.0) for level in QUANTILES)
     if low >= high:
         problem = f"is {low:g} for at least nine in ten customers of the reference period, so it tells none apart."

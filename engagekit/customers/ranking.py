@@ -113,9 +113,8 @@ class Order:
         ahead_of = (np.cumsum(stayed) - stayed / 2) / all_stayed
         behind = (all_left - np.cumsum(left) + left / 2) / all_left
         value = float((left * ahead_of).sum() / all_left)
-        pulls = np.where(
-            churned, (ahead_of[self._level] - value) / all_left, (behind[self._level] - value) / all_stayed
-        )
+        of_left, of_stayed = (_spread(n) / n for n in (all_left, all_stayed))
+        pulls = np.where(churned, (ahead_of[self._level] - value) * of_left, (behind[self._level] - value) * of_stayed)
         return Ranking(value, pulls)
 
     def average_precision(self, churned: NDArray[np.bool_]) -> Ranking:
@@ -193,6 +192,11 @@ class Order:
         reach = max(edge / 2, FEWEST_AT_EDGE)
         near = (above > edge - reach) & (above - self._rows < edge + reach)
         return float(left[near].sum() / self._rows[near].sum())
+
+
+def _spread(n: float) -> float:
+    """Factor of deviations from the mean of so many, for the variance of another draw."""
+    return float(np.sqrt(n / (n - 1))) if n > 1 else np.nan
 
 
 def _from_the_top(sums: Floats) -> Floats:

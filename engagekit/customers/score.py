@@ -200,7 +200,11 @@ class Scorecard:
             A feature is not a column; names it and the nearest one.
         """
         rows = enter(features, ["customer_id", *self.features, *keep], ["date"])
-        keys = [name for name in ("customer_id", "date") if name in rows.collect_schema().names()]
+        schema = rows.collect_schema()
+        for name in self.features:
+            if not (schema[name].is_numeric() or schema[name] in (nw.Boolean, nw.Unknown)):
+                raise DataError(f"is {schema[name]}, not a number, and cannot be scored.", column=name)
+        keys = [name for name in ("customer_id", "date") if name in schema]
         shares = {f"{part.feature}_points": part for part in self.components}
         rows = rows.with_columns(*(part.normalised.alias(name) for name, part in shares.items()))
         weights = [
@@ -267,7 +271,9 @@ class Scorecard:
         """
         points = [f"{name}_points" for name in self.features]
         rows = enter(scored, ["customer_id", "score", "coverage", *points], ["date"])
-        table = collected(rows.filter(nw.col("customer_id") == customer_id, ~nw.col("score").is_null()))
+        table = collected(
+            rows.filter(nw.col("customer_id").cast(nw.String) == str(customer_id), ~nw.col("score").is_null())
+        )
         if table.is_empty():
             raise DataError(f"{customer_id!r} has no score here. Take a customer of this frame.", column="customer_id")
         *earlier, latest = (table.sort("date") if "date" in table.columns else table).iter_rows(named=True)
@@ -304,7 +310,8 @@ def _made_of(
     whole = _whole(latest["score"], known)
     shares = _whole(SCALE, {name: SCALE * weights[name] / latest["coverage"] for name in known})
     written = (
-        language.text("score.part", points=whole[name], of=shares[name], name=language.feature(name)) for name in known
+        language.text("score.part", points=whole[name], of=max(shares[name], whole[name]), name=language.feature(name))
+        for name in known
     )
     sentence = language.text("score.made_of", score=sum(whole.values()), parts="; ".join(written))
     unknown = ", ".join(language.feature(name) for name, points in parts.items() if points is None)

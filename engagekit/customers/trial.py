@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engagekit.customers.churn import labelled
+from engagekit.customers.churn import ends_by, labelled
+from engagekit.customers.features import OUTCOMES
 from engagekit.customers.history import History
 from engagekit.customers.ranking import Order, Ranking, mean_of
 from engagekit.customers.score import SCALE, SEGMENTS, Scorecard
-from engagekit.data.engine import collected, enter, span_us
-from engagekit.metrics.intervals import rate_interval
+from engagekit.data.engine import collected, days_later, enter, span_us
+from engagekit.errors import DataError
+from engagekit.metrics.intervals import rate_interval, wilson_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +29,7 @@ Bools = NDArray[np.bool_]
 
 VERDICTS = ("better_than_recency", "no_better_than_recency", "does_not_predict", "too_few")
 FEWEST = 50  # customers who left, and who stayed: fewer tell too little
+FEWEST_ON_A_DATE = 5  # of either; dates with fewer tell nothing of their own
 NOTICEABLE = 0.55  # ROC AUC that a score must reach to be of use
 DECILES = 10
 TRAIL = 4  # dates that a slope looks back on
@@ -44,7 +48,7 @@ class Trial:
     Attributes
     ----------
     verdict : str
-        - ``too_few``: fewer than ``FEWEST`` customers left, or stayed;
+        - ``too_few``: fewer than ``FEWEST`` customers with a score left, or stayed, on the dates that count;
         - ``does_not_predict``: the ROC AUC of the score is below ``NOTICEABLE``, or its interval is not above 0.5;
         - ``no_better_than_recency``: it predicts, but the interval of its ROC AUC less that of the days since the last
           interaction is not above 0;
@@ -70,7 +74,7 @@ class Trial:
     weights : pandas.DataFrame
         ``feature``; its ``declared`` share of the weights and the share ``fitted`` on dates whose horizon ended on or
         before the last date, NaN where there is none; and by itself the ``roc_auc`` and ``value_correlation`` of the
-        component, with ``_low`` and ``_high``.
+        component, of customers of whom it is known, with ``_low`` and ``_high``.
     gain : tuple of float
         ROC AUC of the fitted weights less that of the declared ones on the last date, low and high; NaN without.
     """
@@ -139,8 +143,9 @@ def trial(
     Notes
     -----
     Figures are taken of each date by itself and averaged, weighted by the customers at risk: customers are compared
-    with others on the same day. Their intervals are linear approximations over customers, who count once however many
-    dates they are in; ``benchmarks/trial.py`` shows how often they hold the truth. Each score is made of what was known
+    with others on the same day. A date on which fewer than five left, or stayed, tells nothing of churn. Their
+    intervals are linear approximations over customers, who count once however many dates they are in;
+    ``benchmarks/trial.py`` shows how often they hold the truth. Each score is made of what was known
     on its date. The fitted weights are those of a logistic regression of who left on the components, none below 0.
 
     Examples
@@ -163,12 +168,12 @@ def trial(
     if not wished:
         raise ValueError("dates: there is none, and there must be one at least")
     end = as_of or history.ends()
-    tried = [date for date in wished if date + length <= end]
+    tried = list(ends_by(wished, length, end))
     rows = pl.DataFrame(schema=_schema(scorecard))
     if tried:
         at_risk = labelled(history, tried, horizon, window=window, as_of=end, contractual=contractual)
         rows = _scored(scorecard, at_risk)
-    return _judged(scorecard, rows, tried, wished[len(tried) :], length)
+    return _judged(scorecard, rows, tried, [date for date in wished if date not in tried], length)
 
 
 def _schema(scorecard: Scorecard) -> dict[str, Any]:
@@ -180,6 +185,9 @@ def _schema(scorecard: Scorecard) -> dict[str, Any]:
 
 def _scored(scorecard: Scorecard, at_risk: Any) -> pl.DataFrame:
     """One row for each customer at risk on each date: the score then, and what came of them."""
+    for name in OUTCOMES:
+        if name in scorecard.features:
+            raise DataError("is what came later, and no feature of a score.", column=name)
     keep = ["recency_days", "interactions", "churned", "next_value"]
     wanted = list(dict.fromkeys(["customer_id", "date", *scorecard.features, *keep]))
     table = collected(enter(at_risk, wanted).select(wanted)).sort("date", "customer_id")
@@ -220,10 +228,11 @@ def _judged(
     length: dt.timedelta,
 ) -> Trial:
     """Rows of customers at risk -> what they say of the score."""
-    left, stayed = (rows.filter(pl.col("churned") == gone)["customer"].n_unique() for gone in (True, False))
-    days = [_Day(scorecard, day) for day in rows.drop_nulls("score").partition_by("date", maintain_order=True)]
-    earlier = [day for day in days if day.date + length <= days[-1].date]
-    fitted = _fitted([day.shares for day in earlier], earlier)
+    scored = rows.drop_nulls("score").partition_by("date", maintain_order=True)
+    days = [_Day(scorecard, day) for day in scored]
+    left, stayed = (_customers([day for day in days if _tells(day.churned)], gone) for gone in (True, False))
+    earlier = [day for day in days if days_later(day.date, length) <= days[-1].date]
+    fitted = _fitted([day.design for day in earlier], earlier)
     predictors = _predictors(days, earlier)
     segments = _rates(rows.with_columns(pl.col("segment").fill_null(UNSCORED)), "segment", [*SEGMENTS, UNSCORED])
     deciles = _rates(_in_deciles(rows), "decile", range(1, DECILES + 1))
@@ -232,7 +241,7 @@ def _judged(
         tried,
         unfinished,
         rows["customer"].n_unique(),
-        left,
+        rows.filter("churned")["customer"].n_unique(),
         segments,
         deciles,
         _falls(segments[segments["segment"] != UNSCORED], deciles),
@@ -242,6 +251,15 @@ def _judged(
     )
 
 
+def _tells(churned: Bools) -> bool:
+    return bool(min(churned.sum(), len(churned) - churned.sum()) >= FEWEST_ON_A_DATE)
+
+
+def _customers(days: list["_Day"], gone: bool) -> int:
+    """Different customers who left, or who stayed."""
+    return len(set().union(*(day.customer[day.churned == gone].tolist() for day in days)))
+
+
 class _Day:
     """Customers with a score who were at risk on one date."""
 
@@ -249,11 +267,16 @@ class _Day:
         self.date: dt.datetime = rows["date"][0]
         self.customer = rows["customer"].to_numpy().astype(int)
         self.churned: Bools = rows["churned"].to_numpy()
-        self.slope = np.nan_to_num(_numbers(rows["slope"]))  # one score shows no change
+        slope = _numbers(rows["slope"])
+        self.sloped = not np.isnan(slope).all()
+        self.slope = np.nan_to_num(slope)  # one score shows no change
         self.level = _numbers(rows["score"])
         self.shares = _shares(scorecard, rows)
-        worth = _numbers(rows["next_value"])
-        self.worth = None if np.isnan(worth).any() else Order(worth)
+        score = self.level[:, None] / SCALE  # what the others make of a component that is not known
+        self.design = np.where(np.isnan(self.shares), score, self.shares)
+        self.design[:, np.isnan(self.shares).all(axis=0)] = 0
+        self.money = _numbers(rows["next_value"])
+        self.worth = None if np.isnan(self.money).any() else Order(self.money)
         self.risks = {
             "score": -self.level,
             "slope": -self.slope,
@@ -263,32 +286,44 @@ class _Day:
         }
 
     def ranked(self, risk: Floats) -> dict[str, Ranking]:
-        """All statistics of a risk."""
-        order = Order(risk)
-        found = {name: getattr(order, name)(self.churned) for name in STATISTICS[:-1]}
+        """All statistics of a risk, of those of whom it is known."""
+        known = ~np.isnan(risk)
+        order, churned = Order(risk[known]), self.churned[known]
+        found = {name: getattr(order, name)(churned) for name in STATISTICS[:-1]} if _tells(churned) else {}
         if self.worth is not None:
-            found[STATISTICS[-1]] = Order(-risk).correlation(self.worth)
+            falls = order.correlation(self.worth if known.all() else Order(self.money[known]))
+            found[STATISTICS[-1]] = Ranking(-falls.value, -falls.pulls)
+        for name, each in found.items():
+            pulls = np.zeros(len(risk))
+            pulls[known] = each.pulls
+            found[name] = Ranking(each.value, pulls)
         return found
 
 
 Ranked = list[tuple[_Day, dict[str, Ranking]]]
 
 
+def _ranked(days: list[_Day], risks: list[Floats]) -> Ranked:
+    """All statistics of a risk on many dates, several at once: sorting is most of it."""
+    with ThreadPoolExecutor() as pool:
+        return list(zip(days, pool.map(_Day.ranked, days, risks), strict=True))
+
+
 def _shares(scorecard: Scorecard, rows: pl.DataFrame) -> Floats:
-    """Components between 0 and 1; for one that is missing the score, which is what the others make of it."""
-    score, coverage = _numbers(rows["score"]) / SCALE, _numbers(rows["coverage"])
-    found = []
-    for name, weight in scorecard.weights.items():
-        share = _numbers(rows[f"{name}_points"]) * coverage / (SCALE * weight)
-        found.append(np.where(np.isnan(share), score, share))
-    return np.column_stack(found)
+    """Components between 0 and 1; NaN where one is not known."""
+    coverage = _numbers(rows["coverage"])
+    weights = scorecard.weights.items()
+    return np.column_stack([_numbers(rows[f"{name}_points"]) * coverage / (SCALE * weight) for name, weight in weights])
 
 
 def _predictors(days: list[_Day], earlier: list[_Day]) -> "pd.DataFrame":
     """Every statistic of every predictor, and its difference from the baseline."""
     import pandas as pd
 
-    ranked = {name: [(day, day.ranked(day.risks[name])) for day in days] for name in PREDICTORS if name != "both"}
+    ranked = {}
+    for name in PREDICTORS:
+        counted = [day for day in days if day.sloped or name != "slope"]
+        ranked[name] = [] if name == "both" else _ranked(counted, [day.risks[name] for day in counted])
     size = np.std(np.concatenate([day.slope for day in earlier])) if earlier else 0.0
     pairs = {id(day): np.column_stack([day.level / SCALE, day.slope / (size or 1.0)]) for day in [*earlier, *days[-1:]]}
     weights = _fitted([pairs[id(day)] for day in earlier], earlier)
@@ -342,8 +377,9 @@ def _weighed(scorecard: Scorecard, days: list[_Day], fitted: Floats | None) -> "
     found = []
     for number, (name, declared) in enumerate(scorecard.weights.items()):
         row = {"feature": name, "declared": declared}
-        row["fitted"] = np.nan if fitted is None else fitted[number] / fitted.sum()
-        ranked: Ranked = [(day, day.ranked(-day.shares[:, number])) for day in days]
+        blank = all(np.isnan(day.shares[:, number]).all() for day in days)
+        row["fitted"] = np.nan if fitted is None or blank else fitted[number] / fitted.sum()
+        ranked = _ranked(days, [-day.shares[:, number] for day in days])
         for statistic in ("roc_auc", "value_correlation"):
             numbers = _averaged([(day, each[statistic]) for day, each in ranked if statistic in each])
             row |= dict(zip((statistic, f"{statistic}_low", f"{statistic}_high"), numbers, strict=True))
@@ -356,15 +392,15 @@ def _gain(scorecard: Scorecard, days: list[_Day], fitted: Floats | None) -> tupl
     if fitted is None:
         return np.nan, np.nan, np.nan
     last, declared = days[-1], np.array(list(scorecard.weights.values()))
-    ours, theirs = (Order(-last.shares @ weights).roc_auc(last.churned) for weights in (fitted, declared))
+    ours, theirs = (Order(-last.design @ weights).roc_auc(last.churned) for weights in (fitted, declared))
     return _averaged([(last, ours - theirs)])
 
 
 def _in_deciles(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows with the tenth of their date's scores that theirs is in."""
     known = rows.drop_nulls("score")
-    place = pl.col("score").rank("ordinal").over("date") - 1
-    return known.with_columns(decile=(place * DECILES // pl.len().over("date") + 1).cast(pl.Int64))
+    place = (pl.col("score").rank("average").over("date") - 0.5) / pl.len().over("date")  # equals share a tenth
+    return known.with_columns(decile=(place * DECILES).floor().cast(pl.Int64) + 1)
 
 
 def _rates(rows: pl.DataFrame, by: str, groups: Iterable[Any]) -> "pd.DataFrame":
@@ -379,6 +415,9 @@ def _rates(rows: pl.DataFrame, by: str, groups: Iterable[Any]) -> "pd.DataFrame"
     table = every.join(sums, on=by, how="left", maintain_order="left")
     low, high = rate_interval(table["x"], table["y"], table["xx"], table["xy"], table["yy"])
     counts = {"customers": pl.col("customers"), "n": y, "churned": x}
+    rate = table["x"] / table["y"]
+    alone = wilson_interval(rate * table["customers"], table["customers"])
+    low, high = (np.where(np.isnan(one), other, one) for one, other in zip((low, high), alone, strict=True))
     whole = {name: count.fill_null(0).cast(pl.Int64) for name, count in counts.items()}
     bounds = {"low": pl.Series(low), "high": pl.Series(high)}
     return table.select(by, **whole, value=x / y, **bounds, score_mean="score_mean").to_pandas()
@@ -393,6 +432,8 @@ def _falls(segments: "pd.DataFrame", deciles: "pd.DataFrame") -> bool:
 
 def _verdict(predictors: "pd.DataFrame") -> str:
     score = predictors[(predictors["predictor"] == "score") & (predictors["statistic"] == "roc_auc")].iloc[0]
+    if np.isnan(score["value"]):
+        return "too_few"
     if not (score["value"] >= NOTICEABLE and score["low"] > 1 / 2):
         return "does_not_predict"
     return "better_than_recency" if score["difference_low"] > 0 else "no_better_than_recency"

@@ -19,6 +19,7 @@ __all__ = [
     "beside",
     "collected",
     "column_names",
+    "days_later",
     "distinct",
     "enter",
     "leave",
@@ -353,6 +354,18 @@ def span_us(name: str, text: str, units: str) -> int:
         words = " or ".join(UNITS[unit][0] for unit in units)
         raise ValueError(f"{name}: {text!r} is not a number of {words} such as {EXAMPLES[units[0]]}")
     return int(text[:-1]) * UNITS[text[-1]][1]
+
+
+def days_later(time: dt.datetime, days: dt.timedelta) -> dt.datetime:
+    """Time after so many days of 24 hours, also where clocks are changed in between.
+
+    Examples
+    --------
+    >>> from zoneinfo import ZoneInfo
+    >>> str(days_later(dt.datetime(2026, 3, 1, tzinfo=ZoneInfo("Europe/London")), dt.timedelta(days=84)))
+    '2026-05-24 01:00:00+01:00'
+    """
+    return time + days if time.tzinfo is None else (time.astimezone(dt.UTC) + days).astimezone(time.tzinfo)
 
 
 def _zone_shared(frame: nw.LazyFrame[Any], column: str, time: dt.datetime) -> str | None:

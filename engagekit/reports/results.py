@@ -178,9 +178,10 @@ def check_goals(business: Business) -> None:
             raise DataError(f"{name} has no better way, neither up nor down, so it has no target. Drop it.", file=goals)
         if getattr(METRICS[name], "bounded", False) and not 0 <= target <= 1:
             raise DataError(f"{name}: {target:g} is not between 0 and 1. Write 35 % as 0.35.", file=goals)
+    numbers = [name for name in FEATURES if name != "preferred_channel"]
     for name in business.score.components:
-        if name not in FEATURES:
-            raise DataError(f"there is no feature {name!r}. {did_you_mean(name, FEATURES)}", file=components)
+        if name not in numbers:
+            raise DataError(f"there is no feature {name!r}. {did_you_mean(name, numbers)}", file=components)
 
 
 def results(business: Business, as_of: dt.date | str | None = None) -> Results:

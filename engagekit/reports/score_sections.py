@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 
 from engagekit.customers.trial import FEWEST as FEWEST_TRIED
-from engagekit.customers.trial import NOTICEABLE, Trial
+from engagekit.customers.trial import NOTICEABLE, PREDICTORS, Trial
 from engagekit.language import decimals_of
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.intervals import wilson_interval
@@ -20,12 +20,11 @@ from engagekit.reports.results import Results
 from engagekit.reports.scoring import Scoring
 from engagekit.reports.sentences import FEWEST, Writer
 
-__all__ = ["audit", "fallen", "score", "trial"]
+__all__ = ["audit", "fallen", "hidden_cells", "score", "trial"]
 
 FALLEN = 20
 FRAME, ROW = 60, 36  # CSS pixels
 SURE_FROM = 30  # customers of a cell, below which it is said
-PREDICTORS = ("score", "slope", "both", "recency", "frequency", "base_rate")
 SMALL = 0.01
 SHARES = ("carries_more", "carries_less")
 
@@ -63,17 +62,19 @@ def trial(found: Results) -> str:
     html = page.heading(text("section.trial")) + page.finding(text(f"verdict.{tried.verdict}"))
     if not tried.dates:
         return html + page.note(text("trial.no_dates", days=days))
-    counts = {"dates": len(tried.dates), "customers": tried.customers, "churned": tried.churned}
-    html += page.paragraph(text("trial.counted", days=days, **{k: language.number(n) for k, n in counts.items()}))
-    if tried.verdict == "too_few":
+    people = {"customers": tried.customers, "churned": tried.churned}
+    counts = {name: _people(found, count) for name, count in people.items()}
+    html += page.paragraph(text("trial.counted", days=days, dates=language.number(len(tried.dates)), **counts))
+    if tried.verdict == "too_few" or _tenths(found, tried).empty:
         return html + page.note(text("trial.needed", n=FEWEST_TRIED))
     told, recency = tried.told("score"), tried.told("recency")["value"]
     shares = {name: language.percent(told[name], 0) for name in ("value", "low", "high")}
     html += page.paragraph(text("trial.roc_auc", **shares, recency=language.percent(recency, 0)))
-    sentence = _spread(found, tried)
+    tenths = _tenths(found, tried)
+    sentence = _spread(found, tenths, tried.falls)
     html += draw(
-        lambda ax: charts.plot_bars(_tenths(found, tried), ax, language, unit="rate"),
-        height=FRAME + ROW * len(_tenths(found, tried)),
+        lambda ax: charts.plot_bars(tenths, ax, language, unit="rate"),
+        height=FRAME + ROW * len(tenths),
         title=text("trial.title"),
         subtitle=text("trial.subtitle", days=days),
         alt=sentence,
@@ -99,7 +100,7 @@ def fallen(found: Results) -> str:
         {
             "customer": name,
             "score": f"{language.number(row['score_before'])} → {language.number(row['score_after'])}",
-            "segment": " → ".join(text(f"segment.{row[f'segment_{side}']}") for side in ("before", "after")),
+            "segment": _segments_of(found, moved, row),
             "came_of": _came_of(found, scoring, row),
         }
         for name, row in zip(pseudonyms(least["customer_id"].to_list()), least.iter_rows(named=True), strict=True)
@@ -187,12 +188,12 @@ def _tenths(found: Results, tried: Trial) -> pd.DataFrame:
     return shown.assign(label=labels)
 
 
-def _spread(found: Results, tried: Trial) -> str:
-    rates = tried.deciles["value"].dropna()
+def _spread(found: Results, tenths: pd.DataFrame, falls: bool) -> str:
+    rates = tenths["value"]
     ends = (float(rates.iloc[end]) for end in (0, -1))
     lowest, highest = (found.language.percent(rate, 1 if 0 < rate < SMALL else 0) for rate in ends)
     sentence = found.language.text("trial.spread", lowest=lowest, highest=highest)
-    return f"{sentence} {found.language.text('trial.falls' if tried.falls else 'trial.not_falls')}"
+    return f"{sentence} {found.language.text('trial.falls' if falls else 'trial.not_falls')}"
 
 
 def _segments_tried(found: Results, tried: Trial) -> str:
@@ -284,6 +285,26 @@ def _came_of(found: Results, scoring: Scoring, row: dict[str, Any]) -> str:
     return "; ".join(f"{found.language.feature(name)} {changes[name]:+d}" for name in furthest)
 
 
+def _segments_of(found: Results, moved: pl.DataFrame, row: dict[str, Any]) -> str:
+    """From which segment into which; of fewer than five who went that way it is not told."""
+    pair = [f"segment_{side}" for side in ("before", "after")]
+    same = moved.filter(pl.col(name) == row[name] for name in pair).height
+    return DASH if same < FEWEST else " → ".join(found.language.text(f"segment.{row[name]}") for name in pair)
+
+
+def _people(found: Results, count: int) -> str:
+    """Number of people; fewer than five are not counted out."""
+    few = 0 < count < FEWEST
+    return found.language.text("estimate.fewer", n=FEWEST) if few else found.language.number(count)
+
+
+def hidden_cells(customers: list[int]) -> set[int]:
+    """Cells of a column that are not told: of fewer than five, and another where a single one could be worked out."""
+    few = {place for place, count in enumerate(customers) if 0 < count < FEWEST}
+    others = [place for place, count in enumerate(customers) if count >= FEWEST]
+    return few | ({min(others, key=customers.__getitem__)} if len(few) == 1 and others else set())
+
+
 def _migration(found: Results, scoring: Scoring) -> str:
     """Customers by the segment they were in and the one they are in; fewer than five are not told."""
     text, number = found.language.text, found.language.number
@@ -292,8 +313,9 @@ def _migration(found: Results, scoring: Scoring) -> str:
         return text(f"segment.{segment}") if segment else text("fallen.no_score")
 
     rows: dict[str, dict[str, str]] = {}
-    for old, new, customers in scoring.migration().iter_rows():
-        hidden = 0 < customers < FEWEST
-        row = rows.setdefault(named(old), {text("column.segment"): named(old)})
-        row[named(new)] = text("estimate.fewer", n=FEWEST) if hidden else number(customers)
+    for (new,), column in scoring.migration().group_by("segment_after", maintain_order=True):
+        hidden = hidden_cells(column["customers"].to_list())
+        for place, (old, customers) in enumerate(column.select("segment_before", "customers").iter_rows()):
+            row = rows.setdefault(named(old), {text("column.segment"): named(old)})
+            row[named(new)] = DASH if place in hidden else number(customers)
     return page.table(pd.DataFrame(list(rows.values())))

@@ -10,10 +10,10 @@ import polars as pl
 from engagekit.customers.audit import audit
 from engagekit.customers.history import History
 from engagekit.customers.moves import migration, moves
-from engagekit.customers.score import FROZEN, Scorecard
+from engagekit.customers.score import FROZEN, SEGMENTS, Scorecard
 from engagekit.customers.trial import Trial, trial
 from engagekit.data.business import Business
-from engagekit.errors import DataError
+from engagekit.errors import DataError, did_you_mean
 
 __all__ = ["ACTIONS", "Scoring", "scoring"]
 
@@ -52,18 +52,18 @@ class Scoring:
     @property
     def before(self) -> dt.datetime | None:
         """Latest date whose window was over when that of the end began; None without one."""
-        earlier: dt.datetime | None = self.scored.filter(pl.col("date") <= self.end - self.window)["date"].max()  # type: ignore[assignment]
-        return earlier
+        known = self.scored.drop_nulls("score").filter(pl.col("date") <= self.end - self.window)
+        return max(known["date"], default=None)
 
     def moves(self) -> pl.DataFrame:
         """How scores moved between two windows that do not overlap; empty without an earlier one."""
-        if self.before is None or self.latest.is_empty():
+        if self.before is None or self.latest["score"].is_null().all():
             return pl.DataFrame()
         moved: pl.DataFrame = moves(self.scorecard, self.scored, self.before, self.end)
         return moved
 
     def migration(self) -> pl.DataFrame:
-        """How many went from which segment into which."""
+        """How many went from which segment into which; as ``moves``, for two windows that do not overlap."""
         found: pl.DataFrame = migration(self.moves())
         return found
 
@@ -91,16 +91,17 @@ def scoring(business: Business, history: History, dates: list[dt.datetime], end:
         return None
     scorecard, window = Scorecard.of(business), business.score.window
     scored = scorecard.history(history, [*dates, end], window)
+    seen = history.before(end)["interactions"]["time"].max()
+    over = end if business.contractual or seen is None else min(end, _midnight_after(seen))
     tried = trial(
         scorecard,
         history,
         dates or [end],
         business.horizon,
         window=window,
-        as_of=end,
+        as_of=over,
         contractual=business.contractual,
     )
-    seen = history.before(end)["interactions"]["time"].max()
     found = audit(
         scorecard,
         scored.filter(pl.col("date") == end),
@@ -112,6 +113,11 @@ def scoring(business: Business, history: History, dates: list[dt.datetime], end:
         within=business.horizon,
     )
     return Scoring(scorecard, scored, end, tried, found, dt.timedelta(days=int(window.removesuffix("d"))))
+
+
+def _midnight_after(time: dt.datetime) -> dt.datetime:
+    """End of the day of the last interaction: what comes later was not recorded, and nobody left for that."""
+    return dt.datetime.combine(time.date() + dt.timedelta(days=1), dt.time(), time.tzinfo)
 
 
 def _reference_ends(business: Business) -> dt.date | None:
@@ -141,4 +147,8 @@ def _actions(business: Business, end: dt.datetime) -> pl.DataFrame | None:
     for row in (day.is_null()).arg_true()[:1]:
         problem = f"{table['date'][row]!r} is not a date such as 2026-11-01."
         raise DataError(problem, file=ACTIONS, row=row + 2, column="date")
-    return table.select("segment", date=day.cast(pl.Datetime("us")).dt.replace_time_zone(str(end.tzinfo)))
+    for row in (~table["segment"].is_in(SEGMENTS)).fill_null(True).arg_true()[:1]:
+        problem = f"there is no segment {table['segment'][row]!r}. {did_you_mean(str(table['segment'][row]), SEGMENTS)}"
+        raise DataError(problem, file=ACTIONS, row=row + 2, column="segment")
+    times = [dt.datetime.combine(date, dt.time(), end.tzinfo) for date in day]
+    return table.select("segment", date=pl.Series(times, dtype=pl.Datetime("us", str(end.tzinfo))))

@@ -93,3 +93,18 @@ def test_of_several_dates_the_last_counts():
 
 def test_nobody_has_a_score():
     assert {name for name, _ in findings({"a": [None] * 3})} == {"never_known"}
+
+
+def test_opposites_are_no_duplicates():
+    assert ("duplicate", "a") not in findings({"a": SPREAD, "b": [10 - value for value in SPREAD]})
+
+
+def test_what_is_constant_stays_so_where_another_is_not_always_known():
+    found = findings({"a": [7.0] * 6, "b": [4.0] * 6, "c": [1.0, 5.0, 9.0, None, None, None]})
+    assert {("constant", "a"), ("constant", "b")} <= found.keys()
+    assert not [name for name, _ in found if name == "duplicate"]
+
+
+def test_what_is_not_known_takes_no_weight_from_the_others():
+    found = findings({"a": SPREAD, "b": OTHER, "never": [None] * 5}, {"never": 8})
+    assert {name for name, _ in found} == {"never_known"}

@@ -228,10 +228,10 @@ def test_what_cannot_be_is_named(at_risk, frame, absent):
         at_risk(frame, DAY.replace(tzinfo=dt.UTC))
 
 
-def test_a_horizon_of_days_ends_at_the_same_time_of_day_though_the_clock_is_changed():
-    """In London, 28 days from 15 March 2026, 0:00, are over at 0:00 on 12 April, in summer time."""
+def test_a_day_of_a_horizon_has_24_hours_as_those_of_features():
+    """In London, 28 days from 15 March 2026, 0:00, are over at 1:00 on 12 April, in summer time."""
     day = dt.datetime(2026, 3, 15, tzinfo=ZoneInfo("Europe/London"))
-    times = [dt.datetime(2026, 4, 11, 23, 30), dt.datetime(2026, 4, 12)]
+    times = [dt.datetime(2026, 4, 12, 0, 59), dt.datetime(2026, 4, 12, 1)]
     frame = pl.DataFrame({"customer_id": ["a", "b"], "time": times})
     frame = frame.with_columns(pl.col("time").dt.replace_time_zone("Europe/London"))
     assert base_at_risk(frame, day, "28d")["customer_id"].to_list() == ["a"]
@@ -365,3 +365,14 @@ def test_a_date_after_the_data_and_an_odd_gap_are_refused(world):
         labelled(world, [END], as_of=DATES[0])
     with pytest.raises(ValueError, match="gap: '2h' is not a number of days"):
         labelled(world, DATES[:1], "84d", "2h", as_of=END)
+
+
+@pytest.mark.parametrize("day", [dt.datetime(2026, 3, 1), dt.datetime(2026, 9, 1)])
+def test_labels_and_base_agree_where_the_clock_is_changed(day):
+    london = ZoneInfo("Europe/London")
+    date = day.replace(tzinfo=london)
+    hours = [date + dt.timedelta(days=back, hours=hour) for back in (-84, -1, 0, 83, 84) for hour in (-1, 0, 1)]
+    rows = pl.DataFrame({"customer_id": range(len(hours)), "time": hours, "action": "view"})
+    both = pl.concat([rows, rows.with_columns(time=pl.lit(date - dt.timedelta(days=5)))])
+    labels = labelled(History({"interactions": both}), [date], as_of=date + dt.timedelta(days=90))
+    assert dict(labels.select("customer_id", "churned").rows()) == left(base_at_risk(both, date))

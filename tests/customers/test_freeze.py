@@ -120,3 +120,17 @@ def test_a_spoilt_file_is_refused_with_the_way_out(made, content, message):
     (business.folder / FROZEN).write_text(content)
     with pytest.raises(DataError, match=message):
         Scorecard.of(business)
+
+
+def test_a_log_scale_starts_at_0(made):
+    day = dt.date(2026, 5, 20)
+    rows = [(f"c{who}", date, "purchase") for date in (day.replace(month=1), day) for who in range(40)]
+    business = made('value = {weight = 1, scale = "log"}', rows)
+    text = (business.folder / "seen.csv").read_text()
+    lines = [f"{line},{-5 if number % 8 == 0 else number}" for number, line in enumerate(text.splitlines()[1:], 1)]
+    (business.folder / "seen.csv").write_text("\n".join(["customer_id,time,action,value", *lines]))
+    settings = business.folder / "business.toml"
+    settings.write_text(settings.read_text() + 'value = "value"\n')
+    found = freeze(Business.open(business.folder))
+    assert found["bounds"]["value"]["low"] == 0
+    assert Scorecard.of(Business.open(business.folder)).components[0].scale == "log"

@@ -222,9 +222,9 @@ EXPLAINED = {
     "en": "58 of 100 points: 22 of 40 from Orders; 36 of 60 from Active days. "
     "9 less than on 1 May 2026: Orders -10; Active days +1.",
     "id": "58 dari 100 poin: 22 dari 40 dari Pesanan; 36 dari 60 dari Hari aktif. "
-    "9 lebih sedikit daripada 1 Mei 2026: Pesanan -10; Hari aktif +1.",
+    "9 lebih sedikit daripada pada 1 Mei 2026: Pesanan -10; Hari aktif +1.",
     "ms": "58 daripada 100 mata: 22 daripada 40 untuk Pesanan; 36 daripada 60 untuk Hari aktif. "
-    "9 kurang daripada 1 Mei 2026: Pesanan -10; Hari aktif +1.",
+    "Kurang 9 mata berbanding 1 Mei 2026: Pesanan -10; Hari aktif +1.",
 }
 
 
@@ -247,6 +247,8 @@ def test_an_explanation_names_what_is_not_known_and_who_has_no_score():
     )
     with pytest.raises(DataError, match="'b' has no score here"):
         ARTICLE.explain(scored, "b")
+    numbered = ARTICLE.score(pl.DataFrame({"customer_id": [7], "purchases": [80], "visits": [60], "feedback": [70]}))
+    assert ARTICLE.explain(numbered, "7") == ARTICLE.explain(numbered, 7)
 
 
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=6), st.lists(st.floats(0, 100), min_size=6, max_size=6))

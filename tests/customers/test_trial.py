@@ -194,3 +194,76 @@ def test_no_date_and_no_such_feature_are_refused(small):
     with pytest.raises(DataError, match="active_day: is not a column. Did you mean active_days?"):
         trial(odd, small, DATES[:1], **CONTRACTS)
     assert {"better_than_recency", "too_few"} < set(VERDICTS)
+
+
+def visits(rows, **more):
+    """Customers with so many interactions in the four weeks before the first date, who came back or not."""
+    times = [
+        (who, DATES[0] + dt.timedelta(days=day))
+        for who, (count, back) in enumerate(rows)
+        for day in [-1] * count + [1] * back
+    ]
+    frame = pl.DataFrame(times, schema=["customer_id", "time"], orient="row").with_columns(
+        action=pl.lit("view"), **more
+    )
+    return History({"interactions": frame})
+
+
+FEW_WEEKS = {"horizon": "28d", "window": "28d", "as_of": END}
+COUNTED = Scorecard((Component("interactions", 1, 0, 10),))
+
+
+def test_equal_scores_share_a_tenth_and_a_sure_rate_has_an_interval():
+    found = trial(COUNTED, visits([(2, n >= 60) for n in range(120)]), DATES[:1], **FEW_WEEKS)
+    assert found.deciles.dropna(subset="value")[["n", "value"]].to_numpy().tolist() == [[120, 0.5]]
+    sure = trial(COUNTED, visits([(2, False)] * 60 + [(9, True)] * 60), DATES[:1], **FEW_WEEKS)
+    cells = sure.segments.set_index("segment")
+    assert cells.loc["at_risk", ["value", "low"]].tolist() == pytest.approx([1, 1 / (1 + 1.959964**2 / 60)], abs=1e-6)
+    assert cells.loc["advocate", "high"] > 0
+
+
+def test_a_component_that_is_not_recorded_has_no_figures_of_its_own():
+    card = Scorecard((Component("interactions", 1, 0, 10), Component("duration_s", 1, 0, 10)))
+    rng = np.random.default_rng(1)
+    found = trial(
+        card, visits([(int(n), bool(rng.random() < n / 12)) for n in rng.integers(1, 10, 400)]), DATES[:1], **FEW_WEEKS
+    )
+    told = found.weights.set_index("feature")
+    assert told.loc["interactions", "roc_auc"] > 0.6
+    assert told.loc["duration_s", ["fitted", "roc_auc", "value_correlation"]].isna().all()
+
+
+def test_dates_with_hardly_anybody_on_one_side_do_not_count():
+    history = visits([(n % 9 + 1, n >= 4) for n in range(300)])  # four left
+    found = trial(COUNTED, history, DATES[:1], **FEW_WEEKS)
+    assert found.verdict == "too_few"
+    assert np.isnan(found.told("score")["value"])
+    assert found.churned == 4
+
+
+def test_who_has_no_score_does_not_help_to_a_verdict():
+    """Of 120 contracts, 60 of which end, six do anything at all."""
+    paid = pl.DataFrame(
+        {
+            "customer_id": range(120),
+            "starts_at": DATES[0] - 30 * WEEK,
+            "ends_at": [DATES[0] + WEEK if n < 60 else None for n in range(120)],
+        }
+    )
+    seen = pl.DataFrame({"customer_id": [0, 1, 2, 60, 61, 62], "time": DATES[0] - WEEK, "action": "view"})
+    found = trial(
+        COUNTED, History({"interactions": seen, "subscriptions": paid}), DATES[:1], contractual=True, as_of=END
+    )
+    assert (found.verdict, found.customers, found.churned) == ("too_few", 120, 60)
+    assert found.segments.set_index("segment").loc["", ["n", "churned"]].tolist() == [114, 57]
+
+
+@pytest.mark.parametrize("name", ["churned", "next_value"])
+def test_what_came_later_is_no_feature(small, name):
+    with pytest.raises(DataError, match=f"{name}: is what came later"):
+        trial(Scorecard((Component(name, 1, 0, 1),)), small, DATES[:1], as_of=END)
+
+
+def test_a_date_without_the_zone_of_the_end_is_refused(small):
+    with pytest.raises(ValueError, match="some have a time zone and others none"):
+        trial(EVEN, small, DATES[:1], as_of=END.replace(tzinfo=dt.UTC))

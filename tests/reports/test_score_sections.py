@@ -1,8 +1,10 @@
 """What a report says of the score: the verdict of its trial, who fell, and what is wrong with it."""
 
 import re
+import shutil
 from dataclasses import replace
 from html import unescape
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +121,9 @@ def test_actions_that_are_recorded_quieten_the_audit(folder, found):
         file.write_text("date,segment\n20/10/2026,at_risk\n")
         with pytest.raises(DataError, match="actions.csv, row 2, date: '20/10/2026' is not a date"):
             results(Business.open(folder))
+        file.write_text("date,segment\n2026-10-20,Berisiko\n")
+        with pytest.raises(DataError, match="actions.csv, row 2, segment: there is no segment 'Berisiko'"):
+            results(Business.open(folder))
         file.write_text("day,segment\n2026-10-20,at_risk\n")
         with pytest.raises(DataError, match="actions.csv, date: is not a column"):
             results(Business.open(folder))
@@ -138,3 +143,25 @@ def test_a_small_sample_has_a_verdict_too(sample_folders, kind):
     assert small.scoring.trial.verdict in VERDICTS
     assert small.language.text(f"verdict.{small.scoring.trial.verdict}") in words(score_sections.trial(small))
     assert "<h3" in score_sections.fallen(small)
+
+
+def test_a_segment_that_could_be_worked_out_is_not_told(found):
+    assert score_sections.hidden_cells([3, 50, 9, 0]) == {0, 2}
+    assert score_sections.hidden_cells([3, 4, 9, 0]) == {0, 1}
+    assert score_sections.hidden_cells([30, 40, 9, 0]) == set()
+    assert "fewer" not in words(score_sections.fallen(found))
+
+
+@pytest.mark.parametrize("kind", ["ecommerce", "saas"])
+def test_where_nobody_has_a_score_the_report_is_still_made(sample_folders, kind, tmp_path):
+    folder = Path(shutil.copytree(sample_folders[kind], tmp_path / kind))
+    text = (folder / "business.toml").read_text("utf-8")
+    head, rest = text.split("[score.components]")
+    rest = rest[rest.index("\n[") :]
+    never = "sentiment_mean = {weight = 1, low = -1, high = 1}\n"
+    rest = re.sub(r"(?m)^sentiment = .*\n", "", rest)
+    (folder / "business.toml").write_text(f"{head}[score.components]\n{never}{rest}", "utf-8")
+    bare = results(Business.open(folder))
+    html = score_sections.score(bare) + score_sections.trial(bare) + score_sections.fallen(bare)
+    assert bare.scoring.trial.verdict == "too_few"
+    assert bare.language.text("fallen.none") in words(html)

@@ -11,9 +11,16 @@ from .customers.features import customer_features as customer_features
 from .customers.features import snapshots as snapshots
 from .customers.freeze import freeze as freeze
 from .customers.history import History as History
+from .customers.ladder import ladder as ladder
 from .customers.leak import check_no_leak as check_no_leak
+from .customers.lifetime import BetaGeometric as BetaGeometric
+from .customers.lifetime import GammaGamma as GammaGamma
+from .customers.lifetime import ShiftedBetaGeometric as ShiftedBetaGeometric
+from .customers.lifetime import lifetime_value as lifetime_value
+from .customers.model import ChurnModel as ChurnModel
 from .customers.moves import migration as migration
 from .customers.moves import moves as moves
+from .customers.purchase_history import purchase_history as purchase_history
 from .customers.score import PRESETS as PRESETS
 from .customers.score import Component as Component
 from .customers.score import Scorecard as Scorecard

@@ -1,6 +1,5 @@
 """What customers will buy, how long they stay, and what that is worth: BG/NBD, Gamma-Gamma, shifted beta-geometric."""
 
-import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
@@ -10,19 +9,22 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from engagekit.data.engine import ROW, collected, enter, leave, with_micros
-from engagekit.data.interactions import seen
-from engagekit.errors import DataError, did_you_mean
+from engagekit.customers.likelihood import (
+    NoConvergence,
+    likeliest,
+    purchase_likelihood,
+    renewal_likelihood,
+    value_likelihood,
+)
+from engagekit.customers.purchase_history import known_unit
+from engagekit.data.engine import ROW, collected, enter
+from engagekit.errors import DataError
 from engagekit.metrics.intervals import upper_tail
-from engagekit.metrics.periods import dated
 
-__all__ = ["BetaGeometric", "GammaGamma", "NoConvergence", "ShiftedBetaGeometric", "lifetime_value", "purchase_history"]
+__all__ = ["BetaGeometric", "GammaGamma", "ShiftedBetaGeometric", "lifetime_value"]
 
 Floats = NDArray[np.float64]
-Likelihood = Callable[[Floats], tuple[float, Floats, Floats]]  # parameters -> its logarithm, slopes and curvature
 
-UNITS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "year": 365.25}  # days
-DAY_US = 86_400_000_000
 PURCHASED = ("frequency", "recency", "age")
 DEPENDENT_FROM = 0.3  # correlation of frequency and value above which Gamma-Gamma's assumption is not near the truth
 
@@ -33,16 +35,9 @@ FROM_FIRST = (
     "purchase_history counts all three in one way."
 )
 
-FLAT = 1e-6  # slope of the mean log-likelihood where the search is over
-LONGEST_STEP = 1.0  # of logarithms of parameters
 WIDEST = 100.0  # half of an interval, in logarithms; beyond it is all there is
 SLOPE_STEP = 1e-4  # in logarithms of parameters, for the delta method
-LARGEST_ERROR = 5.0  # standard error of a logarithm above which the data do not tell the parameter
 SINGULAR = 1e-5  # how near a + b and a may be to 1, where expected purchases are 0 / 0
-
-
-class NoConvergence(DataError):
-    """Data that do not tell a model's parameters: none is likeliest, or many are as likely."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +186,7 @@ class BetaGeometric(_Fitted):
         if not x.any():
             raise NoConvergence("is 0 for all: nobody bought again. Give more time.", column="frequency")
         start = (0.5, 0.2 * float(np.average(age, weights=customers)), 1.0, 2.0)
-        fitted = _likeliest(_purchases(x, recency, age, customers), start, customers, cls.__name__)
+        fitted = likeliest(purchase_likelihood(x, recency, age, customers), start, customers, cls.__name__)
         return cls(**dict(zip(cls.names, fitted.pop("values"), strict=True)), unit=unit, **fitted)
 
     def p_alive(self, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> Floats:
@@ -362,7 +357,7 @@ class GammaGamma(_Fitted):
         x, value, customers = (repeat[name].to_numpy() for name in ("frequency", "value", "customers"))
         _refuse(repeat, "value", ~((value > 0) & (value < np.inf)), FREE)
         start = (3.0, 3.0, 2 / 3 * float(np.average(value, weights=customers)))
-        fitted = _likeliest(_values(x, value, customers), start, customers, cls.__name__)
+        fitted = likeliest(value_likelihood(x, value, customers), start, customers, cls.__name__)
         return cls(
             **dict(zip(cls.names, fitted.pop("values"), strict=True)),
             **fitted,
@@ -466,7 +461,7 @@ class ShiftedBetaGeometric(_Fitted):
             problem = "is false for all: nobody left." if made.any() else "is 0 for all: nobody renewed."
             raise NoConvergence(f"{problem} Give more time.", column="renewals" if ended.any() else "ended")
         start = (1.0, max(float(np.average(made, weights=customers)), 0.5))
-        fitted = _likeliest(_renewals(made, ended, customers), start, customers, cls.__name__)
+        fitted = likeliest(renewal_likelihood(made, ended, customers), start, customers, cls.__name__)
         return cls(**dict(zip(cls.names, fitted.pop("values"), strict=True)), unit=unit, **fitted)
 
     def survival(self, periods: ArrayLike) -> Floats:
@@ -508,78 +503,6 @@ class ShiftedBetaGeometric(_Fitted):
         beta = self.beta + np.asarray(renewals, float)
         payments: Floats = hyp2f1(1, beta, self.alpha + beta, 1 / (1 + discount))
         return payments
-
-
-def purchase_history(interactions: Any, as_of: dt.datetime, unit: str = "week", *, time_zone: str | None = None) -> Any:
-    """One row a customer: how often they bought again, when last, and since when they could.
-
-    Purchases of one day are one, **whatever the unit**: merging them by week would hide purchases, and move every
-    parameter. Refunds are left out, and counted; they undo no purchase. So is a day whose purchases come to less than
-    0, and a customer without a purchase.
-
-    Parameters
-    ----------
-    interactions : frame
-        ``customer_id, time, action`` and, where given, ``value, event_id``. Actions other than ``purchase`` and
-        ``refund`` do not matter here.
-    as_of : datetime
-        Interactions from then on are not seen.
-    unit : str, default "week"
-        Unit of time: ``day``, ``week``, ``month`` (30.44 days) or ``year`` (365.25 days).
-    time_zone : str, optional
-        Zone whose days count; by default that of the times. DuckDB and Spark do not keep it: say it there.
-
-    Returns
-    -------
-    frame of the caller's kind
-        ``customer_id``; ``frequency``, days with a purchase after the first such day; ``recency``, time from the first
-        to the last of them, and ``age``, to the last day before ``as_of``, both in the unit and counted in whole days;
-        with values also ``value``, the mean of a day's purchases after the first day, null where there is none;
-        ``refunds``, how many were left out; and ``unit``.
-
-    Raises
-    ------
-    DataError
-        A column is absent, or ``time`` holds no times.
-    ValueError
-        ``unit`` is unknown, one of ``as_of`` and the times lacks a zone, or ``time_zone`` is needed.
-
-    Examples
-    --------
-    >>> from datetime import datetime
-    >>> bought = pl.DataFrame({"customer_id": ["a"] * 4, "action": ["purchase"] * 4, "value": [9.0, 5.0, 7.0, 20.0],
-    ...     "time": [datetime(2026, 1, day, hour) for day, hour in ((1, 9), (3, 10), (3, 17), (8, 12))]})
-    >>> purchase_history(bought, datetime(2026, 1, 16)).drop("refunds").rows()
-    [('a', 2, 1.0, 2.0, 16.0, 'week')]
-    """
-    length = DAY_US * UNITS[_known_unit(unit)]
-    rows, end = dated(seen(interactions, ["action"], ["value"], as_of), "time", "1d", as_of, time_zone)
-    priced = "value" in rows.collect_schema().names()
-    rows = rows if priced else rows.with_columns(value=nw.lit(None, nw.Float64))
-    days = _purchase_days(with_micros(rows, "period", "day"))
-    counted, later = nw.when(nw.col("counts")), nw.when(nw.col("counts") & (nw.col("day") > nw.col("first")))
-    sums = (
-        days.with_columns(first=counted.then(nw.col("day")).min().over("customer_id"))
-        .with_columns(
-            counted.then(nw.col("day")).alias("last"),
-            later.then(nw.lit(1)).otherwise(nw.lit(0)).alias("frequency"),
-            later.then(nw.col("value")).alias("value"),
-        )
-        .group_by("customer_id")
-        .agg(nw.col("first").min(), nw.col("last").max(), nw.col("frequency", "refunds").sum(), nw.col("value").mean())
-        .filter(~nw.col("first").is_null())
-    )
-    last_day = (((end or as_of) - dt.timedelta(microseconds=1)).replace(tzinfo=None) - dt.datetime(1970, 1, 1)).days
-    found = sums.select(
-        "customer_id",
-        nw.col("frequency").cast(nw.Int64),
-        ((nw.col("last") - nw.col("first")) / length).alias("recency"),
-        ((nw.lit(last_day * DAY_US) - nw.col("first")) / length).alias("age"),
-        *([nw.col("value").cast(nw.Float64)] if priced else []),
-        nw.col("refunds").cast(nw.Int64),
-        unit=nw.lit(unit),
-    )
-    return leave(found, interactions)
 
 
 def lifetime_value(
@@ -664,32 +587,6 @@ def lifetime_value(
     return found.to_pandas() if nw.dependencies.is_pandas_dataframe(history) else found
 
 
-def _purchase_days(rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """Customers' days: whether one ``counts``, its ``value`` and its ``refunds``."""
-    bought, value = nw.when(nw.col("action") == "purchase"), nw.col("value")
-    lines = rows.filter(nw.col("action").is_in(["purchase", "refund"])).with_columns(
-        bought.then(nw.lit(1)).otherwise(nw.lit(0)).alias("bought"), bought.then(value).alias("value")
-    )
-    days = lines.group_by("customer_id", "day").agg(
-        nw.col("bought").sum(), nw.len().alias("lines"), value.sum(), value.count().alias("priced")
-    )
-    days = days.with_columns(nw.when(nw.col("priced") > 0).then(value).alias("value"))
-    below = nw.when(value < 0)
-    return days.select(
-        "customer_id",
-        "day",
-        "value",
-        counts=below.then(nw.lit(False)).otherwise(nw.col("bought") > 0),
-        refunds=below.then(nw.col("lines")).otherwise(nw.col("lines") - nw.col("bought")),
-    )
-
-
-def _known_unit(unit: str) -> str:
-    if unit not in UNITS:
-        raise ValueError(f"unit: {unit!r} is not known. {did_you_mean(str(unit), UNITS)}")
-    return unit
-
-
 def _one_unit(rows: pl.DataFrame, unit: str | None) -> str:
     """The unit of time, which a column tells, or an argument, or both alike."""
     told = [unit] if unit is not None else []
@@ -698,7 +595,7 @@ def _one_unit(rows: pl.DataFrame, unit: str | None) -> str:
         raise ValueError("unit: say it, because there is no column 'unit' that tells it")
     if len(set(told)) > 1:
         raise ValueError(f"unit: {' and '.join(sorted(map(str, set(told))))} do not go together. Make it one.")
-    return _known_unit(told[0])
+    return known_unit(told[0])
 
 
 def _grouped(frame: Any, keys: Sequence[str]) -> pl.DataFrame:
@@ -768,124 +665,6 @@ def _around(value: ArrayLike, half: Floats, most: float = np.inf) -> tuple[Float
     low, high = (odds * np.exp(sign * spread) for sign in (-1, 1))
     low, high = (np.where(inside, each / (1 + each / most), middle) for each in (low, high))
     return low, high
-
-
-def _likeliest(likelihood: Likelihood, start: Sequence[float], customers: Floats, model: str) -> dict[str, Any]:
-    """Where the likelihood is highest: ``values`` of the parameters, and the covariance of their logarithms."""
-    from scipy.optimize import minimize
-
-    n, curve = customers.sum(), np.zeros(())
-
-    def cost(logs: Floats) -> tuple[float, Floats]:
-        nonlocal curve
-        values = np.exp(logs)
-        height, slope, bend = likelihood(values)
-        curve = -(bend * np.outer(values, values) + np.diag(slope * values)) / n
-        return -height / n, -slope * values / n
-
-    options = {"gtol": FLAT, "initial_trust_radius": 0.9 * LONGEST_STEP, "max_trust_radius": LONGEST_STEP}
-    with np.errstate(all="ignore"):  # where a step went too far, and is taken back
-        found = minimize(cost, np.log(start), jac=True, hess=lambda _: curve, method="trust-exact", options=options)
-    if found.success and np.isfinite(found.hess).all() and np.linalg.eigvalsh(found.hess)[0] > 0:
-        covariance = np.linalg.inv(found.hess) / n
-        if np.diag(covariance).max() < LARGEST_ERROR**2:
-            values = np.exp(found.x - n * covariance @ found.jac).tolist()  # the last step of Newton's method
-            return {
-                "values": values,
-                "log_likelihood": float(-n * found.fun),
-                "customers": int(n),
-                "covariance": covariance,
-            }
-    raise NoConvergence(f"{model}: {n:g} customers do not tell its parameters. Take more of them, or a longer time.")
-
-
-def _purchases(x: Floats, recency: Floats, age: Floats, customers: Floats) -> Likelihood:
-    """BG/NBD's, as in section 7 of the paper; what depends on x alone is computed once for each x."""
-    from scipy.special import digamma, expit, gammaln, zeta
-
-    back = x > 0
-    levels, level = np.unique(x[back], return_inverse=True)
-    at_level, n, once, once_age = np.bincount(level, customers[back]), customers.sum(), customers[~back], age[~back]
-    x, recency, age, weight = x[back], recency[back], age[back], customers[back]
-    m = weight.sum()
-
-    def likelihood(values: Floats) -> tuple[float, Floats, Floats]:
-        r, alpha, a, b = values
-        power, end, last, once_end = r + x, 1 / (alpha + age), 1 / (alpha + recency), 1 / (alpha + once_age)
-        log_end, since, near = np.log(end), np.log(last / end), 1 / (b + levels - 1)
-        gone = np.log(a * near)[level] + power * since  # log odds of having left
-        chance = expit(gone)
-        left = weight * chance
-        pulls = np.stack([since, power * (end - last), np.full(len(x), 1 / a), -near[level]])  # on the log odds
-        rr, bb, ab = r + levels, b + levels, a + b + levels
-        height = n * r * np.log(alpha) + r * (once @ np.log(once_end)) + m * (gammaln(a + b) - gammaln(r) - gammaln(b))
-        height += at_level @ (gammaln(rr) + gammaln(bb) - gammaln(ab))
-        height += weight @ (np.maximum(gone, 0) + np.log1p(np.exp(-np.abs(gone))) + power * log_end)
-        slope = pulls @ left
-        slope[0] += n * np.log(alpha) + once @ np.log(once_end) + weight @ log_end
-        slope[0] += at_level @ digamma(rr) - m * digamma(r)
-        slope[1] += n * r / alpha - r * (once @ once_end) - weight @ (power * end)
-        slope[2:] += m * digamma(a + b) - at_level @ digamma(ab)
-        slope[3] += at_level @ digamma(bb) - m * digamma(b)
-        curve = (pulls * (left * (1 - chance))) @ pulls.T
-        curve[0, 0] += at_level @ zeta(2, rr) - m * zeta(2, r)
-        curve[0, 1] += left @ (end - last) - weight @ end + n / alpha - once @ once_end
-        curve[1, 0] = curve[0, 1]
-        curve[1, 1] += (
-            (left * (last**2 - end**2) + weight * end**2) @ power - n * r / alpha**2 + r * (once @ once_end**2)
-        )
-        curve[2:, 2:] += m * zeta(2, a + b) - at_level @ zeta(2, ab)
-        curve[2, 2] -= left.sum() / a**2
-        curve[3, 3] += left @ near[level] ** 2 + at_level @ zeta(2, bb) - m * zeta(2, b)
-        return float(height), slope, curve
-
-    return likelihood
-
-
-def _values(x: Floats, value: Floats, customers: Floats) -> Likelihood:
-    """Gamma-Gamma's, (1a) of the note."""
-    from scipy.special import digamma, gammaln, zeta
-
-    n, log_value, spent = customers.sum(), np.log(value), x * value
-    log_spent = np.log(spent)
-
-    def likelihood(values: Floats) -> tuple[float, Floats, Floats]:
-        p, q, v = values
-        shape, joint, end = p * x, p * x + q, 1 / (v + spent)
-        rows = gammaln(joint) - gammaln(shape) + shape * log_spent - log_value + joint * np.log(end)
-        height = customers @ rows + n * (q * np.log(v) - gammaln(q))
-        slope_q = digamma(joint) + np.log(end)
-        slope = [
-            customers @ (x * (slope_q - digamma(shape) + log_spent)),
-            customers @ slope_q,
-            -customers @ (joint * end),
-        ]
-        pp, pq, pv = x**2 * (zeta(2, joint) - zeta(2, shape)), x * zeta(2, joint), -x * end
-        qq, qv, vv = zeta(2, joint), -end, joint * end**2
-        curve = np.array([[customers @ each for each in row] for row in ((pp, pq, pv), (pq, qq, qv), (pv, qv, vv))])
-        of_all = [[0, 0, 0], [0, -zeta(2, q), 1 / v], [0, 1 / v, -q / v**2]]
-        return float(height), slope + n * np.array([0, np.log(v) - digamma(q), q / v]), curve + n * np.array(of_all)
-
-    return likelihood
-
-
-def _renewals(made: Floats, ended: Floats, customers: Floats) -> Likelihood:
-    """Shifted beta-geometric's: B(α + 1, β + n)/B(α, β) where it ended after n renewals, else B(α, β + n)/B(α, β)."""
-    from scipy.special import betaln, digamma, zeta
-
-    n = customers.sum()
-
-    def likelihood(values: Floats) -> tuple[float, Floats, Floats]:
-        alpha, beta = values
-        one, other = alpha + ended, beta + made
-        height = customers @ betaln(one, other) - n * betaln(alpha, beta)
-        slopes = [customers @ digamma(each) - n * digamma(of) for each, of in ((one, alpha), (other, beta))]
-        both = customers @ digamma(one + other) - n * digamma(alpha + beta)
-        curves = [customers @ zeta(2, each) - n * zeta(2, of) for each, of in ((one, alpha), (other, beta))]
-        joint = customers @ zeta(2, one + other) - n * zeta(2, alpha + beta)
-        return float(height), np.array(slopes) - both, np.diag(curves) - joint
-
-    return likelihood
 
 
 def _correlation(x: Floats, value: Floats, customers: Floats) -> float:

@@ -15,15 +15,10 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import beta as beta_distribution
 
-from engagekit.customers import lifetime
-from engagekit.customers.lifetime import (
-    BetaGeometric,
-    GammaGamma,
-    NoConvergence,
-    ShiftedBetaGeometric,
-    lifetime_value,
-    purchase_history,
-)
+from engagekit.customers import likelihood
+from engagekit.customers.lifetime import BetaGeometric, GammaGamma, ShiftedBetaGeometric, lifetime_value
+from engagekit.customers.likelihood import NoConvergence
+from engagekit.customers.purchase_history import purchase_history
 from engagekit.data.engine import collected, enter
 from engagekit.errors import DataError
 
@@ -182,13 +177,16 @@ def test_purchases_merged_by_week_move_every_parameter(transactions):
 
 LIKELIHOODS = {
     "purchases": (
-        lambda: lifetime._purchases(
+        lambda: likelihood.purchase_likelihood(
             *np.array([[0, 0, 1, 2, 30], [0, 0, 3, 9, 39], [4, 30, 39, 12.5, 40], [5, 7, 1, 2, 3]])
         ),
         [0.6, 5.0, 0.8, 2.5],
     ),
-    "values": (lambda: lifetime._values(*np.array([[1, 2, 9], [20, 70, 33.5], [4, 2, 1]])), [2.0, 3.0, 15.0]),
-    "renewals": (lambda: lifetime._renewals(*np.array([[0, 2, 5], [1, 1, 0], [4, 2, 7.0]])), [0.7, 1.2]),
+    "values": (
+        lambda: likelihood.value_likelihood(*np.array([[1, 2, 9], [20, 70, 33.5], [4, 2, 1]])),
+        [2.0, 3.0, 15.0],
+    ),
+    "renewals": (lambda: likelihood.renewal_likelihood(*np.array([[0, 2, 5], [1, 1, 0], [4, 2, 7.0]])), [0.7, 1.2]),
 }
 
 
@@ -213,7 +211,7 @@ def test_the_likelihood_of_a_history_by_integrals():
         return (gone + there) * beta_distribution.pdf(p, a, b)
 
     by_hand = np.log(quad(density, 0, 1)[0] * alpha**r * r * (r + 1))
-    found, _, _ = lifetime._purchases(*np.array([[x], [recency], [age], [1.0]]))(values)
+    found, _, _ = likelihood.purchase_likelihood(*np.array([[x], [recency], [age], [1.0]]))(values)
     assert found == pytest.approx(by_hand)
 
 

@@ -12,7 +12,7 @@ import engagekit
 
 PACKAGE = Path(engagekit.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
-ROOMS = ["errors", "language", "data", "metrics", "customers", "reports", "cli"]
+ROOMS = ["errors", "language", "data", "metrics", "customers", "decisions", "reports", "cli"]
 
 
 def names(path):

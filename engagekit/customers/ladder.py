@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engagekit.customers.model import FEWEST, ChurnModel
 from engagekit.customers.ranking import Order, Ranking
 from engagekit.errors import DataError
+from engagekit.metrics.intervals import upper_tail
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,9 +77,11 @@ class Ladder:
         The best; and the simplest whose log loss is not surely higher.
     calibration : pandas.DataFrame
         Of the recommended rung, by tenth of its chances: ``bin, n, chance`` (mean) and ``churned`` (share).
-    calibration_error, calibration_slope : float
-        Mean distance of the two over customers; and the slope of the log odds of what happened over those told: 1 is
-        right, below 1 is too sure.
+    calibration_error : float
+        Mean distance of the two over customers.
+    calibration_slope : tuple of float
+        Slope of the log odds of what happened over those told, low and high: 1 is right, below 1 is too sure. NaN where
+        all are told the same.
     chances : pandas.DataFrame
         ``customer_id`` (or the number of the row), ``churned`` and what each rung told.
     model : ChurnModel or None
@@ -94,7 +97,7 @@ class Ladder:
     recommended: str
     calibration: "pd.DataFrame"
     calibration_error: float
-    calibration_slope: float
+    calibration_slope: tuple[float, float, float]
     chances: "pd.DataFrame"
     model: ChurnModel | None
     fitted_rows: int
@@ -195,11 +198,11 @@ def _by_time(
     tried, past = known[known["date"] == last], known[known["date"].isin(earlier)]
     fold_of = {who: zlib.crc32(str(who).encode()) % FOLDS for who in known["customer_id"].unique()}
     folds, past_folds = (rows["customer_id"].map(fold_of).to_numpy() for rows in (tried, past))
-    told = {rung.name: np.full(len(tried), np.nan) for rung in rungs}
+    told = {rung.name: np.full(len(tried), past["churned"].mean()) for rung in rungs}
     for fold in range(FOLDS):
         others = past[past_folds != fold]
         mine = folds == fold
-        for rung in rungs:
+        for rung in (rung for rung in rungs if rung.columns != ()):
             told[rung.name][mine] = _told(rung, others, tried[mine], everything, seed, earlier[-1])
     return tried.reset_index(drop=True), told, [*earlier, last]
 
@@ -213,9 +216,9 @@ def _by_folds(
     left = known["churned"].to_numpy()
     if not _tells(left):
         _refuse(left)
-    told = {rung.name: np.full(len(known), np.nan) for rung in rungs}
+    told = {rung.name: np.full(len(known), left.mean()) for rung in rungs}
     for fit, test in StratifiedKFold(STRATA, shuffle=True, random_state=seed).split(known, left):
-        for rung in rungs:
+        for rung in (rung for rung in rungs if rung.columns != ()):
             told[rung.name][test] = _told(rung, known.iloc[fit], known.iloc[test], everything, seed, None)
     return known, told, []
 
@@ -224,8 +227,6 @@ def _told(
     rung: Rung, fit: "pd.DataFrame", test: "pd.DataFrame", everything: list[str], seed: int, latest: Any
 ) -> Floats:
     """Chances that a rung gives some rows, fitted to others; calibrated on the latest date of these."""
-    if rung.columns == ():
-        return np.full(len(test), fit["churned"].mean())
     return _model(rung, fit, everything, seed, latest).predict_proba(test)[:, 1]
 
 
@@ -307,9 +308,10 @@ def _figures(chance: Floats, left: Bools) -> dict[str, Ranking]:
     }
 
 
-def _calibration(chance: Floats, left: Bools) -> tuple["pd.DataFrame", float, float]:
+def _calibration(chance: Floats, left: Bools) -> tuple["pd.DataFrame", float, tuple[float, float, float]]:
     """Chances told beside what happened, by tenth; the mean distance; and the slope of the log odds."""
     import pandas as pd
+    from scipy.special import ndtri
     from sklearn.linear_model import LogisticRegression
 
     parts = np.array_split(np.argsort(chance, kind="stable"), BINS)
@@ -322,9 +324,13 @@ def _calibration(chance: Floats, left: Bools) -> tuple["pd.DataFrame", float, fl
     sure = np.clip(chance, SURE, 1 - SURE)
     odds = np.log(sure / (1 - sure))
     if not 0 < left.sum() < len(left) or np.ptp(odds) == 0:
-        return table, error, np.nan
-    slope = LogisticRegression(C=np.inf, max_iter=1_000).fit(odds[:, None], left).coef_[0, 0]
-    return table, error, float(slope)
+        return table, error, (np.nan, np.nan, np.nan)
+    fitted = LogisticRegression(C=np.inf, max_iter=1_000).fit(odds[:, None], left)
+    slope, again = float(fitted.coef_[0, 0]), fitted.predict_proba(odds[:, None])[:, 1]
+    design = np.column_stack([np.ones_like(odds), odds])
+    spread = np.sqrt(np.linalg.inv((design.T * (again * (1 - again))) @ design)[1, 1])
+    half = float(ndtri(upper_tail(0.95)) * spread)
+    return table, error, (slope, slope - half, slope + half)
 
 
 def _refuse(left: Bools) -> None:

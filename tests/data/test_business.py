@@ -133,7 +133,7 @@ def test_a_folder_without_settings_says_how_to_make_them(tmp_path):
         ),
         (
             HEAD + "[score.components]\norders = {weight = 1, low = 0}\n",
-            "score.components.orders.high: is missing. Add it.",
+            "score.components.orders: give low and high, or neither and freeze them.",
         ),
         (HEAD + '[support]\nholiday = "ID"\n', "support.holiday: there is no such key. Did you mean holidays?"),
         (

@@ -27,7 +27,8 @@ def test_metrics_come_in_the_order_in_which_their_module_defines_them():
 
 
 def test_the_score_comes_first_and_before_its_shares():
-    assert list(METRICS)[:3] == ["engagement_score", "advocate_rate", "at_risk_rate"]
+    first = ["engagement_score", "median_engagement_score", "advocate_rate", "at_risk_rate"]
+    assert list(METRICS)[:4] == first
     assert next(iter(CHANNELS)) == "score"
 
 

@@ -133,7 +133,7 @@ INVITATIONS = {"sent_at": [*DAYS[:11], None], "answered_at": [*DAYS[1:5], *[None
 JOINED = {"customer_id": PEOPLE, "loyalty_member": FLAGS, "referred_by": ["c9", "c1", *[None] * 10]}
 
 LISTED = [
-    (SCORES, "engagement_score"),
+    (SCORES, "engagement_score median_engagement_score"),
     (SEGMENTS, "advocate_rate at_risk_rate"),
     (ORDERS, "order_value gross_order_value orders_per_customer revenue_per_customer refund_rate refunded_order_rate"),
     (BUYERS, "repeat_purchase_rate cross_sell_rate first_purchase_churn_rate"),

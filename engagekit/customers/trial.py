@@ -22,7 +22,7 @@ from engagekit.metrics.intervals import rate_interval, wilson_interval
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FEWEST", "NOTICEABLE", "VERDICTS", "Trial", "trial"]
+__all__ = ["FEWEST", "NOTICEABLE", "PREDICTORS", "VERDICTS", "Trial", "score_slopes", "trial"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -194,14 +194,26 @@ def _scored(scorecard: Scorecard, at_risk: Any) -> pl.DataFrame:
     scored: pl.DataFrame = scorecard.score(table, keep=keep)
     customer = (pl.col("customer_id").rank("dense") - 1).cast(pl.UInt32)
     return (
-        scored.with_columns(customer=customer, slope=_slopes(scored))
+        scored.with_columns(customer=customer, slope=score_slopes(scored))
         .select(list(_schema(scorecard)))
         .sort("date", "customer")
     )
 
 
-def _slopes(scored: pl.DataFrame) -> Floats:
-    """Slope of each row's score over that and the dates before it, in points a day; NaN with one score."""
+def score_slopes(scored: pl.DataFrame) -> Floats:
+    """Slope of each row's score over that and the three dates before it, in points a day; NaN with one score.
+
+    Parameters
+    ----------
+    scored : polars.DataFrame
+        ``customer_id, date, score``, one row for each customer and date.
+
+    Examples
+    --------
+    >>> dates = [dt.datetime(2026, 1, 1), dt.datetime(2026, 1, 11)]
+    >>> score_slopes(pl.DataFrame({"customer_id": ["a", "a"], "date": dates, "score": [60.0, 40.0]})).tolist()
+    [nan, -2.0]
+    """
     who, when = (scored[name].rank("dense").to_numpy().astype(int) - 1 for name in ("customer_id", "date"))
     days = scored["date"].unique().sort().cast(pl.Datetime("us")).to_physical().to_numpy() / 86_400e6
     table = np.full((who.max(initial=-1) + 1, len(days)), np.nan)

@@ -16,7 +16,15 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_valid
 
 from engagekit.data.parsing import Style
 from engagekit.data.reading import Reading, read_table
-from engagekit.data.settings import DAYS, STRICT, ComponentSettings, ScoreSettings, SupportSettings, WebSettings
+from engagekit.data.settings import (
+    DAYS,
+    STRICT,
+    ChurnSettings,
+    ComponentSettings,
+    ScoreSettings,
+    SupportSettings,
+    WebSettings,
+)
 from engagekit.data.source import Source
 from engagekit.data.tables import TABLES, event_time
 from engagekit.data.working_hours import WorkingWeek
@@ -52,6 +60,7 @@ class Business(BaseModel):
     fixed: list[str] = []
     targets: dict[str, float] = {}
     score: ScoreSettings = ScoreSettings()
+    churn: ChurnSettings = ChurnSettings()
     support: SupportSettings = SupportSettings()
     web: WebSettings = WebSettings()
     _file: Path = PrivateAttr()

@@ -7,7 +7,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from engagekit.data.working_hours import holidays_of, shifts
 
-__all__ = ["DAYS", "STRICT", "ComponentSettings", "ScoreSettings", "SupportSettings", "WebSettings", "WeekSettings"]
+__all__ = [
+    "DAYS",
+    "STRICT",
+    "ChurnSettings",
+    "ComponentSettings",
+    "ScoreSettings",
+    "SupportSettings",
+    "WebSettings",
+    "WeekSettings",
+]
 
 DAYS = r"^[1-9]\d{0,3}d$"
 GAP = re.compile(r"[1-9]\d{0,3}[mh]")
@@ -52,6 +61,17 @@ class ScoreSettings(BaseModel):
         if not 0 <= cuts[0] < cuts[1] <= 100:
             raise ValueError(f"{list(cuts)} must rise, between 0 and 100")
         return cuts
+
+
+class ChurnSettings(BaseModel):
+    """What a contact may keep and costs, how many can be made, and which columns and model the business vouches for."""
+
+    model_config = STRICT
+    acceptance: float = Field(default=0.1, gt=0, le=1)
+    cost: float = Field(default=0, ge=0)
+    capacity: int = Field(default=100, ge=1)
+    accept: list[str] = []
+    use: str = ""
 
 
 def _worked(text: str) -> str:

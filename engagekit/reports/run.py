@@ -32,6 +32,7 @@ KERNEL = "python3"
 QUIET = "--IPKernelApp.log_level=CRITICAL"  # it calls the end of every run an interrupt
 LONGEST_SOCKET_FOLDER = 80  # a socket's path has at most 107 characters
 TIMEOUT_S = 600
+STATE = ("scorecard.json", "actions.csv")  # what outlives a run, and goes into the next
 VERSIONS = ("engagekit", "narwhals", "numpy", "pandas", "papermill", "polars", "seaborn")
 
 
@@ -266,6 +267,7 @@ def _record(
             {"table": table, "file": source.file, "sha256": _sha256(business.folder / source.file)}
             for table, source in business.tables.items()
         ],
+        "state_sha256": {name: found for name in STATE if (found := _sha256(business.folder / name))},
         "tables": found.get("tables", []),
         "finished_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},

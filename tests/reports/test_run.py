@@ -59,6 +59,15 @@ def test_a_good_run_leaves_four_files_and_nothing_else(business, template, tmp_p
     record = json.loads((final / "run.json").read_text("utf-8"))
     assert (record["status"], record["as_of"]) == ("ok", "2026-11-01")
     assert str(tmp_path) not in json.dumps(record)
+    assert record["state_sha256"] == {}
+
+
+def test_what_outlives_a_run_is_among_its_inputs(business, template, tmp_path):
+    state = business.parent / "scorecard.json" if business.suffix else business / "scorecard.json"
+    state.write_text("{}")
+    done = run(business, tmp_path / "out", template=template(SENTINEL))
+    record = json.loads((Path(done.folder) / "run.json").read_text("utf-8"))
+    assert record["state_sha256"] == {"scorecard.json": hashlib.sha256(b"{}").hexdigest()}
 
 
 @pytest.mark.parametrize(

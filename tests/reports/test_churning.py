@@ -1,0 +1,93 @@
+"""Churn of a business: told with what it stands on, or not told with the reason."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from engagekit.data.business import Business
+from engagekit.data.sample import make_sample, write_sample
+from engagekit.errors import DataError
+from engagekit.reports.churning import churning
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("businesses")
+    for kind in ("ecommerce", "saas"):
+        write_sample(make_sample(kind, customers=900), root / kind)
+    return root
+
+
+@pytest.fixture(scope="module")
+def found(folders):
+    return {kind: churning(Business.open(folders / kind)) for kind in ("ecommerce", "saas")}
+
+
+@pytest.mark.parametrize("kind", ["ecommerce", "saas"])
+def test_everybody_at_risk_now_has_a_chance_and_a_value(found, kind):
+    told = found[kind]
+    assert (told.problem, len(told.suspects)) == ("", 0)
+    assert told.today["customer_id"].is_unique
+    assert told.today["chance"].between(0, 1).all()
+    assert told.today["value"].ge(0).all()
+    assert told.today["chance"].std() > 0
+    assert 0.5 < told.ladder.told(told.ladder.recommended)["value"] < 0.95
+
+
+def test_the_ladder_has_the_score_and_where_nobody_has_a_contract_the_chance_to_buy(found):
+    assert {"score", "slope", "p_alive"} <= set(found["ecommerce"].ladder.rungs["rung"])
+    assert "p_alive" not in set(found["saas"].ladder.rungs["rung"])
+
+
+def test_contacts_are_worth_their_cost_and_no_more_than_can_be_made(folders, found, tmp_path):
+    folder = Path(shutil.copytree(folders / "saas", tmp_path / "saas"))
+    settings = folder / "business.toml"
+    settings.write_text(settings.read_text("utf-8") + "\n[churn]\nacceptance = 0.2\ncost = 2\ncapacity = 7\n", "utf-8")
+    told = churning(Business.open(folder))
+    assert len(told.contacts) == 7
+    gains = told.contacts["expected_gain"]
+    assert gains.is_monotonic_decreasing
+    assert gains.gt(0).all()
+    best = told.today.assign(gain=told.today["chance"] * told.today["value"] * 0.2 - 2)["gain"].max()
+    assert gains[0] == pytest.approx(best)
+
+
+def test_a_short_history_says_why_there_is_no_model(folders):
+    told = churning(Business.open(folders / "ecommerce"), "2025-10-01")
+    assert told.ladder is None
+    assert told.today.empty
+    assert re.search("horizon over|teach nothing|horizon is over", told.problem)
+
+
+def test_an_attribute_that_knows_the_outcome_stops_the_list_unless_it_is_accepted(folders, tmp_path):
+    folder = Path(shutil.copytree(folders / "saas", tmp_path / "saas"))
+    business = Business.open(folder)
+    customers = business.table("customers")
+    gone = customers["cancelled_at"].notna() if "cancelled_at" in customers else customers["customer_id"].isna()
+    source = business.tables["customers"]
+    file = folder / source.file
+    lines = file.read_text("utf-8").splitlines()
+    separator = next(mark for mark in (";", ",", "\t") if mark in lines[0])
+    by_id = dict(zip(customers["customer_id"], gone, strict=True))
+    place = lines[0].split(separator).index(source.columns["customer_id"])
+    marked = [f"{lines[0]}{separator}closed"]
+    marked += [f"{line}{separator}{'yes' if by_id.get(line.split(separator)[place]) else 'no'}" for line in lines[1:]]
+    file.write_text("\n".join(marked) + "\n", "utf-8")
+    text = (folder / "business.toml").read_text("utf-8")
+    text = text.replace("[tables.customers.columns]\n", '[tables.customers.columns]\nclosed = "closed"\n')
+    (folder / "business.toml").write_text('fixed = ["closed"]\n' + text, "utf-8")
+    told = churning(Business.open(folder))
+    if not gone.any():
+        pytest.skip("nobody of this sample has cancelled")
+    assert "closed" in set(told.suspects["about"])
+    assert told.today.empty
+    assert told.contacts.empty
+
+
+def test_without_interactions_nobody_can_be_told_to_leave(tmp_path):
+    head = 'name = "A"\nkind = "saas"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
+    (tmp_path / "business.toml").write_text(f'{head}as_of = "2026-01-01"\n')
+    with pytest.raises(DataError, match="there are no interactions"):
+        churning(Business.open(tmp_path))

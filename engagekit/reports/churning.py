@@ -143,7 +143,7 @@ def _today(business: Business, history: History, climbed: Ladder, now: pl.DataFr
     """Customers at risk now, with their chance and what they are worth in a horizon."""
     rate = float(climbed.chances[climbed.recommended].mean())
     told = [rate] * now.height if climbed.model is None else climbed.model.predict_proba(now)[:, 1].tolist()
-    worth = now.select("customer_id", value=pl.col("value").fill_null(0))
+    worth = now.select("customer_id", value=pl.col("value").fill_null(0).clip(0))  # who only had refunds costs nothing
     if business.contractual:
         paid = history.before(end)["subscriptions"]
         running = paid.filter(pl.col("ends_at").is_null() | (pl.col("ends_at") > end))

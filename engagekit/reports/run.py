@@ -267,7 +267,7 @@ def _record(
             {"table": table, "file": source.file, "sha256": _sha256(business.folder / source.file)}
             for table, source in business.tables.items()
         ],
-        "state_sha256": {name: found for name in STATE if (found := _sha256(business.folder / name))},
+        "state_sha256": {name: _sha256(business.folder / name) for name in STATE if (business.folder / name).is_file()},
         "tables": found.get("tables", []),
         "finished_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},

@@ -54,8 +54,8 @@ def alarm(
     pandas.DataFrame
         One row for each suspect, none where there is none: ``suspect``, what it is ``about`` and a ``value``:
 
-        - ``alone``: a column by itself puts those who left before those who stayed with a ROC AUC above 0.95 (value),
-          or below 0.05;
+        - ``alone``: a column by itself, or that it is blank, puts those who left before those who stayed with a ROC AUC
+          above 0.95 (value), or below 0.05;
         - ``twins``: more than 5 % (value) of the tried rows stand among the fitted ones, with features and outcome, as
           resampling before the split leaves them;
         - ``one_customer``: so many customers (value) stand in both;
@@ -134,16 +134,18 @@ def _known(rows: Any) -> "pd.DataFrame":
 
 
 def _alone(rows: "pd.DataFrame", name: str) -> float:
-    """ROC AUC of a column by itself: of a category by the churn of its rows, so only where it has few."""
+    """ROC AUC of a column by itself, or of where it is blank; of a category by the churn of its rows, if few."""
+    from pandas.api.types import is_numeric_dtype
+
     left: NDArray[np.bool_] = rows["churned"].to_numpy()
     column = rows[name]
-    if column.dtype == object or str(column.dtype) in ("category", "str", "string"):
-        if column.nunique() > len(column) ** 0.5:  # hardly anybody shares one
-            return 1 / 2
-        column = rows["churned"].groupby(column.astype(object).fillna("")).transform("mean")
-    told = column.astype(float)
-    auc = Order(told.fillna(told.median()).fillna(0)).roc_auc(left).value
-    return 1 / 2 if np.isnan(auc) else auc
+    told = [column.isna().astype(float)]
+    if is_numeric_dtype(column):
+        told.append(column.astype(float).fillna(column.median()).fillna(0))
+    elif column.nunique() <= len(column) ** 0.5:  # of more, hardly anybody shares one
+        told.append(rows["churned"].groupby(column.astype(object).fillna("")).transform("mean"))
+    found = [Order(each).roc_auc(left).value for each in told]
+    return max((auc for auc in found if not np.isnan(auc)), key=lambda auc: abs(auc - 1 / 2), default=1 / 2)
 
 
 def _twins(before: "pd.DataFrame", after: "pd.DataFrame", names: list[str]) -> float:

@@ -11,7 +11,8 @@ import polars as pl
 
 from engagekit.customers.score import SEGMENTS, Scorecard
 from engagekit.customers.trial import NOTICEABLE, Trial
-from engagekit.data.engine import collected, enter, micros_at, span_us, with_micros
+from engagekit.data.engine import collected, enter
+from engagekit.data.times import days_long, micros_at, with_micros
 from engagekit.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def _not_acted_on(scored: pl.DataFrame, actions: Any, as_of: dt.datetime, within
     done: set[str] = set()
     if actions is not None:
         rows = with_micros(enter(actions, ["date", "segment"]), "date", ":us")
-        begin, end = (micros_at(rows, "date", as_of - back) for back in (_span(within), dt.timedelta(0)))
+        begin, end = (micros_at(rows, "date", as_of - back) for back in (days_long("within", within), dt.timedelta(0)))
         table = collected(rows)
         for name in table["segment"].drop_nulls().unique().sort():
             if name not in SEGMENTS:
@@ -188,7 +189,3 @@ def _not_acted_on(scored: pl.DataFrame, actions: Any, as_of: dt.datetime, within
         customers = (scored["segment"] == segment).sum()
         if customers and segment not in done:
             yield "no_action", segment, "", float(customers), NONE
-
-
-def _span(within: str) -> dt.timedelta:
-    return dt.timedelta(microseconds=span_us("within", within, "d"))

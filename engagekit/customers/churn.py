@@ -9,8 +9,9 @@ import narwhals as nw
 from engagekit.customers.features import snapshot_rows
 from engagekit.customers.history import History, Past
 from engagekit.customers.windows import window_values
-from engagekit.data.engine import alike, beside, days_later, enter, leave, micros_at, span_us, with_micros
+from engagekit.data.engine import alike, beside, enter, leave
 from engagekit.data.interactions import US, seen
+from engagekit.data.times import days_later, days_long, micros_at, with_micros
 
 __all__ = ["base_at_risk", "contracts_at_risk", "ends_by", "labelled"]
 
@@ -57,7 +58,7 @@ def base_at_risk(interactions: Any, date: dt.datetime, horizon: str = "84d") -> 
     >>> base_at_risk(seen, datetime(2026, 2, 1), "28d").drop("lapsed", "reactivated").sort("customer_id").rows()
     [('a', True, False, False, True), ('b', True, True, False, False), ('c', False, False, True, True)]
     """
-    length = _days(horizon)
+    length = days_long("horizon", horizon)
     rows = seen(interactions)
     day, begin, end = (micros_at(rows, "time", days_later(date, back)) for back in (0 * length, -length, length))
     time = nw.col(US)
@@ -112,7 +113,7 @@ def contracts_at_risk(subscriptions: Any, date: dt.datetime, horizon: str = "84d
     >>> contracts_at_risk(paid, datetime(2026, 2, 1), "28d").select(columns).sort("customer_id").rows()
     [('a', True, False, 9.0, 9.0), ('b', True, True, 5.0, 0.0)]
     """
-    end = days_later(date, _days(horizon))
+    end = days_later(date, days_long("horizon", horizon))
     rows = _of_customers(enter(subscriptions, ["customer_id", "starts_at", "ends_at"], ["monthly_value"]))
     for name in ("starts_at", "ends_at"):
         rows = with_micros(rows, name, f"{name}:us")
@@ -201,7 +202,7 @@ def labelled(
     days = sorted(ends_by(dates, dt.timedelta(0), end))
     if not days:
         raise ValueError(f"dates: there is none by {end}, the end of the data, and there must be one at least")
-    ahead = _days(horizon) + (_days(gap, "gap") if gap else dt.timedelta(0))
+    ahead = days_long("horizon", horizon) + (days_long("gap", gap) if gap else dt.timedelta(0))
     past = history.before(end + dt.timedelta(microseconds=1))  # so that a paid period which ends then is known to
     known = history.before(end)
     if contractual:
@@ -260,10 +261,6 @@ def _with_outcomes(
     worth = nw.col("value").fill_null(0.0) if "value" in past.columns("interactions") else nw.lit(None, nw.Float64)
     left = nw.col("churned") if contractual else nw.col("back").is_null()
     return rows.select("customer_id", "date", churned=lived.then(left), next_value=lived.then(worth))
-
-
-def _days(length: str, name: str = "horizon") -> dt.timedelta:
-    return dt.timedelta(microseconds=span_us(name, length, "d"))
 
 
 def _of_customers(rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:

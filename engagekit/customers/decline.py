@@ -7,10 +7,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engagekit.data.engine import collected, enter, leave, with_micros
+from engagekit.data.engine import collected, enter, leave
+from engagekit.data.times import with_micros
 from engagekit.errors import DataError
 
-__all__ = ["declines", "slopes"]
+__all__ = ["declines", "slopes", "trailing_slopes"]
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -20,6 +21,7 @@ WINDOWS = ("before", "after")
 LEARNED_FROM = 30  # customers; from fewer the test would be too sure
 TELLING = 4  # of both windows; 3 of a customer who came in both and did not fall can only be 1 and 2
 TYPICAL, BOUNDS = (0.05, 0.5), ((1e-5, 0.9), (1e-3, 1e4))  # drift and burst: where the search starts and ends
+TRAIL = 4  # dates that a trailing slope looks back on
 WEEK_US = 7 * 86_400_000_000
 
 
@@ -165,6 +167,38 @@ def slopes(scored: Any) -> Any:
     sloped = nw.when(nw.col("last") > nw.col("first"))
     slope = (nw.col("product") - week * nw.col("score") / dates) / (nw.col("square") - week * week / dates)
     return leave(sums.select("customer_id", sloped.then(slope).alias("slope_points_per_week"), "dates"), scored)
+
+
+def trailing_slopes(scored: pl.DataFrame) -> Floats:
+    """Slope of each row's score over that and the three dates before it, in points a day; NaN with one score.
+
+    Parameters
+    ----------
+    scored : polars.DataFrame
+        ``customer_id, date, score``, one row for each customer and date.
+
+    Examples
+    --------
+    >>> dates = [dt.datetime(2026, 1, 1), dt.datetime(2026, 1, 11)]
+    >>> trailing_slopes(pl.DataFrame({"customer_id": ["a", "a"], "date": dates, "score": [60.0, 40.0]})).tolist()
+    [nan, -2.0]
+    """
+    who, when = (scored[name].rank("dense").to_numpy().astype(int) - 1 for name in ("customer_id", "date"))
+    days = scored["date"].unique().sort().cast(pl.Datetime("us")).to_physical().to_numpy() / 86_400e6
+    table = np.full((who.max(initial=-1) + 1, len(days)), np.nan)
+    table[who, when] = scored["score"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    slopes = np.full_like(table, np.nan)
+    for last in range(1, len(days)):
+        trail = slice(max(0, last - TRAIL + 1), last + 1)
+        scores, known = table[:, trail], ~np.isnan(table[:, trail])
+        n = known.sum(axis=1)
+        day = np.where(known, days[trail] - days[last], 0.0)
+        level = np.where(known, scores, 0.0)
+        spread = (day**2).sum(axis=1) - day.sum(axis=1) ** 2 / np.maximum(n, 1)
+        product = (day * level).sum(axis=1) - day.sum(axis=1) * level.sum(axis=1) / np.maximum(n, 1)
+        slopes[:, last] = np.divide(product, spread, out=np.full(len(n), np.nan), where=(n > 1) & (spread > 0))
+    found: Floats = slopes[who, when]
+    return found
 
 
 def _side(frame: Any, feature: str, window: str) -> pl.DataFrame:

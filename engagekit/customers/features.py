@@ -13,7 +13,8 @@ import polars as pl
 
 from engagekit.customers.history import History, Past
 from engagekit.customers.windows import DAY_US, window_sums
-from engagekit.data.engine import ROW, alike, collected, with_micros
+from engagekit.data.engine import ROW, alike, collected
+from engagekit.data.times import with_micros
 from engagekit.errors import DataError
 
 __all__ = ["ACTIVE", "FEATURES", "OUTCOMES", "customer_features", "snapshot_rows", "snapshots"]

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -13,13 +14,14 @@ import polars as pl
 
 from engagekit.customers.features import snapshots
 from engagekit.customers.history import History
-from engagekit.customers.score import FROZEN
 from engagekit.data.business import Business, ComponentSettings
-from engagekit.data.engine import collected, span_us
+from engagekit.data.engine import collected
+from engagekit.data.times import days_long
 from engagekit.errors import DataError
 
-__all__ = ["freeze"]
+__all__ = ["FROZEN", "freeze", "frozen_bounds", "reference_ends"]
 
+FROZEN = "scorecard.json"
 QUANTILES = (0.05, 0.95)
 DIGITS = 6
 EVERY, YEAR = dt.timedelta(days=28), dt.timedelta(days=364)
@@ -61,7 +63,7 @@ def freeze(
     if not bare:
         problem = "every component has low and high, so there is nothing to freeze. Leave them out to have them taken."
         raise DataError(problem, file=f"{business.file.name} [score.components]")
-    window = dt.timedelta(microseconds=span_us("window", business.score.window, "d"))
+    window = days_long("window", business.score.window)
     end = business.end(ends)
     history = History.of(business, lazy=True)
     first = history.before(end).rows("interactions", ["time"]).select(nw.col("time").min())
@@ -89,6 +91,64 @@ def freeze(
     }
     _write(business.folder / FROZEN, content)
     return content
+
+
+def frozen_bounds(business: Business, features: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Bounds that were frozen, ``low`` and ``high`` by feature.
+
+    Raises
+    ------
+    DataError
+        There is no ``scorecard.json``, it is spoilt, of another window, or lacks a feature.
+    """
+    again = _again(business)
+    content = _read(business, ", ".join(features))
+    try:
+        window = content["window"]
+        bounds = {
+            name: {end: float(found[end]) for end in ("low", "high")} for name, found in content["bounds"].items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"does not hold frozen bounds. {again}", file=FROZEN) from error
+    if window != business.score.window:
+        raise DataError(f"was frozen with a window of {window}, not {business.score.window}. {again}", file=FROZEN)
+    for name in features:
+        if name not in bounds:
+            raise DataError(f"has no bounds for {name}. {again}", file=FROZEN)
+    return {name: bounds[name] for name in features}
+
+
+def reference_ends(business: Business) -> dt.date | None:
+    """Give the end of the period that bounds were frozen in; None where every component has its own.
+
+    Raises
+    ------
+    DataError
+        There is no ``scorecard.json``, or it is spoilt.
+    """
+    bare = [name for name, part in business.score.components.items() if part.low is None]
+    if not bare:
+        return None
+    try:
+        return dt.date.fromisoformat(_read(business, ", ".join(bare))["reference"]["ends"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"has no reference period. {_again(business)}", file=FROZEN) from error
+
+
+def _again(business: Business) -> str:
+    return f"Freeze them with: engagekit freeze {business.folder.name}"
+
+
+def _read(business: Business, features: str) -> Any:
+    """Content of ``scorecard.json``."""
+    file = business.folder / FROZEN
+    if not file.is_file():
+        problem = f"{features}: no low and high, and no {FROZEN}. {_again(business)}"
+        raise DataError(problem, file=business.file.name)
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise DataError(f"does not hold frozen bounds. {_again(business)}", file=FROZEN) from error
 
 
 def _bounds(values: pl.Series, feature: str, part: ComponentSettings) -> dict[str, float]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
-from engagekit.data.engine import collected, column_names, enter, leave, micros_at, with_micros
+from engagekit.data.engine import collected, column_names, enter, leave
 from engagekit.data.interactions import seen
 from engagekit.data.tables import TABLES
+from engagekit.data.times import micros_at, with_micros
 from engagekit.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:

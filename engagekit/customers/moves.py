@@ -7,7 +7,8 @@ import narwhals as nw
 import polars as pl
 
 from engagekit.customers.score import SEGMENTS, Scorecard
-from engagekit.data.engine import collected, enter, micros_at, with_micros
+from engagekit.data.engine import collected, enter
+from engagekit.data.times import micros_at, with_micros
 from engagekit.errors import DataError
 
 __all__ = ["migration", "moves"]

@@ -5,8 +5,9 @@ from typing import Any
 
 import narwhals as nw
 
-from engagekit.data.engine import leave, with_micros
+from engagekit.data.engine import leave
 from engagekit.data.interactions import seen
+from engagekit.data.times import with_micros
 from engagekit.errors import did_you_mean
 from engagekit.metrics.periods import dated
 

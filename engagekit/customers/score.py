@@ -1,32 +1,32 @@
 """Scorecard: 0-100, contributions, segments."""
 
 import datetime as dt
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import cycle, islice
 from operator import add
 from typing import TYPE_CHECKING, Any, Literal
 
 import narwhals as nw
 
+from engagekit.customers.explain import made_of, moved_by
 from engagekit.customers.features import snapshots
+from engagekit.customers.freeze import frozen_bounds
 from engagekit.customers.history import History
-from engagekit.data.engine import collected, enter, leave, with_micros
+from engagekit.data.engine import collected, enter, leave
+from engagekit.data.times import with_micros
 from engagekit.errors import DataError
 from engagekit.language import Language
 
 if TYPE_CHECKING:
     from engagekit.data.business import Business
 
-__all__ = ["FROZEN", "PRESETS", "SCALE", "SEGMENTS", "Component", "Scorecard"]
+__all__ = ["PRESETS", "SCALE", "SEGMENTS", "Component", "Scorecard"]
 
 SEGMENTS = ("at_risk", "potential", "advocate")
 SCALE = 100
 HYSTERESIS = 5  # points
-FROZEN = "scorecard.json"
 LONG_AGO_US = -(2**62)
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {  # what the Blazwa article measures in each kind of business
     "ecommerce": {  # buys often, leaves reviews, recommends
@@ -155,7 +155,7 @@ class Scorecard:
         """
         settings = business.score
         bare = [name for name, part in settings.components.items() if part.low is None]
-        frozen = _frozen(business, bare) if bare else {}
+        frozen = frozen_bounds(business, bare) if bare else {}
         parts = (
             Component(name, **(part.model_dump() | frozen.get(name, {}))) for name, part in settings.components.items()
         )
@@ -278,9 +278,9 @@ class Scorecard:
             raise DataError(f"{customer_id!r} has no score here. Take a customer of this frame.", column="customer_id")
         *earlier, latest = (table.sort("date") if "date" in table.columns else table).iter_rows(named=True)
         parts = {name: latest[f"{name}_points"] for name in self.features}
-        told = [_made_of(parts, latest, self.weights, Language(language))]
+        told = [made_of(parts, latest, self.weights, Language(language))]
         if earlier:
-            told.append(_moved(parts, latest, earlier[-1], Language(language)))
+            told.append(moved_by(parts, latest, earlier[-1], Language(language)))
         return " ".join(told)
 
     def _segment(self) -> nw.Expr:
@@ -302,71 +302,8 @@ class Scorecard:
         return scored.with_columns(segment=_named(*above))
 
 
-def _made_of(
-    parts: Mapping[str, float | None], latest: Mapping[str, Any], weights: Mapping[str, float], language: Language
-) -> str:
-    """What a score is made of: 58 of 100 points, 22 of 40 from one component and so on."""
-    known = {name: points for name, points in parts.items() if points is not None}
-    whole = _whole(latest["score"], known)
-    shares = _whole(SCALE, {name: SCALE * weights[name] / latest["coverage"] for name in known})
-    written = (
-        language.text("score.part", points=whole[name], of=max(shares[name], whole[name]), name=language.feature(name))
-        for name in known
-    )
-    sentence = language.text("score.made_of", score=sum(whole.values()), parts="; ".join(written))
-    unknown = ", ".join(language.feature(name) for name, points in parts.items() if points is None)
-    return f"{sentence} {language.text('score.unknown', names=unknown)}" if unknown else sentence
-
-
-def _moved(
-    parts: Mapping[str, float | None], latest: Mapping[str, Any], before: Mapping[str, Any], language: Language
-) -> str:
-    """What moved a score since an earlier date."""
-    date = language.date(before["date"])
-    moved = {name: (points or 0) - (before[f"{name}_points"] or 0) for name, points in parts.items()}
-    whole = _whole(round(latest["score"]) - round(before["score"]), moved)
-    change = sum(whole.values())
-    written = (f"{language.feature(name)} {by:+d}" for name, by in whole.items() if by)
-    if not change:
-        return language.text("score.unchanged", date=date)
-    key = "score.less" if change < 0 else "score.more"
-    return language.text(key, points=abs(change), date=date, parts="; ".join(written))
-
-
-def _whole(total: float, parts: Mapping[str, float]) -> dict[str, int]:
-    """Whole points that add up to the rounded total: those with the largest remainders are rounded up."""
-    found = {name: math.floor(points) for name, points in parts.items()}
-    missing = round(total) - sum(found.values())
-    nearest_above = sorted(parts, key=lambda name: found[name] - parts[name])
-    step = 1 if missing > 0 else -1
-    for name in islice(cycle(nearest_above[::step]), abs(missing)):
-        found[name] += step
-    return found
-
-
 def _named(above_low: nw.Expr, above_high: nw.Expr) -> nw.Expr:
     """Segment by the cuts that a customer is above; null without a score."""
     low, middle, high = (nw.lit(segment) for segment in SEGMENTS)
     upper = nw.when(above_high).then(high).otherwise(middle)
     return nw.when(~nw.col("score").is_null()).then(nw.when(above_low).then(upper).otherwise(low))
-
-
-def _frozen(business: "Business", bare: Iterable[str]) -> Mapping[str, dict[str, float]]:
-    """Bounds out of ``scorecard.json``, for components without their own."""
-    file, again = business.folder / FROZEN, f"Freeze them with: engagekit freeze {business.folder.name}"
-    if not file.is_file():
-        raise DataError(f"{', '.join(bare)}: no low and high, and no {FROZEN}. {again}", file=business.file.name)
-    try:
-        content = json.loads(file.read_text("utf-8"))
-        window = content["window"]
-        bounds = {
-            name: {end: float(found[end]) for end in ("low", "high")} for name, found in content["bounds"].items()
-        }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"does not hold frozen bounds. {again}", file=FROZEN) from error
-    if window != business.score.window:
-        raise DataError(f"was frozen with a window of {window}, not {business.score.window}. {again}", file=FROZEN)
-    for name in bare:
-        if name not in bounds:
-            raise DataError(f"has no bounds for {name}. {again}", file=FROZEN)
-    return {name: bounds[name] for name in bare}

@@ -11,18 +11,20 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engagekit.customers.churn import ends_by, labelled
+from engagekit.customers.decline import trailing_slopes
 from engagekit.customers.features import OUTCOMES
 from engagekit.customers.history import History
 from engagekit.customers.ranking import Order, Ranking, mean_of
 from engagekit.customers.score import SCALE, SEGMENTS, Scorecard
-from engagekit.data.engine import collected, days_later, enter, span_us
+from engagekit.data.engine import collected, enter
+from engagekit.data.times import days_later, days_long
 from engagekit.errors import DataError
 from engagekit.metrics.intervals import rate_interval, wilson_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FEWEST", "NOTICEABLE", "PREDICTORS", "VERDICTS", "Trial", "score_slopes", "trial"]
+__all__ = ["FEWEST", "NOTICEABLE", "PREDICTORS", "VERDICTS", "Trial", "trial"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -32,7 +34,6 @@ FEWEST = 50  # customers who left, and who stayed: fewer tell too little
 FEWEST_ON_A_DATE = 5  # of either; dates with fewer tell nothing of their own
 NOTICEABLE = 0.55  # ROC AUC that a score must reach to be of use
 DECILES = 10
-TRAIL = 4  # dates that a slope looks back on
 MOST_FITTED = 100_000  # rows
 PREDICTORS = ("score", "slope", "both", "recency", "frequency", "base_rate")
 DIFFERENCE = ("difference", "difference_low", "difference_high")
@@ -164,7 +165,7 @@ def trial(
     >>> found.verdict, found.told("score")["value"], found.told("recency")["value"]
     ('better_than_recency', 1.0, 0.5)
     """
-    wished, length = sorted(set(dates)), dt.timedelta(microseconds=span_us("horizon", horizon, "d"))
+    wished, length = sorted(set(dates)), days_long("horizon", horizon)
     if not wished:
         raise ValueError("dates: there is none, and there must be one at least")
     end = as_of or history.ends()
@@ -194,42 +195,10 @@ def _scored(scorecard: Scorecard, at_risk: Any) -> pl.DataFrame:
     scored: pl.DataFrame = scorecard.score(table, keep=keep)
     customer = (pl.col("customer_id").rank("dense") - 1).cast(pl.UInt32)
     return (
-        scored.with_columns(customer=customer, slope=score_slopes(scored))
+        scored.with_columns(customer=customer, slope=trailing_slopes(scored))
         .select(list(_schema(scorecard)))
         .sort("date", "customer")
     )
-
-
-def score_slopes(scored: pl.DataFrame) -> Floats:
-    """Slope of each row's score over that and the three dates before it, in points a day; NaN with one score.
-
-    Parameters
-    ----------
-    scored : polars.DataFrame
-        ``customer_id, date, score``, one row for each customer and date.
-
-    Examples
-    --------
-    >>> dates = [dt.datetime(2026, 1, 1), dt.datetime(2026, 1, 11)]
-    >>> score_slopes(pl.DataFrame({"customer_id": ["a", "a"], "date": dates, "score": [60.0, 40.0]})).tolist()
-    [nan, -2.0]
-    """
-    who, when = (scored[name].rank("dense").to_numpy().astype(int) - 1 for name in ("customer_id", "date"))
-    days = scored["date"].unique().sort().cast(pl.Datetime("us")).to_physical().to_numpy() / 86_400e6
-    table = np.full((who.max(initial=-1) + 1, len(days)), np.nan)
-    table[who, when] = scored["score"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    slopes = np.full_like(table, np.nan)
-    for last in range(1, len(days)):
-        trail = slice(max(0, last - TRAIL + 1), last + 1)
-        scores, known = table[:, trail], ~np.isnan(table[:, trail])
-        n = known.sum(axis=1)
-        day = np.where(known, days[trail] - days[last], 0.0)
-        level = np.where(known, scores, 0.0)
-        spread = (day**2).sum(axis=1) - day.sum(axis=1) ** 2 / np.maximum(n, 1)
-        product = (day * level).sum(axis=1) - day.sum(axis=1) * level.sum(axis=1) / np.maximum(n, 1)
-        slopes[:, last] = np.divide(product, spread, out=np.full(len(n), np.nan), where=(n > 1) & (spread > 0))
-    found: Floats = slopes[who, when]
-    return found
 
 
 def _judged(

@@ -9,7 +9,8 @@ from typing import Any
 import narwhals as nw
 
 from engagekit.customers.history import Past
-from engagekit.data.engine import beside, micros_at, span_us, with_micros
+from engagekit.data.engine import beside
+from engagekit.data.times import micros_at, span_us, with_micros
 
 __all__ = ["DAY_US", "RECORDED", "window_sums", "window_values"]
 

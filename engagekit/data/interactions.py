@@ -6,7 +6,8 @@ from typing import Any
 
 import narwhals as nw
 
-from engagekit.data.engine import ROW, collected, enter, micros_at, with_micros
+from engagekit.data.engine import ROW, collected, enter
+from engagekit.data.times import micros_at, with_micros
 from engagekit.errors import DataError
 
 __all__ = ["US", "defects", "seen"]

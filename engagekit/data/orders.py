@@ -5,7 +5,8 @@ from typing import Any
 
 import narwhals as nw
 
-from engagekit.data.engine import enter, leave, micros_at, span_us, with_micros
+from engagekit.data.engine import enter, leave
+from engagekit.data.times import micros_at, span_us, with_micros
 
 __all__ = ["PURCHASES", "buyers", "orders"]
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import narwhals as nw
 
-from engagekit.data.engine import leave, micros_at, span_us
+from engagekit.data.engine import leave
 from engagekit.data.interactions import US, seen
+from engagekit.data.times import micros_at, span_us
 
 __all__ = ["views", "visit_totals", "visits"]
 

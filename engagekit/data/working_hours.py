@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engagekit.data.engine import enter, leave, micros_at, with_micros
+from engagekit.data.engine import enter, leave
+from engagekit.data.times import micros_at, with_micros
 from engagekit.errors import did_you_mean
 
 __all__ = ["WEEKDAYS", "WorkingWeek", "holidays_of", "shifts", "support_hours"]

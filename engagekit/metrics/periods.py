@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import narwhals as nw
 import polars as pl
 
-from engagekit.data.engine import local_time
+from engagekit.data.times import local_time
 from engagekit.errors import DataError
 
 __all__ = ["PERIODS", "dated", "with_all_periods"]

@@ -2,12 +2,14 @@
 
 import datetime as dt
 from dataclasses import dataclass, field
+from functools import partial
 
 import pandas as pd
 import polars as pl
 
 from engagekit.customers.alarm import alarm, leaking_column
 from engagekit.customers.churn import labelled
+from engagekit.customers.decline import trailing_slopes
 from engagekit.customers.features import customer_features
 from engagekit.customers.history import History
 from engagekit.customers.ladder import Ladder, ladder
@@ -15,11 +17,12 @@ from engagekit.customers.lifetime import BetaGeometric
 from engagekit.customers.likelihood import NoConvergence
 from engagekit.customers.purchase_history import purchase_history
 from engagekit.customers.score import Scorecard
-from engagekit.customers.trial import score_slopes
 from engagekit.data.business import Business
+from engagekit.data.times import days_long
 from engagekit.decisions.contacts import contacts
 from engagekit.errors import DataError
 from engagekit.reports.prepared import history_of, month_starts
+from engagekit.reports.scoring import lived_until
 
 __all__ = ["Churning", "churning"]
 
@@ -73,16 +76,18 @@ def churning(business: Business, as_of: dt.date | str | None = None) -> Churning
     ------
     DataError
         A table cannot be read, or there are no interactions.
+    ValueError
+        ``accept`` or ``use`` of ``[churn]`` names what there is not.
     """
     end = business.end(as_of)
     if "interactions" not in business.tables:
         raise DataError("there are no interactions, so nobody can be told to leave.", file=business.file.name)
     seen = business.table("interactions", lazy=True).filter(pl.col("time") < end).collect()
     history = history_of(business, seen)
-    dates = month_starts(seen, end, max(business.score.window, business.horizon, key=_days))
-    rows = _rows(business, history, sorted({*dates, end}), end)
+    dates = month_starts(seen, end, max(business.score.window, business.horizon, key=partial(days_long, "window")))
+    rows = _rows(business, history, dates, lived_until(business, max(seen["time"], default=None), end), end)
     past, now = rows.filter(pl.col("date") < end), rows.filter(pl.col("date") == end)
-    ahead = dt.timedelta(days=_days(business.horizon))
+    ahead = days_long("horizon", business.horizon)
     try:
         climbed = ladder(past, ahead, use=business.churn.use)
     except DataError as error:
@@ -90,7 +95,7 @@ def churning(business: Business, as_of: dt.date | str | None = None) -> Churning
     known = past.filter(pl.col("churned").is_not_null())
     fitted, tried = (known.filter(pl.col("date").is_in(some)) for some in (climbed.dates[:-1], climbed.dates[-1:]))
     suspects = [
-        alarm(fitted, tried, accept=[name for name in business.churn.accept if name in known.columns]),
+        alarm(fitted, tried, accept=business.churn.accept),
         leaking_column(
             lambda past, day: customer_features(past, day, business.score.window), history, climbed.dates[-1]
         ),
@@ -104,22 +109,24 @@ def churning(business: Business, as_of: dt.date | str | None = None) -> Churning
     return Churning(business, end, climbed, "", found, today, listed)
 
 
-def _days(length: str) -> int:
-    return int(length.removesuffix("d"))
-
-
-def _rows(business: Business, history: History, dates: list[dt.datetime], end: dt.datetime) -> pl.DataFrame:
-    """Customers at risk on each date, with their score and its slope, and the chance that they still buy."""
-    window = business.score.window
-    rows: pl.DataFrame = labelled(
-        history, dates, business.horizon, window=window, as_of=end, contractual=business.contractual
-    )
-    rows = rows.drop(*NOT_COUNTED).sort("date", "customer_id")
+def _rows(
+    business: Business, history: History, dates: list[dt.datetime], lived: dt.datetime, end: dt.datetime
+) -> pl.DataFrame:
+    """Customers at risk on each date and at the end, with score and slope, and the chance that they still buy."""
+    past = [date for date in dates if date <= lived and date < end]
+    parts: list[pl.DataFrame] = [
+        labelled(
+            history, days, business.horizon, window=business.score.window, as_of=known, contractual=business.contractual
+        )
+        for days, known in ((past, lived), ([end], end))
+        if days
+    ]
+    rows = pl.concat(parts, how="diagonal").drop(*NOT_COUNTED).sort("date", "customer_id")
     if business.score.components:
         scored = Scorecard.of(business).score(rows).select("customer_id", "date", "score")
-        scored = scored.with_columns(slope=score_slopes(scored))
+        scored = scored.with_columns(slope=trailing_slopes(scored))
         rows = rows.join(scored, on=["customer_id", "date"], how="left", maintain_order="left")
-    return rows if business.contractual else _with_chance_to_buy(rows, history, dates)
+    return rows if business.contractual else _with_chance_to_buy(rows, history, [*past, end])
 
 
 def _with_chance_to_buy(rows: pl.DataFrame, history: History, dates: list[dt.datetime]) -> pl.DataFrame:
@@ -147,7 +154,7 @@ def _today(business: Business, history: History, climbed: Ladder, now: pl.DataFr
     if business.contractual:
         paid = history.before(end)["subscriptions"]
         running = paid.filter(pl.col("ends_at").is_null() | (pl.col("ends_at") > end))
-        months = _days(business.horizon) / DAYS_A_MONTH
+        months = days_long("horizon", business.horizon).days / DAYS_A_MONTH
         worth = running.group_by("customer_id").agg(value=pl.col("monthly_value").sum() * months)
     chances = now.select("customer_id", chance=pl.Series(told, dtype=pl.Float64))
     return chances.join(worth, on="customer_id", how="left").to_pandas()

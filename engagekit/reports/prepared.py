@@ -11,6 +11,7 @@ from engagekit.customers.history import KNOWN_FROM, History
 from engagekit.data.business import Business
 from engagekit.data.orders import buyers, orders
 from engagekit.data.sessions import views, visits
+from engagekit.data.times import days_long
 from engagekit.data.working_hours import support_hours
 
 __all__ = ["MONTHS", "history_of", "known_by", "month_starts", "months_later", "prepared_tables"]
@@ -136,7 +137,7 @@ def _base(business: Business, seen: pl.DataFrame | None, end: dt.datetime) -> Pr
 
 def _bases(business: Business, seen: pl.DataFrame | None, end: dt.datetime) -> Iterator[pl.DataFrame]:
     """Customers on the first of each month whose horizon is over, and who of them came and went in it."""
-    horizon = dt.timedelta(days=int(business.horizon.removesuffix("d")))
+    horizon = days_long("horizon", business.horizon)
     rows = _table(business, "subscriptions") if business.contractual else seen
     if rows is None:
         return
@@ -167,7 +168,7 @@ def month_starts(seen: pl.DataFrame, end: dt.datetime, before: str) -> list[dt.d
     A window that began before the data would make what looks back over it rise from month to month.
     """
     first = seen.select(pl.col("time" if "time" in seen.columns else "starts_at").min()).item()
-    needed = dt.timedelta(days=int(before.removesuffix("d")))
+    needed = days_long("before", before)
     starts = [months_later(end.replace(day=1), -back) for back in reversed(range(MONTHS + 1))]
     return [day for day in starts if first is not None and day - needed >= first.replace(hour=0, minute=0, second=0)]
 

@@ -65,12 +65,12 @@ def trial(found: Results) -> str:
     people = {"customers": tried.customers, "churned": tried.churned}
     counts = {name: _people(found, count) for name, count in people.items()}
     html += page.paragraph(text("trial.counted", days=days, dates=language.number(len(tried.dates)), **counts))
-    if tried.verdict == "too_few" or _tenths(found, tried).empty:
+    tenths = _tenths(found, tried)
+    if tried.verdict == "too_few" or tenths.empty:
         return html + page.note(text("trial.needed", n=FEWEST_TRIED))
     told, recency = tried.told("score"), tried.told("recency")["value"]
     shares = {name: language.percent(told[name], 0) for name in ("value", "low", "high")}
     html += page.paragraph(text("trial.roc_auc", **shares, recency=language.percent(recency, 0)))
-    tenths = _tenths(found, tried)
     sentence = _spread(found, tenths, tried.falls)
     html += draw(
         lambda ax: charts.plot_bars(tenths, ax, language, unit="rate"),

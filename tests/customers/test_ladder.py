@@ -129,13 +129,10 @@ def test_the_true_hazard_of_a_sample_is_recovered(seed):
     tables = {name: sample.tables[name] for name in ("interactions", "subscriptions")}
     zone = tables["interactions"]["time"].dtype.time_zone
     end = pl.Series([dt.datetime.combine(SAMPLE_END, dt.time())]).dt.replace_time_zone(zone)[0]
-    dates = [end - dt.timedelta(weeks=12 + 6 * back) for back in range(5)]
+    dates = [end - dt.timedelta(weeks=12 + 4 * back) for back in range(12)]
     rows = labelled(History(tables), dates, as_of=end, contractual=True).drop("preferred_channel")
     found = ladder(rows, AHEAD, rungs=[RUNGS[0], Rung("logistic")])
-    slope, low, high = found.calibration_slope
-    assert low < 1.1
-    assert high > 0.9
-    assert seed == 3 or 0.9 <= slope <= 1.1  # 0.895 for seed 3, between 0.80 and 0.99
+    assert 0.9 <= found.calibration_slope[0] <= 1.1
     week = (pl.col("week") - pl.lit(found.dates[-1].date())).abs()
     hazard = sample.truth.weekly.sort(week).group_by("customer_id", maintain_order=True).first()
     both = pl.from_pandas(found.chances[["customer_id", "logistic"]]).join(hazard, on="customer_id")

@@ -16,6 +16,7 @@ __all__ = ["LANGUAGES", "Language", "decimal_and_group", "decimals_of", "decimal
 
 LANGUAGES = {"id": "id", "ms": "ms", "en": "en_GB"}
 COMPACT_FROM = 1_000_000
+BY_CHANNEL = "interactions_"
 MISSING = "–"
 
 
@@ -65,7 +66,20 @@ class Language:
     def feature(self, name: str) -> str:
         """Name of a feature; that of a business's own is as the business writes it."""
         known: dict[str, str] = _texts(self.code)["feature"]
+        if name not in known and name.startswith(BY_CHANNEL):
+            return f"{known['interactions']}: {name.removeprefix(BY_CHANNEL)}"
         return known.get(name, name)
+
+    def question(self, template: str) -> str:
+        """What a template's report answers; empty of a template that is not ours.
+
+        Examples
+        --------
+        >>> Language("en").question("engagement")
+        'How engaged are our customers?'
+        """
+        known: dict[str, str] = _texts(self.code)["question"]
+        return known.get(template, "")
 
     def number(self, value: float | None, decimals: int = 0) -> str:
         """Write a number with so many decimals; a dash where there is none."""

@@ -17,7 +17,7 @@ from engagekit.errors import DataError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SUSPECTS", "alarm", "leaking_column"]
+__all__ = ["SUSPECTS", "TOO_GOOD", "alarm", "leaking_column"]
 
 SUSPECTS = ("alone", "leak", "twins", "one_customer", "later_events")
 COLUMNS = ("suspect", "about", "value")

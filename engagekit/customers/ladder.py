@@ -18,12 +18,13 @@ from engagekit.metrics.intervals import upper_tail
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RUNGS", "STATISTICS", "Ladder", "Rung", "ladder"]
+__all__ = ["DIFFERENCE", "RUNGS", "STATISTICS", "Ladder", "Rung", "ladder"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 FOLDS, STRATA = 5, 10
+FEWEST_TRIED = 5  # who left and who stayed on the date of the trial: intervals of fewer are far too narrow
 BINS = 10
 STATISTICS = ("roc_auc", "average_precision", "lift", "brier", "log_loss")
 DECIDES = "log_loss"
@@ -110,6 +111,14 @@ class Ladder:
         row = frame[(frame["rung"] == rung) & (frame["statistic"] == statistic)].iloc[0]
         return {name: float(row[name]) for name in NUMBERS}
 
+    def beside(self, rung: str, other: str, statistic: str = "roc_auc") -> tuple[float, float, float]:
+        """How much higher a statistic of one rung is than that of another, with its interval."""
+        import pandas as pd
+
+        left, unit = self.chances["churned"].to_numpy(bool), pd.factorize(self.chances["customer_id"])[0]
+        one, two = (_figures(self.chances[name].to_numpy(float), left)[statistic] for name in (rung, other))
+        return ((one - two).value, *(one - two).interval(unit))
+
 
 DIFFERENCE = ("difference", "difference_low", "difference_high")
 NUMBERS = ("value", "low", "high", *DIFFERENCE)
@@ -141,8 +150,8 @@ def ladder(
     Raises
     ------
     DataError
-        Fewer than 50 left or stayed where the models are fitted, or nobody did where they are tried; or there is no
-        date whose horizon was over by the last.
+        Fewer than 50 left or stayed where the models are fitted, or fewer than five where they are tried; or there is
+        no date whose horizon was over by the last.
     ValueError
         ``ahead`` is missing, or there is no such rung.
 
@@ -200,6 +209,12 @@ def _by_time(
         )
         raise DataError(problem, column="date")
     tried, past = known[known["date"] == last], known[known["date"].isin(earlier)]
+    left = tried["churned"].to_numpy()
+    if min(left.sum(), (~left).sum()) < FEWEST_TRIED:
+        problem = (
+            f"{left.sum()} customers left and {(~left).sum()} stayed of those at risk on the last date, {last:%Y-%m-%d}"
+        )
+        raise DataError(f"{problem}; fewer than {FEWEST_TRIED} tell nothing. Take a longer horizon.", column="churned")
     fold_of = {who: zlib.crc32(str(who).encode()) % FOLDS for who in known["customer_id"].unique()}
     folds, past_folds = (rows["customer_id"].map(fold_of).to_numpy() for rows in (tried, past))
     told = {rung.name: np.full(len(tried), past["churned"].mean()) for rung in rungs}

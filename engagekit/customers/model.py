@@ -217,10 +217,15 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         pandas.DataFrame
             ``group``, ``value`` (points of ROC AUC, 0 to 1) and ``spread`` (standard deviation over the shuffles), the
             largest first.
+
+        Raises
+        ------
+        DataError
+            Nobody left, or stayed; or a column is absent.
         """
         import pandas as pd
 
-        frame, left = self._known(features), _labels(churned, len(features))
+        frame, left = self._known(features), _labels(churned, len(features), 1)
         whole, rng = self._auc(frame, left), np.random.default_rng(self.seed)
         found = []
         for name, columns in (groups or {name: [name] for name in self.columns_}).items():
@@ -366,7 +371,7 @@ def _frame(features: Any, columns: Sequence[str] | None = None) -> "pd.DataFrame
     return pd.DataFrame(found).reset_index(drop=True)
 
 
-def _labels(churned: ArrayLike, rows: int) -> NDArray[np.bool_]:
+def _labels(churned: ArrayLike, rows: int, fewest: int = FEWEST) -> NDArray[np.bool_]:
     given = np.asarray(churned)
     if len(given) != rows:
         raise ValueError(f"churned: {len(given)} labels for {rows} rows")
@@ -374,9 +379,9 @@ def _labels(churned: ArrayLike, rows: int) -> NDArray[np.bool_]:
         raise ValueError("churned: holds more than whether somebody left. Leave those out whose horizon is not over")
     left: NDArray[np.bool_] = given.astype(bool)
     for who, number in (("left", left.sum()), ("stayed", len(left) - left.sum())):
-        if number < FEWEST:
+        if number < fewest:
             problem = (
-                f"{number} customers {who}, and fewer than {FEWEST} teach nothing. Take more dates or a longer horizon."
+                f"{number} customers {who}, and fewer than {fewest} teach nothing. Take more dates or a longer horizon."
             )
             raise DataError(problem, column="churned")
     return left

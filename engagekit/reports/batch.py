@@ -176,9 +176,10 @@ def _entry(home: Path, failed: Path) -> Entry:
         headline = list(_headline(found, language))[:MOST]
     except (OSError, ValueError, KeyError, TypeError) as problem:
         return Entry(name, "", "failed", "en", error=f"{home.name} cannot be read: {problem!r}. Run it again.")
+    about = language.question(home.name) or home.name
     href = f"{home.parent.name}/{home.name}/report.html"
     status: Literal["ok", "failed"] = "failed" if error else "ok"
-    return Entry(business["name"], href, status, language.code, month, headline, error, bool(error))
+    return Entry(business["name"], href, status, language.code, month, headline, error, bool(error), about)
 
 
 def _headline(found: dict[str, Any], language: Language) -> Iterator[tuple[str, str]]:

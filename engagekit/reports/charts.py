@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["SEGMENTS", "plot_bars", "plot_cohorts", "plot_score", "plot_trend"]
+__all__ = ["SEGMENTS", "plot_bars", "plot_calibration", "plot_cohorts", "plot_score", "plot_survival", "plot_trend"]
 
 PAPER, INK, MUTED, GRID, ACCENT = (PALETTE[name] for name in ("paper", "ink", "muted", "grid", "accent"))
 HEAT = [PALETTE[f"heat-{step}"] for step in range(6)]
@@ -290,6 +290,100 @@ def plot_bars(frame: "pd.DataFrame", ax: "Axes", language: Language, *, unit: st
     if len(frame) > len(shown):
         left_out = language.number(len(frame) - len(shown))
         ax.set_xlabel(language.text("chart.more", n=left_out), loc="left", color=MUTED)
+    return ax
+
+
+def plot_survival(curves: "pd.DataFrame", ax: "Axes", language: Language) -> "Axes":
+    """Draw the share of customers that is left, a step line with its band for each segment, labelled where it ends.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        ``segment`` (``at_risk``, ``potential``, ``advocate``, or empty), ``days``, ``value``, ``low`` and ``high``.
+    ax, language : Axes, Language
+        Where to draw; what writes the labels.
+
+    Raises
+    ------
+    ValueError
+        There is no curve.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from matplotlib.figure import Figure
+    >>> frame = pd.DataFrame({"segment": "advocate", "days": [0, 30, 60], "value": [1, 0.9, 0.8]})
+    >>> ax = plot_survival(frame.assign(low=0.7, high=1), Figure().add_subplot(), Language("en"))
+    >>> [text.get_text() for text in ax.texts]
+    ['▲ 80%', '▲ Advocates']
+    """
+    _need(curves["value"], "there is no curve to draw")
+    _dress(ax, "y", [0, 1], _Measure(language, "rate"))
+    shown = [name for name in ("", *SEGMENTS) if (curves["segment"] == name).any()]
+    ends = {}
+    for name in shown:
+        rows = curves[curves["segment"] == name]
+        colour = PALETTE[name.replace("_", "-")] if name else ACCENT
+        ax.fill_between(rows["days"], rows["low"], rows["high"], step="post", color=colour, alpha=0.16, lw=0)
+        ax.step(rows["days"], rows["value"], where="post", color=colour, lw=2)
+        ends[name] = rows.iloc[-1]
+    place = -math.inf
+    room = LINE_HEIGHT / _size(ax)[1] * (1 if _narrow(ax) else 1.1)
+    for name in sorted(shown, key=lambda name: float(ends[name]["value"])):
+        end = ends[name]
+        place = max(float(end["value"]), place + room)
+        label = f"{SEGMENTS[name]} " if name else ""
+        label += language.percent(float(end["value"]), 0)
+        _beside(ax, (end["days"], place), (6, 0), label, color=INK, va="center")
+    over: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "clip_on": False, "va": "bottom", "color": INK}
+    longest = float(curves["days"].max())
+    places = zip(SEGMENTS, (0, 0.5 * longest, longest), ("left", "center", "right"), strict=True)
+    for row, (name, at, align) in enumerate(place for place in places if place[0] in shown):
+        where: Any = (
+            {"x": 0, "y": 1.04 + row * room, "ha": "left"} if _narrow(ax) else {"x": at, "y": 1.05, "ha": align}
+        )
+        ax.text(s=f"{SEGMENTS[name]} {language.text(f'segment.{name}')}", **where, **over)
+    ax.set_xlim(0, longest)
+    ax.set_xlabel(language.text("chart.days"), loc="left", color=MUTED)
+    return ax
+
+
+def plot_calibration(told: "pd.DataFrame", ax: "Axes", language: Language) -> "Axes":
+    """Draw what happened over what was told, a point with its interval a group, beside the line where they are alike.
+
+    Parameters
+    ----------
+    told : pandas.DataFrame
+        ``chance`` (mean that was told, 0 to 1), ``value`` (share that it happened to), ``low`` and ``high``.
+    ax, language : Axes, Language
+        Where to draw; what writes the labels.
+
+    Raises
+    ------
+    ValueError
+        No group has a value.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from matplotlib.figure import Figure
+    >>> frame = pd.DataFrame({"chance": [0.1, 0.4], "value": [0.12, 0.38], "low": [0.1, 0.3], "high": [0.2, 0.5]})
+    >>> ax = plot_calibration(frame, Figure().add_subplot(), Language("en"))
+    >>> ax.get_xlabel()
+    'Chance that was told'
+    """
+    _need(told["value"], "no group has a value, so there is nothing to draw")
+    measure = _Measure(language, "rate")
+    reached = _finite([0, *told["chance"], *told["high"]])
+    _dress(ax, "x", reached, measure)
+    _dress(ax, "y", reached, measure)
+    ax.grid(axis="both", color=GRID, lw=1)
+    most = max(reached)
+    ax.plot([0, most], [0, most], color=MUTED, lw=1, ls="--")
+    ax.vlines(told["chance"], told["low"], told["high"], color=ACCENT, lw=1.5)
+    ax.scatter(told["chance"], told["value"], s=30, color=ACCENT, edgecolors=PAPER, lw=1, zorder=3)
+    ax.set_xlabel(language.text("chart.chance"), loc="left", color=MUTED)
+    _beside(ax, (0, 1), (0, 8), language.text("chart.happened"), xycoords="axes fraction", ha="left", va="bottom")
     return ax
 
 

@@ -71,6 +71,8 @@ class Entry:
         At most three numbers, formatted.
     previous : bool
         It failed, but ``href`` leads to an earlier report that did not.
+    about : str
+        What the report answers.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Entry:
     headline: Sequence[tuple[str, str]] = ()
     error: str = ""
     previous: bool = False
+    about: str = ""
 
 
 def heading(text: str, *, level: Literal[2, 3, 4] = 2, anchor: str | None = None) -> str:

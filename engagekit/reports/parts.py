@@ -1,14 +1,21 @@
 """What the sections of a report are made of: a table, a metric over the months, where a figure is from."""
 
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
 import pandas as pd
 
+from engagekit.data.business import Business
+from engagekit.data.reading import Reading
+from engagekit.language import Language
 from engagekit.metrics.metric import Metric
 from engagekit.reports import charts, page
 from engagekit.reports.drawing import draw
 from engagekit.reports.results import Results
 from engagekit.reports.sentences import Writer
 
-__all__ = ["DASH", "drawable", "source", "table", "trend"]
+__all__ = ["DASH", "Found", "drawable", "source", "table", "trend", "with_interval"]
 
 DASH = "–"
 MADE_OF = {
@@ -18,7 +25,23 @@ MADE_OF = {
 }
 
 
-def table(found: Results, rows: list[dict[str, str]], words: tuple[str, ...] = ()) -> str:
+class Found(Protocol):
+    """What every report has: whose it is, in which language, and what was read."""
+
+    @property
+    def business(self) -> Business:
+        """Whose report it is."""
+
+    @property
+    def language(self) -> Language:
+        """The report's."""
+
+    @property
+    def readings(self) -> list[Reading]:
+        """What became of each table's rows."""
+
+
+def table(found: Found, rows: list[dict[str, str]], words: tuple[str, ...] = ()) -> str:
     """Table whose columns have the report's names."""
 
     def title(column: str) -> str:
@@ -27,7 +50,21 @@ def table(found: Results, rows: list[dict[str, str]], words: tuple[str, ...] = (
     return page.table(pd.DataFrame(rows).rename(columns=title), words=[title(word) for word in words])
 
 
-def source(found: Results, table: str) -> str:
+def with_interval(language: Language, estimate: Sequence[float], decimals: int = 2) -> str:
+    """Write a value, its low and its high: 0.78 (0.76 – 0.80); a dash where there is none.
+
+    Examples
+    --------
+    >>> with_interval(Language("en"), (0.784, 0.761, 0.802))
+    '0.78 (0.76 – 0.80)'
+    """
+    value, low, high = (language.number(each, decimals) for each in estimate)
+    if math.isnan(estimate[0]):
+        return DASH
+    return value if math.isnan(estimate[1]) else f"{value} ({low} – {high})"
+
+
+def source(found: Found, table: str) -> str:
     """Line under a figure: the file that it was made of, and how many rows were kept."""
     sources = {"base": "subscriptions" if found.business.contractual else "interactions", **MADE_OF}
     reading = found.business.reading(sources.get(table, table))

@@ -24,7 +24,7 @@ from engagekit.metrics.metric import Metric, Ratio
 from engagekit.reports.prepared import MONTHS, history_of, known_by, month_starts, months_later, prepared_tables
 from engagekit.reports.scoring import NOBODY, Scoring, scoring
 
-__all__ = ["Results", "check_goals", "results"]
+__all__ = ["Results", "as_data", "check_goals", "last_month", "results"]
 
 SNAPSHOTS = ("base", "scores")  # the same customers on many dates, whom a sum over time would count again
 SCHEMA = 1
@@ -119,46 +119,62 @@ class Results:
 
     def as_dict(self) -> dict[str, Any]:
         """The content of ``metrics.json``, described in ``docs/metrics-json.md``."""
-        business = self.business
-        return {
-            "schema": SCHEMA,
-            "business": {
-                "slug": business.slug,
-                **business.model_dump(include={"name", "kind", "language", "currency", "time_zone", "horizon"}),
-            },
-            "as_of": self.end.date().isoformat(),
-            "month": self.month.strftime("%Y-%m"),
-            "metrics": list(self._metric_rows()),
-            "tables": [
-                {
-                    "table": reading.table,
-                    "file": reading.file,
-                    "rows": reading.rows,
-                    "kept": reading.kept,
-                    "left_out": reading.left_out,
-                    "refused": reading.reasons().to_dicts(),
-                }
-                for reading in self.readings
-            ],
-        }
-
-    def _metric_rows(self) -> Iterator[dict[str, Any]]:
-        for _, row in self.measured.iterrows():
-            metric, period = METRICS[row["metric"]], row["period"]
-            yield {
-                "metric": metric.name,
-                "channel": metric.channel,
-                "measured_in": metric.measured_in,
-                "better": metric.better,
-                "period": "all" if pd.isna(period) else period.strftime("%Y-%m"),
-                **Estimate.of(dict(row)).as_dict(),
-                "target": self.business.targets.get(metric.name),
-            }
+        return as_data(self.business, self.end, self.month, self.measured)
 
     def _one(self, rows: pd.DataFrame) -> Estimate:
         if rows.empty:
             return NOTHING
         return Estimate.of(dict(rows.iloc[0]))
+
+
+def as_data(business: Business, end: dt.datetime, month: pd.Timestamp, measured: pd.DataFrame) -> dict[str, Any]:
+    """What every ``metrics.json`` has: whose it is, the metrics that were measured, and what became of the rows."""
+    return {
+        "schema": SCHEMA,
+        "business": {
+            "slug": business.slug,
+            **business.model_dump(include={"name", "kind", "language", "currency", "time_zone", "horizon"}),
+        },
+        "as_of": end.date().isoformat(),
+        "month": month.strftime("%Y-%m"),
+        "metrics": list(_metric_rows(business, measured)),
+        "tables": [
+            {
+                "table": reading.table,
+                "file": reading.file,
+                "rows": reading.rows,
+                "kept": reading.kept,
+                "left_out": reading.left_out,
+                "refused": reading.reasons().to_dicts(),
+            }
+            for reading in map(business.reading, business.tables)
+        ],
+    }
+
+
+def _metric_rows(business: Business, measured: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    for _, row in measured.iterrows():
+        metric, period = METRICS[row["metric"]], row["period"]
+        yield {
+            "metric": metric.name,
+            "channel": metric.channel,
+            "measured_in": metric.measured_in,
+            "better": metric.better,
+            "period": "all" if pd.isna(period) else period.strftime("%Y-%m"),
+            **Estimate.of(dict(row)).as_dict(),
+            "target": business.targets.get(metric.name),
+        }
+
+
+def last_month(end: dt.datetime) -> dt.datetime:
+    """First day of the last month that was over at a time.
+
+    Examples
+    --------
+    >>> last_month(dt.datetime(2026, 3, 1)).date(), last_month(dt.datetime(2026, 3, 31)).date()
+    (datetime.date(2026, 2, 1), datetime.date(2026, 2, 1))
+    """
+    return months_later(end.replace(day=1, hour=0, minute=0, second=0, microsecond=0), -1)
 
 
 def check_goals(business: Business) -> None:
@@ -201,9 +217,7 @@ def results(business: Business, as_of: dt.date | str | None = None) -> Results:
     """
     check_goals(business)
     end = business.end(as_of)
-    month = (end - dt.timedelta(microseconds=1)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    if months_later(month, 1) > end:
-        month = months_later(month, -1)
+    month = last_month(end)
     tables = {name: _before(business.table(name, lazy=True), event_time(name), end) for name in business.tables}
     if tables and all(frame.head(1).collect().is_empty() for frame in tables.values()):
         raise DataError(f"no table has a row before {end.date()}. Set a later as_of.", file=business.file.name)

@@ -32,6 +32,7 @@ KERNEL = "python3"
 QUIET = "--IPKernelApp.log_level=CRITICAL"  # it calls the end of every run an interrupt
 LONGEST_SOCKET_FOLDER = 80  # a socket's path has at most 107 characters
 TIMEOUT_S = 600
+PRIVATE = "private"  # where a template writes lists with real ids, beside its report
 STATE = ("scorecard.json", "actions.csv")  # what outlives a run, and goes into the next
 VERSIONS = ("engagekit", "narwhals", "numpy", "pandas", "papermill", "polars", "seaborn")
 
@@ -75,7 +76,8 @@ def run(
 ) -> Run:
     """Write the report of a business to ``out/<business>/<template>/``.
 
-    Nothing there changes until every part of the new report is valid. When the run fails, the previous report stays,
+    The notebook runs in that folder, so what it writes lies beside the report. Nothing there changes until every part
+    of the new report is valid. When the run fails, the previous report stays,
     and ``out/<business>/<template>.failed/`` has the notebook as far as it came and ``run.json`` with the reason.
 
     Parameters
@@ -107,9 +109,9 @@ def run(
     started = time.monotonic()
     business = Business.open(path)
     notebook = _template(template)
-    given = {"business": str(business.file), "as_of": as_of, **(parameters or {})}
-    _check_parameters(notebook, given)
     home = Path(out) / business.slug
+    given = {"business": _from(home / template, business.file), "as_of": as_of, **(parameters or {})}
+    _check_parameters(notebook, given)
     final, failed = home / template, home / f"{template}{FAILED}"
     home.mkdir(parents=True, exist_ok=True)
     _restore(final)
@@ -118,7 +120,7 @@ def run(
     stage = Path(tempfile.mkdtemp(prefix=f".{template}-", dir=home))
     stage.chmod(0o755)
     try:
-        error = _execute(notebook, stage, given, timeout) or _write(stage, business)
+        error = _execute(notebook, stage, given, timeout) or _write(stage, business, template)
         record = Run(
             business.slug,
             business.name,
@@ -128,6 +130,8 @@ def run(
             (failed if error else final).as_posix(),
             round(time.monotonic() - started, 2),
         )
+        if error:
+            shutil.rmtree(stage / PRIVATE, ignore_errors=True)
         _write_json(stage / "run.json", _record(record, business, notebook, given, stage))
         shutil.rmtree(failed, ignore_errors=True)
         _publish(stage, failed if error else final)
@@ -194,6 +198,7 @@ def _execute(notebook: Path, stage: Path, parameters: Mapping[str, Any], timeout
                 progress_bar=False,
                 execution_timeout=timeout,
                 extra_arguments=[QUIET],
+                cwd=str(stage),
                 config=_connection(Path(private)),
             )
     except PapermillExecutionError as error:
@@ -206,6 +211,14 @@ def _execute(notebook: Path, stage: Path, parameters: Mapping[str, Any], timeout
     return ""
 
 
+def _from(folder: Path, file: Path) -> str:
+    """Path of a file as the notebook sees it, which runs in the folder of its report."""
+    try:
+        return Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # on another drive
+        return str(file.resolve())
+
+
 def _connection(private: Path) -> Any:
     """How the kernel is reached: by sockets in a private folder, since two kernels can draw the same TCP port."""
     from traitlets.config import Config
@@ -216,7 +229,7 @@ def _connection(private: Path) -> Any:
     return Config(KernelManager={"transport": "ipc", **paths})
 
 
-def _write(stage: Path, business: Business) -> str:
+def _write(stage: Path, business: Business, template: str) -> str:
     """Page and metrics of an executed notebook, or one line that says why it is no report."""
     import nbformat
 
@@ -225,12 +238,13 @@ def _write(stage: Path, business: Business) -> str:
     if found is None:
         return "the notebook ended without its last cell: there is no sentinel"
     language = Language(business.language)
+    day = language.date(_last_day(found["as_of"]))
     try:
         text = page(
             executed,
             language,
             title=business.name,
-            subtitle=language.text("report.subtitle", date=language.date(_last_day(found["as_of"]))),
+            subtitle=f"{language.question(template)} {language.text('report.subtitle', date=day)}".strip(),
             footer=language.text("report.footer", version=version("engagekit")),
         )
     except ValueError as error:

@@ -14,7 +14,7 @@ from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.intervals import wilson_interval
 from engagekit.reports import charts, page
 from engagekit.reports.drawing import draw
-from engagekit.reports.parts import DASH, drawable, source, table, trend
+from engagekit.reports.parts import DASH, drawable, source, table, trend, with_interval
 from engagekit.reports.pseudonyms import KEY, keyed, pseudonyms
 from engagekit.reports.results import Results
 from engagekit.reports.scoring import Scoring
@@ -267,11 +267,7 @@ def _weights(found: Results, tried: Trial) -> str:
 
 
 def _with_interval(found: Results, row: Mapping[Any, Any], value: str, low: str, high: str) -> str:
-    """0.78 (0.76 – 0.80)."""
-    if math.isnan(row[value]):
-        return DASH
-    number = [found.language.number(row[name], 2) for name in (value, low, high)]
-    return number[0] if math.isnan(row[low]) else f"{number[0]} ({number[1]} – {number[2]})"
+    return with_interval(found.language, [row[name] for name in (value, low, high)])
 
 
 def _between(found: Results, low: float, high: float) -> str:

@@ -9,7 +9,7 @@ from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
 from engagekit.reports import charts, page
 from engagekit.reports.drawing import draw
-from engagekit.reports.parts import DASH, drawable, source, table, trend
+from engagekit.reports.parts import DASH, Found, drawable, source, table, trend
 from engagekit.reports.results import Results
 from engagekit.reports.run import SENTINEL
 from engagekit.reports.sentences import FEWEST, Writer
@@ -78,7 +78,7 @@ def cohorts(found: Results) -> str:
     return html + page.finding(sentence)
 
 
-def data(found: Results) -> str:
+def data(found: Found) -> str:
     """What was read, left out and refused, and which tables are not there."""
     text, number = found.language.text, found.language.number
     html = page.heading(text("section.data"))

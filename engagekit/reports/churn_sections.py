@@ -1,0 +1,454 @@
+"""The sections of the churn report: who is likely to leave and why, whether that can be told, and whom to contact."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from engagekit.customers.ladder import DIFFERENCE, Ladder
+from engagekit.customers.model import FEWEST as FEWEST_FITTED
+from engagekit.customers.score import SEGMENTS
+from engagekit.language import decimals_of
+from engagekit.metrics.intervals import wilson_interval
+from engagekit.reports import charts, page
+from engagekit.reports.churning import GROUPS, Churning
+from engagekit.reports.drawing import draw
+from engagekit.reports.parts import DASH, source, table, with_interval
+from engagekit.reports.pseudonyms import KEY, keyed, pseudonyms
+from engagekit.reports.run import SENTINEL
+from engagekit.reports.sentences import FEWEST
+
+__all__ = [
+    "alarm",
+    "changed",
+    "first_screen",
+    "listed",
+    "method",
+    "private_list",
+    "reasons",
+    "sentinel",
+    "stayed",
+    "tried",
+]
+
+SHOWN = 20
+FRAME, ROW = 60, 36  # CSS pixels
+MUCH = 0.25  # of the stability index, by custom
+MOST_MOVED = 5
+WHOLE_MONEY_FROM = 100
+BARE = 10  # from which a number needs no decimals
+
+
+def first_screen(found: Churning) -> str:
+    """How many are likely to leave, what goes with them, and whether that can be told."""
+    text, number = found.language.text, found.language.number
+    if found.problem:
+        times, left = (number(count) for count in found.outcomes)
+        days = _days(found)
+        points = [text("churn.problem", n=times, left=left, days=days, fewest=number(FEWEST_FITTED))]
+        return page.main_points(points)
+    if len(found.suspects):
+        return page.main_points([text("alarm.stopped")])
+    if found.today.empty:
+        return page.main_points([text("churn.nobody")])
+    value, low, high = (number(each) for each in found.expected())
+    known = {"at_risk": number(len(found.today)), "date": found.language.date(found.end), "days": _days(found)}
+    points = [text("churn.expected", **known, n=value, low=low, high=high), _value(found), _verdict(found)]
+    return page.main_points(points) + page.tiles(_tiles(found))
+
+
+def alarm(found: Churning) -> str:
+    """What makes the models too good to be true; nothing where nothing does."""
+    text, names = found.language.text, ", ".join(found.business.churn.accept)
+    html = "".join(page.paragraph(_suspected(found, row)) for row in found.suspects.to_dict("records"))
+    html += page.note(text("alarm.way_out")) if html else ""
+    if found.too_good and found.suspects.empty and found.ladder is not None:
+        html += page.paragraph(
+            text("alarm.too_good", value=_statistic(found, found.ladder, found.ladder.recommended, "roc_auc"))
+        )
+    html += page.note(text("alarm.accepted", names=names)) if names else ""
+    return page.heading(text("section.alarm")) + html if html else ""
+
+
+def listed(found: Churning) -> str:
+    """The customers to contact first, under pseudonyms, with what goes with their chance of leaving."""
+    if found.today.empty:
+        return ""
+    text, language, settings = found.language.text, found.language, found.business.churn
+    html = page.heading(text("section.contacts"))
+    if found.contacts.empty:
+        return html + page.note(text("contacts.none"))
+    first = found.contacts.head(SHOWN)
+    names = pseudonyms(first["customer_id"].to_list())
+    rows = [{"customer": name, **_cells(found, row)} for name, row in zip(names, first.to_dict("records"), strict=True)]
+    html += table(found, rows, words=("goes_with",))
+    if "expected_gain" in first:
+        cost = _money(found, settings.cost)
+        html += page.note(text("contacts.rule", acceptance=language.percent(settings.acceptance, 0), cost=cost))
+    else:
+        html += page.note(text("contacts.by_chance"))
+    html += page.note(text("contacts.association" if len(found.reasons) else "contacts.not_additive"))
+    html += page.note(text("contacts.private", n=language.number(len(found.contacts))))
+    return html + page.note(text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY)) + _by_segment(found)
+
+
+def private_list(found: Churning) -> pd.DataFrame:
+    """The whole list with real ids, for its owner: what ``write_private`` takes."""
+    names = {name: found.language.text(f"column.{name}") for name in (*found.contacts, "goes_with")}
+    if found.contacts.empty:
+        return found.contacts
+    reasons = [_reasons(found, who) for who in found.contacts["customer_id"]]
+    return found.contacts.assign(goes_with=reasons).rename(columns=names)
+
+
+def reasons(found: Churning) -> str:
+    """What leaving goes with, over all customers."""
+    if found.today.empty or found.importance.empty or found.ladder is None:
+        return ""
+    text, language = found.language.text, found.language
+    shown = found.importance.assign(value=(100 * found.importance["value"]).round(1) + 0.0)
+    shown = shown.assign(
+        label=[_group(found, name) for name in shown["group"]], low=shown["value"], high=shown["value"]
+    )
+    first = shown.iloc[0]
+    points = language.number(first["value"], decimals_of(round(first["value"], 1)))
+    sentence = text("reasons.sentence", name=first["label"], points=points)
+    html = page.heading(text("section.reasons")) + draw(
+        lambda ax: charts.plot_bars(shown, ax, language, unit="points"),
+        height=FRAME + ROW * min(len(shown), charts.MOST_BARS),
+        title=text("reasons.title"),
+        subtitle=text("reasons.subtitle", date=language.date(found.ladder.dates[-1])),
+        alt=sentence,
+        source=source(found, "interactions"),
+    )
+    return html + page.finding(sentence) + page.note(text("reasons.shared"))
+
+
+def tried(found: Churning) -> str:
+    """The ladder, and whether the chances were right."""
+    if found.ladder is None or len(found.suspects):
+        return ""
+    text, language, told = found.language.text, found.language, found.ladder
+    html = page.heading(text("section.ladder")) + page.finding(_verdict(found))
+    counted = {
+        "fitted": language.number(told.fitted_rows),
+        "dates": language.number(len(told.dates) - 1),
+        "tried": language.number(told.tried_rows),
+        "date": language.date(told.dates[-1]),
+        "left": _people(found, int(told.chances["churned"].sum())),
+    }
+    html += page.paragraph(text("ladder.counted", **counted))
+    rows = [
+        {
+            "rung": text(f"rung.{name}"),
+            "roc_auc": _statistic(found, told, name, "roc_auc"),
+            "average_precision": language.number(told.told(name, "average_precision")["value"], 2),
+            "lift": language.number(told.told(name, "lift")["value"], 1),
+            "brier": language.number(told.told(name, "brier")["value"], 3),
+            "log_loss": language.number(told.told(name, "log_loss")["value"], 3),
+            "above_best": _beside_best(found, told, name),
+        }
+        for name in dict.fromkeys(told.rungs["rung"])
+    ]
+    used = {"name": text(f"rung.{told.recommended}"), "best": text(f"rung.{told.best}")}
+    html += table(found, rows)
+    html += page.note(text("ladder.told_to" if found.business.churn.use else "ladder.simplest", **used))
+    return html + _calibration(found, told)
+
+
+def stayed(found: Churning) -> str:
+    """How long customers stay, by segment; and the churn rate by month."""
+    text, language = found.language.text, found.language
+    html = page.heading(text("section.stayed"))
+    sizes = found.survival[found.survival["days"] == 0].groupby("segment")["at_risk"].first()
+    curves = found.survival[found.survival["segment"].isin(sizes[sizes >= FEWEST].index)]
+    if curves.empty or found.watched_from is None:
+        return html + page.note(text("stayed.none"))
+    date, last = language.date(found.watched_from), curves.drop_duplicates("segment", keep="last")
+    ends = {row["segment"]: row for row in last.to_dict("records")}
+    told = [
+        text(
+            "stayed.part",
+            segment=text(f"segment.{name}" if name else "stayed.unscored"),
+            share=language.percent(ends[name]["value"], 0),
+            interval=_between(found, ends[name]["low"], ends[name]["high"]),
+        )
+        for name in (*reversed(SEGMENTS), "")
+        if name in ends
+    ]
+    days = language.number(math.floor(curves["days"].max()))
+    sentence = text("stayed.sentence", days=days, date=date, parts="; ".join(told))
+    scored = curves[curves["segment"] != ""]
+    html += draw(
+        lambda ax: charts.plot_survival(curves if scored.empty else scored, ax, language),
+        title=text("stayed.title"),
+        subtitle=text("stayed.subtitle", date=date),
+        alt=sentence,
+        source=source(found, "base"),
+    )
+    rule = "stayed.contract" if found.business.contractual else "stayed.silent"
+    return html + page.finding(sentence) + page.note(text(rule, days=_days(found))) + _rates(found)
+
+
+def changed(found: Churning) -> str:
+    """Whether the customers are still those that the model was fitted on."""
+    if found.today.empty or found.drift.empty or found.ladder is None:
+        return ""
+    text, language, told = found.language.text, found.language, found.ladder
+    moved = found.drift[found.drift["value"] > found.drift["by_chance"]]
+    html = page.heading(text("section.drift"), level=3)
+    rates = []
+    for left, n in _outcomes(told):
+        low, high = (float(bound) for bound in wilson_interval(left, n))
+        rates.append(f"{language.percent(left / n, 1)} ({_between(found, low, high, 1)})")
+    html += page.paragraph(text("drift.rate", fitted=rates[0], tried=rates[1], date=language.date(told.dates[-1])))
+    counts = {"n": language.number(len(moved)), "all": language.number(len(found.drift))}
+    if moved.empty:
+        return html + page.paragraph(text("drift.none", **counts))
+    html += page.paragraph(text("drift.some", **counts))
+    rows = [
+        {
+            "feature": _feature(found, row["column"]),
+            "stability": language.number(row["value"], 2),
+            "by_chance": language.number(row["by_chance"], 2),
+        }
+        for row in moved.head(MOST_MOVED).to_dict("records")
+    ]
+    return html + table(found, rows) + (page.note(text("drift.much")) if moved["value"].max() > MUCH else "")
+
+
+def method(found: Churning) -> str:
+    """How the chances were made, what they cannot tell, and the card of the model."""
+    text, language = found.language.text, found.language
+    html = page.heading(text("section.method"))
+    known = {"days": _days(found), "window": found.business.score.window.removesuffix("d")}
+    known |= {"as_of": language.date(found.end), "zone": found.business.time_zone}
+    at_risk = "at_risk_contract" if found.business.contractual else "at_risk"
+    for key in (at_risk, "trial", "value", "resampling", "limits"):
+        html += page.paragraph(text(f"churn_method.{key}", **known))
+    return html + (page.folded(text("model_card.title"), _card(found)) if found.card() and found.suspects.empty else "")
+
+
+def sentinel(found: Churning) -> dict[str, Any]:
+    """Output that says that the notebook came to its end, and carries what becomes ``metrics.json``."""
+    return {SENTINEL: found.as_dict()}
+
+
+def _days(found: Churning) -> str:
+    return found.business.horizon.removesuffix("d")
+
+
+def _money(found: Churning, value: float) -> str:
+    return found.language.money(value, found.business.currency, 0 if abs(value) >= WHOLE_MONEY_FROM else None)
+
+
+def _people(found: Churning, count: int) -> str:
+    few = 0 < count < FEWEST
+    return found.language.text("estimate.fewer", n=FEWEST) if few else found.language.number(count)
+
+
+def _between(found: Churning, low: float, high: float, decimals: int = 0) -> str:
+    return f"{found.language.percent(low, decimals)} – {found.language.percent(high, decimals)}"
+
+
+def _value(found: Churning) -> str:
+    """Money that is expected to be lost with who leaves."""
+    told = found.expected("value")
+    if math.isnan(told[0]):
+        return found.language.text("churn.no_value")
+    value, low, high = (_money(found, each) for each in told)
+    return found.language.text("churn.value", value=value, low=low, high=high)
+
+
+def _verdict(found: Churning) -> str:
+    """Whether it can be told who leaves, and better than by the days since the last interaction."""
+    text, told = found.language.text, found.ladder
+    if told is None or told.recommended == "base_rate":
+        return text("churn.by_nothing")
+    known = {"name": text(f"rung.{told.recommended}"), "auc": _statistic(found, told, told.recommended, "roc_auc")}
+    if told.recommended == "recency" or "recency" not in told.chances:
+        return text("churn.by_recency", **known)
+    more = told.beside(told.recommended, "recency")
+    known |= {"more": with_interval(found.language, more)}
+    return text("churn.by_model" if more[1] > 0 else "churn.no_better", **known)
+
+
+def _tiles(found: Churning) -> list[page.Tile]:
+    text, number, told = found.language.text, found.language.number, found.ladder
+    leaving, value = found.expected(), found.expected("value")
+    tiles = [
+        page.Tile(text("tile.at_risk"), number(len(found.today)), text("tile.on", date=found.language.date(found.end)))
+    ]
+    tiles.append(
+        page.Tile(text("tile.leaving", days=_days(found)), number(leaving[0]), _span(found, *map(number, leaving[1:])))
+    )
+    if not math.isnan(value[0]):
+        amounts = [_money(found, each) for each in value]
+        tiles.append(page.Tile(text("tile.value"), amounts[0], _span(found, *amounts[1:])))
+    if "expected_gain" in found.contacts:
+        gain = _money(found, found.contacts["expected_gain"].sum())
+        tiles.append(page.Tile(text("tile.gain"), gain, text("tile.contacts", n=number(len(found.contacts)))))
+    if told is not None:
+        auc = told.told(told.recommended)
+        bounds = (number(auc[name], 2) for name in ("low", "high"))
+        tiles.append(page.Tile("ROC AUC", number(auc["value"], 2), _span(found, *bounds)))
+    return tiles
+
+
+def _span(found: Churning, low: str, high: str) -> str:
+    return found.language.text("tile.between", low=low, high=high)
+
+
+def _suspected(found: Churning, row: dict[Any, Any]) -> str:
+    """Sentence of what the alarm found."""
+    language, name = found.language, row["suspect"]
+    value = language.percent(row["value"], 0) if name == "twins" else language.number(row["value"], 2)
+    about = f"“{row['about']}”"
+    return language.text(f"alarm.{name}", about=about, value=value, n=language.number(row["value"]))
+
+
+def _cells(found: Churning, row: dict[Any, Any]) -> dict[str, str]:
+    cells = {"chance": found.language.percent(row["chance"], 0)}
+    for name in ("value", "expected_gain"):
+        cells |= {name: _money(found, row[name])} if name in row else {}
+    cells["goes_with"] = _reasons(found, row["customer_id"])
+    return {"value_lost" if name == "value" else name: cell for name, cell in cells.items()}
+
+
+def _reasons(found: Churning, customer: Any) -> str:
+    """What goes with a customer's chance, in words."""
+    language = found.language
+    rows = found.reasons[found.reasons["customer_id"] == customer].to_dict("records")
+    parts = []
+    for row in rows:
+        odds = language.number(row["odds"], 0 if row["odds"] >= BARE else 1)
+        parts.append(
+            language.text(
+                "reasons.part", name=_feature(found, row["feature"]), value=_written(found, row["value"]), odds=odds
+            )
+        )
+    return "; ".join(parts) or DASH
+
+
+def _written(found: Churning, value: Any) -> str:
+    """Value of a feature: a number with the digits that it needs, a category as it is."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return found.language.text("reasons.blank")
+    if isinstance(value, bool | str):
+        return str(value)
+    return found.language.number(value, 0 if abs(value) >= BARE else decimals_of(value))
+
+
+def _feature(found: Churning, name: str) -> str:
+    return (
+        found.language.text(f"rung.{name}") if name in ("score", "slope", "p_alive") else found.language.feature(name)
+    )
+
+
+def _group(found: Churning, name: str) -> str:
+    return found.language.text(f"group.{name}") if name in GROUPS else found.language.feature(name)
+
+
+def _by_segment(found: Churning) -> str:
+    """Customers at risk, who of them are likely to leave and what goes with them, by segment."""
+    language, segment = found.language, found.today["segment"].fillna("")
+    sizes = segment.value_counts()
+    if set(sizes.index) <= {""} or sizes.min() < FEWEST:
+        return ""
+    rows = []
+    for name in (*reversed(SEGMENTS), ""):
+        part = found.today[segment == name]
+        if len(part):
+            lost = (part["chance"] * part["value"]).sum(min_count=1)
+            rows.append(
+                {
+                    "segment": language.text(f"segment.{name}" if name else "stayed.unscored"),
+                    "customers": language.number(len(part)),
+                    "leaving": language.number(part["chance"].sum()),
+                    "value_at_risk": DASH if math.isnan(lost) else _money(found, lost),
+                }
+            )
+    return page.heading(language.text("contacts.by_segment"), level=3) + table(found, rows)
+
+
+def _statistic(found: Churning, told: Ladder, rung: str, statistic: str) -> str:
+    row = told.told(rung, statistic)
+    return with_interval(found.language, [row[name] for name in ("value", "low", "high")])
+
+
+def _beside_best(found: Churning, told: Ladder, rung: str) -> str:
+    """How much higher the log loss is than that of the best."""
+    row = told.told(rung, "log_loss")
+    return with_interval(found.language, [row[name] for name in DIFFERENCE], 3)
+
+
+def _calibration(found: Churning, told: Ladder) -> str:
+    """Chances beside what happened."""
+    text, language = found.language.text, found.language
+    cells = told.calibration[told.calibration["n"] >= FEWEST]
+    if cells.empty or told.recommended == "base_rate":
+        return ""
+    low, high = wilson_interval(cells["churned"] * cells["n"], cells["n"])
+    shown = cells.assign(value=cells["churned"], low=low, high=high)
+    slope, least, most = told.calibration_slope
+    verdict = "unknown" if math.isnan(slope) else "too_sure" if most < 1 else "not_sure" if least > 1 else "right"
+    numbers = {"slope": with_interval(language, told.calibration_slope)}
+    sentence = text("calibration.sentence", error=language.number(100 * told.calibration_error, 1))
+    sentence += " " + text(f"calibration.{verdict}", **numbers)
+    drawn = draw(
+        lambda ax: charts.plot_calibration(shown, ax, language),
+        title=text("calibration.title"),
+        subtitle=text("calibration.subtitle"),
+        alt=sentence,
+        source=source(found, "base"),
+    )
+    return drawn + page.finding(sentence)
+
+
+def _rates(found: Churning) -> str:
+    """Churn rate of the first of each month."""
+    text, known = found.language.text, found.rates.dropna(subset=["value"])
+    if len(known) < 2:
+        return ""
+    last = known.iloc[-1]
+    title = f"{text('metric.churn_rate.title')}, {text('unit.day', n=_days(found))}"
+    sentence = text(
+        "stayed.rate",
+        date=found.language.date(last["period"]),
+        value=found.language.percent(last["value"], 1),
+        interval=_between(found, last["low"], last["high"], 1),
+    )
+    drawn = draw(
+        lambda ax: charts.plot_trend(found.rates.loc[: known.index[-1]], ax, found.language, unit="rate"),
+        title=title,
+        subtitle=text("metric.churn_rate.meaning"),
+        alt=sentence,
+        source=source(found, "base"),
+    )
+    return drawn + page.finding(sentence)
+
+
+def _outcomes(told: Ladder) -> list[tuple[int, int]]:
+    """Who left, of how many: on the dates fitted to, and on the one tried."""
+    fitted = float(told.chances["base_rate"].iloc[0])
+    return [(round(fitted * told.fitted_rows), told.fitted_rows), (int(told.chances["churned"].sum()), told.tried_rows)]
+
+
+def _card(found: Churning) -> str:
+    """Card of the model as a table."""
+    text, language, card = found.language.text, found.language, found.card()
+    slope = card["calibration_slope"]
+    told = {
+        "data": text("model_card.until", date=language.date(found.end)),
+        "fitted": text(
+            "model_card.rows", n=language.number(card["fitted_rows"]), dates=language.number(len(card["fitted_on"]) - 1)
+        ),
+        "tried": text("model_card.rows_on", n=language.number(card["tried_rows"]), date=card["tried_on"]),
+        "rung": text(f"rung.{card['recommended']}"),
+        "columns": ", ".join(_feature(found, name) for name in card["columns"]) or DASH,
+        "error": language.number(card["calibration_error"], 3),
+        "slope": DASH if slope is None else with_interval(language, list(slope.values())),
+        "file": text("model_card.saved"),
+    }
+    rows = [{"card": text(f"model_card.{name}"), "told": value} for name, value in told.items()]
+    return table(found, rows, words=("told",))

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["DataError", "did_you_mean"]
+__all__ = ["DataError", "TooLittle", "did_you_mean"]
 
 LISTED = 20
 
@@ -39,6 +39,10 @@ class DataError(ValueError):
         place += [f"row {row}"] if row is not None else []
         place += [str(column)] if column is not None else []
         super().__init__(f"{', '.join(place)}: {problem}" if place else problem)
+
+
+class TooLittle(DataError):
+    """Data that are sound, and too few to say anything: a report says so and goes on."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -1,6 +1,9 @@
 """What several tests need: sample businesses, the shared data, and tools that may be absent."""
 
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy loads: workers side by side would wait for each other
+
 import shutil
 from functools import cache
 from pathlib import Path

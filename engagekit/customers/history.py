@@ -67,7 +67,7 @@ class History:
     ValueError
         There is no table of that name.
     DataError
-        ``customers`` has no such fixed column.
+        ``customers`` has no such fixed column, or it is a date that is known only later.
 
     Examples
     --------
@@ -87,6 +87,8 @@ class History:
         self._fixed = (fixed,) if isinstance(fixed, str) else tuple(fixed)
         known = column_names(tables["customers"]) if "customers" in tables else []
         for name in self._fixed:
+            if name in ("joined_at", "cancelled_at"):
+                raise DataError("is a date, which tells what came later. Take it out of fixed.", column=name)
             if name not in known:
                 raise DataError(f"is not a column of customers. {did_you_mean(name, known)}", column=name)
 

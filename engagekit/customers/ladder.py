@@ -2,7 +2,7 @@
 
 import datetime as dt
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from engagekit.customers.model import FEWEST, ChurnModel
 from engagekit.customers.ranking import Order, Ranking
-from engagekit.errors import DataError
+from engagekit.errors import TooLittle
 from engagekit.metrics.intervals import upper_tail
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["DIFFERENCE", "RUNGS", "STATISTICS", "Ladder", "Rung", "ladder"]
+__all__ = ["DIFFERENCE", "FEWEST_TRIED", "RUNGS", "STATISTICS", "Ladder", "Rung", "ladder"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -149,7 +149,7 @@ def ladder(
 
     Raises
     ------
-    DataError
+    TooLittle
         Fewer than 50 left or stayed where the models are fitted, or fewer than five where they are tried; or there is
         no date whose horizon was over by the last.
     ValueError
@@ -173,7 +173,7 @@ def ladder(
     frame = nw.from_native(rows, eager_only=True).to_pandas()
     known = frame[frame["churned"].notna()].reset_index(drop=True)
     if known.empty:
-        raise DataError(
+        raise TooLittle(
             "is known of nobody: no horizon is over. Give earlier dates or a shorter horizon.", column="churned"
         )
     known = known.assign(churned=known["churned"].astype(bool))
@@ -207,22 +207,22 @@ def _by_time(
         problem = (
             f"no date has its horizon over by the last, {last:%Y-%m-%d}. Give earlier dates, {ahead.days} days apart."
         )
-        raise DataError(problem, column="date")
+        raise TooLittle(problem, column="date")
     tried, past = known[known["date"] == last], known[known["date"].isin(earlier)]
     left = tried["churned"].to_numpy()
     if min(left.sum(), (~left).sum()) < FEWEST_TRIED:
         problem = (
             f"{left.sum()} customers left and {(~left).sum()} stayed of those at risk on the last date, {last:%Y-%m-%d}"
         )
-        raise DataError(f"{problem}; fewer than {FEWEST_TRIED} tell nothing. Take a longer horizon.", column="churned")
+        raise TooLittle(f"{problem}; fewer than {FEWEST_TRIED} tell nothing. Take a longer horizon.", column="churned")
     fold_of = {who: zlib.crc32(str(who).encode()) % FOLDS for who in known["customer_id"].unique()}
     folds, past_folds = (rows["customer_id"].map(fold_of).to_numpy() for rows in (tried, past))
     told = {rung.name: np.full(len(tried), past["churned"].mean()) for rung in rungs}
     for fold in range(FOLDS):
         others = past[past_folds != fold]
         mine = folds == fold
-        for rung in (rung for rung in rungs if rung.columns != ()):
-            told[rung.name][mine] = _told(rung, others, tried[mine], everything, seed, earlier[-1])
+        for name, chances in _told(rungs, others, tried[mine], everything, seed, earlier[-1]):
+            told[name][mine] = chances
     return tried.reset_index(drop=True), told, [*earlier, last]
 
 
@@ -237,28 +237,40 @@ def _by_folds(
         _refuse(left)
     told = {rung.name: np.full(len(known), left.mean()) for rung in rungs}
     for fit, test in StratifiedKFold(STRATA, shuffle=True, random_state=seed).split(known, left):
-        for rung in (rung for rung in rungs if rung.columns != ()):
-            told[rung.name][test] = _told(rung, known.iloc[fit], known.iloc[test], everything, seed, None)
+        for name, chances in _told(rungs, known.iloc[fit], known.iloc[test], everything, seed, None):
+            told[name][test] = chances
     return known, told, []
 
 
 def _told(
-    rung: Rung, fit: "pd.DataFrame", test: "pd.DataFrame", everything: list[str], seed: int, latest: Any
-) -> Floats:
-    """Chances that a rung gives some rows, fitted to others; calibrated on the latest date of these."""
-    return _model(rung, fit, everything, seed, latest).predict_proba(test)[:, 1]
+    rungs: Sequence[Rung], fit: "pd.DataFrame", test: "pd.DataFrame", everything: list[str], seed: int, latest: Any
+) -> Iterator[tuple[str, Floats]]:
+    """Chances that each rung gives some rows, fitted to others."""
+    kinds = {rung.kind for rung in rungs if rung.columns is None}
+    kind = next(iter(kinds)) if len(kinds) == 1 else "average"
+    whole = _model(Rung("", None, kind), fit, everything, seed, latest) if kinds else None
+    for rung in rungs:
+        if rung.columns != ():
+            yield rung.name, _model(rung, fit, everything, seed, latest, whole).predict_proba(test)[:, 1]
 
 
-def _model(rung: Rung, fit: "pd.DataFrame", everything: list[str], seed: int, latest: Any) -> ChurnModel:
-    """A rung's model, fitted to the earlier dates and calibrated on the latest where both tell enough."""
+def _model(
+    rung: Rung, fit: "pd.DataFrame", everything: list[str], seed: int, latest: Any, whole: ChurnModel | None = None
+) -> ChurnModel:
+    """A rung's model, fitted to the earlier dates and calibrated on the latest where both tell enough.
+
+    One of everything is taken from ``whole`` where that is given, instead of being fitted once more.
+    """
     columns = everything if rung.columns is None else list(rung.columns)
     features, left = fit[columns], fit["churned"].to_numpy()
     newest = (fit["date"] == latest).to_numpy() if latest is not None else np.zeros(len(fit), bool)
-    if not all(_tells(left[some]) for some in (newest, ~newest)):
-        return ChurnModel(rung.kind, seed=seed).fit(features, left)
-    return (
-        ChurnModel(rung.kind, seed=seed).fit(features[~newest], left[~newest]).calibrate(features[newest], left[newest])
-    )
+    calibrates = all(_tells(left[some]) for some in (newest, ~newest))
+    older = ~newest if calibrates else np.ones(len(fit), bool)
+    if rung.columns is None and whole is not None:
+        model = whole.part(rung.kind)
+    else:
+        model = ChurnModel(rung.kind, seed=seed).fit(features[older], left[older])
+    return model.calibrate(features[newest], left[newest]) if calibrates else model
 
 
 def _tells(left: Bools) -> bool:
@@ -354,4 +366,4 @@ def _calibration(chance: Floats, left: Bools) -> tuple["pd.DataFrame", float, tu
 
 def _refuse(left: Bools) -> None:
     problem = f"{left.sum()} customers left and {(~left).sum()} stayed, and fewer than {FEWEST} teach nothing."
-    raise DataError(f"{problem} Take more dates or a longer horizon.", column="churned")
+    raise TooLittle(f"{problem} Take more dates or a longer horizon.", column="churned")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -13,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from engagekit.customers.ranking import Order
-from engagekit.errors import DataError, did_you_mean
+from engagekit.errors import DataError, TooLittle, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,7 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         DataError
-            Fewer than 50 left, or stayed; or a column holds times or the like.
+            A column holds times or the like; ``TooLittle``: fewer than 50 left, or stayed.
         ValueError
             ``kind`` is not known, there is a label missing, or none for each row.
         """
@@ -111,6 +112,24 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if "logistic" in self.parts_:
             self.centre_ = self.parts_["logistic"][:-1].transform(frame).mean(axis=0)
         return self
+
+    def part(self, kind: Literal["logistic", "boosting", "average"]) -> Self:
+        """One of the models that an average is made of, or itself, as fitted and not yet calibrated.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> days = pd.DataFrame({"recency_days": range(200)})
+        >>> churned = days["recency_days"] >= 100
+        >>> ours = ChurnModel("average").fit(days, churned).part("logistic")
+        >>> bool((ours.predict_proba(days) == ChurnModel("logistic").fit(days, churned).predict_proba(days)).all())
+        True
+        """
+        check_is_fitted(self)
+        found = copy(self)
+        found.kind, found.calibration_ = kind, (1.0, 0.0)
+        found.parts_ = {name: self.parts_[name] for name in MADE_OF[kind]}
+        return found
 
     def predict_proba(self, features: Any) -> Floats:
         """Chances to stay and to leave, a row a customer.
@@ -137,7 +156,7 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         DataError
-            Fewer than 50 left, or stayed; or a column is absent.
+            A column is absent; ``TooLittle``: fewer than 50 left, or stayed.
 
         References
         ----------
@@ -221,7 +240,7 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         DataError
-            Nobody left, or stayed; or a column is absent.
+            A column is absent; ``TooLittle``: nobody left, or stayed.
         """
         import pandas as pd
 
@@ -383,7 +402,7 @@ def _labels(churned: ArrayLike, rows: int, fewest: int = FEWEST) -> NDArray[np.b
             problem = (
                 f"{number} customers {who}, and fewer than {fewest} teach nothing. Take more dates or a longer horizon."
             )
-            raise DataError(problem, column="churned")
+            raise TooLittle(problem, column="churned")
     return left
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -98,7 +99,7 @@ def _finished(tasks: list[Task], jobs: int) -> Iterator[tuple[int, Run]]:
         yield from ((number, _guarded(*task)) for number, task in enumerate(tasks))
         return
     broken = []
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _share_cores, (jobs,)) as pool:
         futures = {pool.submit(_guarded, *task): number for number, task in enumerate(tasks)}
         for future in as_completed(futures):
             if future.exception() is None:
@@ -109,6 +110,11 @@ def _finished(tasks: list[Task], jobs: int) -> Iterator[tuple[int, Run]]:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             error = (future := pool.submit(_guarded, *tasks[number])).exception()
             yield number, _failed(*tasks[number][:3], error) if error else future.result()
+
+
+def _share_cores(jobs: int) -> None:
+    """Give the kernels of each process their part of the cores; all of them in each would wait for one another."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // jobs, 1)))
 
 
 def _guarded(path: Path, out: Path, template: str, as_of: str, problem: str) -> Run:

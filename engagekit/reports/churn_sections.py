@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from engagekit.customers.ladder import DIFFERENCE, Ladder
+from engagekit.customers.ladder import DIFFERENCE, FEWEST_TRIED, Ladder
 from engagekit.customers.model import FEWEST as FEWEST_FITTED
 from engagekit.customers.score import SEGMENTS
 from engagekit.language import decimals_of
@@ -45,7 +45,9 @@ def first_screen(found: Churning) -> str:
     if found.problem:
         times, left = (number(count) for count in found.outcomes)
         days = _days(found)
-        points = [text("churn.problem", n=times, left=left, days=days, fewest=number(FEWEST_FITTED))]
+        points = [
+            text("churn.problem", n=times, left=left, days=days, fewest=number(FEWEST_FITTED), few=number(FEWEST_TRIED))
+        ]
         return page.main_points(points)
     if len(found.suspects):
         return page.main_points([text("alarm.stopped")])

@@ -27,7 +27,7 @@ from engagekit.data.business import Business
 from engagekit.data.reading import Reading
 from engagekit.data.times import days_long
 from engagekit.decisions.contacts import contacts
-from engagekit.errors import DataError
+from engagekit.errors import DataError, TooLittle
 from engagekit.language import Language
 from engagekit.metrics.measure import measure
 from engagekit.metrics.retention import churn_rate
@@ -213,8 +213,8 @@ def churning(business: Business, as_of: dt.date | str | None = None) -> Churning
         min(past, default=None),
     )
     try:
-        climbed = ladder(known, days_long("horizon", business.horizon), use=business.churn.use)
-    except DataError as error:
+        climbed = ladder(known.drop("segment"), days_long("horizon", business.horizon), use=business.churn.use)
+    except TooLittle as error:
         return found(problem=str(error))
     suspects, importance = _looked_into(business, history, seen, known, climbed)
     if len(suspects):

@@ -1,0 +1,193 @@
+"""What the churn report says: in three languages, without a customer's id, and silent where nothing can be told."""
+
+import re
+from dataclasses import replace
+from html import unescape
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from engagekit.customers.alarm import SUSPECTS
+from engagekit.customers.ladder import RUNGS
+from engagekit.data.business import Business
+from engagekit.data.sample import make_sample, write_sample
+from engagekit.language import LANGUAGES, Language
+from engagekit.reports import churn_sections
+from engagekit.reports.churning import GROUPS, churning
+from engagekit.reports.pseudonyms import KEY, pseudonyms
+
+PAGE = ("first_screen", "alarm", "listed", "reasons", "tried", "changed", "stayed", "method")
+SETTINGS = '\n[churn]\nacceptance = 0.2\ncost = 2\ncapacity = 30\nuse = "average"\n'
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """A sample, with the model that looks at everything."""
+    folder = tmp_path_factory.mktemp("box") / "green-basket"
+    write_sample(make_sample("subscription", customers=900), folder)
+    settings = folder / "business.toml"
+    settings.write_text(settings.read_text("utf-8") + SETTINGS, "utf-8")
+    return churning(Business.open(folder))
+
+
+def spoken(found, code, **changes):
+    return replace(found, business=found.business.model_copy(update={"language": code}), **changes)
+
+
+def words(html):
+    return " ".join(unescape(re.sub(r"<svg.*?</svg>|<[^>]+>", " ", html, flags=re.DOTALL)).split())
+
+
+def page_of(found):
+    return "".join(getattr(churn_sections, name)(found) for name in PAGE)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_the_page_is_whole_in_every_language(found, code):
+    told = spoken(found, code)
+    html, text = page_of(told), words(page_of(told))
+    assert html.count("<figure") == 4  # reasons, calibration, survival, churn by month
+    for section in ("contacts", "reasons", "ladder", "stayed", "drift", "method"):
+        assert Language(code).text(f"section.{section}") in text
+    for rung in set(found.ladder.rungs["rung"]):
+        assert Language(code).text(f"rung.{rung}") in text
+    assert text.count(Language(code).text("contacts.association")) == 1
+    assert not re.search(r"\bnan\b|\{|\}|None", text)
+
+
+def test_every_rung_suspect_and_group_has_words():
+    for rung in RUNGS:
+        assert Language("en").text(f"rung.{rung.name}")
+    for group in GROUPS:
+        assert Language("en").text(f"group.{group}")
+    for suspect in SUSPECTS:
+        assert Language("en").text(f"alarm.{suspect}", about="a", value="b", n="c")
+
+
+def test_numbers_of_the_first_screen_are_those_of_the_customers(found):
+    chance, value = found.today["chance"].to_numpy(), found.today["value"].to_numpy()
+    expected = found.expected("value")
+    half = 1.96 * np.sqrt((value**2 * chance * (1 - chance)).sum())
+    assert expected == pytest.approx(
+        ((chance * value).sum(), (chance * value).sum() - half, expected[0] + half), rel=1e-4
+    )
+    assert found.expected()[0] == pytest.approx(chance.sum())
+    text = words(churn_sections.first_screen(found))
+    assert f"{len(found.today):,} customers are at risk" in text
+    assert f"about {chance.sum():,.0f} will have left" in text
+    assert f"£{expected[0]:,.0f}" in text
+
+
+def test_the_list_has_pseudonyms_reasons_and_the_largest_gain_first(found, monkeypatch):
+    html = churn_sections.listed(found)
+    assert html.count("<tr>") >= 21
+    ids = found.today["customer_id"].astype(str)
+    assert not any(who in page_of(found) for who in ids)
+    first = found.contacts.iloc[0]
+    reasons = found.reasons[found.reasons["customer_id"] == first["customer_id"]]
+    assert reasons["odds"].is_monotonic_decreasing
+    assert (reasons["odds"] >= 1.1).all()
+    assert len(reasons) <= 3
+    assert f"(×{reasons['odds'].iloc[0]:.{0 if reasons['odds'].iloc[0] >= 10 else 1}f})" in words(html)
+    assert f"£{first['expected_gain']:,.2f}" in words(html)
+    monkeypatch.setenv(KEY, "secret")
+    assert pseudonyms([first["customer_id"]])[0] in churn_sections.listed(found)
+
+
+def test_reasons_are_the_contributions_of_the_model(found):
+    row = found.reasons.iloc[0]
+    names = found.ladder.model.columns_
+    assert row["feature"] in names
+    assert found.reasons.groupby("customer_id").size().max() <= 3
+
+
+def test_the_private_list_has_the_real_ids_and_all_of_them(found):
+    table = churn_sections.private_list(found)
+    assert table["Customer"].to_list() == found.contacts["customer_id"].to_list()
+    assert list(table.columns) == [
+        "Rank",
+        "Customer",
+        "Chance of leaving",
+        "Value",
+        "Expected gain",
+        "What goes with it",
+    ]
+
+
+def test_without_money_customers_are_listed_by_their_chance(found):
+    listed = found.contacts.drop(columns=["value", "expected_gain"])
+    poor = replace(found, today=found.today.assign(value=np.nan), contacts=listed)
+    text = words(page_of(poor))
+    assert Language("en").text("contacts.by_chance") in text
+    assert Language("en").text("churn.no_value") in text
+    assert "£" not in text
+    assert found.expected("value")[0] > 0
+    assert np.isnan(poor.expected("value")[0])
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_the_alarm_stops_the_chances_and_leaves_the_rest(found, code):
+    suspects = pd.DataFrame([("alone", "cancel<b>", 0.99), ("twins", "", 0.4)], columns=["suspect", "about", "value"])
+    nobody = found.today.iloc[:0]
+    stopped = spoken(found, code, suspects=suspects, today=nobody, contacts=found.contacts.iloc[:0])
+    html = page_of(stopped)
+    text = words(html)
+    assert "cancel&lt;b&gt;" in html
+    assert Language(code).text("alarm.stopped") in text
+    assert Language(code).text("alarm.way_out") in text
+    assert Language(code).text("section.contacts") not in text
+    assert Language(code).text("section.ladder") not in text
+    assert Language(code).text("section.stayed") in text
+    assert html.count("<figure") == 2
+
+
+def test_what_is_very_good_is_a_warning_and_what_is_vouched_for_is_said(found):
+    rungs = found.ladder.rungs.copy()
+    rungs.loc[rungs["statistic"] == "roc_auc", ["value", "low", "high"]] = 0.97, 0.96, 0.98
+    business = found.business.model_copy(deep=True)
+    business.churn.accept.append("plan")
+    good = replace(found, business=business, ladder=replace(found.ladder, rungs=rungs))
+    assert good.too_good
+    assert not found.too_good
+    assert "higher than is usual" in words(churn_sections.alarm(good))
+    assert "plan" in words(churn_sections.alarm(good))
+    assert churn_sections.alarm(found) == ""
+    assert churn_sections.listed(good)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_without_a_model_it_is_said_why(found, code):
+    bare = spoken(found, code, ladder=None, problem="few", today=found.today.iloc[:0], outcomes=(1_234, 3))
+    text = words(page_of(bare))
+    assert Language(code).number(1_234) in text
+    assert Language(code).text("section.stayed") in text
+    assert Language(code).text("section.contacts") not in text
+
+
+@pytest.mark.parametrize(
+    ("rung", "key"),
+    [("base_rate", "by_nothing"), ("recency", "by_recency"), ("average", "by_model"), ("slope", "no_better")],
+)
+def test_the_verdict_is_that_of_the_ladder(found, rung, key):
+    """The slope here is a copy of recency, which it cannot be better than."""
+    ladder = found.ladder
+    chances = ladder.chances.assign(slope=ladder.chances["recency"])
+    told = replace(found, ladder=replace(ladder, recommended=rung, chances=chances))
+    start = (
+        Language("en").text(f"churn.{key}", name=Language("en").text(f"rung.{rung}"), auc="@", more="@").split("@")[0]
+    )
+    assert start in words(churn_sections.tried(told))
+    if key == "no_better":
+        assert "not surely better" in words(churn_sections.tried(told))
+
+
+def test_small_groups_are_not_broken_out(found):
+    segment = ["advocate"] * 3 + ["at_risk"] * (len(found.today) - 3)
+    assert Language("en").text("contacts.by_segment") not in words(
+        churn_sections.listed(replace(found, today=found.today.assign(segment=segment)))
+    )
+    few = found.survival.copy()
+    few.loc[few["segment"] == "advocate", "at_risk"] = 3
+    assert "Advocates" not in words(churn_sections.stayed(replace(found, survival=few)))
+    assert "Advocates" in words(churn_sections.stayed(found))

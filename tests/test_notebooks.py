@@ -42,14 +42,16 @@ def test_a_notebook_is_kept_without_outputs(path):
     assert all(not cell.outputs and cell.execution_count is None for cell in code_of(notebook))
 
 
-def test_the_template_runs_under_bare_papermill(sample_folders, tmp_path):
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_a_template_runs_under_bare_papermill(path, sample_folders, tmp_path):
     out = tmp_path / "out.ipynb"
     papermill.execute_notebook(
-        str(ROOT / "templates" / "engagement.ipynb"),
+        str(path),
         str(out),
         {"business": str(sample_folders["saas"])},
         kernel_name="python3",
         progress_bar=False,
+        cwd=str(tmp_path),
     )
     data = [output.get("data", {}) for cell in code_of(nbformat.read(out, as_version=4)) for output in cell.outputs]
     assert any("Akaun Mudah" in str(found) for found in data)

@@ -369,3 +369,55 @@ def test_segments_that_are_told_take_the_place_of_the_cuts():
         scores, axes(), EN, cuts=(40, 70), segments=pd.Series(["potential", "potential", None, "advocate"])
     )
     assert [text.get_text() for text in ax.texts] == ["At risk\n▼ 0%", "Potential\n◆ 67%", "Advocates\n▲ 33%"]
+
+
+# Survival and calibration
+
+
+def curves(**ends):
+    parts = [
+        pd.DataFrame({"segment": name, "days": [0.0, 30, 60], "value": [1, (1 + end) / 2, end]})
+        for name, end in ends.items()
+    ]
+    frame = pd.concat(parts, ignore_index=True)
+    return frame.assign(low=frame["value"] * 0.9, high=(frame["value"] * 1.1).clip(upper=1))
+
+
+@pytest.mark.parametrize("width", [10.0, 4.5])
+def test_each_segment_has_a_step_line_its_share_at_the_end_and_its_name_once(width):
+    ax = charts.plot_survival(curves(at_risk=0.4, potential=0.7, advocate=0.9), axes(width), EN)
+    shown = texts(ax)
+    assert [line.get_drawstyle() for line in ax.lines if len(line.get_xdata()) > 2] == ["steps-post"] * 3
+    assert {"▼ 40%", "◆ 70%", "▲ 90%", "▼ At risk", "◆ Potential", "▲ Advocates"} == set(shown)
+    assert len(shown) == 6
+    assert ax.get_ylim() == (0, 1)
+    colours = {to_hex(line.get_color()) for line in ax.lines if len(line.get_xdata()) > 2}
+    assert colours == {drawing.PALETTE[name] for name in ("at-risk", "potential", "advocate")}
+
+
+@pytest.mark.parametrize("width", [10.0, 4.5])
+def test_labels_of_curves_that_end_together_do_not_cover_each_other(width):
+    ax = charts.plot_survival(curves(at_risk=0.70, potential=0.705, advocate=0.71), axes(width), EN)
+    heights = sorted(text.xy[1] for text in ax.texts if "%" in text.get_text())
+    points = np.diff(heights) * ax.bbox.height / ax.figure.dpi * 72
+    assert (points >= 19.9).all()
+
+
+def test_without_segments_there_is_one_curve_and_no_key():
+    ax = charts.plot_survival(curves(**{"": 0.5}), axes(), EN)
+    assert texts(ax) == ["50%"]
+    with pytest.raises(ValueError, match="no curve"):
+        charts.plot_survival(curves(at_risk=0.4).iloc[:0], axes(), EN)
+
+
+def test_calibration_shows_each_group_beside_the_line_where_both_are_alike():
+    told = pd.DataFrame({"chance": [0.1, 0.5], "value": [0.2, 0.4], "low": [0.1, 0.3], "high": [0.3, 0.6]})
+    ax = charts.plot_calibration(told, axes(), EN)
+    diagonal = next(line for line in ax.lines if line.get_linestyle() == "--")
+    assert (diagonal.get_xdata() == diagonal.get_ydata()).all()
+    points = ax.collections[-1].get_offsets().tolist()
+    assert points == [[0.1, 0.2], [0.5, 0.4]]
+    assert texts(ax) == ["Share that left"]
+    assert ax.get_xlim() == ax.get_ylim()
+    with pytest.raises(ValueError, match="no group has a value"):
+        charts.plot_calibration(told.assign(value=np.nan), axes(), EN)

@@ -8,8 +8,10 @@ import polars as pl
 import pytest
 
 from engagekit.data.business import Business
+from engagekit.data.sample import make_sample, write_sample
 from engagekit.errors import DataError
 from engagekit.metrics.catalog import METRICS
+from engagekit.reports.churning import churning
 from engagekit.reports.results import results
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics-json.md"
@@ -103,6 +105,20 @@ def test_metrics_json_is_what_its_page_says(sample_folders):
     for row in found["metrics"]:
         assert (row["value"] is None) == bool(row["reason"])
         assert re.fullmatch(r"all|\d{4}-\d{2}", row["period"])
+
+
+def test_the_churn_of_metrics_json_is_what_its_page_says(tmp_path):
+    write_sample(make_sample("saas", customers=900), tmp_path / "saas")
+    found = json.loads(json.dumps(churning(Business.open(tmp_path / "saas")).as_dict(), allow_nan=False))
+    text = DOCS.read_text("utf-8")
+    documented = {
+        name: {key for row in re.findall(r"^\|(.+?)\|", part, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)}
+        for name, part in re.findall(r"\n## (.+?)\n(.*?)(?=\n## |\Z)", text, re.DOTALL)
+    }
+    assert found.keys() == documented["Top level"] | {"churn"}
+    assert found["churn"].keys() == documented["churn"]
+    assert found["churn"]["model"].keys() == documented["Card of a model"]
+    assert found["churn"]["leaving"].keys() == {"value", "low", "high"}
 
 
 @pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])

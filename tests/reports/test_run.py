@@ -99,6 +99,29 @@ def test_a_failed_run_keeps_the_previous_report_and_says_why(business, template,
     assert os.listdir(out / "my-shop") == ["tiny"]
 
 
+def test_a_template_writes_beside_its_report_and_a_failed_one_leaves_no_private_list(business, template, tmp_path):
+    write = "import pathlib\npathlib.Path('private').mkdir()\n_ = pathlib.Path('private/customers.csv').write_text('a')"
+    done = run(business, tmp_path / "out", template=template(write, SENTINEL))
+    assert (Path(done.folder) / "private" / "customers.csv").read_text() == "a"
+    failed = run(business, tmp_path / "out", template=template(write, "1 / 0"))
+    assert failed.status == "failed"
+    assert not (Path(failed.folder) / "private").exists()
+    assert (Path(done.folder) / "private" / "customers.csv").is_file()
+
+
+def test_the_notebook_finds_the_business_from_the_folder_of_its_report(business, template, tmp_path, monkeypatch):
+    monkeypatch.chdir(business.parent)
+    cell = "import pathlib\nassert pathlib.Path(business).resolve().is_file(), business"
+    done = run(business.name, "out", template=template(cell, SENTINEL))
+    assert done.status == "ok", done.error
+    (parameters,) = (
+        cell.source
+        for cell in nbformat.read(Path(done.folder) / "report.ipynb", 4).cells
+        if "injected" in str(cell.metadata)
+    )
+    assert str(tmp_path) not in parameters
+
+
 def test_a_cell_that_takes_too_long_is_stopped(business, template, tmp_path):
     name = template("import time; time.sleep(60)", SENTINEL)
     done = run(business, tmp_path / "out", template=name, timeout=1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from engagekit.cli import app
+from engagekit.customers.history import History
 from engagekit.data.business import Business
 from engagekit.data.sample import make_sample, write_sample
 from engagekit.metrics.catalog import METRICS
@@ -19,13 +20,18 @@ def test_the_code_runs(sample_folders, tmp_path, monkeypatch):
     (tmp_path / "businesses").mkdir()
     (tmp_path / "businesses" / "ecommerce").symlink_to(sample_folders["ecommerce"])
     monkeypatch.chdir(tmp_path)
-    ten_lines, firewall, score = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    ten_lines, firewall, score, churn = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert 8 <= len([line for line in ten_lines.splitlines() if line]) <= 12
     names = {}
     exec(ten_lines, names)
     assert len(names["found"].channels) > 5
     exec(firewall, names)
     exec(score, names)
+    write_sample(make_sample("ecommerce", customers=1_200), tmp_path / "larger")
+    names["business"] = Business.open(tmp_path / "larger")
+    names["history"] = History.of(names["business"])
+    exec(churn, names)
+    assert names["climbed"].recommended in set(names["climbed"].rungs["rung"])
 
 
 def test_the_readme_counts_the_metrics_right():

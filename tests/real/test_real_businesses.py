@@ -87,6 +87,23 @@ def test_online_retail_is_cleaned_as_stated_and_adds_up(shared, tmp_path):
     assert overall["order_value"]["numerator"] == pytest.approx(8_911_407.90, abs=0.005)
 
 
+def test_who_leaves_online_retail_is_told_better_than_by_recency_out_of_time(shared, tmp_path):
+    folder = business(tmp_path, "online-retail", RETAIL)
+    shutil.copy(shared("online_retail") / "online_retail.csv.gz", folder)
+    result = CliRunner().invoke(app, ["report", str(folder), "--out", str(tmp_path / "out"), "--template", "churn"])
+    assert result.exit_code == 0, result.output
+    written = tmp_path / "out" / "online-retail" / "churn"
+    churn = json.loads((written / "metrics.json").read_text("utf-8"))["churn"]
+    model = churn["model"]
+    assert (model["tried_on"], model["tried_rows"], churn["at_risk"]) == ("2011-09-01", 1_824, 2_805)
+    auc = {row["rung"]: row for row in model["rungs"] if row["statistic"] == "roc_auc"}
+    assert auc[model["recommended"]]["low"] > auc["recency"]["high"]
+    assert 0.65 < auc[model["recommended"]]["value"] < 0.85
+    page = (written / "report.html").read_text("utf-8")
+    assert "That is better than the days since the last interaction alone, by 0.1" in page
+    assert set(model["columns"]).isdisjoint(["segment", "customer_id", "next_value"])
+
+
 def test_facebook_engagement_by_reach_is_pooled(shared, tmp_path):
     folder = business(tmp_path, "facebook", POSTS)
     shutil.copy(shared("facebook_metrics") / "dataset_Facebook.csv", folder)

@@ -15,6 +15,8 @@ from engagekit.data.times import days_later, days_long, micros_at, with_micros
 
 __all__ = ["base_at_risk", "contracts_at_risk", "ends_by", "labelled"]
 
+MICROSECOND = dt.timedelta(microseconds=1)
+
 
 def base_at_risk(interactions: Any, date: dt.datetime, horizon: str = "84d") -> Any:
     """Customers without a contract: who was active before a date, and who was after it.
@@ -68,11 +70,12 @@ def base_at_risk(interactions: Any, date: dt.datetime, horizon: str = "84d") -> 
     return leave(_standing(standing), interactions)
 
 
-def contracts_at_risk(subscriptions: Any, date: dt.datetime, horizon: str = "84d") -> Any:
+def contracts_at_risk(subscriptions: Any, date: dt.datetime, horizon: str = "84d", grace: str | None = None) -> Any:
     """Customers with a contract: who was subscribed on a date, and who is at the end of the horizon.
 
     At risk is of whom a paid period runs on the date; churned is of whom of them none runs at the end of the
-    ``horizon``. A rate of those at risk takes the rows where ``at_risk`` holds.
+    ``horizon``, nor starts within ``grace`` of the end of the last. A rate of those at risk takes the rows where
+    ``at_risk`` holds.
 
     Parameters
     ----------
@@ -83,6 +86,8 @@ def contracts_at_risk(subscriptions: Any, date: dt.datetime, horizon: str = "84d
         The date.
     horizon : str, default "84d"
         Days of 24 hours ahead.
+    grace : str, optional
+        Days within which a renewal that is late still counts as one. They must have been lived through too.
 
     Returns
     -------
@@ -92,16 +97,17 @@ def contracts_at_risk(subscriptions: Any, date: dt.datetime, horizon: str = "84d
         - ``at_risk, churned``: subscribed on the date, and of those, not at the end of the horizon;
         - ``lapsed, reactivated``: subscribed before the date but not on it, and of those, again in the horizon;
         - ``acquired``: subscribed first in the horizon;
-        - ``remained``: subscribed at the end of the horizon, whoever they were before: the base then;
+        - ``remained``: subscribed at the end of the horizon, or renewed within the grace, whoever they were before: the
+          base then;
         - ``opening_value, closing_value``, where a monthly value is given: that of the periods that run on the date and
-          at the end of the horizon; 0 where none does.
+          at the end of the horizon, or renew one within the grace; 0 where none does.
 
     Raises
     ------
     DataError
         A column is absent, or holds no times.
     ValueError
-        ``horizon`` is not a number of days, or one of ``date`` and the times lacks a zone.
+        ``horizon`` or ``grace`` is not a number of days, or one of ``date`` and the times lacks a zone.
 
     Examples
     --------
@@ -123,7 +129,16 @@ def contracts_at_risk(subscriptions: Any, date: dt.datetime, horizon: str = "84d
         for day in (date, end)
     )
     known = starts <= micros_at(rows, "starts_at", date)
-    begun = rows.filter(starts <= micros_at(rows, "starts_at", end), ends.is_null() | (starts < ends))
+    spare = days_long("grace", grace)
+    latest, close = (micros_at(rows, "starts_at", day) for day in (days_later(end, spare), end))
+    begun = rows.filter(starts <= latest, ends.is_null() | (starts < ends))
+    by_end = starts <= close
+    if grace:
+        expired = nw.when(by_end).then(ends).max().over("customer_id")
+        begun = begun.with_columns(expired=expired).filter(
+            by_end | (starts <= nw.col("expired") + spare // MICROSECOND)
+        )
+        at_end = at_end | ~by_end
     worth = {}
     if "monthly_value" in rows.collect_schema().names():
         worth = {"opening_value": on_date, "closing_value": at_end}
@@ -131,7 +146,7 @@ def contracts_at_risk(subscriptions: Any, date: dt.datetime, horizon: str = "84d
         at_risk=on_date,
         known=known,
         stayed=at_end,
-        back=~known,
+        back=~known & by_end,
         **{name: nw.when(running).then(nw.col("monthly_value")) for name, running in worth.items()},
     )
     return leave(_standing(periods, *worth), subscriptions)
@@ -146,6 +161,7 @@ def labelled(
     window: str = "84d",
     as_of: dt.datetime | None = None,
     contractual: bool = False,
+    grace: str | None = None,
     channels: Sequence[str] | None = None,
     actions: Sequence[str] | None = None,
 ) -> Any:
@@ -169,6 +185,8 @@ def labelled(
         End of the data; by default the last interaction.
     contractual : bool, default False
         Whether customers are lost when their paid periods end.
+    grace : str, optional
+        Days within which a late renewal of a contract still counts as one.
     channels, actions
         As ``snapshots`` takes them.
 
@@ -202,15 +220,17 @@ def labelled(
     days = sorted(ends_by(dates, dt.timedelta(0), end))
     if not days:
         raise ValueError(f"dates: there is none by {end}, the end of the data, and there must be one at least")
-    ahead = days_long("horizon", horizon) + (days_long("gap", gap) if gap else dt.timedelta(0))
+    ahead = days_long("horizon", horizon) + days_long("gap", gap)
+    spare = days_long("grace", grace if contractual else None)
     past = history.before(end + dt.timedelta(microseconds=1))  # so that a paid period which ends then is known to
     known = history.before(end)
     if contractual:
-        at_risk = nw.concat([_under_contract(past, date, f"{ahead.days}d") for date in days])
+        at_risk = nw.concat([_under_contract(past, date, f"{ahead.days}d", grace) for date in days])
     else:
         at_risk = window_values(known, {date: date for date in days}, horizon).select("customer_id", "date")
     over = ends_by(days, ahead, end)
-    outcomes = _with_outcomes(at_risk, known, over, horizon)
+    told = set(ends_by(days, ahead + spare, end))
+    outcomes = _with_outcomes(at_risk, known, {date: over[date] for date in over if date in told}, horizon)
     features = snapshot_rows(history.before(days[-1]), days, window, channels, actions)
     names = [name for name in features.collect_schema().names() if name not in ("customer_id", "date")]
     outcomes, features = alike(outcomes, features, "customer_id")
@@ -238,10 +258,10 @@ def ends_by(dates: Iterable[dt.datetime], ahead: dt.timedelta, end: dt.datetime)
     return {date: over for date, over in ends.items() if over <= end}
 
 
-def _under_contract(past: Past, date: dt.datetime, ahead: str) -> nw.LazyFrame[Any]:
+def _under_contract(past: Past, date: dt.datetime, ahead: str, grace: str | None) -> nw.LazyFrame[Any]:
     """Who was subscribed on a date, and who of them no longer was so many days later."""
     paid = past.rows("subscriptions", ["customer_id", "starts_at", "ends_at"])
-    standing: nw.LazyFrame[Any] = nw.from_native(contracts_at_risk(paid.to_native(), date, ahead)).lazy()
+    standing: nw.LazyFrame[Any] = nw.from_native(contracts_at_risk(paid.to_native(), date, ahead, grace)).lazy()
     return standing.filter("at_risk").select("customer_id", "churned").join(beside(paid, {"date": [date]}), how="cross")
 
 

@@ -179,7 +179,8 @@ def trailing_slopes(scored: pl.DataFrame) -> Floats:
 
     Examples
     --------
-    >>> dates = [dt.datetime(2026, 1, 1), dt.datetime(2026, 1, 11)]
+    >>> from datetime import datetime
+    >>> dates = [datetime(2026, 1, 1), datetime(2026, 1, 11)]
     >>> trailing_slopes(pl.DataFrame({"customer_id": ["a", "a"], "date": dates, "score": [60.0, 40.0]})).tolist()
     [nan, -2.0]
     """

@@ -108,6 +108,7 @@ def trial(
     window: str = "84d",
     as_of: dt.datetime | None = None,
     contractual: bool = False,
+    grace: str | None = None,
 ) -> Trial:
     """Score the customers at risk on past dates, and see who left.
 
@@ -128,6 +129,8 @@ def trial(
         End of the data; by default the last interaction.
     contractual : bool, default False
         Whether customers are lost when their paid periods end.
+    grace : str, optional
+        Days within which a late renewal of a contract still counts as one.
 
     Returns
     -------
@@ -169,10 +172,11 @@ def trial(
     if not wished:
         raise ValueError("dates: there is none, and there must be one at least")
     end = as_of or history.ends()
-    tried = list(ends_by(wished, length, end))
+    spare = days_long("grace", grace if contractual else None)
+    tried = list(ends_by(wished, length + spare, end))
     rows = pl.DataFrame(schema=_schema(scorecard))
     if tried:
-        at_risk = labelled(history, tried, horizon, window=window, as_of=end, contractual=contractual)
+        at_risk = labelled(history, tried, horizon, window=window, as_of=end, contractual=contractual, grace=grace)
         rows = _scored(scorecard, at_risk)
     return _judged(scorecard, rows, tried, [date for date in wished if date not in tried], length)
 

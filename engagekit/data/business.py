@@ -27,6 +27,7 @@ from engagekit.data.settings import (
 )
 from engagekit.data.source import Source
 from engagekit.data.tables import TABLES, event_time
+from engagekit.data.times import days_long
 from engagekit.data.working_hours import WorkingWeek
 from engagekit.errors import DataError, did_you_mean
 
@@ -56,6 +57,7 @@ class Business(BaseModel):
     time_zone: str
     as_of: dt.date | Literal["last complete month"] = LAST_COMPLETE_MONTH
     horizon: str = Field(default="84d", pattern=DAYS)
+    grace: str | None = Field(default=None, pattern=DAYS)
     tables: dict[str, Source] = {}
     fixed: list[str] = []
     targets: dict[str, float] = {}
@@ -128,6 +130,12 @@ class Business(BaseModel):
     def contractual(self) -> bool:
         """Whether customers leave when their paid periods end, rather than when they fall silent."""
         return self.kind != "ecommerce" and "subscriptions" in self.tables
+
+    @property
+    def outcome_after(self) -> dt.timedelta:
+        """How long after a date it is known who left: the horizon and, of contracts, the grace."""
+        grace = days_long("grace", self.grace) if self.contractual else dt.timedelta(0)
+        return days_long("horizon", self.horizon) + grace
 
     @property
     def slug(self) -> str:

@@ -32,6 +32,7 @@ def local_time(frame: nw.LazyFrame[Any], column: str, time_zone: str | None) -> 
 
     Examples
     --------
+    >>> from engagekit.data.engine import enter
     >>> from datetime import datetime, timezone
     >>> seen = pl.DataFrame({"time": [datetime(2026, 1, 1, 20, tzinfo=timezone.utc)]})
     >>> local_time(enter(seen, ["time"]), "time", "Asia/Jakarta").collect()["time"][0]
@@ -79,6 +80,7 @@ def with_micros(frame: nw.LazyFrame[Any], column: str, name: str) -> nw.LazyFram
 
     Examples
     --------
+    >>> from engagekit.data.engine import enter
     >>> seen = enter(pl.DataFrame({"time": [dt.datetime(1970, 1, 1, 0, 0, 1)]}), ["time"])
     >>> with_micros(seen, "time", "us").collect()["us"].to_list()
     [1000000]
@@ -116,6 +118,7 @@ def micros_at(frame: nw.LazyFrame[Any], column: str, time: dt.datetime) -> int:
 
     Examples
     --------
+    >>> from engagekit.data.engine import enter
     >>> seen = enter(pl.DataFrame({"time": [dt.datetime(2026, 1, 1)]}), ["time"])
     >>> micros_at(seen, "time", dt.datetime(1970, 1, 1, 0, 0, 1))
     1000000
@@ -153,8 +156,8 @@ def span_us(name: str, text: str, units: str) -> int:
     return int(text[:-1]) * UNITS[text[-1]][1]
 
 
-def days_long(name: str, text: str) -> dt.timedelta:
-    """Length of a number of days such as ``84d``.
+def days_long(name: str, text: str | None) -> dt.timedelta:
+    """Length of a number of days such as ``84d``; none at all where it is not given.
 
     Raises
     ------
@@ -166,7 +169,7 @@ def days_long(name: str, text: str) -> dt.timedelta:
     >>> days_long("horizon", "84d").days
     84
     """
-    return dt.timedelta(microseconds=span_us(name, text, "d"))
+    return dt.timedelta(0) if text is None else dt.timedelta(microseconds=span_us(name, text, "d"))
 
 
 def days_later(time: dt.datetime, days: dt.timedelta) -> dt.datetime:

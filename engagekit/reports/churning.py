@@ -213,7 +213,7 @@ def churning(business: Business, as_of: dt.date | str | None = None) -> Churning
         min(past, default=None),
     )
     try:
-        climbed = ladder(known.drop("segment"), days_long("horizon", business.horizon), use=business.churn.use)
+        climbed = ladder(known.drop("segment"), business.outcome_after, use=business.churn.use)
     except TooLittle as error:
         return found(problem=str(error))
     suspects, importance = _looked_into(business, history, seen, known, climbed)
@@ -244,17 +244,24 @@ def _rows(
     scored: pl.DataFrame,
 ) -> pl.DataFrame:
     """Customers at risk on each date and at the end, with score and slope, and the chance that they still buy."""
-    parts: list[pl.DataFrame] = [
-        labelled(
-            history, days, business.horizon, window=business.score.window, as_of=known, contractual=business.contractual
-        )
-        for days, known in ((past, lived), ([end], end))
-        if days
-    ]
+    parts = [_labelled(business, history, days, known) for days, known in ((past, lived), ([end], end)) if days]
     rows = pl.concat(parts, how="diagonal").drop(*NOT_COUNTED).sort("date", "customer_id")
     scored = scored.with_columns(date=pl.col("date").cast(rows.schema["date"]))
     rows = rows.join(scored, on=["customer_id", "date"], how="left", maintain_order="left")
     return rows if business.contractual else _with_chance_to_buy(rows, history, [*past, end])
+
+
+def _labelled(business: Business, history: History, dates: list[dt.datetime], as_of: dt.datetime) -> pl.DataFrame:
+    rows: pl.DataFrame = labelled(
+        history,
+        dates,
+        business.horizon,
+        window=business.score.window,
+        as_of=as_of,
+        contractual=business.contractual,
+        grace=business.grace,
+    )
+    return rows
 
 
 def _with_chance_to_buy(rows: pl.DataFrame, history: History, dates: list[dt.datetime]) -> pl.DataFrame:
@@ -312,9 +319,7 @@ def _looked_into(
     model = ChurnModel(climbed.model.kind if climbed.model and whole else "logistic")
     model.fit(fitted.select(columns), fitted["churned"].to_numpy())
     before = history_of(business, seen.filter(pl.col("time") < last))
-    again = labelled(
-        before, [last], business.horizon, window=business.score.window, as_of=last, contractual=business.contractual
-    )
+    again = _labelled(business, before, [last], last)
     again = pl.concat([again, tried.head(0)], how="diagonal_relaxed").drop("churned")
     honest = tried.select("customer_id", "churned").join(again, on="customer_id", how="left", maintain_order="left")
     features = partial(customer_features, window=business.score.window)

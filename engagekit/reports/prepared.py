@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from functools import partial
 
 import polars as pl
 
@@ -137,13 +138,12 @@ def _base(business: Business, seen: pl.DataFrame | None, end: dt.datetime) -> Pr
 
 def _bases(business: Business, seen: pl.DataFrame | None, end: dt.datetime) -> Iterator[pl.DataFrame]:
     """Customers on the first of each month whose horizon is over, and who of them came and went in it."""
-    horizon = days_long("horizon", business.horizon)
     rows = _table(business, "subscriptions") if business.contractual else seen
     if rows is None:
         return
-    at_risk = contracts_at_risk if business.contractual else base_at_risk
+    at_risk = partial(contracts_at_risk, grace=business.grace) if business.contractual else base_at_risk
     for day in month_starts(rows, end, "1d" if business.contractual else business.horizon):
-        if day + horizon <= end:
+        if day + business.outcome_after <= end:
             yield at_risk(rows, day, business.horizon).with_columns(date=pl.lit(day))
 
 

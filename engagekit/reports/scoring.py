@@ -103,6 +103,7 @@ def scoring(business: Business, history: History, dates: list[dt.datetime], end:
         window=window,
         as_of=lived_until(business, seen, end),
         contractual=business.contractual,
+        grace=business.grace,
     )
     found = audit(
         scorecard,

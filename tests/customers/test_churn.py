@@ -215,6 +215,46 @@ def test_contracts_are_the_same_on_any_engine(on_engine):
     }
 
 
+LATE = [
+    ("in time", -20, 25, 1.0),
+    ("in time", 32, 60, 2.0),  # seven days late, four of them after the horizon
+    ("too late", -20, 25, 1.0),
+    ("too late", 33, 60, 2.0),
+    ("within", -20, 5, 1.0),  # late too, but there again when the horizon ends
+    ("within", 20, 60, 2.0),
+    ("leaves", -20, 25, 1.0),
+    ("lapsed", -50, -20, 1.0),  # comes back after the horizon, which is no renewal
+    ("lapsed", 30, 60, 2.0),
+    ("new", 30, 60, 1.0),  # and is not there yet
+]
+
+
+def test_a_late_renewal_counts_within_the_grace(on_engine):
+    periods = on_engine(paid(*LATE))
+    found = contracts_at_risk(periods, DAY, "28d", "7d")
+    assert standing(found) == {
+        "in time": {"at_risk", "remained"},
+        "too late": {"at_risk", "churned"},
+        "within": {"at_risk", "remained"},
+        "leaves": {"at_risk", "churned"},
+        "lapsed": {"lapsed"},
+    }
+    worth = nw.from_native(found).lazy().collect("polars").to_native()
+    assert dict(worth.select("customer_id", "closing_value").rows())["in time"] == 2
+    assert standing(contracts_at_risk(periods, DAY, "28d"))["in time"] == {"at_risk", "churned"}
+
+
+def test_with_a_grace_the_outcome_is_known_when_that_is_over():
+    before = pl.DataFrame({"customer_id": ["in time"], "time": [DAY - dt.timedelta(days=1)], "action": ["view"]})
+    history = History({"interactions": before, "subscriptions": paid(*LATE)})
+    for days, known in ((34, None), (35, False)):
+        end = DAY + dt.timedelta(days=days)
+        rows = labelled(history, [DAY], "28d", as_of=end, contractual=True, grace="7d")
+        told = dict(rows.select("customer_id", "churned").iter_rows())
+        assert told["in time"] is known
+        assert told["too late"] is (None if known is None else True)
+
+
 @pytest.mark.parametrize(
     ("at_risk", "frame", "absent"),
     [(base_at_risk, seen(a=[1]), "time"), (contracts_at_risk, paid(("a", 0, 1, 1.0)), "ends_at")],

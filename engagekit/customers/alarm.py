@@ -47,7 +47,7 @@ def alarm(
     honest : frame, optional
         The tried rows, in their order, with features that were counted anew without anything from their date on.
     accept : iterable of str, default ()
-        Columns that the business vouches for.
+        Columns that the business vouches for, whatever they know.
 
     Returns
     -------
@@ -95,7 +95,9 @@ def alarm(
         shared = len(set(before["customer_id"]) & set(after["customer_id"]))
         found += [("one_customer", "", float(shared))] if shared else []
     if honest is not None:
-        found += _later(model, after, _known(honest), looked_at)
+        without = _known(honest)
+        vouched = {name: after[name] for name in accept if len(after) == len(without)}
+        found += _later(model, after, without.assign(**vouched), looked_at)
     return pd.DataFrame(found, columns=list(COLUMNS))
 
 

@@ -75,9 +75,10 @@ class Ladder:
         chance), ``brier`` and ``log_loss``; and ``difference, difference_low, difference_high`` from the best rung,
         that with the lowest log loss.
     best, recommended : str
-        The best; and the simplest whose log loss is not surely higher.
+        The best; and the simplest whose log loss is not surely higher, nor its ROC AUC surely lower.
     calibration : pandas.DataFrame
-        Of the recommended rung, by tenth of its chances: ``bin, n, chance`` (mean) and ``churned`` (share).
+        Of the recommended rung, by tenth of its chances: ``bin, n, chance`` (mean) and ``churned`` (share). Customers
+        with the same chance are in the same, so there may be fewer than ten.
     calibration_error : float
         Mean distance of the two over customers.
     calibration_slope : tuple of float
@@ -177,11 +178,12 @@ def ladder(
             "is known of nobody: no horizon is over. Give earlier dates or a shorter horizon.", column="churned"
         )
     known = known.assign(churned=known["churned"].astype(bool))
+    own = {name for rung in rungs for name in rung.columns or ()} - {"recency_days"}
+    everything = [name for name in known if name not in {*KEYS, *own} and known[name].nunique(dropna=False) > 1]
     climbed = [rung for rung in rungs if all(_there(known, name) for name in rung.columns or ())]
+    climbed = [rung for rung in climbed if everything or rung.columns is not None]
     if use and use not in [rung.name for rung in climbed]:
         raise ValueError(f"use: there is no rung {use!r} here. There are: {', '.join(rung.name for rung in climbed)}")
-    own = {name for rung in rungs for name in rung.columns or ()} - {"recency_days"}
-    everything = [name for name in known if name not in {*KEYS, *own}]
     dated = "date" in known
     if dated and ahead is None:
         raise ValueError("ahead: say how long the gap and the horizon are together, because rows have dates")
@@ -221,6 +223,8 @@ def _by_time(
     for fold in range(FOLDS):
         others = past[past_folds != fold]
         mine = folds == fold
+        if not mine.any():
+            continue
         for name, chances in _told(rungs, others, tried[mine], everything, seed, earlier[-1]):
             told[name][mine] = chances
     return tried.reset_index(drop=True), told, [*earlier, last]
@@ -304,7 +308,11 @@ def _judged(
             if name == best:
                 numbers |= dict.fromkeys(DIFFERENCE, np.nan)
             found.append({"rung": name, "statistic": statistic, **numbers})
-    worse = {name: (each[DECIDES] - figures[best][DECIDES]).interval(unit)[0] > 0 for name, each in figures.items()}
+    worse = {
+        name: (each[DECIDES] - figures[best][DECIDES]).interval(unit)[0] > 0
+        or (each["roc_auc"] - figures[best]["roc_auc"]).interval(unit)[1] < 0
+        for name, each in figures.items()
+    }
     recommended = use or next(name for name in figures if name == best or not worse[name])
     rung = next(rung for rung in rungs if rung.name == recommended)
     latest = known["date"].max() if dates else None
@@ -345,9 +353,11 @@ def _calibration(chance: Floats, left: Bools) -> tuple["pd.DataFrame", float, tu
     from scipy.special import ndtri
     from sklearn.linear_model import LogisticRegression
 
-    parts = np.array_split(np.argsort(chance, kind="stable"), BINS)
+    edges = np.unique(np.quantile(chance, np.linspace(0, 1, BINS + 1)[1:-1]))
+    tenth = np.searchsorted(edges, chance)  # who has the same chance is in the same
     cells = [
-        (place, len(part), chance[part].mean(), left[part].mean()) for place, part in enumerate(parts, 1) if len(part)
+        (place, int((tenth == each).sum()), chance[tenth == each].mean(), left[tenth == each].mean())
+        for place, each in enumerate(np.unique(tenth), 1)
     ]
     table = pd.DataFrame(cells, columns=["bin", "n", "chance", "churned"])
     distance = (table["chance"] - table["churned"]).abs()

@@ -24,6 +24,7 @@ __all__ = ["FEWEST", "ChurnModel"]
 
 Floats = NDArray[np.float64]
 
+OWNER_ONLY = 0o600
 FEWEST = 50  # who left, and who stayed: fewer teach nothing
 KINDS = ("logistic", "boosting", "average")
 SCHEMA = 1
@@ -104,6 +105,8 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_, self.churned_ = len(left), int(left.sum())
         self.left_out_ = [str(name) for name in frame if frame[name].nunique(dropna=False) < len(self.classes_)]
         self.columns_ = [str(name) for name in frame if name not in self.left_out_]
+        if not self.columns_:
+            raise TooLittle("no column tells customers apart. Give one that is not the same for all.")
         self.numbers_ = [name for name in self.columns_ if frame[name].dtype == float]
         self.parts_ = {name: PARTS[name](frame, self) for name in MADE_OF[self.kind]}
         for part in self.parts_.values():
@@ -156,7 +159,7 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         DataError
-            A column is absent; ``TooLittle``: fewer than 50 left, or stayed.
+            A column is absent; ``TooLittle``: fewer than 50 left, or stayed, or no column varies.
 
         References
         ----------
@@ -277,6 +280,7 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         file = _skops(file)
         stage = file.with_name(f".{file.name}.part")
+        stage.touch(OWNER_ONLY)  # it names columns and categories of customers
         skops.io.dump({"schema": SCHEMA, "card": json.dumps(dict(card or {})), "model": self}, stage)
         stage.replace(file)
 

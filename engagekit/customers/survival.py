@@ -28,11 +28,12 @@ def departures(
     *,
     as_of: dt.datetime | None = None,
     contractual: bool = False,
+    grace: str | None = None,
 ) -> Any:
     """When the customers at risk on a date left after it, as far as that is known.
 
     Without a contract, who has done nothing for a whole horizon has left when it is over. With one, who has no new paid
-    period within a horizon of the end of the last has left at that end.
+    period within the grace after the end of the last has left at that end.
 
     Parameters
     ----------
@@ -46,19 +47,22 @@ def departures(
         End of the data; by default the last interaction.
     contractual : bool, default False
         Whether customers are lost when their paid periods end.
+    grace : str, optional
+        Days in which a contract can be renewed late; by default the horizon. The last such days of the data cannot tell
+        who left, so customers are watched until then.
 
     Returns
     -------
     frame of the caller's kind
         One row for each customer at risk on the date: ``customer_id``; ``days`` since the date, from 0 on, to when the
-        customer left or, of who has not, to the end of the data; and ``left``.
+        customer left or, of who has not, to the end of the watch; and ``left``.
 
     Raises
     ------
     DataError
         A table or column is absent.
     ValueError
-        ``horizon`` is not a number of days, or one of ``date`` and the times lacks a zone.
+        ``horizon`` or ``grace`` is not a number of days, or one of ``date`` and the times lacks a zone.
 
     Examples
     --------
@@ -71,7 +75,8 @@ def departures(
     [('a', 21.0, True), ('b', 16.0, True)]
     """
     end = as_of or history.ends()
-    length = days_long("horizon", horizon) // dt.timedelta(microseconds=1)
+    silence = days_long("grace", grace) if contractual and grace else days_long("horizon", horizon)
+    length = silence // dt.timedelta(microseconds=1) + contractual  # a renewal on the last day of the grace is one
     past = history.before(end + dt.timedelta(microseconds=1))  # so that a paid period which ends then is known to
     if contractual:
         rows = past.rows("subscriptions", ["customer_id", "starts_at", "ends_at"])
@@ -81,7 +86,7 @@ def departures(
         spans = rows.select(
             "customer_id", begins=nw.col("starts_at:us"), ends=nw.col("ends_at:us").fill_null(NEVER_US)
         ).filter(~nw.col("customer_id").is_null(), nw.col("begins") < nw.col("ends"))
-        lag, there = 0, (nw.col("begins") <= day) & (nw.col("ends") > day)
+        lag, last, there = 0, max(last - length, day), (nw.col("begins") <= day) & (nw.col("ends") > day)
     else:
         rows = seen(past["interactions"])
         day, last = (micros_at(rows, "time", time) for time in (date, end))

@@ -1,5 +1,6 @@
 """The sections of the churn report: who is likely to leave and why, whether that can be told, and whom to contact."""
 
+import datetime as dt
 import math
 from typing import Any
 
@@ -43,20 +44,20 @@ def first_screen(found: Churning) -> str:
     """How many are likely to leave, what goes with them, and whether that can be told."""
     text, number = found.language.text, found.language.number
     if found.problem:
-        times, left = (number(count) for count in found.outcomes)
+        times, left = (_people(found, count) for count in found.outcomes)
         days = _days(found)
         points = [
             text("churn.problem", n=times, left=left, days=days, fewest=number(FEWEST_FITTED), few=number(FEWEST_TRIED))
         ]
-        return page.main_points(points)
+        return page.main_points(points) + _stale(found)
     if len(found.suspects):
-        return page.main_points([text("alarm.stopped")])
+        return page.main_points([text("alarm.stopped")]) + _stale(found)
     if found.today.empty:
-        return page.main_points([text("churn.nobody")])
+        return page.main_points([text("churn.nobody")]) + _stale(found)
     value, low, high = (number(each) for each in found.expected())
     known = {"at_risk": number(len(found.today)), "date": found.language.date(found.end), "days": _days(found)}
     points = [text("churn.expected", **known, n=value, low=low, high=high), _value(found), _verdict(found)]
-    return page.main_points(points) + page.tiles(_tiles(found))
+    return page.main_points(points) + _stale(found) + page.tiles(_tiles(found))
 
 
 def alarm(found: Churning) -> str:
@@ -64,7 +65,7 @@ def alarm(found: Churning) -> str:
     text, names = found.language.text, ", ".join(found.business.churn.accept)
     html = "".join(page.paragraph(_suspected(found, row)) for row in found.suspects.to_dict("records"))
     html += page.note(text("alarm.way_out")) if html else ""
-    if found.too_good and found.suspects.empty and found.ladder is not None:
+    if found.too_good and found.suspects.empty and not names and found.ladder is not None:
         html += page.paragraph(
             text("alarm.too_good", value=_statistic(found, found.ladder, found.ladder.recommended, "roc_auc"))
         )
@@ -81,15 +82,21 @@ def listed(found: Churning) -> str:
     if found.contacts.empty:
         return html + page.note(text("contacts.none"))
     first = found.contacts.head(SHOWN)
-    names = pseudonyms(first["customer_id"].to_list())
-    rows = [{"customer": name, **_cells(found, row)} for name, row in zip(names, first.to_dict("records"), strict=True)]
+    names, told = pseudonyms(first["customer_id"].to_list()), _reasons(found, public=True)
+    rows = [
+        {"customer": name, **_cells(found, row), "goes_with": told.get(row["customer_id"], DASH)}
+        for name, row in zip(names, first.to_dict("records"), strict=True)
+    ]
     html += table(found, rows, words=("goes_with",))
     if "expected_gain" in first:
         cost = _money(found, settings.cost)
         html += page.note(text("contacts.rule", acceptance=language.percent(settings.acceptance, 0), cost=cost))
     else:
         html += page.note(text("contacts.by_chance"))
+    html += page.note(text("contacts.alike")) if found.today["chance"].nunique() == 1 else ""
     html += page.note(text("contacts.association" if len(found.reasons) else "contacts.not_additive"))
+    if len(found.reasons) and found.ladder and found.ladder.model and found.ladder.model.kind == "average":
+        html += page.note(text("contacts.half"))
     html += page.note(text("contacts.private", n=language.number(len(found.contacts))))
     return html + page.note(text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY)) + _by_segment(found)
 
@@ -97,9 +104,8 @@ def listed(found: Churning) -> str:
 def private_list(found: Churning) -> pd.DataFrame:
     """The whole list with real ids, for its owner: what ``write_private`` takes."""
     names = {name: found.language.text(f"column.{name}") for name in (*found.contacts, "goes_with")}
-    if found.contacts.empty:
-        return found.contacts
-    reasons = [_reasons(found, who) for who in found.contacts["customer_id"]]
+    told = _reasons(found, public=False)
+    reasons = [told.get(who, DASH) for who in found.contacts["customer_id"]]
     return found.contacts.assign(goes_with=reasons).rename(columns=names)
 
 
@@ -123,7 +129,9 @@ def reasons(found: Churning) -> str:
         alt=sentence,
         source=source(found, "interactions"),
     )
-    return html + page.finding(sentence) + page.note(text("reasons.shared"))
+    other = found.ladder.model is None or len(found.ladder.model.columns_) == 1
+    used = text("reasons.other_model", name=text(f"rung.{found.ladder.recommended}")) if other else ""
+    return html + page.finding(sentence) + (page.note(used) if used else "") + page.note(text("reasons.shared"))
 
 
 def tried(found: Churning) -> str:
@@ -173,7 +181,7 @@ def stayed(found: Churning) -> str:
             "stayed.part",
             segment=text(f"segment.{name}" if name else "stayed.unscored"),
             share=language.percent(ends[name]["value"], 0),
-            interval=_between(found, ends[name]["low"], ends[name]["high"]),
+            interval=DASH if math.isnan(ends[name]["low"]) else _between(found, ends[name]["low"], ends[name]["high"]),
         )
         for name in (*reversed(SEGMENTS), "")
         if name in ends
@@ -189,7 +197,8 @@ def stayed(found: Churning) -> str:
         source=source(found, "base"),
     )
     rule = "stayed.contract" if found.business.contractual else "stayed.silent"
-    return html + page.finding(sentence) + page.note(text(rule, days=_days(found))) + _rates(found)
+    grace = ((found.business.contractual and found.business.grace) or found.business.horizon).removesuffix("d")
+    return html + page.finding(sentence) + page.note(text(rule, days=grace)) + _rates(found)
 
 
 def changed(found: Churning) -> str:
@@ -197,7 +206,7 @@ def changed(found: Churning) -> str:
     if found.today.empty or found.drift.empty or found.ladder is None:
         return ""
     text, language, told = found.language.text, found.language, found.ladder
-    moved = found.drift[found.drift["value"] > found.drift["by_chance"]]
+    moved = found.drift[found.drift["moved"]]
     html = page.heading(text("section.drift"), level=3)
     rates = []
     for left, n in _outcomes(told):
@@ -205,6 +214,7 @@ def changed(found: Churning) -> str:
         rates.append(f"{language.percent(left / n, 1)} ({_between(found, low, high, 1)})")
     html += page.paragraph(text("drift.rate", fitted=rates[0], tried=rates[1], date=language.date(told.dates[-1])))
     counts = {"n": language.number(len(moved)), "all": language.number(len(found.drift))}
+    counts["date"] = language.date(told.dates[-1])
     if moved.empty:
         return html + page.paragraph(text("drift.none", **counts))
     html += page.paragraph(text("drift.some", **counts))
@@ -265,11 +275,13 @@ def _value(found: Churning) -> str:
 def _verdict(found: Churning) -> str:
     """Whether it can be told who leaves, and better than by the days since the last interaction."""
     text, told = found.language.text, found.ladder
-    if told is None or told.recommended == "base_rate":
-        return text("churn.by_nothing")
+    if told is None:
+        return ""
+    if told.recommended == "base_rate":
+        return text("churn.by_choice" if found.business.churn.use else "churn.by_nothing")
     known = {"name": text(f"rung.{told.recommended}"), "auc": _statistic(found, told, told.recommended, "roc_auc")}
     if told.recommended == "recency" or "recency" not in told.chances:
-        return text("churn.by_recency", **known)
+        return text("churn.by_name" if found.business.churn.use else "churn.by_recency", **known)
     more = told.beside(told.recommended, "recency")
     known |= {"more": with_interval(found.language, more)}
     return text("churn.by_model" if more[1] > 0 else "churn.no_better", **known)
@@ -313,23 +325,20 @@ def _cells(found: Churning, row: dict[Any, Any]) -> dict[str, str]:
     cells = {"chance": found.language.percent(row["chance"], 0)}
     for name in ("value", "expected_gain"):
         cells |= {name: _money(found, row[name])} if name in row else {}
-    cells["goes_with"] = _reasons(found, row["customer_id"])
     return {"value_lost" if name == "value" else name: cell for name, cell in cells.items()}
 
 
-def _reasons(found: Churning, customer: Any) -> str:
-    """What goes with a customer's chance, in words."""
+def _reasons(found: Churning, *, public: bool) -> dict[Any, str]:
+    """What goes with each customer's chance, in words; a category of fewer than five is not told in public."""
     language = found.language
-    rows = found.reasons[found.reasons["customer_id"] == customer].to_dict("records")
-    parts = []
-    for row in rows:
+    parts: dict[Any, list[str]] = {}
+    for row in found.reasons.to_dict("records"):
         odds = language.number(row["odds"], 0 if row["odds"] >= BARE else 1)
-        parts.append(
-            language.text(
-                "reasons.part", name=_feature(found, row["feature"]), value=_written(found, row["value"]), odds=odds
-            )
-        )
-    return "; ".join(parts) or DASH
+        rare = public and row["shared"] < FEWEST
+        value = language.text("reasons.rare") if rare else _written(found, row["value"])
+        told = language.text("reasons.part", name=_feature(found, row["feature"]), value=value, odds=odds)
+        parts.setdefault(row["customer_id"], []).append(told)
+    return {customer: "; ".join(each) for customer, each in parts.items()}
 
 
 def _written(found: Churning, value: Any) -> str:
@@ -438,19 +447,32 @@ def _outcomes(told: Ladder) -> list[tuple[int, int]]:
 
 def _card(found: Churning) -> str:
     """Card of the model as a table."""
-    text, language, card = found.language.text, found.language, found.card()
-    slope = card["calibration_slope"]
-    told = {
+    text, language, card, told = found.language.text, found.language, found.card(), found.ladder
+    dates = language.number(len(card["fitted_on"]) - 1)
+    rows = {
         "data": text("model_card.until", date=language.date(found.end)),
-        "fitted": text(
-            "model_card.rows", n=language.number(card["fitted_rows"]), dates=language.number(len(card["fitted_on"]) - 1)
-        ),
-        "tried": text("model_card.rows_on", n=language.number(card["tried_rows"]), date=card["tried_on"]),
         "rung": text(f"rung.{card['recommended']}"),
-        "columns": ", ".join(_feature(found, name) for name in card["columns"]) or DASH,
+        "fitted": text("model_card.rows", n=language.number(card["fitted_rows"]), dates=dates),
+        "tried": _tried_on(found),
         "error": language.number(card["calibration_error"], 3),
-        "slope": DASH if slope is None else with_interval(language, list(slope.values())),
-        "file": text("model_card.saved"),
+        "slope": with_interval(language, told.calibration_slope) if told else DASH,
+        "columns": ", ".join(_feature(found, name) for name in card["columns"]) or DASH,
     }
-    rows = [{"card": text(f"model_card.{name}"), "told": value} for name, value in told.items()]
-    return table(found, rows, words=("told",))
+    if card["model_rows"]:
+        rows["file"] = text("model_card.saved", n=language.number(card["model_rows"]))
+    shown = [{"card": text(f"model_card.{name}"), "told": value} for name, value in rows.items()]
+    return table(found, shown, words=("told",))
+
+
+def _tried_on(found: Churning) -> str:
+    if found.ladder is None:
+        return DASH
+    date = found.language.date(found.ladder.dates[-1])
+    return found.language.text("model_card.rows_on", n=found.language.number(found.ladder.tried_rows), date=date)
+
+
+def _stale(found: Churning) -> str:
+    """That the data end before the day that was asked for."""
+    if not found.stale:
+        return ""
+    return page.note(found.language.text("churn.stale", date=found.language.date(found.end - dt.timedelta(days=1))))

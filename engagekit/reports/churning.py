@@ -1,6 +1,7 @@
 """Who is likely to leave a business, why, whether that can be told, and whom to contact."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,13 +28,13 @@ from engagekit.data.business import Business
 from engagekit.data.reading import Reading
 from engagekit.data.times import days_long
 from engagekit.decisions.contacts import contacts
-from engagekit.errors import DataError, TooLittle
+from engagekit.errors import DataError, TooLittle, did_you_mean
 from engagekit.language import Language
 from engagekit.metrics.measure import measure
 from engagekit.metrics.retention import churn_rate
-from engagekit.reports.prepared import history_of, month_starts
+from engagekit.reports.prepared import history_of, lived_until, month_starts
 from engagekit.reports.results import as_data, check_goals, last_month
-from engagekit.reports.scoring import NOBODY, lived_until
+from engagekit.reports.scoring import NOBODY
 
 __all__ = ["GROUPS", "Churning", "churning"]
 
@@ -60,7 +61,8 @@ class Churning:
     ----------
     business : Business
     end : datetime
-        Everything before it counts; customers at risk then are those told of.
+        Everything before it counts; customers at risk then are those told of. Where the data end earlier than was
+        asked, it is when they do.
     outcomes : tuple of int
         How often a customer was at risk on a date whose horizon is over, and how often one left.
     rates : pandas.DataFrame
@@ -78,7 +80,7 @@ class Churning:
         ``group, value, spread``: what the ROC AUC of the last date loses when a group of features is shuffled, of a
         model of all features: of the recommended kind, or spline-logistic where that has one column.
     drift : pandas.DataFrame
-        ``column, value, by_chance``: how far the customers at risk now differ from those that models were fitted on.
+        What ``drift`` gives: how far the customers at risk now differ from those on the last date that was tried.
     today : pandas.DataFrame
         Customers at risk now: ``customer_id``, ``segment``, ``chance`` of leaving in the horizon and ``value``, money
         that is lost with them in a horizon, NaN where none is recorded; empty without a model, or with suspects.
@@ -86,8 +88,11 @@ class Churning:
         Whom to contact first, with real ids: by the gain that is expected of it or, where no money is recorded, by the
         chance.
     reasons : pandas.DataFrame
-        Of whom to contact: ``customer_id, feature, value`` and ``odds``, the multiple of the odds of leaving that goes
-        with it, beside the mean customer; at most three each, the largest first. None of a model that is not additive.
+        Of whom to contact: ``customer_id, feature, value``; ``odds``, the multiple of the odds of leaving that goes
+        with it, beside the mean customer; and ``shared``, by how many at risk a category is (NaN of numbers). At most
+        three each, the largest first; none of a model that is not additive.
+    stale : bool
+        Whether the data end earlier than was asked.
     """
 
     business: Business
@@ -104,6 +109,7 @@ class Churning:
     today: pd.DataFrame = field(default_factory=pd.DataFrame)
     contacts: pd.DataFrame = field(default_factory=pd.DataFrame)
     reasons: pd.DataFrame = field(default_factory=pd.DataFrame)
+    stale: bool = False
 
     @property
     def language(self) -> Language:
@@ -146,6 +152,7 @@ class Churning:
             "fitted_on": [date.date().isoformat() for date in told.dates],
             "tried_on": told.dates[-1].date().isoformat(),
             "fitted_rows": told.fitted_rows,
+            "model_rows": 0 if told.model is None else told.model.n_,
             "tried_rows": told.tried_rows,
             "recommended": told.recommended,
             "best": told.best,
@@ -192,16 +199,21 @@ def churning(business: Business, as_of: dt.date | str | None = None) -> Churning
         ``accept`` or ``use`` of ``[churn]`` names what there is not.
     """
     check_goals(business)
-    end = business.end(as_of)
+    asked = business.end(as_of)
+    for name in {"segment", *DERIVED}.intersection(business.fixed):
+        raise DataError("is a name of ours. Map that column to another in [tables.customers.columns].", column=name)
     if "interactions" not in business.tables:
         raise DataError("there are no interactions, so nobody can be told to leave.", file=business.file.name)
-    seen = business.table("interactions", lazy=True).filter(pl.col("time") < end).collect()
+    seen = business.table("interactions", lazy=True).filter(pl.col("time") < asked).collect()
     history = history_of(business, seen)
-    lived = lived_until(business, max(seen["time"], default=None), end)
+    end = lived_until(business, history.before(asked)["subscriptions"] if business.contractual else seen, asked)
     dates = month_starts(seen, end, max(business.score.window, business.horizon, key=partial(days_long, "window")))
-    past = [date for date in dates if date <= lived and date < end]
+    past = [date for date in dates if date < end]
     scored = _scored(business, history, month_starts(seen, end, business.score.window), end)
-    rows = _rows(business, history, past, lived, end, scored)
+    rows = _rows(business, history, past, end, scored)
+    for name in business.churn.accept:
+        if name not in rows.columns:
+            raise ValueError(f"accept: {name!r} is not a column. {did_you_mean(name, _features(rows))}")
     known, now = rows.filter(pl.col("churned").is_not_null()), rows.filter(pl.col("date") == end)
     found = partial(
         Churning,
@@ -209,8 +221,9 @@ def churning(business: Business, as_of: dt.date | str | None = None) -> Churning
         end,
         (known.height, int(known["churned"].sum())),
         _rates(known, end),
-        _survival(business, history, scored, past, lived),
+        _survival(business, history, scored, past, end),
         min(past, default=None),
+        stale=end < asked,
     )
     try:
         climbed = ladder(known.drop("segment"), business.outcome_after, use=business.churn.use)
@@ -221,8 +234,8 @@ def churning(business: Business, as_of: dt.date | str | None = None) -> Churning
         return found(climbed, suspects=suspects)
     today = _today(business, history, climbed, now, end)
     listed = _listed(business, today)
-    fitted = known.filter(pl.col("date").is_in(climbed.dates[:-1]))
-    moved = drift(fitted, now, _features(known)) if now.height else pd.DataFrame()
+    tried = known.filter(pl.col("date") == climbed.dates[-1])
+    moved = drift(tried, now, _features(known)) if now.height else pd.DataFrame()
     return found(climbed, "", suspects, importance, moved, today, listed, _reasons(climbed, now, listed))
 
 
@@ -239,12 +252,11 @@ def _rows(
     business: Business,
     history: History,
     past: list[dt.datetime],
-    lived: dt.datetime,
     end: dt.datetime,
     scored: pl.DataFrame,
 ) -> pl.DataFrame:
     """Customers at risk on each date and at the end, with score and slope, and the chance that they still buy."""
-    parts = [_labelled(business, history, days, known) for days, known in ((past, lived), ([end], end)) if days]
+    parts = [_labelled(business, history, days, end) for days in (past, [end]) if days]
     rows = pl.concat(parts, how="diagonal").drop(*NOT_COUNTED).sort("date", "customer_id")
     scored = scored.with_columns(date=pl.col("date").cast(rows.schema["date"]))
     rows = rows.join(scored, on=["customer_id", "date"], how="left", maintain_order="left")
@@ -291,13 +303,13 @@ def _rates(known: pl.DataFrame, end: dt.datetime) -> pd.DataFrame:
 
 
 def _survival(
-    business: Business, history: History, scored: pl.DataFrame, past: list[dt.datetime], lived: dt.datetime
+    business: Business, history: History, scored: pl.DataFrame, past: list[dt.datetime], end: dt.datetime
 ) -> pd.DataFrame:
     """How long the customers at risk on the first date stayed, by the segment that they were in."""
     if not past:
         return pd.DataFrame(columns=["segment", "days", "at_risk", "value", "low", "high"])
     watched: pl.DataFrame = departures(
-        history, past[0], business.horizon, as_of=lived, contractual=business.contractual
+        history, past[0], business.horizon, as_of=end, contractual=business.contractual, grace=business.grace
     )
     then = scored.filter(pl.col("date") == past[0]).select("customer_id", "segment")
     watched = watched.join(then, on="customer_id", how="left").with_columns(pl.col("segment").fill_null(""))
@@ -314,20 +326,24 @@ def _looked_into(
     """What makes the models too good, if anything does; and what each group of features is worth on the last date."""
     last, accept = climbed.dates[-1], business.churn.accept
     fitted, tried = (known.filter(pl.col("date").is_in(some)) for some in (climbed.dates[:-1], [last]))
-    columns = _features(known)
+    columns = [name for name in _features(known) if fitted[name].n_unique() > 1]
     whole = climbed.model is not None and len(climbed.model.columns_) > 1
-    model = ChurnModel(climbed.model.kind if climbed.model and whole else "logistic")
-    model.fit(fitted.select(columns), fitted["churned"].to_numpy())
-    before = history_of(business, seen.filter(pl.col("time") < last))
-    again = _labelled(business, before, [last], last)
-    again = pl.concat([again, tried.head(0)], how="diagonal_relaxed").drop("churned")
-    honest = tried.select("customer_id", "churned").join(again, on="customer_id", how="left", maintain_order="left")
+    model, honest = None, None
+    if columns:
+        model = ChurnModel(climbed.model.kind if climbed.model and whole else "logistic")
+        model.fit(fitted.select(columns), fitted["churned"].to_numpy())
+        again = _labelled(business, history_of(business, seen.filter(pl.col("time") < last)), [last], last)
+        again = pl.concat([again, tried.head(0)], how="diagonal_relaxed").drop("churned")
+        honest = tried.select("customer_id", "churned").join(again, on="customer_id", how="left", maintain_order="left")
     features = partial(customer_features, window=business.score.window)
     suspects = [
         alarm(fitted.drop("segment"), tried.drop("segment"), model=model, honest=honest, accept=accept),
         leaking_column(features, history, last),
     ]
     found = pd.concat([each for each in suspects if len(each)] or suspects[:1], ignore_index=True)
+    found = found[~found["about"].isin(accept)]
+    if model is None:
+        return found, pd.DataFrame()
     left = tried["churned"].to_numpy()
     return found, model.importance(tried.select(columns), left, _groups(model.columns_))
 
@@ -375,18 +391,22 @@ def _listed(business: Business, today: pd.DataFrame) -> pd.DataFrame:
 
 def _reasons(climbed: Ladder, now: pl.DataFrame, listed: pd.DataFrame) -> pd.DataFrame:
     """What goes with a higher chance of leaving, of each customer to contact."""
-    return pd.DataFrame(list(_told(climbed, now, listed)), columns=["customer_id", "feature", "value", "odds"])
+    columns = ["customer_id", "feature", "value", "odds", "shared"]
+    return pd.DataFrame(list(_told(climbed, now, listed)), columns=columns)
 
 
-def _told(climbed: Ladder, now: pl.DataFrame, listed: pd.DataFrame) -> Iterator[tuple[Any, str, Any, float]]:
+def _told(climbed: Ladder, now: pl.DataFrame, listed: pd.DataFrame) -> Iterator[tuple[Any, str, Any, float, float]]:
     if climbed.model is None or climbed.model.kind == "boosting" or listed.empty:
         return
     rows = now.filter(pl.col("customer_id").is_in(listed["customer_id"].to_list()))
     added = climbed.model.contributions(rows).drop(columns="intercept").to_dict("records")
+    shared = {name: Counter(now[name]) for name in climbed.model.columns_ if not now.schema[name].is_numeric()}
     for row, by in zip(rows.iter_rows(named=True), added, strict=True):
         for name in sorted(by, key=by.__getitem__, reverse=True)[:REASONS]:
             if np.exp(by[name]) >= LEAST_ODDS:
-                yield row["customer_id"], str(name), row[str(name)], float(np.exp(by[name]))
+                value = row[str(name)]
+                alike = shared[name][value] if name in shared else np.nan
+                yield row["customer_id"], str(name), value, float(np.exp(by[name])), alike
 
 
 def _numbers(estimate: tuple[float, float, float]) -> dict[str, float | None] | None:

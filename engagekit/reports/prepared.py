@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 
 import polars as pl
 
@@ -15,7 +16,7 @@ from engagekit.data.sessions import views, visits
 from engagekit.data.times import days_long
 from engagekit.data.working_hours import support_hours
 
-__all__ = ["MONTHS", "history_of", "known_by", "month_starts", "months_later", "prepared_tables"]
+__all__ = ["MONTHS", "history_of", "known_by", "lived_until", "month_starts", "months_later", "prepared_tables"]
 
 MONTHS = 13
 REPEAT_WINDOW = "90d"
@@ -141,9 +142,10 @@ def _bases(business: Business, seen: pl.DataFrame | None, end: dt.datetime) -> I
     rows = _table(business, "subscriptions") if business.contractual else seen
     if rows is None:
         return
+    lived = lived_until(business, rows, end)
     at_risk = partial(contracts_at_risk, grace=business.grace) if business.contractual else base_at_risk
     for day in month_starts(rows, end, "1d" if business.contractual else business.horizon):
-        if day + business.outcome_after <= end:
+        if day + business.outcome_after <= lived:
             yield at_risk(rows, day, business.horizon).with_columns(date=pl.lit(day))
 
 
@@ -151,6 +153,21 @@ def _scores(scored: pl.DataFrame) -> Prepared:
     """Scores on the first of each month, dated by the month before, whose end it is."""
     firsts = scored.filter(pl.col("date").dt.day() == 1)
     return {"scores": (firsts.lazy().with_columns(pl.col("date").dt.offset_by("-1mo")), "date")}
+
+
+def lived_until(business: Business, rows: pl.DataFrame, end: dt.datetime) -> dt.datetime:
+    """Time until which the data go, so that it is known who stayed: the end, or earlier where an export is older.
+
+    It is older where nothing was recorded for longer than ever before: no interaction or, of contracts, none that
+    starts. What came after that is not known, and nobody left for it.
+    """
+    days = rows.select(day=pl.col("starts_at" if business.contractual else "time")).filter(pl.col("day") < end)
+    dates: list[dt.date] = days["day"].dt.date().unique().sort().to_list()
+    if not dates:
+        return end
+    usual = max((new - old for old, new in pairwise(dates)), default=dt.timedelta(days=1))
+    over = dt.datetime.combine(dates[-1] + dt.timedelta(days=1), dt.time(), end.tzinfo)
+    return end if end.date() - dates[-1] <= usual else over
 
 
 def history_of(business: Business, seen: pl.DataFrame) -> History:

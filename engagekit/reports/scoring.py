@@ -15,8 +15,9 @@ from engagekit.customers.trial import Trial, trial
 from engagekit.data.business import Business
 from engagekit.data.times import days_long
 from engagekit.errors import DataError, did_you_mean
+from engagekit.reports.prepared import lived_until
 
-__all__ = ["ACTIONS", "Scoring", "lived_until", "scoring"]
+__all__ = ["ACTIONS", "Scoring", "scoring"]
 
 ACTIONS = "actions.csv"  # what was done: date, segment
 NOBODY = pl.DataFrame(schema={"customer_id": pl.String, "score": pl.Float64, "segment": pl.String})
@@ -101,7 +102,9 @@ def scoring(business: Business, history: History, dates: list[dt.datetime], end:
         dates or [end],
         business.horizon,
         window=window,
-        as_of=lived_until(business, seen, end),
+        as_of=lived_until(
+            business, history.before(end)["subscriptions" if business.contractual else "interactions"], end
+        ),
         contractual=business.contractual,
         grace=business.grace,
     )
@@ -116,16 +119,6 @@ def scoring(business: Business, history: History, dates: list[dt.datetime], end:
         within=business.horizon,
     )
     return Scoring(scorecard, scored, end, tried, found, days_long("window", window))
-
-
-def lived_until(business: Business, seen: dt.datetime | None, end: dt.datetime) -> dt.datetime:
-    """Time until which it is known who stayed: without contracts no later than the day of the last interaction.
-
-    What comes after it was not recorded, and nobody left for that.
-    """
-    if business.contractual or seen is None:
-        return end
-    return min(end, dt.datetime.combine(seen.date() + dt.timedelta(days=1), dt.time(), seen.tzinfo))
 
 
 def _actions(business: Business, end: dt.datetime) -> pl.DataFrame | None:

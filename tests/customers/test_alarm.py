@@ -95,6 +95,7 @@ def test_features_that_saw_later_events_are_found_once_these_are_gone():
     found = alarm(fitted, tried, model=model, honest=clean)
     assert told(found)["later_events"] == "interactions"
     assert "later_events" not in told(alarm(clean, clean, model=model, honest=clean))
+    assert "later_events" not in told(alarm(fitted, tried, model=model, honest=clean, accept=["interactions"]))
     with pytest.raises(ValueError, match="honest: needs the model"):
         alarm(fitted, tried, honest=clean)
 

@@ -1,6 +1,7 @@
 """The ladder: tried on customers and dates that no model has seen, and the simplest that is as good is recommended."""
 
 import datetime as dt
+import zlib
 
 import numpy as np
 import pandas as pd
@@ -110,6 +111,38 @@ def test_nothing_to_learn_recommends_the_base_rate():
 def test_rows_without_an_outcome_are_left_out(rows):
     censored = rows.with_columns(churned=pl.when(pl.col("date") == DATES[-1]).then(None).otherwise("churned"))
     assert ladder(censored, AHEAD, rungs=RUNGS[:2]).dates[-1] == DATES[-2]
+
+
+def test_customers_with_the_same_chance_are_in_the_same_part_of_the_calibration():
+    """So the error is what it is, in whatever order the rows come."""
+    few = pd.DataFrame({"recency_days": [1.0, 2.0] * 500, "churned": [False, True, False, False] * 250})
+    errors = [ladder(few.sample(frac=1, random_state=seed), rungs=RUNGS[:1]).calibration_error for seed in range(3)]
+    assert errors == pytest.approx([0, 0, 0], abs=1e-9)
+    assert len(ladder(few, rungs=RUNGS[:1]).calibration) == 1
+    found = ladder(few, rungs=RUNGS[:2], use="recency")
+    assert found.calibration["n"].sum() == 1_000
+
+
+def test_a_fold_without_customers_on_the_last_date_is_no_error(rows):
+    last = rows["date"].max()
+    few = rows.filter((pl.col("date") < last) | pl.col("customer_id").is_in(_of_one_fold(rows)))
+    found = ladder(few.with_columns(pl.col("churned").fill_null(value=False)), AHEAD, rungs=RUNGS[:2])
+    assert 0 < found.tried_rows < 1_000
+
+
+def _of_one_fold(rows):
+    return [who for who in rows["customer_id"].unique().to_list() if zlib.crc32(str(who).encode()) % 5 == 0]
+
+
+def test_a_rung_whose_order_is_surely_worse_is_not_recommended(climbed):
+    lowest = climbed.rungs[climbed.rungs["statistic"] == "roc_auc"].set_index("rung")
+    assert not lowest.loc[climbed.recommended, "difference_high"] < 0
+
+
+def test_columns_that_are_the_same_for_all_leave_the_simple_rungs(rows):
+    bare = rows.select("customer_id", "date", "churned", same=pl.lit(1.0), none=pl.lit(None, pl.Float64))
+    found = ladder(bare, AHEAD)
+    assert set(found.rungs["rung"]) == {"base_rate"}
 
 
 def test_what_cannot_be_tried_is_refused(rows):

@@ -124,14 +124,31 @@ def test_with_a_contract_who_does_not_renew_within_a_horizon_has_left_at_its_end
     history = History({"interactions": kinds[engine](ONE), "subscriptions": kinds[engine](PAID)})
     found = departures(history, DATE, "28d", as_of=LAST, contractual=True)
     found = pl.from_pandas(found.df()) if engine == "duckdb" else pl.DataFrame(found)
-    watched = (LAST - DATE) / DAY
-    assert {row[0]: row[1:] for row in found.rows()} == {
+    watched = (LAST - DATE) / DAY - 28  # later it is not known yet who renews
+    assert {who: (round(days, 6), left) for who, days, left in found.rows()} == {
         "renews": (31, True),
         "late": (watched, False),
         "lost": (4, True),
         "overlaps": (60, True),
         "on": (watched, False),
     }
+
+
+def test_a_contract_is_renewed_within_its_grace_or_has_ended():
+    history = History({"interactions": ONE, "subscriptions": PAID})
+    for grace, left in (("7d", False), ("6d", True)):
+        found = departures(history, DATE, "28d", as_of=LAST, contractual=True, grace=grace)
+        assert dict(found.select("customer_id", "left").rows())["late"] is left
+
+
+def test_nobody_has_left_whose_renewal_can_still_come():
+    """Paid for 27 days at a time, and always renewed three days late."""
+    starts = [DATE + month * 30 * DAY for month in range(5)]
+    paid = pl.DataFrame({"customer_id": "a", "starts_at": starts, "ends_at": [start + 27 * DAY for start in starts]})
+    history = History({"interactions": ONE, "subscriptions": paid})
+    for day in range(60, 140):
+        found = departures(history, DATE, "84d", as_of=DATE + day * DAY, contractual=True)
+        assert found["left"].to_list() == [False]
 
 
 def test_the_planted_hazard_comes_out():

@@ -53,7 +53,7 @@ def test_the_page_is_whole_in_every_language(found, code):
     for rung in set(found.ladder.rungs["rung"]):
         assert Language(code).text(f"rung.{rung}") in text
     assert text.count(Language(code).text("contacts.association")) == 1
-    assert not re.search(r"\bnan\b|\{|\}|None", text)
+    assert not re.search(r"\bnan\b|\{|\}|\bNone\b(?! of)", text)
 
 
 def test_every_rung_suspect_and_group_has_words():
@@ -74,7 +74,7 @@ def test_numbers_of_the_first_screen_are_those_of_the_customers(found):
     )
     assert found.expected()[0] == pytest.approx(chance.sum())
     text = words(churn_sections.first_screen(found))
-    assert f"{len(found.today):,} customers are at risk" in text
+    assert f"{len(found.today):,} customers are active" in text
     assert f"about {chance.sum():,.0f} will have left" in text
     assert f"£{expected[0]:,.0f}" in text
 
@@ -82,8 +82,8 @@ def test_numbers_of_the_first_screen_are_those_of_the_customers(found):
 def test_the_list_has_pseudonyms_reasons_and_the_largest_gain_first(found, monkeypatch):
     html = churn_sections.listed(found)
     assert html.count("<tr>") >= 21
-    ids = found.today["customer_id"].astype(str)
-    assert not any(who in page_of(found) for who in ids)
+    page = page_of(found)
+    assert not any(who in page for who in found.today["customer_id"].astype(str))
     first = found.contacts.iloc[0]
     reasons = found.reasons[found.reasons["customer_id"] == first["customer_id"]]
     assert reasons["odds"].is_monotonic_decreasing
@@ -145,13 +145,15 @@ def test_the_alarm_stops_the_chances_and_leaves_the_rest(found, code):
 def test_what_is_very_good_is_a_warning_and_what_is_vouched_for_is_said(found):
     rungs = found.ladder.rungs.copy()
     rungs.loc[rungs["statistic"] == "roc_auc", ["value", "low", "high"]] = 0.97, 0.96, 0.98
+    good = replace(found, ladder=replace(found.ladder, rungs=rungs))
     business = found.business.model_copy(deep=True)
     business.churn.accept.append("plan")
-    good = replace(found, business=business, ladder=replace(found.ladder, rungs=rungs))
     assert good.too_good
     assert not found.too_good
     assert "higher than is usual" in words(churn_sections.alarm(good))
-    assert "plan" in words(churn_sections.alarm(good))
+    vouched = words(churn_sections.alarm(replace(good, business=business)))
+    assert "Vouched for in business.toml, and not examined: plan" in vouched
+    assert "Nothing suspicious" not in vouched
     assert churn_sections.alarm(found) == ""
     assert churn_sections.listed(good)
 
@@ -173,7 +175,9 @@ def test_the_verdict_is_that_of_the_ladder(found, rung, key):
     """The slope here is a copy of recency, which it cannot be better than."""
     ladder = found.ladder
     chances = ladder.chances.assign(slope=ladder.chances["recency"])
-    told = replace(found, ladder=replace(ladder, recommended=rung, chances=chances))
+    settings = found.business.churn.model_copy(update={"use": ""})
+    business = found.business.model_copy(update={"churn": settings})
+    told = replace(found, business=business, ladder=replace(ladder, recommended=rung, chances=chances))
     start = (
         Language("en").text(f"churn.{key}", name=Language("en").text(f"rung.{rung}"), auc="@", more="@").split("@")[0]
     )
@@ -191,3 +195,35 @@ def test_small_groups_are_not_broken_out(found):
     few.loc[few["segment"] == "advocate", "at_risk"] = 3
     assert "Advocates" not in words(churn_sections.stayed(replace(found, survival=few)))
     assert "Advocates" in words(churn_sections.stayed(found))
+
+
+def test_a_category_of_fewer_than_five_is_not_told_in_public(found):
+    who = found.contacts["customer_id"].iloc[0]
+    rows = [(who, "city", "Unique street 7", 1.9, 4.0), (who, "plan", "Family", 1.5, 200.0)]
+    told = replace(found, reasons=pd.DataFrame(rows, columns=["customer_id", "feature", "value", "odds", "shared"]))
+    text = words(churn_sections.listed(told))
+    assert "Unique street" not in text
+    assert "city: rare, not told here (×1.9); plan: Family (×1.5)" in text
+    assert "Unique street 7" in churn_sections.private_list(told)["What goes with it"].iloc[0]
+
+
+@pytest.mark.parametrize(("rung", "key"), [("base_rate", "by_choice"), ("recency", "by_name")])
+def test_a_rung_that_the_business_chose_is_not_called_the_best(found, rung, key):
+    """This business says use = "average"."""
+    chosen = replace(found, ladder=replace(found.ladder, recommended=rung))
+    start = Language("en").text(f"churn.{key}", name=Language("en").text(f"rung.{rung}"), auc="@").split("@")[0]
+    assert start in words(churn_sections.tried(chosen))
+
+
+def test_what_is_particular_is_said(found):
+    assert Language("en").text("contacts.half") in words(churn_sections.listed(found))
+    alike = replace(found, today=found.today.assign(chance=0.1))
+    assert Language("en").text("contacts.alike") in words(churn_sections.listed(alike))
+    assert Language("en").text("contacts.alike") not in words(churn_sections.listed(found))
+    assert "The data end on" in words(churn_sections.first_screen(replace(found, stale=True)))
+    assert "The data end on" not in words(churn_sections.first_screen(found))
+    simple = replace(found, ladder=replace(found.ladder, model=None, recommended="base_rate"))
+    assert "of something simpler" in words(churn_sections.reasons(simple))
+    assert "of something simpler" not in words(churn_sections.reasons(found))
+    assert "churn.skops" not in words(churn_sections.method(simple))
+    assert "churn.skops" in words(churn_sections.method(found))

@@ -91,3 +91,30 @@ def test_without_interactions_nobody_can_be_told_to_leave(tmp_path):
     (tmp_path / "business.toml").write_text(f'{head}as_of = "2026-01-01"\n')
     with pytest.raises(DataError, match="there are no interactions"):
         churning(Business.open(tmp_path))
+
+
+def test_names_of_ours_are_no_attributes_and_a_slip_in_accept_is_told_at_once(folders, tmp_path):
+    folder = Path(shutil.copytree(folders / "saas", tmp_path / "saas"))
+    settings = folder / "business.toml"
+    text = settings.read_text("utf-8")
+    settings.write_text(
+        'fixed = ["score"]\n'
+        + text.replace("[tables.customers.columns]\n", '[tables.customers.columns]\nscore = "plan"\n')
+    )
+    with pytest.raises(DataError, match="score: is a name of ours"):
+        churning(Business.open(folder))
+    settings.write_text(text + '\n[churn]\naccept = ["recency"]\n')
+    with pytest.raises(ValueError, match="accept: 'recency' is not a column. Did you mean recency_days?"):
+        churning(Business.open(folder), "2025-09-01")
+
+
+@pytest.mark.parametrize("kind", ["ecommerce", "saas"])
+def test_an_export_that_is_older_than_was_asked_is_told_of_its_own_day(folders, found, kind):
+    """Asked for a later day than the data go to, nobody is taken to have left for that."""
+    late = churning(Business.open(folders / kind), "2026-12-20")
+    assert late.stale
+    assert not found[kind].stale
+    assert late.end == found[kind].end
+    assert late.rates["value"].dropna().to_list() == found[kind].rates["value"].dropna().to_list()
+    assert late.today["chance"].to_list() == found[kind].today["chance"].to_list()
+    assert late.as_dict()["as_of"] == found[kind].as_dict()["as_of"]

@@ -99,7 +99,7 @@ def test_names_of_ours_are_no_attributes_and_a_slip_in_accept_is_told_at_once(fo
     text = settings.read_text("utf-8")
     settings.write_text(
         'fixed = ["score"]\n'
-        + text.replace("[tables.customers.columns]\n", '[tables.customers.columns]\nscore = "plan"\n')
+        + text.replace("[tables.customers.columns]\n", '[tables.customers.columns]\nscore = "Pelan"\n')
     )
     with pytest.raises(DataError, match="score: is a name of ours"):
         churning(Business.open(folder))

@@ -20,6 +20,7 @@ __all__ = ["MONTHS", "history_of", "known_by", "lived_until", "month_starts", "m
 
 MONTHS = 13
 REPEAT_WINDOW = "90d"
+FEWEST_DAYS = 10
 
 Prepared = dict[str, tuple[pl.LazyFrame, str]]
 
@@ -159,13 +160,13 @@ def lived_until(business: Business, rows: pl.DataFrame, end: dt.datetime) -> dt.
     """Time until which the data go, so that it is known who stayed: the end, or earlier where an export is older.
 
     It is older where nothing was recorded for longer than ever before: no interaction or, of contracts, none that
-    starts. What came after that is not known, and nobody left for it.
+    starts. What came after that is not known, and nobody left for it. Fewer than ten days with a record cannot tell.
     """
     days = rows.select(day=pl.col("starts_at" if business.contractual else "time")).filter(pl.col("day") < end)
     dates: list[dt.date] = days["day"].dt.date().unique().sort().to_list()
-    if not dates:
+    if len(dates) < FEWEST_DAYS:
         return end
-    usual = max((new - old for old, new in pairwise(dates)), default=dt.timedelta(days=1))
+    usual = max(new - old for old, new in pairwise(dates))
     over = dt.datetime.combine(dates[-1] + dt.timedelta(days=1), dt.time(), end.tzinfo)
     return end if end.date() - dates[-1] <= usual else over
 

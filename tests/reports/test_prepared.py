@@ -6,7 +6,7 @@ import pytest
 
 from engagekit.customers.score import Component, Scorecard
 from engagekit.data.business import Business
-from engagekit.reports.prepared import history_of, month_starts, months_later, prepared_tables
+from engagekit.reports.prepared import history_of, lived_until, month_starts, months_later, prepared_tables
 
 END = dt.datetime(2026, 6, 1)
 CARD = Scorecard((Component("interactions", 1, 0, 4),))
@@ -254,3 +254,18 @@ def test_a_till_has_no_visits_and_a_refund_is_none(business):
     at_the_till = seen("2026-01-05 10:00", channel="store")
     visits = prepared(business, "visits", pl.concat([at_the_till, viewed, bought, refunded]))
     assert visits.select("channel", "events", "converted").rows() == [("web", 2, True)]
+
+
+@pytest.mark.parametrize(
+    ("days", "until"),
+    [
+        (range(1, 29), dt.datetime(2026, 5, 29)),  # daily to the 28th, and asked for 1 June: older than ever before
+        (range(1, 32), None),  # daily to the last day
+        (range(1, 32, 3), None),  # every third day, the last of them the 31st
+        ((1, 28), None),  # too few to tell
+    ],
+)
+def test_the_data_go_to_the_end_unless_nothing_was_recorded_for_longer_than_ever(business, days, until):
+    rows = seen(*(f"2026-05-{day:02d}" for day in days))
+    end = dt.datetime(2026, 6, 1)
+    assert lived_until(business, rows, end) == (until or end)

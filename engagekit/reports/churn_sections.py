@@ -14,7 +14,7 @@ from engagekit.metrics.intervals import wilson_interval
 from engagekit.reports import charts, page
 from engagekit.reports.churning import GROUPS, Churning
 from engagekit.reports.drawing import draw
-from engagekit.reports.parts import DASH, source, table, with_interval
+from engagekit.reports.parts import DASH, between, people, source, table, with_interval
 from engagekit.reports.pseudonyms import KEY, keyed, pseudonyms
 from engagekit.reports.run import SENTINEL
 from engagekit.reports.sentences import FEWEST
@@ -44,7 +44,7 @@ def first_screen(found: Churning) -> str:
     """How many are likely to leave, what goes with them, and whether that can be told."""
     text, number = found.language.text, found.language.number
     if found.problem:
-        times, left = (_people(found, count) for count in found.outcomes)
+        times, left = (people(found.language, count) for count in found.outcomes)
         days = _days(found)
         points = [
             text("churn.problem", n=times, left=left, days=days, fewest=number(FEWEST_FITTED), few=number(FEWEST_TRIED))
@@ -145,7 +145,7 @@ def tried(found: Churning) -> str:
         "dates": language.number(len(told.dates) - 1),
         "tried": language.number(told.tried_rows),
         "date": language.date(told.dates[-1]),
-        "left": _people(found, int(told.chances["churned"].sum())),
+        "left": people(found.language, int(told.chances["churned"].sum())),
     }
     html += page.paragraph(text("ladder.counted", **counted))
     rows = [
@@ -181,7 +181,9 @@ def stayed(found: Churning) -> str:
             "stayed.part",
             segment=text(f"segment.{name}" if name else "stayed.unscored"),
             share=language.percent(ends[name]["value"], 0),
-            interval=DASH if math.isnan(ends[name]["low"]) else _between(found, ends[name]["low"], ends[name]["high"]),
+            interval=DASH
+            if math.isnan(ends[name]["low"])
+            else between(language, ends[name]["low"], ends[name]["high"]),
         )
         for name in (*reversed(SEGMENTS), "")
         if name in ends
@@ -211,7 +213,7 @@ def changed(found: Churning) -> str:
     rates = []
     for left, n in _outcomes(told):
         low, high = (float(bound) for bound in wilson_interval(left, n))
-        rates.append(f"{language.percent(left / n, 1)} ({_between(found, low, high, 1)})")
+        rates.append(f"{language.percent(left / n, 1)} ({between(found.language, low, high, 1)})")
     html += page.paragraph(text("drift.rate", fitted=rates[0], tried=rates[1], date=language.date(told.dates[-1])))
     counts = {"n": language.number(len(moved)), "all": language.number(len(found.drift))}
     counts["date"] = language.date(told.dates[-1])
@@ -252,15 +254,6 @@ def _days(found: Churning) -> str:
 
 def _money(found: Churning, value: float) -> str:
     return found.language.money(value, found.business.currency, 0 if abs(value) >= WHOLE_MONEY_FROM else None)
-
-
-def _people(found: Churning, count: int) -> str:
-    few = 0 < count < FEWEST
-    return found.language.text("estimate.fewer", n=FEWEST) if few else found.language.number(count)
-
-
-def _between(found: Churning, low: float, high: float, decimals: int = 0) -> str:
-    return f"{found.language.percent(low, decimals)} – {found.language.percent(high, decimals)}"
 
 
 def _value(found: Churning) -> str:
@@ -427,7 +420,7 @@ def _rates(found: Churning) -> str:
         "stayed.rate",
         date=found.language.date(last["period"]),
         value=found.language.percent(last["value"], 1),
-        interval=_between(found, last["low"], last["high"], 1),
+        interval=between(found.language, last["low"], last["high"], 1),
     )
     drawn = draw(
         lambda ax: charts.plot_trend(found.rates.loc[: known.index[-1]], ax, found.language, unit="rate"),

@@ -13,9 +13,9 @@ from engagekit.metrics.metric import Metric
 from engagekit.reports import charts, page
 from engagekit.reports.drawing import draw
 from engagekit.reports.results import Results
-from engagekit.reports.sentences import Writer
+from engagekit.reports.sentences import FEWEST, Writer
 
-__all__ = ["DASH", "Found", "drawable", "source", "table", "trend", "with_interval"]
+__all__ = ["DASH", "Found", "between", "drawable", "people", "source", "table", "trend", "with_interval"]
 
 DASH = "–"
 MADE_OF = {
@@ -62,6 +62,22 @@ def with_interval(language: Language, estimate: Sequence[float], decimals: int =
     if math.isnan(estimate[0]):
         return DASH
     return value if math.isnan(estimate[1]) else f"{value} ({low} – {high})"
+
+
+def people(language: Language, count: int) -> str:
+    """Write a number of people; fewer than five are not counted out.
+
+    Examples
+    --------
+    >>> people(Language("en"), 3), people(Language("en"), 0)
+    ('fewer than 5', '0')
+    """
+    return language.text("estimate.fewer", n=FEWEST) if 0 < count < FEWEST else language.number(count)
+
+
+def between(language: Language, low: float, high: float, decimals: int = 0) -> str:
+    """Write the ends of an interval of a fraction: 38% – 46%."""
+    return f"{language.percent(low, decimals)} – {language.percent(high, decimals)}"
 
 
 def source(found: Found, table: str) -> str:

@@ -14,7 +14,7 @@ from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.intervals import wilson_interval
 from engagekit.reports import charts, page
 from engagekit.reports.drawing import draw
-from engagekit.reports.parts import DASH, drawable, source, table, trend, with_interval
+from engagekit.reports.parts import DASH, between, drawable, people, source, table, trend, with_interval
 from engagekit.reports.pseudonyms import KEY, keyed, pseudonyms
 from engagekit.reports.results import Results
 from engagekit.reports.scoring import Scoring
@@ -62,8 +62,7 @@ def trial(found: Results) -> str:
     html = page.heading(text("section.trial")) + page.finding(text(f"verdict.{tried.verdict}"))
     if not tried.dates:
         return html + page.note(text("trial.no_dates", days=days))
-    people = {"customers": tried.customers, "churned": tried.churned}
-    counts = {name: _people(found, count) for name, count in people.items()}
+    counts = {name: people(language, getattr(tried, name)) for name in ("customers", "churned")}
     html += page.paragraph(text("trial.counted", days=days, dates=language.number(len(tried.dates)), **counts))
     tenths = _tenths(found, tried)
     if tried.verdict == "too_few" or tenths.empty:
@@ -211,7 +210,7 @@ def _segments_tried(found: Results, tried: Trial) -> str:
                 "segment": name,
                 "at_risk": text("estimate.fewer", n=FEWEST) if hidden else language.number(cell["customers"]),
                 "churn": DASH if hidden else language.percent(cell["value"], 0),
-                "interval": DASH if hidden else _between(found, cell["low"], cell["high"]),
+                "interval": DASH if hidden else between(found.language, cell["low"], cell["high"]),
             }
         )
     html = table(found, list(reversed(rows)))
@@ -270,10 +269,6 @@ def _with_interval(found: Results, row: Mapping[Any, Any], value: str, low: str,
     return with_interval(found.language, [row[name] for name in (value, low, high)])
 
 
-def _between(found: Results, low: float, high: float) -> str:
-    return f"{found.language.percent(low, 0)} – {found.language.percent(high, 0)}"
-
-
 def _came_of(found: Results, scoring: Scoring, row: dict[str, Any]) -> str:
     """Components that a score fell by, the furthest first."""
     changes = {name: round(row[f"{name}_change"]) for name in scoring.scorecard.features}
@@ -286,12 +281,6 @@ def _segments_of(found: Results, moved: pl.DataFrame, row: dict[str, Any]) -> st
     pair = [f"segment_{side}" for side in ("before", "after")]
     same = moved.filter(pl.col(name) == row[name] for name in pair).height
     return DASH if same < FEWEST else " → ".join(found.language.text(f"segment.{row[name]}") for name in pair)
-
-
-def _people(found: Results, count: int) -> str:
-    """Number of people; fewer than five are not counted out."""
-    few = 0 < count < FEWEST
-    return found.language.text("estimate.fewer", n=FEWEST) if few else found.language.number(count)
 
 
 def hidden_cells(customers: list[int]) -> set[int]:

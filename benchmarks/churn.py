@@ -26,11 +26,11 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from engagekit.customers.churn import labelled
-from engagekit.customers.history import History
-from engagekit.customers.ladder import RUNGS, ladder
-from engagekit.customers.model import ChurnModel
-from engagekit.data.sample import END, make_sample
+from engagekit.churn.dataset import labelled
+from engagekit.churn.ladder import RUNGS, ladder
+from engagekit.churn.model import ChurnModel
+from engagekit.prepare.history import History
+from engagekit.samples.sample import END, make_sample
 
 ROUNDS, FOLDS = 10, 5
 SEEDS = range(1, 7)

@@ -54,19 +54,19 @@ CLOSE = {"rel_tol": 1e-9, "abs_tol": 1e-12}
 
 def features(rows: Any) -> Any:
     from engagekit.customers.features import customer_features
-    from engagekit.customers.history import History
+    from engagekit.prepare.history import History
 
     return customer_features(History({"interactions": rows}), END, f"{DAYS}d")
 
 
 def summary(rows: Any) -> Any:
-    from engagekit.data.sessions import visit_totals
+    from engagekit.prepare.visits import visit_totals
 
     return visit_totals(rows)
 
 
 def table_of_visits(rows: Any) -> Any:
-    from engagekit.data.sessions import visits
+    from engagekit.prepare.visits import visits
 
     return visits(rows)
 
@@ -79,7 +79,7 @@ def cohorts(rows: Any) -> Any:
 
 def twelve_snapshots(rows: Any) -> Any:
     from engagekit.customers.features import snapshots
-    from engagekit.customers.history import History
+    from engagekit.prepare.history import History
 
     return snapshots(History({"interactions": rows}), DATES, "84d")
 

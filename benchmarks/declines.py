@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from engagekit.customers.decline import declines
+from engagekit.customers.declines import declines
 
 SEED, WEEKS, WINDOW, DAYS, MONTH = 20261122, 24, 12, 7, 4
 MEAN, BURST, MONTHS_SHAPE, REGULAR, FALLEN, FDR = 16, 3.0, 20.0, 20, 0.1, 0.10

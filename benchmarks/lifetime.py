@@ -73,7 +73,7 @@ def synthetic(customers: int, days: int | None = None) -> np.ndarray:
 
 
 def ours(rows: pd.DataFrame) -> tuple[float, list[float]]:
-    from engagekit.customers.lifetime import BetaGeometric
+    from engagekit.value.lifetime import BetaGeometric
 
     start = time.perf_counter()
     model = BetaGeometric.fit(rows, "week")

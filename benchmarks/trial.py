@@ -28,11 +28,11 @@ import polars as pl
 from events import END as EVENTS_END
 from events import write_events
 
+from engagekit.churn.statistics import Order, mean_of
 from engagekit.customers.features import snapshots
-from engagekit.customers.history import History
-from engagekit.customers.ranking import Order, mean_of
-from engagekit.customers.score import PRESETS, Component, Scorecard
-from engagekit.customers.trial import STATISTICS, Trial, trial
+from engagekit.prepare.history import History
+from engagekit.score.scorecard import PRESETS, Component, Scorecard
+from engagekit.score.trial import STATISTICS, Trial, trial
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))

@@ -40,7 +40,7 @@ def init(
     if (folder / "business.toml").exists():
         _stop(f"{folder / 'business.toml'} is there already. Give another folder.")
     if sample:
-        from engagekit.data.sample import make_sample, write_sample
+        from engagekit.samples.sample import make_sample, write_sample
 
         if language is not None:
             _stop("--language: a sample speaks the language of its kind: ecommerce id, saas ms, subscription en")
@@ -69,9 +69,9 @@ def freeze(
     ends: Annotated[str, typer.Option("--until", help="ISO date, exclusive; by default the report's.")] = "",
 ) -> None:
     """Take the bounds of the score's components from a reference period, and keep them in scorecard.json."""
-    from engagekit.customers.freeze import freeze as freeze_bounds
     from engagekit.data.business import Business
     from engagekit.reports.results import check_goals
+    from engagekit.score.freeze import freeze as freeze_bounds
 
     try:
         opened = Business.open(business)
@@ -174,10 +174,10 @@ def _checked(console: "Console", path: Path) -> "Iterator[str]":
     """Print what was read of a business's tables; yield what would stop its report."""
     from rich.table import Table
 
-    from engagekit.customers.score import Scorecard
     from engagekit.data.business import Business
     from engagekit.errors import DataError
     from engagekit.reports.results import check_goals
+    from engagekit.score.scorecard import Scorecard
 
     try:
         business = Business.open(path)
@@ -242,9 +242,9 @@ def _right(name: str) -> "Column":
 
 def _starter(kind: str, language: str) -> str:
     """A business.toml to fill in: its head from the template, its tables from their contracts."""
-    from engagekit.customers.score import PRESETS
     from engagekit.data.tables import TABLES
-    from engagekit.reports.page import template_path
+    from engagekit.display.markup import template_path
+    from engagekit.score.scorecard import PRESETS
 
     parts = {
         name: ", ".join(f"{key} = {_toml(value)}" for key, value in part.items())

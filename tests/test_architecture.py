@@ -12,7 +12,20 @@ import engagekit
 
 PACKAGE = Path(engagekit.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
-ROOMS = ["errors", "language", "data", "metrics", "customers", "decisions", "reports", "cli"]
+ROOMS = [
+    "errors",
+    "language",
+    "display",
+    "frames",
+    "data",
+    "samples",
+    "prepare",
+    "metrics",
+    "customers",
+    "churn",
+    "value",
+]
+ROOMS += ["score", "study", "decisions", "reports", "cli"]
 
 
 def names(path):

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 import engagekit
 from engagekit.customers.features import FEATURES
-from engagekit.customers.score import SEGMENTS
 from engagekit.data.tables import TABLES, TYPES
 from engagekit.language import LANGUAGES, Language, decimals_of, decimals_supported
 from engagekit.metrics.catalog import CHANNELS, METRICS
+from engagekit.score.scorecard import SEGMENTS
 
 LOCALES = Path(engagekit.__file__).parent / "locales"
 

@@ -5,8 +5,8 @@ import datetime as dt
 import numpy as np
 import polars as pl
 
-from engagekit.customers.history import History
-from engagekit.customers.score import Component, Scorecard
+from engagekit.prepare.history import History
+from engagekit.score.scorecard import Component, Scorecard
 
 START = dt.datetime(2025, 1, 6)
 WEEKS = 44

@@ -8,12 +8,12 @@ import narwhals as nw
 import polars as pl
 import polars.selectors as cs
 
-from engagekit.data.engine import collected, distinct, enter
-from engagekit.data.interactions import seen
-from engagekit.data.orders import PURCHASES
 from engagekit.errors import DataError
+from engagekit.frames.engine import collected, distinct, enter
+from engagekit.frames.periods import dated
 from engagekit.metrics.intervals import ratio_interval, wilson_interval
-from engagekit.metrics.periods import dated
+from engagekit.prepare.interactions import seen
+from engagekit.prepare.orders import PURCHASES
 
 __all__ = ["retention_by_cohort", "revenue_by_cohort"]
 

@@ -11,11 +11,11 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from engagekit.customers.history import History, Past
 from engagekit.customers.windows import DAY_US, window_sums
-from engagekit.data.engine import ROW, alike, collected
-from engagekit.data.times import with_micros
 from engagekit.errors import DataError
+from engagekit.frames.engine import ROW, alike, collected
+from engagekit.frames.times import with_micros
+from engagekit.prepare.history import History, Past
 
 __all__ = ["ACTIVE", "FEATURES", "OUTCOMES", "customer_features", "snapshot_rows", "snapshots"]
 

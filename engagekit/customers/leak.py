@@ -9,9 +9,9 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from engagekit.customers.history import DATED_BY, KNOWN_FROM, History, Past
-from engagekit.data.engine import ROW, collected
 from engagekit.errors import DataError
+from engagekit.frames.engine import ROW, collected
+from engagekit.prepare.history import DATED_BY, KNOWN_FROM, History, Past
 
 __all__ = ["check_no_leak"]
 

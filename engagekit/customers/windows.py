@@ -8,9 +8,9 @@ from typing import Any
 
 import narwhals as nw
 
-from engagekit.customers.history import Past
-from engagekit.data.engine import beside
-from engagekit.data.times import micros_at, span_us, with_micros
+from engagekit.frames.engine import beside
+from engagekit.frames.times import micros_at, span_us, with_micros
+from engagekit.prepare.history import Past
 
 __all__ = ["DAY_US", "RECORDED", "window_sums", "window_values"]
 

@@ -27,9 +27,9 @@ from engagekit.data.settings import (
 )
 from engagekit.data.source import Source
 from engagekit.data.tables import TABLES, event_time
-from engagekit.data.times import days_long
-from engagekit.data.working_hours import WorkingWeek
+from engagekit.data.working_week import WorkingWeek
 from engagekit.errors import DataError, did_you_mean
+from engagekit.frames.times import days_long
 
 if TYPE_CHECKING:
     import pandas as pd

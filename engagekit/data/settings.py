@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from engagekit.data.working_hours import holidays_of, shifts
+from engagekit.data.working_week import holidays_of, shifts
 
 __all__ = [
     "DAYS",

@@ -1,4 +1,4 @@
-"""The engagement score of the customers, over the scores that `customers/score.py` gives."""
+"""The engagement score of the customers, over the scores that `score/scorecard.py` gives."""
 
 from typing import Literal
 

@@ -8,8 +8,8 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from engagekit.data.engine import enter
-from engagekit.data.times import micros_at, span_us, with_micros
+from engagekit.frames.engine import enter
+from engagekit.frames.times import micros_at, span_us, with_micros
 from engagekit.metrics.intervals import upper_tail, wilson_interval
 
 __all__ = ["funnel"]

@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engagekit.data.engine import enter
 from engagekit.errors import DataError
+from engagekit.frames.engine import enter
+from engagekit.frames.periods import PERIODS, dated, with_all_periods
 from engagekit.metrics.estimate import FIELDS
 from engagekit.metrics.intervals import Floats, upper_tail
 from engagekit.metrics.metric import Metric
-from engagekit.metrics.periods import PERIODS, dated, with_all_periods
 from engagekit.metrics.quantile import Quantile
 from engagekit.metrics.sums import collected_sums
 

@@ -1,4 +1,4 @@
-"""Who stays and who leaves, over the base at risk on a date (`customers/churn.py`), buyers and activity."""
+"""Who stays and who leaves, over the base at risk on a date (`churn/dataset.py`), buyers and activity."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""What customers buy, over orders and buyers (`data/orders.py`) and what they use (`customers/activity.py`)."""
+"""What customers buy, over orders and buyers (`prepare/orders.py`) and what they use (`prepare/activity.py`)."""
 
 from typing import Any, Literal
 

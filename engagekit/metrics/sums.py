@@ -10,8 +10,8 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 
-from engagekit.data.engine import ROW
 from engagekit.errors import DataError
+from engagekit.frames.engine import ROW
 from engagekit.metrics.intervals import Floats
 from engagekit.metrics.metric import Metric
 from engagekit.metrics.quantile import Quantile

@@ -1,4 +1,4 @@
-"""What customers ask for help with, and how long it takes (`data/working_hours.py`)."""
+"""What customers ask for help with, and how long it takes (`prepare/working_hours.py`)."""
 
 import narwhals as nw
 

@@ -1,4 +1,4 @@
-"""What customers do on the site and in the app, over views, and visits as `data/sessions.py` makes them."""
+"""What customers do on the site and in the app, over views, and visits as `prepare/visits.py` makes them."""
 
 from typing import Any, Literal
 

@@ -6,18 +6,18 @@ from typing import Any
 
 import pandas as pd
 
-from engagekit.customers.ladder import DIFFERENCE, FEWEST_TRIED, Ladder
-from engagekit.customers.model import FEWEST as FEWEST_FITTED
-from engagekit.customers.score import SEGMENTS
+from engagekit.churn.ladder import DIFFERENCE, FEWEST_TRIED, Ladder
+from engagekit.churn.model import FEWEST as FEWEST_FITTED
+from engagekit.display import charts, markup
+from engagekit.display.drawing import draw
+from engagekit.display.pseudonyms import KEY, keyed, pseudonyms
 from engagekit.language import decimals_of
 from engagekit.metrics.intervals import wilson_interval
-from engagekit.reports import charts, page
 from engagekit.reports.churning import GROUPS, Churning
-from engagekit.reports.drawing import draw
 from engagekit.reports.parts import DASH, between, people, source, table, with_interval
-from engagekit.reports.pseudonyms import KEY, keyed, pseudonyms
 from engagekit.reports.run import SENTINEL
-from engagekit.reports.sentences import FEWEST
+from engagekit.reports.words import FEWEST
+from engagekit.score.scorecard import SEGMENTS
 
 __all__ = [
     "alarm",
@@ -49,28 +49,28 @@ def first_screen(found: Churning) -> str:
         points = [
             text("churn.problem", n=times, left=left, days=days, fewest=number(FEWEST_FITTED), few=number(FEWEST_TRIED))
         ]
-        return page.main_points(points) + _stale(found)
+        return markup.main_points(points) + _stale(found)
     if len(found.suspects):
-        return page.main_points([text("alarm.stopped")]) + _stale(found)
+        return markup.main_points([text("alarm.stopped")]) + _stale(found)
     if found.today.empty:
-        return page.main_points([text("churn.nobody")]) + _stale(found)
+        return markup.main_points([text("churn.nobody")]) + _stale(found)
     value, low, high = (number(each) for each in found.expected())
     known = {"at_risk": number(len(found.today)), "date": found.language.date(found.end), "days": _days(found)}
     points = [text("churn.expected", **known, n=value, low=low, high=high), _value(found), _verdict(found)]
-    return page.main_points(points) + _stale(found) + page.tiles(_tiles(found))
+    return markup.main_points(points) + _stale(found) + markup.tiles(_tiles(found))
 
 
 def alarm(found: Churning) -> str:
     """What makes the models too good to be true; nothing where nothing does."""
     text, names = found.language.text, ", ".join(found.business.churn.accept)
-    html = "".join(page.paragraph(_suspected(found, row)) for row in found.suspects.to_dict("records"))
-    html += page.note(text("alarm.way_out")) if html else ""
+    html = "".join(markup.paragraph(_suspected(found, row)) for row in found.suspects.to_dict("records"))
+    html += markup.note(text("alarm.way_out")) if html else ""
     if found.too_good and found.suspects.empty and not names and found.ladder is not None:
-        html += page.paragraph(
+        html += markup.paragraph(
             text("alarm.too_good", value=_statistic(found, found.ladder, found.ladder.recommended, "roc_auc"))
         )
-    html += page.note(text("alarm.accepted", names=names)) if names else ""
-    return page.heading(text("section.alarm")) + html if html else ""
+    html += markup.note(text("alarm.accepted", names=names)) if names else ""
+    return markup.heading(text("section.alarm")) + html if html else ""
 
 
 def listed(found: Churning) -> str:
@@ -78,9 +78,9 @@ def listed(found: Churning) -> str:
     if found.today.empty:
         return ""
     text, language, settings = found.language.text, found.language, found.business.churn
-    html = page.heading(text("section.contacts"))
+    html = markup.heading(text("section.contacts"))
     if found.contacts.empty:
-        return html + page.note(text("contacts.none"))
+        return html + markup.note(text("contacts.none"))
     first = found.contacts.head(SHOWN)
     names, told = pseudonyms(first["customer_id"].to_list()), _reasons(found, public=True)
     rows = [
@@ -90,15 +90,15 @@ def listed(found: Churning) -> str:
     html += table(found, rows, words=("goes_with",))
     if "expected_gain" in first:
         cost = _money(found, settings.cost)
-        html += page.note(text("contacts.rule", acceptance=language.percent(settings.acceptance, 0), cost=cost))
+        html += markup.note(text("contacts.rule", acceptance=language.percent(settings.acceptance, 0), cost=cost))
     else:
-        html += page.note(text("contacts.by_chance"))
-    html += page.note(text("contacts.alike")) if found.today["chance"].nunique() == 1 else ""
-    html += page.note(text("contacts.association" if len(found.reasons) else "contacts.not_additive"))
+        html += markup.note(text("contacts.by_chance"))
+    html += markup.note(text("contacts.alike")) if found.today["chance"].nunique() == 1 else ""
+    html += markup.note(text("contacts.association" if len(found.reasons) else "contacts.not_additive"))
     if len(found.reasons) and found.ladder and found.ladder.model and found.ladder.model.kind == "average":
-        html += page.note(text("contacts.half"))
-    html += page.note(text("contacts.private", n=language.number(len(found.contacts))))
-    return html + page.note(text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY)) + _by_segment(found)
+        html += markup.note(text("contacts.half"))
+    html += markup.note(text("contacts.private", n=language.number(len(found.contacts))))
+    return html + markup.note(text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY)) + _by_segment(found)
 
 
 def private_list(found: Churning) -> pd.DataFrame:
@@ -121,7 +121,7 @@ def reasons(found: Churning) -> str:
     first = shown.iloc[0]
     points = language.number(first["value"], decimals_of(round(first["value"], 1)))
     sentence = text("reasons.sentence", name=first["label"], points=points)
-    html = page.heading(text("section.reasons")) + draw(
+    html = markup.heading(text("section.reasons")) + draw(
         lambda ax: charts.plot_bars(shown, ax, language, unit="points"),
         height=FRAME + ROW * min(len(shown), charts.MOST_BARS),
         title=text("reasons.title"),
@@ -131,7 +131,7 @@ def reasons(found: Churning) -> str:
     )
     other = found.ladder.model is None or len(found.ladder.model.columns_) == 1
     used = text("reasons.other_model", name=text(f"rung.{found.ladder.recommended}")) if other else ""
-    return html + page.finding(sentence) + (page.note(used) if used else "") + page.note(text("reasons.shared"))
+    return html + markup.finding(sentence) + (markup.note(used) if used else "") + markup.note(text("reasons.shared"))
 
 
 def tried(found: Churning) -> str:
@@ -139,7 +139,7 @@ def tried(found: Churning) -> str:
     if found.ladder is None or len(found.suspects):
         return ""
     text, language, told = found.language.text, found.language, found.ladder
-    html = page.heading(text("section.ladder")) + page.finding(_verdict(found))
+    html = markup.heading(text("section.ladder")) + markup.finding(_verdict(found))
     counted = {
         "fitted": language.number(told.fitted_rows),
         "dates": language.number(len(told.dates) - 1),
@@ -147,7 +147,7 @@ def tried(found: Churning) -> str:
         "date": language.date(told.dates[-1]),
         "left": people(found.language, int(told.chances["churned"].sum())),
     }
-    html += page.paragraph(text("ladder.counted", **counted))
+    html += markup.paragraph(text("ladder.counted", **counted))
     rows = [
         {
             "rung": text(f"rung.{name}"),
@@ -162,18 +162,18 @@ def tried(found: Churning) -> str:
     ]
     used = {"name": text(f"rung.{told.recommended}"), "best": text(f"rung.{told.best}")}
     html += table(found, rows)
-    html += page.note(text("ladder.told_to" if found.business.churn.use else "ladder.simplest", **used))
+    html += markup.note(text("ladder.told_to" if found.business.churn.use else "ladder.simplest", **used))
     return html + _calibration(found, told)
 
 
 def stayed(found: Churning) -> str:
     """How long customers stay, by segment; and the churn rate by month."""
     text, language = found.language.text, found.language
-    html = page.heading(text("section.stayed"))
+    html = markup.heading(text("section.stayed"))
     sizes = found.survival[found.survival["days"] == 0].groupby("segment")["at_risk"].first()
     curves = found.survival[found.survival["segment"].isin(sizes[sizes >= FEWEST].index)]
     if curves.empty or found.watched_from is None:
-        return html + page.note(text("stayed.none"))
+        return html + markup.note(text("stayed.none"))
     date, last = language.date(found.watched_from), curves.drop_duplicates("segment", keep="last")
     ends = {row["segment"]: row for row in last.to_dict("records")}
     told = [
@@ -200,7 +200,7 @@ def stayed(found: Churning) -> str:
     )
     rule = "stayed.contract" if found.business.contractual else "stayed.silent"
     grace = ((found.business.contractual and found.business.grace) or found.business.horizon).removesuffix("d")
-    return html + page.finding(sentence) + page.note(text(rule, days=grace)) + _rates(found)
+    return html + markup.finding(sentence) + markup.note(text(rule, days=grace)) + _rates(found)
 
 
 def changed(found: Churning) -> str:
@@ -209,17 +209,17 @@ def changed(found: Churning) -> str:
         return ""
     text, language, told = found.language.text, found.language, found.ladder
     moved = found.drift[found.drift["moved"]]
-    html = page.heading(text("section.drift"), level=3)
+    html = markup.heading(text("section.drift"), level=3)
     rates = []
     for left, n in _outcomes(told):
         low, high = (float(bound) for bound in wilson_interval(left, n))
         rates.append(f"{language.percent(left / n, 1)} ({between(found.language, low, high, 1)})")
-    html += page.paragraph(text("drift.rate", fitted=rates[0], tried=rates[1], date=language.date(told.dates[-1])))
+    html += markup.paragraph(text("drift.rate", fitted=rates[0], tried=rates[1], date=language.date(told.dates[-1])))
     counts = {"n": language.number(len(moved)), "all": language.number(len(found.drift))}
     counts["date"] = language.date(told.dates[-1])
     if moved.empty:
-        return html + page.paragraph(text("drift.none", **counts))
-    html += page.paragraph(text("drift.some", **counts))
+        return html + markup.paragraph(text("drift.none", **counts))
+    html += markup.paragraph(text("drift.some", **counts))
     rows = [
         {
             "feature": _feature(found, row["column"]),
@@ -228,19 +228,21 @@ def changed(found: Churning) -> str:
         }
         for row in moved.head(MOST_MOVED).to_dict("records")
     ]
-    return html + table(found, rows) + (page.note(text("drift.much")) if moved["value"].max() > MUCH else "")
+    return html + table(found, rows) + (markup.note(text("drift.much")) if moved["value"].max() > MUCH else "")
 
 
 def method(found: Churning) -> str:
     """How the chances were made, what they cannot tell, and the card of the model."""
     text, language = found.language.text, found.language
-    html = page.heading(text("section.method"))
+    html = markup.heading(text("section.method"))
     known = {"days": _days(found), "window": found.business.score.window.removesuffix("d")}
     known |= {"as_of": language.date(found.end), "zone": found.business.time_zone}
     at_risk = "at_risk_contract" if found.business.contractual else "at_risk"
     for key in (at_risk, "trial", "value", "resampling", "limits"):
-        html += page.paragraph(text(f"churn_method.{key}", **known))
-    return html + (page.folded(text("model_card.title"), _card(found)) if found.card() and found.suspects.empty else "")
+        html += markup.paragraph(text(f"churn_method.{key}", **known))
+    return html + (
+        markup.folded(text("model_card.title"), _card(found)) if found.card() and found.suspects.empty else ""
+    )
 
 
 def sentinel(found: Churning) -> dict[str, Any]:
@@ -280,25 +282,29 @@ def _verdict(found: Churning) -> str:
     return text("churn.by_model" if more[1] > 0 else "churn.no_better", **known)
 
 
-def _tiles(found: Churning) -> list[page.Tile]:
+def _tiles(found: Churning) -> list[markup.Tile]:
     text, number, told = found.language.text, found.language.number, found.ladder
     leaving, value = found.expected(), found.expected("value")
     tiles = [
-        page.Tile(text("tile.at_risk"), number(len(found.today)), text("tile.on", date=found.language.date(found.end)))
+        markup.Tile(
+            text("tile.at_risk"), number(len(found.today)), text("tile.on", date=found.language.date(found.end))
+        )
     ]
     tiles.append(
-        page.Tile(text("tile.leaving", days=_days(found)), number(leaving[0]), _span(found, *map(number, leaving[1:])))
+        markup.Tile(
+            text("tile.leaving", days=_days(found)), number(leaving[0]), _span(found, *map(number, leaving[1:]))
+        )
     )
     if not math.isnan(value[0]):
         amounts = [_money(found, each) for each in value]
-        tiles.append(page.Tile(text("tile.value"), amounts[0], _span(found, *amounts[1:])))
+        tiles.append(markup.Tile(text("tile.value"), amounts[0], _span(found, *amounts[1:])))
     if "expected_gain" in found.contacts:
         gain = _money(found, found.contacts["expected_gain"].sum())
-        tiles.append(page.Tile(text("tile.gain"), gain, text("tile.contacts", n=number(len(found.contacts)))))
+        tiles.append(markup.Tile(text("tile.gain"), gain, text("tile.contacts", n=number(len(found.contacts)))))
     if told is not None:
         auc = told.told(told.recommended)
         bounds = (number(auc[name], 2) for name in ("low", "high"))
-        tiles.append(page.Tile("ROC AUC", number(auc["value"], 2), _span(found, *bounds)))
+        tiles.append(markup.Tile("ROC AUC", number(auc["value"], 2), _span(found, *bounds)))
     return tiles
 
 
@@ -372,7 +378,7 @@ def _by_segment(found: Churning) -> str:
                     "value_at_risk": DASH if math.isnan(lost) else _money(found, lost),
                 }
             )
-    return page.heading(language.text("contacts.by_segment"), level=3) + table(found, rows)
+    return markup.heading(language.text("contacts.by_segment"), level=3) + table(found, rows)
 
 
 def _statistic(found: Churning, told: Ladder, rung: str, statistic: str) -> str:
@@ -406,7 +412,7 @@ def _calibration(found: Churning, told: Ladder) -> str:
         alt=sentence,
         source=source(found, "base"),
     )
-    return drawn + page.finding(sentence)
+    return drawn + markup.finding(sentence)
 
 
 def _rates(found: Churning) -> str:
@@ -429,7 +435,7 @@ def _rates(found: Churning) -> str:
         alt=sentence,
         source=source(found, "base"),
     )
-    return drawn + page.finding(sentence)
+    return drawn + markup.finding(sentence)
 
 
 def _outcomes(told: Ladder) -> list[tuple[int, int]]:
@@ -468,4 +474,4 @@ def _stale(found: Churning) -> str:
     """That the data end before the day that was asked for."""
     if not found.stale:
         return ""
-    return page.note(found.language.text("churn.stale", date=found.language.date(found.end - dt.timedelta(days=1))))
+    return markup.note(found.language.text("churn.stale", date=found.language.date(found.end - dt.timedelta(days=1))))

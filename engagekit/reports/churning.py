@@ -11,30 +11,30 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from engagekit.customers.alarm import TOO_GOOD, alarm, leaking_column
-from engagekit.customers.churn import labelled
-from engagekit.customers.decline import trailing_slopes
-from engagekit.customers.drift import drift
+from engagekit.churn.dataset import labelled
+from engagekit.churn.drift import drift
+from engagekit.churn.ladder import Ladder, ladder
+from engagekit.churn.leakage import TOO_GOOD, alarm, leaking_column
+from engagekit.churn.model import ChurnModel
+from engagekit.churn.survival import departures, survival
+from engagekit.customers.declines import trailing_slopes
 from engagekit.customers.features import customer_features
-from engagekit.customers.history import History
-from engagekit.customers.ladder import Ladder, ladder
-from engagekit.customers.lifetime import BetaGeometric
-from engagekit.customers.likelihood import NoConvergence
-from engagekit.customers.model import ChurnModel
-from engagekit.customers.purchase_history import purchase_history
-from engagekit.customers.score import Scorecard
-from engagekit.customers.survival import departures, survival
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
-from engagekit.data.times import days_long
 from engagekit.decisions.contacts import contacts
 from engagekit.errors import DataError, TooLittle, did_you_mean
+from engagekit.frames.times import days_long
 from engagekit.language import Language
 from engagekit.metrics.measure import measure
 from engagekit.metrics.retention import churn_rate
+from engagekit.prepare.history import History
 from engagekit.reports.prepared import history_of, lived_until, month_starts
 from engagekit.reports.results import as_data, check_goals, last_month
 from engagekit.reports.scoring import NOBODY
+from engagekit.score.scorecard import Scorecard
+from engagekit.value.fitting import NoConvergence
+from engagekit.value.lifetime import BetaGeometric
+from engagekit.value.purchase_history import purchase_history
 
 __all__ = ["GROUPS", "Churning", "churning"]
 

@@ -8,12 +8,12 @@ import pandas as pd
 
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
+from engagekit.display import charts, markup
+from engagekit.display.drawing import draw
 from engagekit.language import Language
 from engagekit.metrics.metric import Metric
-from engagekit.reports import charts, page
-from engagekit.reports.drawing import draw
 from engagekit.reports.results import Results
-from engagekit.reports.sentences import FEWEST, Writer
+from engagekit.reports.words import FEWEST, Writer
 
 __all__ = ["DASH", "Found", "between", "drawable", "people", "source", "table", "trend", "with_interval"]
 
@@ -47,7 +47,7 @@ def table(found: Found, rows: list[dict[str, str]], words: tuple[str, ...] = ())
     def title(column: str) -> str:
         return found.language.text(f"column.{column}")
 
-    return page.table(pd.DataFrame(rows).rename(columns=title), words=[title(word) for word in words])
+    return markup.table(pd.DataFrame(rows).rename(columns=title), words=[title(word) for word in words])
 
 
 def with_interval(language: Language, estimate: Sequence[float], decimals: int = 2) -> str:
@@ -113,7 +113,7 @@ def trend(found: Results, writer: Writer, metric: Metric) -> str:
         alt=sentence,
         source=source(found, metric.table),
     )
-    return drawn + page.finding(sentence)
+    return drawn + markup.finding(sentence)
 
 
 def drawable(found: Results, metric: Metric) -> bool:

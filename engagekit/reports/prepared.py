@@ -7,14 +7,14 @@ from itertools import pairwise
 
 import polars as pl
 
-from engagekit.customers.activity import monthly_activity
-from engagekit.customers.churn import base_at_risk, contracts_at_risk
-from engagekit.customers.history import KNOWN_FROM, History
 from engagekit.data.business import Business
-from engagekit.data.orders import buyers, orders
-from engagekit.data.sessions import views, visits
-from engagekit.data.times import days_long
-from engagekit.data.working_hours import support_hours
+from engagekit.frames.times import days_long
+from engagekit.prepare.activity import monthly_activity
+from engagekit.prepare.history import KNOWN_FROM, History
+from engagekit.prepare.leaving import base_at_risk, contracts_at_risk
+from engagekit.prepare.orders import buyers, orders
+from engagekit.prepare.visits import views, visits
+from engagekit.prepare.working_hours import support_hours
 
 __all__ = ["MONTHS", "history_of", "known_by", "lived_until", "month_starts", "months_later", "prepared_tables"]
 

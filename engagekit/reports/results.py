@@ -17,7 +17,7 @@ from engagekit.data.tables import event_time
 from engagekit.errors import DataError, did_you_mean
 from engagekit.language import Language
 from engagekit.metrics.catalog import CHANNELS, METRICS
-from engagekit.metrics.change import paired_difference
+from engagekit.metrics.compare import paired_difference
 from engagekit.metrics.estimate import Estimate, difference
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric, Ratio

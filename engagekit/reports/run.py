@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engagekit.data.business import Business
+from engagekit.display.markup import template_path
 from engagekit.errors import DataError, did_you_mean
 from engagekit.language import Language
-from engagekit.reports.page import page, template_path
+from engagekit.reports.page import page
 
 __all__ = ["FAILED", "SENTINEL", "Run", "check_request", "record_failure", "run"]
 

@@ -7,18 +7,18 @@ from typing import Any
 import pandas as pd
 import polars as pl
 
-from engagekit.customers.trial import FEWEST as FEWEST_TRIED
-from engagekit.customers.trial import NOTICEABLE, PREDICTORS, Trial
+from engagekit.display import charts, markup
+from engagekit.display.drawing import draw
+from engagekit.display.pseudonyms import KEY, keyed, pseudonyms
 from engagekit.language import decimals_of
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.intervals import wilson_interval
-from engagekit.reports import charts, page
-from engagekit.reports.drawing import draw
 from engagekit.reports.parts import DASH, between, drawable, people, source, table, trend, with_interval
-from engagekit.reports.pseudonyms import KEY, keyed, pseudonyms
 from engagekit.reports.results import Results
 from engagekit.reports.scoring import Scoring
-from engagekit.reports.sentences import FEWEST, Writer
+from engagekit.reports.words import FEWEST, Writer
+from engagekit.score.trial import FEWEST as FEWEST_TRIED
+from engagekit.score.trial import NOTICEABLE, PREDICTORS, Trial
 
 __all__ = ["audit", "fallen", "hidden_cells", "score", "trial"]
 
@@ -32,15 +32,15 @@ SHARES = ("carries_more", "carries_less")
 def score(found: Results) -> str:
     """The engagement score: how it is spread, its segments, what it is made of, and its median over the months."""
     text, writer = found.language.text, Writer(found)
-    html = page.heading(text("section.score"))
+    html = markup.heading(text("section.score"))
     known = found.scores.drop_nulls("score")
     scores, segments = (known[name].to_pandas() for name in ("score", "segment"))
     if found.scoring is None or len(scores) < FEWEST:
-        return html + page.note(text("points.no_score"))
+        return html + markup.note(text("points.no_score"))
     cuts = found.business.score.cuts
     sentence = writer.main_points()[0]
     if not writer.segments:
-        return html + page.finding(sentence) + page.note(text("section.small_segment")) + _components(found)
+        return html + markup.finding(sentence) + markup.note(text("section.small_segment")) + _components(found)
     html += draw(
         lambda ax: charts.plot_score(scores, ax, found.language, cuts=cuts, segments=segments),
         title=text("figure.score_title"),
@@ -48,7 +48,7 @@ def score(found: Results) -> str:
         alt=sentence,
         source=source(found, "interactions"),
     )
-    html += page.finding(sentence) + _segments(found, writer) + _components(found)
+    html += markup.finding(sentence) + _segments(found, writer) + _components(found)
     metric = METRICS["median_engagement_score"]
     return html + (trend(found, writer, metric) if drawable(found, metric) else "")
 
@@ -59,17 +59,17 @@ def trial(found: Results) -> str:
         return ""
     tried, text, language = found.scoring.trial, found.language.text, found.language
     days = found.business.horizon.removesuffix("d")
-    html = page.heading(text("section.trial")) + page.finding(text(f"verdict.{tried.verdict}"))
+    html = markup.heading(text("section.trial")) + markup.finding(text(f"verdict.{tried.verdict}"))
     if not tried.dates:
-        return html + page.note(text("trial.no_dates", days=days))
+        return html + markup.note(text("trial.no_dates", days=days))
     counts = {name: people(language, getattr(tried, name)) for name in ("customers", "churned")}
-    html += page.paragraph(text("trial.counted", days=days, dates=language.number(len(tried.dates)), **counts))
+    html += markup.paragraph(text("trial.counted", days=days, dates=language.number(len(tried.dates)), **counts))
     tenths = _tenths(found, tried)
     if tried.verdict == "too_few" or tenths.empty:
-        return html + page.note(text("trial.needed", n=FEWEST_TRIED))
+        return html + markup.note(text("trial.needed", n=FEWEST_TRIED))
     told, recency = tried.told("score"), tried.told("recency")["value"]
     shares = {name: language.percent(told[name], 0) for name in ("value", "low", "high")}
-    html += page.paragraph(text("trial.roc_auc", **shares, recency=language.percent(recency, 0)))
+    html += markup.paragraph(text("trial.roc_auc", **shares, recency=language.percent(recency, 0)))
     sentence = _spread(found, tenths, tried.falls)
     html += draw(
         lambda ax: charts.plot_bars(tenths, ax, language, unit="rate"),
@@ -79,8 +79,10 @@ def trial(found: Results) -> str:
         alt=sentence,
         source=source(found, "base"),
     )
-    html += page.finding(sentence) + _segments_tried(found, tried) + _predictors(found, tried) + _weights(found, tried)
-    return html + page.note(text("trial.rule", least=language.percent(NOTICEABLE, 0)))
+    html += (
+        markup.finding(sentence) + _segments_tried(found, tried) + _predictors(found, tried) + _weights(found, tried)
+    )
+    return html + markup.note(text("trial.rule", least=language.percent(NOTICEABLE, 0)))
 
 
 def fallen(found: Results) -> str:
@@ -88,11 +90,11 @@ def fallen(found: Results) -> str:
     if found.scoring is None:
         return ""
     text, language, scoring = found.language.text, found.language, found.scoring
-    html = page.heading(text("fallen.title"), level=3)
+    html = markup.heading(text("fallen.title"), level=3)
     moved = scoring.moves()
     fell = moved.filter(pl.col("change") <= -1) if not moved.is_empty() else moved
     if scoring.before is None or fell.is_empty():
-        return html + page.note(text("fallen.none"))
+        return html + markup.note(text("fallen.none"))
     dates = {"before": language.date(scoring.before), "after": language.date(scoring.end)}
     least = fell.head(FALLEN)
     rows = [
@@ -104,9 +106,9 @@ def fallen(found: Results) -> str:
         }
         for name, row in zip(pseudonyms(least["customer_id"].to_list()), least.iter_rows(named=True), strict=True)
     ]
-    html += page.note(text("fallen.caption", **dates)) + table(found, rows, words=("segment", "came_of"))
-    html += page.note(text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY))
-    return html + page.folded(text("fallen.migration", **dates), _migration(found, scoring))
+    html += markup.note(text("fallen.caption", **dates)) + table(found, rows, words=("segment", "came_of"))
+    html += markup.note(text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY))
+    return html + markup.folded(text("fallen.migration", **dates), _migration(found, scoring))
 
 
 def audit(found: Results) -> str:
@@ -114,11 +116,11 @@ def audit(found: Results) -> str:
     if found.scoring is None:
         return ""
     text = found.language.text
-    html = page.heading(text("audit.title"), level=3)
+    html = markup.heading(text("audit.title"), level=3)
     findings = found.scoring.findings.to_dict("records")
     if not findings:
-        return html + page.paragraph(text("audit.none"))
-    return html + "".join(page.paragraph(_told(found, finding)) for finding in findings)
+        return html + markup.paragraph(text("audit.none"))
+    return html + "".join(markup.paragraph(_told(found, finding)) for finding in findings)
 
 
 def _told(found: Results, finding: Mapping[Any, Any]) -> str:
@@ -172,8 +174,10 @@ def _components(found: Results) -> str:
         for part in card.components
     ]
     blank = [language.feature(name) for name in card.features if found.scores[f"{name}_points"].is_null().all()]
-    missing = page.note(language.text("section.not_recorded", names=", ".join(blank))) if blank else ""
-    return table(found, rows) + missing + page.note(language.text("section.score_note", points=number(card.hysteresis)))
+    missing = markup.note(language.text("section.not_recorded", names=", ".join(blank))) if blank else ""
+    return (
+        table(found, rows) + missing + markup.note(language.text("section.score_note", points=number(card.hysteresis)))
+    )
 
 
 def _tenths(found: Results, tried: Trial) -> pd.DataFrame:
@@ -215,11 +219,11 @@ def _segments_tried(found: Results, tried: Trial) -> str:
         )
     html = table(found, list(reversed(rows)))
     if few:
-        html += page.note(text("trial.few", n=SURE_FROM, names=", ".join(few)))
+        html += markup.note(text("trial.few", n=SURE_FROM, names=", ".join(few)))
     silent = tried.segments[tried.segments["segment"] == ""].iloc[0]
     if silent["customers"] >= FEWEST:
         rate = language.percent(float(silent["value"]), 0)
-        html += page.note(text("trial.unscored", n=language.number(int(silent["n"])), rate=rate))
+        html += markup.note(text("trial.unscored", n=language.number(int(silent["n"])), rate=rate))
     return html
 
 
@@ -260,9 +264,9 @@ def _weights(found: Results, tried: Trial) -> str:
     ]
     html = table(found, rows)
     if math.isnan(tried.gain[0]):
-        return html + page.note(text("trial.no_gain"))
+        return html + markup.note(text("trial.no_gain"))
     gain = {name: language.number(each, 3) for name, each in zip(("value", "low", "high"), tried.gain, strict=True)}
-    return html + page.note(f"{text('trial.gain', **gain)} {text('trial.weights')}")
+    return html + markup.note(f"{text('trial.gain', **gain)} {text('trial.weights')}")
 
 
 def _with_interval(found: Results, row: Mapping[Any, Any], value: str, low: str, high: str) -> str:
@@ -303,4 +307,4 @@ def _migration(found: Results, scoring: Scoring) -> str:
         for place, (old, customers) in enumerate(column.select("segment_before", "customers").iter_rows()):
             row = rows.setdefault(named(old), {text("column.segment"): named(old)})
             row[named(new)] = DASH if place in hidden else number(customers)
-    return page.table(pd.DataFrame(list(rows.values())))
+    return markup.table(pd.DataFrame(list(rows.values())))

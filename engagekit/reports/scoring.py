@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import pandas as pd
 import polars as pl
 
-from engagekit.customers.audit import audit
-from engagekit.customers.freeze import reference_ends
-from engagekit.customers.history import History
-from engagekit.customers.moves import migration, moves
-from engagekit.customers.score import SEGMENTS, Scorecard
-from engagekit.customers.trial import Trial, trial
 from engagekit.data.business import Business
-from engagekit.data.times import days_long
 from engagekit.errors import DataError, did_you_mean
+from engagekit.frames.times import days_long
+from engagekit.prepare.history import History
 from engagekit.reports.prepared import lived_until
+from engagekit.score.audit import audit
+from engagekit.score.changes import migration, moves
+from engagekit.score.freeze import reference_ends
+from engagekit.score.scorecard import SEGMENTS, Scorecard
+from engagekit.score.trial import Trial, trial
 
 __all__ = ["ACTIONS", "Scoring", "scoring"]
 

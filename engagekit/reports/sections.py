@@ -5,14 +5,14 @@ from typing import Any
 import pandas as pd
 
 from engagekit.data.tables import TABLES
+from engagekit.display import charts, markup
+from engagekit.display.drawing import draw
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
-from engagekit.reports import charts, page
-from engagekit.reports.drawing import draw
 from engagekit.reports.parts import DASH, Found, drawable, source, table, trend
 from engagekit.reports.results import Results
 from engagekit.reports.run import SENTINEL
-from engagekit.reports.sentences import FEWEST, Writer
+from engagekit.reports.words import FEWEST, Writer
 
 __all__ = ["channel", "cohorts", "data", "first_screen", "method", "numbers", "sentinel"]
 
@@ -26,7 +26,9 @@ COHORT_FRAME, COHORT_ROW = 90, 22  # CSS pixels
 def first_screen(found: Results) -> str:
     """Three sentences and at most six numbers that answer how engaged the customers are."""
     writer = Writer(found)
-    return page.main_points(writer.main_points()) + page.tiles([_tile(writer, metric) for metric in writer.headline()])
+    return markup.main_points(writer.main_points()) + markup.tiles(
+        [_tile(writer, metric) for metric in writer.headline()]
+    )
 
 
 def numbers(found: Results) -> str:
@@ -34,15 +36,15 @@ def numbers(found: Results) -> str:
     writer, text = Writer(found), found.language.text
     rows = [_row(writer, metric, HEADLINE) for metric in writer.main()]
     if not rows:
-        return page.heading(text("section.numbers")) + page.note(text("section.no_numbers"))
-    return page.heading(text("section.numbers")) + table(found, rows) + page.note(text("section.numbers_caption"))
+        return markup.heading(text("section.numbers")) + markup.note(text("section.no_numbers"))
+    return markup.heading(text("section.numbers")) + table(found, rows) + markup.note(text("section.numbers_caption"))
 
 
 def channel(found: Results, name: str) -> str:
     """A channel: its first metric that rests on more than a few units over the months, and all of them in a table."""
     writer, text = Writer(found), found.language.text
     metrics = found.channels[name]
-    html = page.heading(text(f"channel.{name}"))
+    html = markup.heading(text(f"channel.{name}"))
     shown = [metric for metric in metrics if drawable(found, metric)]
     if shown:
         sure = (metric for metric in shown if "few_units" not in _warnings(found, metric))
@@ -55,18 +57,18 @@ def channel(found: Results, name: str) -> str:
     for metric in metrics:
         for warning in _warnings(found, metric):
             warned.setdefault(warning, []).append(writer.title(metric))
-    notes = (page.note(f"{'; '.join(names)}: {text(f'warning.{warning}')}") for warning, names in warned.items())
+    notes = (markup.note(f"{'; '.join(names)}: {text(f'warning.{warning}')}") for warning, names in warned.items())
     return html + "".join(notes)
 
 
 def cohorts(found: Results) -> str:
     """Who came back, by month of arrival."""
     text = found.language.text
-    html = page.heading(text("section.cohorts"))
+    html = markup.heading(text("section.cohorts"))
     shown = found.cohorts[found.cohorts["customers"] >= FEWEST] if len(found.cohorts) else found.cohorts
     sentence = _came_back(found, shown)
     if not sentence:
-        return html + page.note(text("section.no_cohorts"))
+        return html + markup.note(text("section.no_cohorts"))
     html += draw(
         lambda ax: charts.plot_cohorts(shown, ax, found.language),
         height=COHORT_FRAME + COHORT_ROW * shown["cohort"].nunique(),
@@ -75,13 +77,13 @@ def cohorts(found: Results) -> str:
         alt=sentence,
         source=source(found, "interactions"),
     )
-    return html + page.finding(sentence)
+    return html + markup.finding(sentence)
 
 
 def data(found: Found) -> str:
     """What was read, left out and refused, and which tables are not there."""
     text, number = found.language.text, found.language.number
-    html = page.heading(text("section.data"))
+    html = markup.heading(text("section.data"))
     rows = [
         {
             "table": text(f"table.{reading.table}"),
@@ -117,19 +119,19 @@ def data(found: Found) -> str:
         for reading in found.readings
         for rule, rows_out in reading.left_out.items()
     ]
-    html += table(found, reasons, words=("column", "reason")) if reasons else page.paragraph(text("section.all_kept"))
+    html += table(found, reasons, words=("column", "reason")) if reasons else markup.paragraph(text("section.all_kept"))
     for declared in found.business.tables.values():
-        html += page.note(f"{declared.file}: {declared.note}") if declared.note else ""
+        html += markup.note(f"{declared.file}: {declared.note}") if declared.note else ""
     missing = [text(f"table.{table}") for table in TABLES if table not in found.business.tables]
-    return html + (page.note(text("section.missing_tables", tables=", ".join(missing))) if missing else "")
+    return html + (markup.note(text("section.missing_tables", tables=", ".join(missing))) if missing else "")
 
 
 def method(found: Results) -> str:
     """How the numbers were made, what they cannot tell, and what each one means."""
     text = found.language.text
-    html = page.heading(text("section.method"))
+    html = markup.heading(text("section.method"))
     for key in ("period", "intervals", "change", "limits"):
-        html += page.paragraph(
+        html += markup.paragraph(
             text(
                 f"method.{key}",
                 as_of=found.language.date(found.end.date()),
@@ -139,7 +141,7 @@ def method(found: Results) -> str:
             )
         )
     for name, metrics in found.channels.items():
-        html += page.folded(text(f"channel.{name}"), _meanings(found, metrics))
+        html += markup.folded(text(f"channel.{name}"), _meanings(found, metrics))
     return html
 
 
@@ -148,7 +150,7 @@ def sentinel(found: Results) -> dict[str, Any]:
     return {SENTINEL: found.as_dict()}
 
 
-def _tile(writer: Writer, metric: Metric) -> page.Tile:
+def _tile(writer: Writer, metric: Metric) -> markup.Tile:
     period, new, _ = writer.found.current(metric.name)
     change, tone = writer.change(metric)
     label = writer.title(metric)
@@ -156,7 +158,7 @@ def _tile(writer: Writer, metric: Metric) -> page.Tile:
         label += f" ({writer.month(period)})"
     series = writer.found.series(metric.name)
     spark = series.loc[series["period"] <= writer.found.month, "value"].tolist()
-    return page.Tile(
+    return markup.Tile(
         label,
         writer.value(metric, new),
         writer.interval(metric, new),
@@ -230,7 +232,7 @@ def _bars(found: Results, writer: Writer, metric: Metric, column: str) -> str:
         alt=sentence,
         source=source(found, metric.table),
     )
-    return drawn + page.finding(sentence)
+    return drawn + markup.finding(sentence)
 
 
 def _came_back(found: Results, shown: pd.DataFrame) -> str:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from engagekit import DataError
 from engagekit.customers.features import ACTIVE, FEATURES, customer_features, snapshots
-from engagekit.customers.history import History
 from engagekit.customers.leak import check_no_leak
+from engagekit.prepare.history import History
 
 DAY = dt.timedelta(days=1)
 HOUR = dt.timedelta(hours=1)

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from engagekit import DataError
-from engagekit.customers.history import History
 from engagekit.customers.leak import check_no_leak
+from engagekit.prepare.history import History
 
 AS_OF = dt.datetime(2026, 3, 1)
 DAY = dt.timedelta(days=1)

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from engagekit import Business, DataError
-from engagekit.data.working_hours import WorkingWeek
+from engagekit.data.working_week import WorkingWeek
 
 HEAD = """name = "Kedai Kopi Senja"
 kind = "ecommerce"

@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 import engagekit as ek
-from engagekit.customers.churn import base_at_risk, contracts_at_risk, labelled
+from engagekit.churn.dataset import labelled
+from engagekit.prepare.leaving import base_at_risk, contracts_at_risk
 from engagekit.reports.prepared import history_of, month_starts
 from engagekit.reports.results import results
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from engagekit import bounce_rate, order_value
-from engagekit.metrics.change import paired_difference
+from engagekit.metrics.compare import paired_difference
 
 PATH = Path(__file__).parents[2] / "benchmarks" / "coverage.py"
 REPLICATIONS = 2_000

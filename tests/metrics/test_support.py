@@ -16,7 +16,7 @@ from engagekit import (
     tickets_opened,
     tickets_per_customer,
 )
-from engagekit.data.working_hours import support_hours
+from engagekit.prepare.working_hours import support_hours
 
 OPENED = dt.datetime(2026, 3, 2, 9)
 

@@ -17,7 +17,7 @@ from engagekit import (
     visitor_conversion_rate,
     visits_per_customer,
 )
-from engagekit.data.sessions import views, visits
+from engagekit.prepare.visits import views, visits
 
 VISITS = pl.DataFrame(
     [

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from engagekit.data.sample import make_sample, write_sample
 from engagekit.reports.run import run
+from engagekit.samples.sample import make_sample, write_sample
 
 MEASURE = """<!doctype html><title>-</title><iframe width="{width}" height="800" srcdoc="{page}"></iframe><script>
 onload = () => {{

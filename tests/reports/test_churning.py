@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from engagekit.data.business import Business
-from engagekit.data.sample import make_sample, write_sample
 from engagekit.errors import DataError
 from engagekit.reports.churning import churning
+from engagekit.samples.sample import make_sample, write_sample
 
 
 @pytest.fixture(scope="module")

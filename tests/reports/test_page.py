@@ -11,9 +11,11 @@ import nbformat
 import pandas as pd
 import pytest
 
+from engagekit.display import markup
+from engagekit.display.markup import Tile
 from engagekit.language import LANGUAGES, Language
 from engagekit.reports import page as pages
-from engagekit.reports.page import Entry, Tile
+from engagekit.reports.page import Entry
 
 EN = Language("en")
 HOSTILE = [
@@ -26,7 +28,7 @@ HOSTILE = [
     "=HYPERLINK('http://example.org')",
     "Kopi 😀 漢字 قهوة",
 ]
-CSS = pages.template_path("page", "theme.css").read_text("utf-8")
+CSS = markup.template_path("page", "theme.css").read_text("utf-8")
 
 
 class Read(HTMLParser):
@@ -74,15 +76,15 @@ def every_piece(text):
     tile = Tile(text, text, text, text, text, "better", [1.0, 2.0])
     words = {"title": text, "subtitle": text, "alt": text, "source": text}
     return [
-        pages.main_points([text]),
-        pages.tiles([tile]),
-        pages.heading(text),
-        pages.heading(text, level=3, anchor=text),
-        pages.paragraph(text),
-        pages.note(text),
-        pages.finding(text),
-        pages.table(frame, text, words=[text]),
-        pages.figure("<svg></svg>", "<svg></svg>", **words),
+        markup.main_points([text]),
+        markup.tiles([tile]),
+        markup.heading(text),
+        markup.heading(text, level=3, anchor=text),
+        markup.paragraph(text),
+        markup.note(text),
+        markup.finding(text),
+        markup.table(frame, text, words=[text]),
+        markup.figure("<svg></svg>", "<svg></svg>", **words),
     ]
 
 
@@ -97,14 +99,14 @@ def test_what_comes_from_data_is_shown_as_text(text):
 
 def test_characters_that_turn_the_direction_or_steer_the_terminal_are_left_out():
     pieces = every_piece("Kopi\u202e\u2066\x1b[31m\x00 Senja")
-    html = page_of(*pieces, pages.paragraph("half \ud800"), title="\u200fToko")
+    html = page_of(*pieces, markup.paragraph("half \ud800"), title="\u200fToko")
     assert not re.search("[\u202e\u2066\x1b\x00\u200f\ud800]", html)
     assert "Kopi[31m Senja" in html
     html.encode("utf-8")
 
 
 def test_the_page_has_one_h1_its_language_and_a_policy_that_forbids_scripts_and_requests():
-    html = page_of(pages.heading("Sales"), language=Language("id"))
+    html = page_of(markup.heading("Sales"), language=Language("id"))
     read = Read(html)
     assert read.every("html") == [{"lang": "id"}]
     assert len(read.every("h1")) == 1
@@ -126,7 +128,7 @@ def test_nothing_on_the_page_asks_for_anything_outside():
 
 
 def test_code_notes_and_plain_outputs_stay_in_the_notebook():
-    html = page_of(pages.paragraph("Shown."))
+    html = page_of(markup.paragraph("Shown."))
     assert "Shown." in html
     assert not re.search("secret_code|A note for|plain words", html)
 
@@ -134,9 +136,9 @@ def test_code_notes_and_plain_outputs_stay_in_the_notebook():
 def test_the_contents_lead_to_the_sections_and_nothing_else():
     read = Read(
         page_of(
-            pages.heading("Sales & more"),
-            pages.heading("Detail", level=3),
-            pages.heading("Score", anchor="s"),
+            markup.heading("Sales & more"),
+            markup.heading("Detail", level=3),
+            markup.heading("Score", anchor="s"),
         )
     )
     assert [attrs["href"] for attrs in read.every("a")] == ["#_main", "#sales-more", "#s"]
@@ -145,7 +147,7 @@ def test_the_contents_lead_to_the_sections_and_nothing_else():
 
 
 def test_a_page_without_sections_has_no_contents():
-    assert not Read(page_of(pages.paragraph("Shown."))).every("nav")
+    assert not Read(page_of(markup.paragraph("Shown."))).every("nav")
 
 
 def test_a_cell_that_raised_makes_no_page():
@@ -164,44 +166,44 @@ def test_an_output_with_a_script_or_a_second_h1_makes_no_page(tag):
 
 def test_a_page_of_more_than_two_megabytes_is_refused():
     with pytest.raises(ValueError, match="at most 2,000,000"):
-        page_of(pages.paragraph("x" * 2_000_000))
+        page_of(markup.paragraph("x" * 2_000_000))
 
 
 def test_a_heading_of_level_one_is_refused():
     with pytest.raises(ValueError, match="level: 1"):
-        pages.heading("Sales", level=1)
+        markup.heading("Sales", level=1)
 
 
 def test_more_than_six_tiles_are_refused():
     with pytest.raises(ValueError, match="7 given, at most 6"):
-        pages.tiles([Tile("a", "1")] * 7)
+        markup.tiles([Tile("a", "1")] * 7)
 
 
 @pytest.mark.parametrize(("tone", "sign"), [("better", "✓"), ("worse", "!"), ("same", "=")])
 def test_a_change_is_told_by_a_sign_and_not_by_colour_alone(tone, sign):
-    read = Read(pages.tiles([Tile("NPS", "42", change="up 3 points", tone=tone)]))
+    read = Read(markup.tiles([Tile("NPS", "42", change="up 3 points", tone=tone)]))
     assert sign in read.text
     assert {"class": f"signed {tone}"} in read.every("p")
 
 
 def test_a_spark_line_breaks_where_a_value_is_missing():
-    path = Read(pages.tiles([Tile("a", "1", spark=[1, 2, None, 3, float("nan"), 5, 6])])).every("path")[0]["d"]
+    path = Read(markup.tiles([Tile("a", "1", spark=[1, 2, None, 3, float("nan"), 5, 6])])).every("path")[0]["d"]
     assert [piece.count("L") for piece in path.split("M")[1:]] == [1, 0, 1]
 
 
 def test_a_spark_line_rises_where_values_rise():
-    path = Read(pages.tiles([Tile("a", "1", spark=[1, 3, 2])])).every("path")[0]["d"]
+    path = Read(markup.tiles([Tile("a", "1", spark=[1, 3, 2])])).every("path")[0]["d"]
     assert path == "M0.0 24.0 L57.0 0.0 L114.0 12.0"
 
 
 def test_a_single_value_is_a_dot_and_no_value_is_no_drawing():
-    assert len(Read(pages.tiles([Tile("a", "1", spark=[None, 4])])).every("circle")) == 1
-    assert not Read(pages.tiles([Tile("a", "1", spark=[None, None]), Tile("b", "2")])).every("svg")
+    assert len(Read(markup.tiles([Tile("a", "1", spark=[None, 4])])).every("circle")) == 1
+    assert not Read(markup.tiles([Tile("a", "1", spark=[None, None]), Tile("b", "2")])).every("svg")
 
 
 def test_a_table_heads_its_rows_and_shows_a_dash_where_a_cell_is_missing():
     frame = pd.DataFrame({"Table": ["surveys", "posts"], "Rows": ["812", None], "Why": [float("nan"), pd.NA]})
-    html = pages.table(frame, "Read", words=["Why"])
+    html = markup.table(frame, "Read", words=["Why"])
     assert html.count('<th scope="row">') == 2
     assert re.findall(r"<td[^>]*>(.*?)</td>", html) == ["812", "–", "–", "–"]
     assert html.count('class="words"') == 3
@@ -209,7 +211,7 @@ def test_a_table_heads_its_rows_and_shows_a_dash_where_a_cell_is_missing():
 
 
 def test_a_folded_part_holds_its_content_under_a_summary_that_is_text():
-    html = pages.folded("<b>Sales</b>", pages.table(pd.DataFrame({"": ["Orders"], "May": ["4"]})))
+    html = markup.folded("<b>Sales</b>", markup.table(pd.DataFrame({"": ["Orders"], "May": ["4"]})))
     assert html.startswith("<details>\n<summary>&lt;b&gt;Sales&lt;/b&gt;</summary>")
     assert "<td>4</td>" in html
 
@@ -217,7 +219,7 @@ def test_a_folded_part_holds_its_content_under_a_summary_that_is_text():
 def test_a_table_leaves_its_frame_as_it_was():
     frame = pd.DataFrame({"a": ["1", None]})
     before = frame.copy(deep=True)
-    pages.table(frame)
+    markup.table(frame)
     pd.testing.assert_frame_equal(frame, before)
 
 
@@ -300,6 +302,6 @@ def test_light_and_dark_define_the_same_colours_and_every_colour_used_is_defined
 
 def test_reading_the_modules_loads_neither_pandas_nor_matplotlib():
     heavy = "{'pandas', 'polars', 'matplotlib', 'seaborn', 'nbformat'}"
-    code = f"import sys, engagekit.reports.charts; print(sorted({heavy} & sys.modules.keys()))"
+    code = f"import sys, engagekit.display.charts; print(sorted({heavy} & sys.modules.keys()))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

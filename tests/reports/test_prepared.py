@@ -4,9 +4,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-from engagekit.customers.score import Component, Scorecard
 from engagekit.data.business import Business
 from engagekit.reports.prepared import history_of, lived_until, month_starts, months_later, prepared_tables
+from engagekit.score.scorecard import Component, Scorecard
 
 END = dt.datetime(2026, 6, 1)
 CARD = Scorecard((Component("interactions", 1, 0, 4),))

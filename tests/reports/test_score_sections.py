@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from engagekit.customers.audit import FINDINGS
-from engagekit.customers.trial import VERDICTS
 from engagekit.data.business import Business
-from engagekit.data.sample import make_sample, write_sample
+from engagekit.display.pseudonyms import KEY, pseudonyms
 from engagekit.errors import DataError
 from engagekit.language import LANGUAGES, Language
 from engagekit.reports import score_sections
-from engagekit.reports.pseudonyms import KEY, pseudonyms
 from engagekit.reports.results import results
+from engagekit.samples.sample import make_sample, write_sample
+from engagekit.score.audit import FINDINGS
+from engagekit.score.trial import VERDICTS
 
 
 @pytest.fixture(scope="module")

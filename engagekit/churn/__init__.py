@@ -1,0 +1,1 @@
+"""Who leaves: labels, models, and whether they can be believed."""

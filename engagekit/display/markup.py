@@ -1,0 +1,244 @@
+"""Parts of a page as HTML: headings, sentences, tiles, tables and figures; whatever text they hold is escaped."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import jinja2
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "TEMPLATES",
+    "Tile",
+    "figure",
+    "finding",
+    "folded",
+    "heading",
+    "main_points",
+    "note",
+    "paragraph",
+    "plain_text",
+]
+__all__ += ["table", "template_path", "tiles"]
+
+MOST_TILES = 6
+SIGNS = {"better": "✓", "worse": "!", "same": "="}
+SPARK_WIDTH, SPARK_HEIGHT = 114, 24  # inside the margins of its viewBox
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number of the first screen, with what is needed to judge it.
+
+    Parameters
+    ----------
+    label, value : str
+        What it is, and the number as people write it.
+    interval : str
+        How sure it is, in words: "between 38 and 46, from 1,203 answers".
+    target, change : str
+        Sentences, or empty. ``change`` says in words which way it went.
+    tone : {"better", "worse", "same", ""}
+        Whether the change is good news; shown by a colour and by a sign.
+    spark : sequence of float or None
+        Earlier values, oldest first; None or NaN where there is none.
+    """
+
+    label: str
+    value: str
+    interval: str = ""
+    target: str = ""
+    change: str = ""
+    tone: Literal["better", "worse", "same", ""] = ""
+    spark: Sequence[float | None] = ()
+
+
+def heading(text: str, *, level: Literal[2, 3, 4] = 2, anchor: str | None = None) -> str:
+    """Heading; level 2 opens a section and stands in the contents, level 1 is the page's own.
+
+    Examples
+    --------
+    >>> heading("Who came back?")
+    '<h2 id="who-came-back">Who came back?</h2>'
+    """
+    if level not in (2, 3, 4):
+        raise ValueError(f"level: {level} must be 2, 3 or 4; the page writes its one h1 from the title")
+    if anchor is None and level == 2:
+        anchor = re.sub(r"\W+", "-", plain_text(text).casefold()).strip("-") or "section"
+    return _part("heading", level, anchor, text)
+
+
+def paragraph(text: str) -> str:
+    """Write running text.
+
+    Examples
+    --------
+    >>> paragraph("a < b")
+    '<p>a &lt; b</p>'
+    """
+    return _part("words", "", text)
+
+
+def note(text: str) -> str:
+    """Small print: a caveat or a method.
+
+    Examples
+    --------
+    >>> note("Opens include machines.")
+    '<p class="note">Opens include machines.</p>'
+    """
+    return _part("words", "note", text)
+
+
+def finding(text: str) -> str:
+    """Write the one computed sentence that answers a figure's question.
+
+    Examples
+    --------
+    >>> finding("Fewer came back than in May.")
+    '<p class="finding">Fewer came back than in May.</p>'
+    """
+    return _part("words", "finding", text)
+
+
+def main_points(sentences: Sequence[str]) -> str:
+    """List of the sentences that answer the report's question.
+
+    Examples
+    --------
+    >>> "<li>Sales rose.</li>" in main_points(["Sales rose."])
+    True
+    """
+    return _part("main_points", sentences)
+
+
+def tiles(tiles: Sequence[Tile]) -> str:
+    """Grid of at most six numbers.
+
+    Examples
+    --------
+    >>> '<p class="value">42</p>' in tiles([Tile("NPS", "42", "between 38 and 46, from 1,203 answers")])
+    True
+    """
+    if len(tiles) > MOST_TILES:
+        raise ValueError(f"tiles: {len(tiles)} given, at most {MOST_TILES} fit the first screen")
+    return _part("tiles", tiles, SIGNS, [_spark(tile.spark) for tile in tiles])
+
+
+def table(frame: "pd.DataFrame", caption: str = "", *, words: Sequence[str] = ()) -> str:
+    """Table of cells that are already formatted, without the index; a missing cell is shown as a dash.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The first column heads the rows.
+    caption : str
+        What the table shows.
+    words : sequence of str
+        Columns that hold words, set to the left; all others are set to the right.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> "<td>42</td>" in table(pd.DataFrame({"": ["NPS"], "May": ["42"]}))
+    True
+    """
+    rows = frame.astype(object).where(frame.notna(), MISSING).to_numpy().tolist()
+    return _part("table", frame.columns.to_list(), rows, caption, words)
+
+
+def folded(summary: str, html: str) -> str:
+    """Part that opens where its summary is clicked, and on paper.
+
+    Parameters
+    ----------
+    summary : str
+        What it is about.
+    html : str
+        What it holds. Trusted, not escaped: the functions of this module make it.
+
+    Examples
+    --------
+    >>> "<summary>Sales</summary>" in folded("Sales", paragraph("Orders and refunds."))
+    True
+    """
+    return _part("folded", summary, Markup(html))  # noqa: S704
+
+
+def figure(svg_wide: str, svg_narrow: str, *, title: str, subtitle: str, alt: str, source: str) -> str:
+    """Figure in two drawings: the wide one for desks and paper, the narrow one for phones.
+
+    Parameters
+    ----------
+    svg_wide, svg_narrow : str
+        ``<svg>`` elements. Trusted, not escaped: ``charts.draw`` makes them.
+    title, subtitle : str
+        What is seen; its measure and unit.
+    alt, source : str
+        What it says to those who do not see it; where the numbers come from.
+
+    Examples
+    --------
+    >>> 'aria-label="A line"' in figure("<svg/>", "<svg/>", title="", subtitle="", alt="A line", source="")
+    True
+    """
+    return _part("figure", Markup(svg_wide), Markup(svg_narrow), title, subtitle, alt, source)  # noqa: S704
+
+
+def plain_text(text: str) -> str:
+    r"""Text without what steers instead of being read: control and bidirectional characters, half surrogates.
+
+    Examples
+    --------
+    >>> plain_text("Kopi\u202e\x00 Senja")
+    'Kopi Senja'
+    """
+    return STEERING.sub("", text)
+
+
+def template_path(*parts: str) -> Path:
+    """Path below ``templates/``: inside the package where a wheel put it, else beside the package.
+
+    Examples
+    --------
+    >>> template_path("page", "theme.css").name
+    'theme.css'
+    """
+    package = Path(__file__).parents[1]
+    installed = package / "templates"
+    return (installed if installed.is_dir() else package.parent / "templates").joinpath(*parts)
+
+
+def _spark(values: Sequence[float | None]) -> Markup:
+    """Draw a line broken where a value is missing, with a dot at the last value and at each one alone."""
+    known = {i: value for i, value in enumerate(values) if value is not None and math.isfinite(value)}
+    low, high = min(known.values(), default=0), max(known.values(), default=0)
+    down = {i: (high - value) / (high - low) if high > low else 0.5 for i, value in known.items()}
+    step = SPARK_WIDTH / max(len(values) - 1, 1)
+    at = {i: (round(i * step, 1), round(part * SPARK_HEIGHT, 1)) for i, part in down.items()}
+    path = " ".join(f"{'L' if i - 1 in at else 'M'}{x} {y}" for i, (x, y) in at.items())
+    dots = [place for i, place in at.items() if i == max(at) or not {i - 1, i + 1} & at.keys()]
+    return Markup(_part("spark", path, dots))  # noqa: S704 - numbers only
+
+
+def _part(name: str, *values: object) -> str:
+    return str(getattr(TEMPLATES.get_template("parts.html.j2").module, name)(*values)).strip()
+
+
+# Jinja2 without nbconvert: a page shows neither code nor markdown, so there is nothing left to export.
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(template_path("page")),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    finalize=lambda value: plain_text(value) if type(value) is str else value,
+)

@@ -1,0 +1,1 @@
+"""Any frame, any clock: the only lines that know a backend."""

@@ -1,0 +1,104 @@
+"""Calendar periods of ``measure``: which one a row falls in, and the ones without rows."""
+
+import datetime as dt
+import math
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import narwhals as nw
+import polars as pl
+
+from engagekit.errors import DataError
+from engagekit.frames.times import local_time
+
+__all__ = ["PERIODS", "dated", "with_all_periods"]
+
+PERIODS = ("1d", "1w", "1mo", "1q", "1y")
+NUMBERS = ("value", "low", "high", "numerator", "denominator")
+
+
+def dated(
+    rows: nw.LazyFrame[Any], at: str, every: str | None, until: dt.date | str | None, time_zone: str | None
+) -> tuple[nw.LazyFrame[Any], dt.datetime | None]:
+    """Rows before the end with their ``period``, and the end, in wall-clock time of the column's zone.
+
+    Parameters
+    ----------
+    rows : narwhals.LazyFrame
+        Rows with a column ``at``.
+    at : str
+        Column that dates a row; a row without a date is left out.
+    every : str, optional
+        One of ``PERIODS``; without it there is no ``period``.
+    until : datetime, date or ISO str, optional
+        The end. Without a zone of its own it is wall-clock time already.
+    time_zone : str, optional
+        Zone of the calendar instead of the column's.
+
+    Raises
+    ------
+    DataError
+        The column holds no times.
+    ValueError
+        The end has a zone, and neither the column nor ``time_zone`` has.
+
+    Examples
+    --------
+    >>> sent = nw.from_native(pl.LazyFrame({"sent_at": [dt.datetime(2026, 1, 31, 23)]}))
+    >>> dated(sent, "sent_at", "1w", "2026-02-01", None)[0].collect()["period"].to_list()
+    [datetime.datetime(2026, 1, 26, 0, 0)]
+    """
+    dtype = rows.collect_schema()[at]
+    if not isinstance(dtype, nw.Datetime | nw.Date):
+        raise DataError(f"is {dtype}, not a time. Parse it, for example with pandas.to_datetime.", column=at)
+    end = None if until is None else dt.datetime.fromisoformat(str(until))
+    if end is not None and end.tzinfo is not None:
+        zone = time_zone or getattr(dtype, "time_zone", None)
+        if zone is None:
+            raise ValueError(f"time_zone: say it, because until has a zone and {at!r} has none")
+        end = end.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    time = nw.col(at)
+    rows = local_time(rows, at, time_zone).with_columns(time.cast(nw.Datetime("us"))).filter(~time.is_null())
+    rows = rows if end is None else rows.filter(time < nw.lit(end))
+    return rows if every is None else rows.with_columns(period=_start(time, every)), end
+
+
+def with_all_periods(result: pl.DataFrame, by: list[str], every: str, end: dt.datetime | None) -> pl.DataFrame:
+    """Estimates of all metrics and groups in every period up to the last or the end; what that cuts is marked.
+
+    Parameters
+    ----------
+    result : polars.DataFrame
+        ``metric``, the columns of ``by``, ``period`` and the fields of ``Estimate``.
+    by : list of str
+        Columns measured by.
+    every : str
+        One of ``PERIODS``.
+    end : datetime, optional
+        As ``dated`` gives it.
+    """
+    if result.is_empty():
+        return result
+    result = result.with_columns(pl.col("period").cast(pl.Datetime("us")))
+    last = pl.lit(end - dt.timedelta(microseconds=1)).dt.truncate(every) if end else pl.col("period").max()
+    periods = result.select(pl.datetime_ranges(pl.col("period").min(), last, every).explode())
+    grid = result.select("metric", *by).unique(maintain_order=True).join(periods, how="cross")
+    full = grid.join(result, on=["metric", *by, "period"], how="left", nulls_equal=True).with_columns(
+        pl.col(NUMBERS).fill_null(math.nan),
+        pl.col("n", "units").fill_null(0),
+        pl.col("method", "warning").fill_null(""),
+        pl.col("reason").fill_null("no_rows"),
+    )
+    if end is None:
+        return full
+    marked = pl.concat_str("warning", pl.lit(" partial_period")).str.strip_chars()
+    cut = pl.col("period").dt.offset_by(every) > end
+    return full.with_columns(warning=pl.when(cut).then(marked).otherwise("warning"))
+
+
+def _start(time: nw.Expr, every: str) -> nw.Expr:
+    """Start of the period of a time."""
+    if every == "1w":
+        since_monday = (time.dt.weekday() + 6) % 7  # Sunday is 7, and 0 on Spark
+        return time.dt.truncate("1d") - nw.lit(dt.timedelta(days=1)) * since_monday
+    return time.dt.truncate(every)

@@ -1,0 +1,1 @@
+"""Clean tables -> what is counted."""

@@ -1,0 +1,232 @@
+"""The time firewall: what was known of customers before a date."""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+
+from engagekit.data.tables import TABLES
+from engagekit.errors import DataError, did_you_mean
+from engagekit.frames.engine import collected, column_names, enter, leave
+from engagekit.frames.times import micros_at, with_micros
+from engagekit.prepare.interactions import seen
+
+if TYPE_CHECKING:
+    from engagekit.data.business import Business
+
+__all__ = ["DATED_BY", "KNOWN_FROM", "History", "Past"]
+
+Rows = nw.LazyFrame[Any]
+
+DATED_BY = {  # any of them in the past shows that a row had happened
+    "interactions": ("time",),
+    "customers": ("joined_at",),
+    "subscriptions": ("starts_at",),
+    "surveys": ("sent_at", "answered_at"),
+    "posts": ("posted_at",),
+    "mentions": ("time",),
+    "mailings": ("sent_at",),
+    "attendance": ("held_at",),
+    "tickets": ("opened_at",),
+    "campaigns": ("ends_at",),
+    "assignments": ("assigned_at",),
+}
+KNOWN_FROM: dict[str, dict[str, tuple[str, ...]]] = {  # what a row does not tell before a later time of it
+    "customers": {"cancelled_at": ("cancelled_at",)},
+    "subscriptions": {"ends_at": ("ends_at",)},
+    "surveys": {"answered_at": ("answered_at", "score", "comment")},
+    "tickets": {
+        "first_human_reply_at": ("first_human_reply_at",),
+        "solved_at": ("solved_at", "reopened", "score", "work_minutes"),
+    },
+}
+UNDATED = {  # totals as the export found them
+    "posts": ("reach", "impressions", "likes", "comments", "shares", "saves", "clicks"),
+    "mailings": ("opens", "machine_opens", "clicks", "conversions", "unsubscribes", "complaints"),
+    "assignments": ("converted", "value"),
+}
+
+
+class History:
+    """Tables of customers that can be looked at only as they stood before a date.
+
+    Parameters
+    ----------
+    tables : mapping of str to frame
+        Tables by their names, such as ``{"interactions": frame}``, all in frames of one kind: pandas, Polars, DuckDB or
+        Spark.
+    fixed : iterable of str, default ()
+        Columns of ``customers`` that never change, such as the country. A customer's other attributes tell what they
+        are today and not what they were before a date, and stay behind the firewall.
+
+    Raises
+    ------
+    ValueError
+        There is no table of that name.
+    DataError
+        ``customers`` has no such fixed column, or it is a date that is known only later.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from datetime import datetime
+    >>> solved = pl.DataFrame({"ticket_id": ["1"], "opened_at": [datetime(2026, 1, 5)],
+    ...     "solved_at": [datetime(2026, 1, 9)], "score": [5]})
+    >>> History({"tickets": solved}).before(datetime(2026, 1, 7))["tickets"].row(0)
+    ('1', datetime.datetime(2026, 1, 5, 0, 0), None, None)
+    """
+
+    def __init__(self, tables: Mapping[str, Any], *, fixed: Iterable[str] = ()) -> None:
+        for name in tables:
+            if name not in DATED_BY:
+                raise ValueError(f"there is no table {name!r}. {did_you_mean(name, DATED_BY)}")
+        self._tables = dict(tables)
+        self._fixed = (fixed,) if isinstance(fixed, str) else tuple(fixed)
+        known = column_names(tables["customers"]) if "customers" in tables else []
+        for name in self._fixed:
+            if name in ("joined_at", "cancelled_at"):
+                raise DataError("is a date, which tells what came later. Take it out of fixed.", column=name)
+            if name not in known:
+                raise DataError(f"is not a column of customers. {did_you_mean(name, known)}", column=name)
+
+    @classmethod
+    def of(cls, business: "Business", *, lazy: bool = False) -> "History":
+        """History of a business, with the attributes of customers that its ``business.toml`` declares ``fixed``.
+
+        Parameters
+        ----------
+        business : Business
+            Whose tables are taken.
+        lazy : bool, default False
+            Take Polars LazyFrames instead of pandas DataFrames, as ``Business.table`` does.
+        """
+        tables = {n: business.table(n, lazy=True) if lazy else business.table(n) for n in business.tables}
+        return cls(tables, fixed=business.fixed)
+
+    def changed(self, change: Callable[[str, Rows], Rows]) -> "History":
+        """Give another history, each of whose tables a function made of its name and rows."""
+        tables = {}
+        for name, frame in self._tables.items():
+            names = column_names(frame)
+            tables[name] = leave(change(name, enter(frame, names)).select(names), frame)
+        return History(tables, fixed=self._fixed)
+
+    def ends(self) -> dt.datetime:
+        """Give the time of the last interaction: whatever comes after it is not over, as far as the data tell.
+
+        Raises
+        ------
+        DataError
+            There are no interactions with a time.
+        """
+        if "interactions" not in self._tables:
+            raise DataError(f"the history has no table 'interactions'. {did_you_mean('interactions', self._tables)}")
+        last = collected(seen(self._tables["interactions"]).select(nw.col("time").max())).item()
+        if last is None:
+            raise DataError("is empty, so there is nothing to look back on.", column="time")
+        return last if isinstance(last, dt.datetime) else dt.datetime.combine(last, dt.time())
+
+    def before(self, as_of: dt.datetime) -> "Past":
+        """Give the tables as they stood before a date, which itself is not seen."""
+        return Past(self._tables, self._fixed, as_of)
+
+
+class Past:
+    """What was known before a date: tables by name, made by ``History.before``.
+
+    A row is there from the time that dates it on: an interaction, ticket or post from its own, a customer from
+    ``joined_at``, a paid period from its start, a survey from the invitation or else the answer, a campaign from its
+    end. What a row tells only later (when a customer cancelled, a period ended, a survey was answered, a ticket replied
+    to or solved, and how it was rated) is blank until then, and not there at all in a table without that time. Not
+    there either: attributes of customers that are not declared fixed, and totals without a date, such as the likes of a
+    post, the opens of a mailing and the outcome of a test; and columns of such tables that are not in their contract,
+    such as the status of a ticket, which tells how it ended. Rows without a time are left out, and so are interactions
+    without a customer and those that repeat an ``event_id``.
+    """
+
+    def __init__(self, tables: Mapping[str, Any], fixed: tuple[str, ...], as_of: dt.datetime) -> None:
+        self._tables, self.fixed, self.as_of = tables, fixed, as_of
+
+    def __getitem__(self, name: str) -> Any:
+        """Give a table in the caller's kind of frame."""
+        return self.leave(self.rows(name), name)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a table of that name."""
+        return name in self._tables
+
+    def columns(self, name: str) -> list[str]:
+        """Columns of a table that can be known before a date.
+
+        Raises
+        ------
+        DataError
+            The history has no such table.
+        """
+        if name not in self._tables:
+            raise DataError(f"the history has no table {name!r}. {did_you_mean(name, self._tables)}")
+        names = column_names(self._tables[name])
+        hidden = set(UNDATED.get(name, ()))
+        for time, told in KNOWN_FROM.get(name, {}).items():
+            hidden |= set(told) if time not in names else set()
+        if name == "customers":
+            hidden |= set(names) - {"customer_id", "joined_at", "cancelled_at", *self.fixed}
+        elif name in KNOWN_FROM or name in UNDATED:
+            hidden |= set(names) - set(TABLES[name].columns)
+        return [column for column in names if column not in hidden]
+
+    def rows(self, name: str, columns: Iterable[str] | None = None, optional: Iterable[str] = ()) -> Rows:
+        """Give a table as a Narwhals lazy frame.
+
+        Parameters
+        ----------
+        name : str
+            The table.
+        columns, optional : iterable of str
+            Columns that are needed, by default all; and those that are taken too where the table has them.
+
+        Raises
+        ------
+        DataError
+            The history has no such table, or the table no such column that can be known before a date.
+        ValueError
+            One of the date and the table's times lacks a zone.
+        """
+        known = self.columns(name)
+        wanted = list(dict.fromkeys(known if columns is None else [*columns, *(c for c in optional if c in known)]))
+        frame = self._tables[name]
+        for column in wanted:
+            if column not in known and column in column_names(frame):
+                problem = "has no date of its own, so it may know the future."
+                way_out = "Declare it in fixed if it never changes." if name == "customers" else "Leave it out."
+                raise DataError(f"{problem} {way_out}", column=column)
+        if name == "interactions":
+            return seen(frame, wanted, as_of=self.as_of).select(wanted)
+        return self._told(name, enter(frame, wanted, self._times(name)), wanted)
+
+    def leave(self, rows: Rows, name: str) -> Any:
+        """Give rows in the kind of frame that the caller's table of that name is."""
+        return leave(rows, self._tables[name])
+
+    def _times(self, name: str) -> list[str]:
+        given = column_names(self._tables[name])
+        times = dict.fromkeys([*DATED_BY[name], *KNOWN_FROM.get(name, {})])
+        return [time for time in times if time in given]
+
+    def _told(self, name: str, rows: Rows, wanted: list[str]) -> Rows:
+        """Rows that had happened, blank in what they told later."""
+        begun: list[nw.Expr] = []
+        later: dict[str, nw.Expr] = {}
+        for time in self._times(name):
+            rows = with_micros(rows, time, f"{time}:us")
+            over = nw.col(f"{time}:us") < micros_at(rows, time, self.as_of)
+            begun += [over] if time in DATED_BY[name] else []
+            later |= dict.fromkeys(KNOWN_FROM.get(name, {}).get(time, ()), over)
+        if not begun:
+            raise DataError(f"is not a column, so {name} have no date.", column=DATED_BY[name][0])
+        blank = {column: nw.when(over).then(nw.col(column)) for column, over in later.items() if column in wanted}
+        rows = rows.with_columns(**blank) if blank else rows
+        return rows.filter(reduce(or_, begun)).select(wanted)

@@ -1,0 +1,158 @@
+"""Interactions -> orders, and orders -> buyers."""
+
+import datetime as dt
+from typing import Any
+
+import narwhals as nw
+
+from engagekit.frames.engine import enter, leave
+from engagekit.frames.times import micros_at, span_us, with_micros
+
+__all__ = ["PURCHASES", "buyers", "orders"]
+
+PURCHASES = ("purchase", "refund")
+PRODUCTS = ("first_product", "last_product")
+
+_ENDS = {"first_product": nw.col("first_product").min(), "last_product": nw.col("last_product").max()}
+
+
+def orders(interactions: Any) -> Any:
+    """One row an order, with refunds taken off.
+
+    An order is a customer's ``order_id``, or their purchases at one instant where there is none. A refund under its
+    order's id lowers that order; one without is an order of its own, with a negative value and no purchase.
+
+    Parameters
+    ----------
+    interactions : frame
+        ``customer_id, time, action, value`` and, where given, ``order_id, product``. A line without a customer is left
+        out. A refund's value is taken back, whichever sign it is written with. Purchases of an order that come to less
+        than zero are a refund.
+
+    Returns
+    -------
+    frame of the caller's kind
+        ``customer_id, order_id, time`` (its first line), ``value`` (net, in the business's currency; null where no
+        line has one), ``lines`` (purchases in it), ``gross`` (money of its purchases) and ``refunded`` (money taken
+        back, from 0 up). Each of these two is 0 where the order has no such line, and null where it has some and none
+        of them has a value. Where interactions have a ``product``, also ``first_product`` and ``last_product``:
+        alphabetically, of those bought, so that two that differ mean two products or more.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> lines = pl.DataFrame({
+    ...     "customer_id": ["a", "a", "b"], "time": [1, 1, 2], "action": ["purchase"] * 3,
+    ...     "value": [10.0, 5.0, 7.0], "order_id": ["1", "1", "2"]})
+    >>> orders(lines).sort("order_id").select("customer_id", "order_id", "time", "value", "lines").rows()
+    [('a', '1', 1, 15.0, 2), ('b', '2', 2, 7.0, 1)]
+    """
+    rows = enter(interactions, ["customer_id", "time", "action", "value"], ["order_id", "product"])
+    names = rows.collect_schema().names()
+    if "order_id" not in names:
+        rows = rows.with_columns(nw.lit(None, nw.String).alias("order_id"))
+    alone, value = nw.when(nw.col("order_id").is_null()), nw.col("value")
+    rows = rows.with_columns(
+        value=nw.when((nw.col("action") == "refund") & (value > 0)).then(0 - value).otherwise(value)
+    )
+    bought, returned = (nw.when(nw.col("action") == action) for action in PURCHASES)
+    products = [name for name in PRODUCTS if "product" in names]
+    known = ~nw.col("customer_id").is_null()
+    lines = rows.filter(nw.col("action").is_in(PURCHASES), known).with_columns(
+        alone.then(nw.col("time")).alias("instant"),
+        alone.then(nw.col("action")).alias("sort"),
+        bought.then(nw.lit(1)).otherwise(nw.lit(0)).alias("lines"),
+        bought.then(value).alias("gross"),
+        returned.then(0 - value).alias("refunded"),
+        *(bought.then(nw.col("product")).alias(name) for name in products),
+    )
+    grouped = lines.group_by("customer_id", "order_id", "instant", "sort").agg(
+        nw.col("time").min(),
+        nw.col("value").sum(),
+        nw.col("value").count().alias("valued"),
+        nw.col("lines").sum().cast(nw.Int64),
+        nw.len().cast(nw.Int64).alias("all_lines"),
+        nw.col("gross", "refunded").sum().cast(nw.Float64),
+        nw.col("gross").count().alias("paid"),
+        nw.col("refunded").count().alias("returned"),
+        *(_ENDS[name] for name in products),
+    )
+    found = grouped.select(
+        "customer_id",
+        "order_id",
+        "time",
+        nw.when(nw.col("valued") > 0).then(value).alias("value"),
+        "lines",
+        _money("gross", "paid", nw.col("lines")),
+        _money("refunded", "returned", nw.col("all_lines") - nw.col("lines")),
+        *products,
+    )
+    gross, refunded = nw.col("gross"), nw.col("refunded")
+    taken_back = nw.when(gross < 0)  # purchases booked below zero, more than a voucher takes off
+    settled = found.with_columns(
+        taken_back.then(nw.lit(0)).otherwise(nw.col("lines")).cast(nw.Int64).alias("lines"),
+        taken_back.then(nw.lit(0.0)).otherwise(gross).alias("gross"),
+        taken_back.then(refunded - gross).otherwise(refunded).alias("refunded"),
+    )
+    return leave(settled, interactions)
+
+
+def buyers(orders: Any, as_of: dt.datetime, window: str = "90d") -> Any:
+    """One row a buyer: when they first bought, and whether they came back within the window.
+
+    Parameters
+    ----------
+    orders : frame
+        As ``orders`` gives them. An order without a customer is left out.
+    as_of : datetime
+        Orders from then on are not seen.
+    window : str, default "90d"
+        Days from the first order, its end exclusive, in which a later one counts.
+
+    Returns
+    -------
+    frame of the caller's kind
+        ``customer_id, first_at, repeated, window_over``: whether a later order came in the window, and whether the
+        window has been lived through; and where the orders tell their products ``several_products``: whether two or
+        more were bought in the window, the first order's included; null where no product is known.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from datetime import datetime
+    >>> bought = pl.DataFrame({"customer_id": ["a", "a"], "order_id": ["1", "2"], "lines": [1, 1],
+    ...     "time": [datetime(2026, 1, 1), datetime(2026, 2, 1)]})
+    >>> buyers(bought, datetime(2026, 6, 1)).select("repeated", "window_over").rows()
+    [(True, True)]
+    """
+    window_us = span_us("window", window, "d")
+    rows = with_micros(enter(orders, ["customer_id", "time", "lines"], PRODUCTS), "time", "us")
+    end_us = micros_at(rows, "time", as_of)
+    known = ~nw.col("customer_id").is_null()
+    bought = rows.filter(nw.col("lines") > 0, nw.col("us") < end_us, known)
+    bought = bought.with_columns(first_us=nw.col("us").min().over("customer_id"))
+    in_window = nw.when(nw.col("us") - nw.col("first_us") < window_us)
+    products = [name for name in PRODUCTS if name in rows.collect_schema().names()]
+    found = (
+        bought.with_columns(last_us=in_window.then(nw.col("us")), **{p: in_window.then(nw.col(p)) for p in products})
+        .group_by("customer_id")
+        .agg(
+            nw.col("time").min().alias("first_at"),
+            nw.col("first_us").min(),
+            nw.col("last_us").max(),
+            *(_ENDS[name] for name in products),
+        )
+    )
+    flags = {
+        "repeated": nw.col("last_us") > nw.col("first_us"),
+        "window_over": nw.col("first_us") <= end_us - window_us,
+    }
+    if len(products) == len(PRODUCTS):
+        flags["several_products"] = nw.col("first_product") != nw.col("last_product")
+    return leave(found.select("customer_id", "first_at", **flags), orders)
+
+
+def _money(name: str, valued: str, lines: nw.Expr) -> nw.Expr:
+    """Sum of some lines of an order: 0 where there are none, null where none of them has a value."""
+    known = nw.when(nw.col(valued) > 0).then(nw.col(name))
+    return known.otherwise(nw.when(lines == 0).then(nw.lit(0.0))).alias(name)

@@ -1,0 +1,230 @@
+"""Estimates in words: what is said under a number is computed from it, so it is true for every business."""
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from engagekit.language import Language, decimals_of, decimals_supported
+from engagekit.metrics.estimate import Estimate
+from engagekit.metrics.metric import Metric
+from engagekit.reports.results import Results
+from engagekit.score.scorecard import SEGMENTS
+
+__all__ = ["FEWEST", "Writer"]
+
+PERCENT = 100
+HEADLINE = (
+    "engagement_score",
+    "churn_rate",
+    "net_promoter_score",
+    "repeat_purchase_rate",
+    "order_value",
+    "reach_engagement_rate",
+    "click_rate",
+    "satisfaction_rate",
+)
+MOST = 6
+FEWEST = 5  # smaller groups of people are not broken out
+Tone = Literal["better", "worse", "same", ""]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes what was found in the report's language.
+
+    Parameters
+    ----------
+    found : Results
+        What was measured.
+    """
+
+    found: Results
+
+    @property
+    def language(self) -> Language:
+        """The report's language."""
+        return self.found.language
+
+    def amount(self, metric: Metric, value: float, like: Estimate | None = None) -> str:
+        """Write a metric's number: as it is, or with no more decimals than the interval of ``like`` supports."""
+        decimals: int | None
+        factor = PERCENT if metric.measured_in == "rate" else 1
+        if like is None:
+            decimals = decimals_of(factor * value)
+        elif math.isfinite(like.low):
+            decimals = decimals_supported(factor * like.low, factor * like.high)
+        else:
+            decimals = None if metric.measured_in in ("rate", "money") else 0
+        return self.language.amount(value, metric.measured_in, self.found.business.currency, decimals)
+
+    def value(self, metric: Metric, estimate: Estimate) -> str:
+        """Write the value of an estimate; that of fewer than five people is not told."""
+        if metric.unit == "customer" and 0 < estimate.units < FEWEST:
+            return self.language.text("estimate.fewer", n=FEWEST)
+        return self.amount(metric, estimate.value, estimate)
+
+    def interval(self, metric: Metric, estimate: Estimate) -> str:
+        """Write the interval and what it stands on: between 38 and 46, from 1,203 answers."""
+        if estimate.reason:
+            return self.language.text(f"reason.{estimate.reason}")
+        if metric.unit == "customer" and estimate.units < FEWEST:
+            return ""
+        units = self.units(metric, estimate)
+        if not math.isfinite(estimate.low):
+            return self.language.text("estimate.from", units=units)
+        low, high = (self.amount(metric, bound, estimate) for bound in (estimate.low, estimate.high))
+        return self.language.text("estimate.between", low=low, high=high, units=units)
+
+    def units(self, metric: Metric, estimate: Estimate) -> str:
+        """Write what an estimate stands on: 1,203 answers; fewer than five people are not counted out."""
+        number = self.language.number(estimate.units)
+        if metric.unit == "customer" and 0 < estimate.units < FEWEST:
+            number = self.language.text("estimate.fewer", n=FEWEST)
+        return self.language.text(f"unit.{metric.unit}", n=number)
+
+    def bounds(self, metric: Metric, estimate: Estimate) -> str:
+        """Write the interval for a table: 38 – 46."""
+        if not math.isfinite(estimate.low) or (metric.unit == "customer" and estimate.units < FEWEST):
+            return "–"
+        return " – ".join(self.amount(metric, bound, estimate) for bound in (estimate.low, estimate.high))
+
+    def change(self, metric: Metric) -> tuple[str, Tone]:
+        """Say whether a number changed beyond noise since the month before, and whether that is good."""
+        period, _, old = self.found.current(metric.name)
+        if not math.isfinite(old.value):
+            return "", ""
+        direction = self.direction(metric)
+        before = (period or self.found.month) - pd.DateOffset(months=1)
+        known = {"old": self.value(metric, old), "month": self.language.month(before)}
+        tone: Tone = ""
+        if direction == "none":
+            tone = "same"
+        elif direction != "unknown" and metric.better:
+            tone = "better" if metric.better == direction else "worse"
+        return self.language.text(f"change.{direction}", **known), tone
+
+    def direction(self, metric: Metric) -> str:
+        """``higher`` or ``lower`` beyond noise, ``none``, or ``unknown`` where that cannot be told."""
+        _, low, high = self.found.change(metric.name)
+        if not math.isfinite(low):
+            return "unknown"
+        return "none" if low <= 0 <= high else "higher" if low > 0 else "lower"
+
+    def target(self, metric: Metric, estimate: Estimate) -> str:
+        """Say whether a target is reached, missed, or too close to call."""
+        target = self.found.business.targets.get(metric.name)
+        if target is None or not math.isfinite(estimate.value):
+            return ""
+        written = self.amount(metric, target)
+        return self.language.text(f"target.{self.reached(metric, estimate, target)}", target=written)
+
+    def reached(self, metric: Metric, estimate: Estimate, target: float) -> str:
+        """``reached``, ``missed`` or ``close``: the last where the interval holds the target."""
+        if estimate.low < target < estimate.high:
+            return "close"
+        above = estimate.value >= target
+        return "reached" if above == (metric.better != "lower") or estimate.value == target else "missed"
+
+    def headline(self) -> list[Metric]:
+        """At most six metrics for the first screen."""
+        return self.main()[:MOST]
+
+    def main(self) -> list[Metric]:
+        """Metrics that the report is about: the score, usual ones with a target, other targets, the usual; else all."""
+        targets = self.found.business.targets
+        wished = [name for name in HEADLINE if name in targets]
+        names = dict.fromkeys([HEADLINE[0], *wished, *targets, *HEADLINE])
+        metrics = {m.name: m for group in self.found.channels.values() for m in group}
+        told = [name for name in metrics if self.tells(metrics[name]) and self.found.current(name)[0] is not None]
+        return [metrics[name] for name in names if name in told] or [metrics[name] for name in told]
+
+    def tells(self, metric: Metric) -> bool:
+        """Whether a metric does not give a small segment away."""
+        return bool(self.segments) or metric.name not in ("advocate_rate", "at_risk_rate")
+
+    def main_points(self) -> list[str]:
+        """Three sentences: how engaged the customers are, what changed, and how far the targets are."""
+        headline = self.headline()
+        return [self._engaged(), self._changed(headline), self._targets()]
+
+    @property
+    def segments(self) -> dict[str, int]:
+        """Customers in each segment; nothing where one has fewer than five, since the others would tell it."""
+        known = self.found.scores["segment"].drop_nulls()
+        counts = {segment: int((known == segment).sum()) for segment in SEGMENTS}
+        return {} if any(0 < count < FEWEST for count in counts.values()) else counts
+
+    def _engaged(self) -> str:
+        scored = self.found.scores["segment"].drop_nulls()
+        if len(scored) < FEWEST:
+            return self.language.text("points.no_score")
+        days = self.found.business.score.window.removesuffix("d")
+        known = {"n": self.language.number(len(scored)), "days": days}
+        if not self.segments:
+            return self.language.text("points.active", **known)
+        shares = {name: self.language.percent(count / len(scored), 0) for name, count in self.segments.items()}
+        return self.language.text("points.engaged", **known, **shares)
+
+    def _changed(self, metrics: Sequence[Metric]) -> str:
+        told: dict[str, list[str]] = {"better": [], "worse": []}
+        for metric in metrics:
+            period, new, old = self.found.current(metric.name)
+            if period == self.found.month:
+                tone = self.change(metric)[1]
+                if tone in told:
+                    values = f"{self.value(metric, old)} → {self.value(metric, new)}"
+                    told[tone].append(f"{self.title(metric)} ({values})")
+        parts = [self.language.text(f"points.{tone}", names="; ".join(names)) for tone, names in told.items() if names]
+        if not parts:
+            return self.language.text("points.unchanged")
+        return self.language.text("points.changed", changes=" ".join(parts))
+
+    def _targets(self) -> str:
+        metrics = {m.name: m for group in self.found.channels.values() for m in group}
+        judged = {}
+        for name, target in self.found.business.targets.items():
+            if name in metrics:
+                estimate = self.found.current(name)[1]
+                if math.isfinite(estimate.value):
+                    judged[name] = self.reached(metrics[name], estimate, target), estimate, target
+        if not self.found.business.targets:
+            return self.language.text("points.no_targets")
+        reached = sum(verdict == "reached" for verdict, _, _ in judged.values())
+        counts = {
+            "reached": self.language.number(reached),
+            "all": self.language.number(len(self.found.business.targets)),
+        }
+        missed = {name: (e, t) for name, (verdict, e, t) in judged.items() if verdict == "missed"}
+        if not missed:
+            return self.language.text("points.targets", **counts)
+        worst = max(missed, key=lambda name: _distance(*missed[name]))
+        estimate, target = missed[worst]
+        metric = metrics[worst]
+        return self.language.text(
+            "points.targets_missed",
+            **counts,
+            name=self.title(metric),
+            value=self.value(metric, estimate),
+            target=self.amount(metric, target),
+        )
+
+    def title(self, metric: Metric) -> str:
+        """Title of a metric; that of churn says over how many days."""
+        title = self.language.text(f"metric.{metric.name}.title")
+        if metric.table != "base":
+            return title
+        days = self.language.text("unit.day", n=self.found.business.horizon.removesuffix("d"))
+        return f"{title}, {days}"
+
+    def month(self, day: pd.Timestamp | dt.date) -> str:
+        """Name of a month."""
+        return self.language.month(day)
+
+
+def _distance(estimate: Estimate, target: float) -> float:
+    """How far a value is from its target, in widths of its interval."""
+    return abs(estimate.value - target) / (estimate.high - estimate.low)

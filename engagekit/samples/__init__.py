@@ -1,0 +1,1 @@
+"""Businesses made from a seed, whose truth is known."""

@@ -1,0 +1,131 @@
+"""Files of a sample, written as a person would export them: CSV in the business's language, and settings."""
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import polars.selectors as cs
+
+from engagekit.language import LANGUAGES, decimal_and_group
+from engagekit.samples.world import DAY, Rng, Shop
+
+__all__ = ["settings_text", "write_table"]
+
+FROZEN_AT = dt.datetime(2026, 8, 1)  # whose last 84 days give the score its bounds
+LINES_AT_ONCE = 1_000_000  # so that memory stays small
+
+
+def write_table(rng: Rng, shop: Shop, folder: Path, table: str, frame: pl.DataFrame) -> None:
+    """Write a table to its CSV below the folder, with the planted rows among the others."""
+    file = folder / _file(table, shop)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("wb") as out:
+        for part, lines in enumerate(frame.iter_slices(LINES_AT_ONCE)):
+            text = _as_text(table, lines, shop)
+            text = _with_planted(rng, text, shop["planted"].get(table, {})) if part == 0 else text
+            text = text.drop(shop["constants"].get(table, {})).rename(lambda ours: _header(ours, shop))
+            text.write_csv(out, separator=shop["separator"], include_header=part == 0)
+
+
+def settings_text(shop: Shop, kind: str, seed: int, tables: Mapping[str, pl.DataFrame]) -> str:
+    """Text of a ``business.toml`` that makes the exported files readable."""
+    lines = [_head(shop, kind, seed, tables["interactions"])]
+    for table, frame in tables.items():
+        lines += [*_table_settings(table, frame, shop), ""]
+    return "\n".join(lines) + "\n"
+
+
+def _as_text(table: str, frame: pl.DataFrame, shop: Shop) -> pl.DataFrame:
+    """Write the cells of a table as the business's tools do."""
+    for ours, (one, other) in shop["multiplied"].get(table, {}).items():
+        frame = frame.with_columns((pl.col(ours) / pl.col(one)).alias(other)).drop(ours)
+    frame = frame.with_columns(
+        cs.datetime().dt.strftime(shop["dates"]),
+        cs.date().cast(pl.Datetime("us")).dt.strftime(shop["dates"]),
+        cs.boolean().replace_strict([True, False], shop["yes_no"], return_dtype=pl.String),
+    )
+    return frame.with_columns(_number_text(column, shop) for column in frame.select(cs.numeric()))
+
+
+def _number_text(column: pl.Series, shop: Shop) -> pl.Series:
+    decimal, group = decimal_and_group(shop["language"])
+    marks = str.maketrans({".": decimal, ",": group})
+    numbers = column.unique().drop_nulls()
+    texts = [f"{number:,.2f}".rstrip("0").rstrip(".").translate(marks) for number in numbers]
+    return column.replace_strict(numbers, pl.Series(texts, dtype=pl.String), default=None)
+
+
+def _with_planted(rng: Rng, text: pl.DataFrame, cells: dict[str, Any]) -> pl.DataFrame:
+    """Put spoilt copies of some rows below them."""
+    text = text.with_row_index("at")
+    spoilt = {column: pl.lit(cell or None, pl.String) for column, cell in cells.items() if column != "rows"}
+    copies: pl.DataFrame = text[rng.integers(0, text.height, cells.get("rows", 0))].with_columns(**spoilt)
+    return pl.concat([text, copies]).sort("at", maintain_order=True).drop("at")
+
+
+def _header(ours: str, shop: Shop) -> str:
+    return str(shop["headers"][ours][list(LANGUAGES).index(shop["language"])])
+
+
+def _file(table: str, shop: Shop) -> str:
+    return f"data/{shop['files'][table]}.csv"
+
+
+def _head(shop: Shop, kind: str, seed: int, interactions: pl.DataFrame) -> str:
+    told = {key: _toml(shop[key]) for key in ("name", "language", "currency", "time_zone")}
+    components = "\n".join(_components(interactions, shop))
+    head: str = shop["settings"]["head"]
+    blocks = {key: shop[key] for key in ("targets", "web", "support")}
+    return head.format(kind=_toml(kind), seed=seed, components=components, **blocks, **told)
+
+
+def _table_settings(table: str, frame: pl.DataFrame, shop: Shop) -> Iterator[str]:
+    yield f"[tables.{table}]"
+    yield f"file = {_toml(_file(table, shop))}"
+    yield f"dates = {_toml(shop['dates'])}"
+    yield f"[tables.{table}.columns]"
+    columns: dict[str, Any] = {ours: _header(ours, shop) for ours in frame.columns}
+    columns |= {ours: {"constant": value} for ours, value in shop["constants"].get(table, {}).items()}
+    for ours, factors in shop["multiplied"].get(table, {}).items():
+        columns[ours] = {"product": [_header(factor, shop) for factor in factors]}
+    yield from (f"{ours} = {_toml(theirs)}" for ours, theirs in columns.items())
+    if table in shop["keep"]:
+        yield f"[tables.{table}.keep]  # rows that do not fulfil it are left out and counted"
+        yield from (f"{column} = {_toml(rule)}" for column, rule in shop["keep"][table].items())
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return f"{int(value):_}" if value == int(value) else str(value)
+
+
+def _components(interactions: pl.DataFrame, shop: Shop) -> Iterator[str]:
+    """Lines of the score's components, each with its weight, bounds and direction."""
+    end = FROZEN_AT.replace(tzinfo=ZoneInfo(shop["time_zone"]))
+    active = pl.col("action").is_in(["purchase", "comment", "review", "share"])
+    features = {
+        "recency_days": (end - pl.col("time").max()).dt.total_seconds() / DAY,
+        "interactions": pl.len(),
+        "active_days": pl.col("time").dt.date().n_unique(),
+        "orders": pl.col("order_id").filter(pl.col("action") == "purchase").n_unique(),
+        "value": pl.col("value").sum(),
+        "duration_s": pl.col("duration_s").sum(),
+        "active_share": active.sum() / (active | (pl.col("action") == "view")).sum(),
+    }
+    recent = interactions.filter(pl.col("time").is_between(end - dt.timedelta(days=84), end, closed="left"))
+    frame = recent.group_by("customer_id").agg(**{feature: features[feature] for feature in shop["score"]})
+    for feature, weight in shop["score"].items():
+        values = frame[feature].fill_nan(None)
+        low, high = (float(f"{values.quantile(level, 'linear'):.2g}") for level in (0.05, 0.95))
+        down = {"direction": "down"} if feature == "recency_days" else {}
+        component = {"weight": weight, "low": low, "high": max(high, low + 0.1)} | down
+        yield f"{feature} = {_toml(component)}"

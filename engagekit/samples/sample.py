@@ -1,0 +1,164 @@
+"""Sample businesses made from a seed, whose truth is known.
+
+Every customer has an engagement that nobody sees; it drives what they do and lowers their hazard of leaving.
+``sample_world`` makes the customers, ``sample_visits`` and ``sample_tables`` what they do, ``sample_files``
+the exports; what the businesses sell and say lies in ``sample.toml``.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from engagekit.errors import did_you_mean
+from engagekit.samples.files import settings_text, write_table
+from engagekit.samples.tables import ARM_BASELINE, make_tables
+from engagekit.samples.world import END, START, WEEKS, People, Shop, clock, make_people
+
+__all__ = ["END", "SLUGS", "START", "Sample", "Truth", "make_sample", "write_sample"]
+
+SLUGS = {"ecommerce": "kedai-kopi-senja", "saas": "akaun-mudah", "subscription": "green-basket"}
+EFFECT = -1.1
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a sample knows and a business never does.
+
+    Attributes
+    ----------
+    effect : float
+        Log hazard ratio of leaving for each unit of engagement; negative where engagement keeps customers.
+    base_hazard : float
+        Hazard of leaving, a week, at engagement 0.
+    arm_effect : float
+        The experiment's true difference in conversion probability, treatment less control.
+    arm_baseline : float
+        Conversion probability of the control arm.
+    customers : polars.DataFrame
+        One row a customer: customer_id, left_at (null: still here), engagement (mean over their weeks).
+    weekly : polars.DataFrame
+        One row for each week that a customer was here at the start of: customer_id, week (its first day),
+        engagement, and hazard: 1 - exp(-base_hazard * exp(effect * engagement)), the chance of leaving in it.
+    """
+
+    effect: float
+    base_hazard: float
+    arm_effect: float
+    arm_baseline: float
+    customers: pl.DataFrame
+    weekly: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A made-up business with every table, and what is true of it.
+
+    Attributes
+    ----------
+    kind : {"ecommerce", "saas", "subscription"}
+        A key of ``SLUGS``.
+    seed : int
+        What it was made from.
+    tables : dict of str to polars.DataFrame
+        The eleven tables, as reading the files of ``write_sample`` gives them.
+    truth : Truth
+        What no table says.
+    faults, left_out : dict of str to int
+        Rows that a table's file has besides: those that reading refuses, those that a ``keep`` rule drops.
+    """
+
+    kind: str
+    seed: int
+    tables: dict[str, pl.DataFrame]
+    truth: Truth
+    faults: dict[str, int]
+    left_out: dict[str, int]
+
+
+def make_sample(kind: str, *, customers: int = 2_000, seed: int = 1, effect: float = EFFECT) -> Sample:
+    """Make a business with 18 months of history, 2025-05-01 to 2026-11-01.
+
+    Parameters
+    ----------
+    kind : {"ecommerce", "saas", "subscription"}
+        A coffee shop in Indonesia, an accounting app in Malaysia or a recipe box in Britain.
+    customers : int, default 2000
+        Everybody ever seen, at least 100; half of them are there on the first day.
+    seed : int, default 1
+        The same seed gives the same business.
+    effect : float, default -1.1
+        Log hazard ratio of leaving for each unit of engagement. With 0, engagement tells nothing about
+        leaving; where nobody cancels, customers who come seldom are still likelier to seem gone.
+
+    Returns
+    -------
+    Sample
+        Tables and truth.
+    """
+    if kind not in SLUGS:
+        raise ValueError(f"kind: {kind!r} is not known. {did_you_mean(kind, SLUGS)}")
+    if customers < 100:
+        raise ValueError(f"customers: {customers} must be at least 100")
+    shop = _shop(kind)
+    rng = np.random.default_rng([seed, list(SLUGS).index(kind)])
+    people = make_people(rng, shop, customers, effect)
+    tables = make_tables(rng, shop, people)
+    planted = {table: cells["rows"] for table, cells in shop["planted"].items()}
+    return Sample(
+        kind,
+        seed,
+        tables,
+        _truth(shop, people, effect),
+        {table: rows for table, rows in planted.items() if table not in shop["keep"]},
+        {table: rows for table, rows in planted.items() if table in shop["keep"]},
+    )
+
+
+def write_sample(sample: Sample, folder: str | Path) -> Path:
+    """Write a business as a person would export it: ``business.toml`` and ``data/*.csv``.
+
+    Headers, numbers and dates are those of the business's language. The rows of ``sample.faults`` and
+    ``sample.left_out`` stand among the others.
+
+    Parameters
+    ----------
+    sample : Sample
+        What ``make_sample`` gave.
+    folder : str or Path
+        Made where it is not there yet; files of the same name are replaced.
+
+    Returns
+    -------
+    Path
+        The ``business.toml``.
+    """
+    shop, rng = _shop(sample.kind), np.random.default_rng(sample.seed)
+    settings = Path(folder) / "business.toml"
+    for table, frame in sample.tables.items():
+        write_table(rng, shop, settings.parent, table, frame)
+    settings.write_text(settings_text(shop, sample.kind, sample.seed, sample.tables), "utf-8")
+    return settings
+
+
+def _shop(kind: str) -> Shop:
+    """Read what ``sample.toml`` says of a business and of all three."""
+    file = resources.files("engagekit.samples") / "sample.toml"
+    words: dict[str, Shop] = tomllib.loads(file.read_text("utf-8"))
+    return words | words[kind]
+
+
+def _truth(shop: Shop, people: People, effect: float) -> Truth:
+    who, week = np.nonzero(people.here(WEEKS))
+    engagement, hazard = people.engagement[who, week], people.hazard[who, week]
+    weeks = np.bincount(who, minlength=people.joined.size)
+    mean = np.where(weeks, np.bincount(who, engagement, weeks.size) / weeks.clip(1), np.nan)
+    customers = pl.DataFrame({"customer_id": people.ids, "left_at": people.left, "engagement": mean})
+    customers = customers.with_columns(clock("left_at", shop), pl.col("engagement").fill_nan(None))
+    day = np.datetime64(START) + 7 * week
+    weekly = {"customer_id": people.ids.gather(who), "week": day, "engagement": engagement, "hazard": hazard}
+    told = (effect, shop["base_hazard"], shop["arm_effect"], ARM_BASELINE)
+    return Truth(*told, customers, pl.DataFrame(weekly))

@@ -1,0 +1,1 @@
+"""The engagement score: what it is made of, and whether it predicts."""

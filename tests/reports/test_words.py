@@ -1,0 +1,113 @@
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from engagekit.data.business import Business
+from engagekit.language import Language
+from engagekit.metrics.catalog import METRICS
+from engagekit.metrics.estimate import Estimate, difference
+from engagekit.reports.results import results
+from engagekit.reports.words import Writer
+
+TICKETS = replace(METRICS["tickets_opened"], better="lower")
+NPS, CHURN, VALUE = METRICS["net_promoter_score"], METRICS["churn_rate"], METRICS["order_value"]
+
+
+def compared(new, old):
+    """Results that hold one metric in September, of which October is the last whole month."""
+    now = pd.Timestamp("2026-10-01")
+    change = difference(new, old)
+    return SimpleNamespace(
+        language=Language("en"),
+        business=SimpleNamespace(currency="GBP", targets={}),
+        month=now,
+        current=lambda _: (now, new, old),
+        change=lambda _: change,
+    )
+
+
+def writer(code="en", currency="GBP", **targets):
+    return Writer(
+        SimpleNamespace(language=Language(code), business=SimpleNamespace(currency=currency, targets=targets))
+    )
+
+
+def estimate(value, half, n=1203):
+    return Estimate(value, value - half, value + half, value, 1, n, n, "delta", "", "")
+
+
+NOTHING = Estimate(*[math.nan] * 5, 0, 0, "", "", "no_rows")
+
+
+def test_an_interval_is_said_as_a_shop_owner_reads_it():
+    assert writer().interval(NPS, estimate(42.2, 3.9)) == "between 38 and 46, from 1,203 answers"
+    assert (
+        writer("id", "IDR").interval(VALUE, estimate(45_250, 1_000))
+        == "antara Rp44.250 dan Rp46.250, dari 1.203 pelanggan"
+    )
+
+
+def test_what_cannot_be_computed_says_why():
+    assert writer().interval(NPS, NOTHING) == "no data in this period"
+    assert writer().value(NPS, NOTHING) == "–"
+
+
+def test_no_interval_is_no_interval():
+    lone = replace(estimate(5, 1), low=math.nan, high=math.nan)
+    assert writer().bounds(NPS, lone) == "–"
+    assert writer().interval(NPS, lone) == "from 1,203 answers"
+
+
+@pytest.mark.parametrize(
+    ("metric", "new", "old", "words", "tone"),
+    [
+        (NPS, estimate(60, 4), estimate(40, 4), "up from 40 in September 2026", "better"),
+        (NPS, estimate(40, 4), estimate(60, 4), "down from 60 in September 2026", "worse"),
+        (NPS, estimate(44, 4), estimate(40, 4), "no clear change from 40 in September 2026", "same"),
+        (CHURN, estimate(0.2, 0.01), estimate(0.1, 0.01), "up from 10% in September 2026", "worse"),
+        (METRICS["tickets_opened"], estimate(90, 1), estimate(60, 1), "up from 60 in September 2026", ""),
+        (NPS, estimate(44, 4), NOTHING, "", ""),
+    ],
+)
+def test_a_change_is_called_one_only_beyond_noise(metric, new, old, words, tone):
+    assert Writer(compared(new, old)).change(metric) == (words, tone)
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "target", "verdict"),
+    [
+        (NPS, 60, 40, "target 40, reached"),
+        (NPS, 30, 40, "target 40, missed"),
+        (NPS, 38, 40, "target 40, too close to call"),
+        (TICKETS, 20, 30, "target 30, reached"),
+        (TICKETS, 40, 30, "target 30, missed"),
+    ],
+)
+def test_a_target_is_reached_the_better_way_or_too_close_to_call(metric, value, target, verdict):
+    assert writer(**{metric.name: target}).target(metric, estimate(value, 4)) == verdict
+
+
+def test_no_target_is_no_sentence():
+    assert writer().target(NPS, estimate(40, 4)) == ""
+
+
+@pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
+def test_a_first_screen_has_three_sentences_and_six_numbers(sample_folders, kind):
+    told = Writer(results(Business.open(sample_folders[kind])))
+    assert len(told.main_points()) == 3
+    first, *others = told.headline()
+    assert first.name == "engagement_score"
+    assert len(others) == 5
+    assert all("{" not in sentence for sentence in told.main_points())
+
+
+def test_the_shares_of_the_segments_are_those_of_the_scores(sample_folders):
+    found = results(Business.open(sample_folders["subscription"]))
+    counts = dict(found.scores["segment"].value_counts().rows())
+    assert min(counts.values()) >= 5
+    assert Writer(found).segments == counts
+    first = Writer(found).main_points()[0]
+    assert all(f"{100 * count / len(found.scores):.0f}%" in first for count in counts.values())

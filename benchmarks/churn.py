@@ -26,7 +26,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from engagekit.churn.dataset import labelled
+from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.ladder import RUNGS, ladder
 from engagekit.churn.model import ChurnModel
 from engagekit.prepare.history import History
@@ -108,7 +108,7 @@ def samples() -> None:
         zone = tables["interactions"]["time"].dtype.time_zone
         end = pl.Series([dt.datetime.combine(END, dt.time())]).dt.replace_time_zone(zone)[0]
         dates = [end - dt.timedelta(weeks=12 + 4 * back) for back in range(12)]
-        rows = labelled(History(tables), dates, as_of=end, contractual=True).drop("preferred_channel")
+        rows = churn_dataset(History(tables), dates, as_of=end, contractual=True).drop("preferred_channel")
         found = ladder(rows, dt.timedelta(weeks=12), rungs=[rung for rung in RUNGS if rung.name == "logistic"])
         week = (pl.col("week") - pl.lit(found.dates[-1].date())).abs()
         hazard = sample.truth.weekly.sort(week).group_by("customer_id", maintain_order=True).first()

@@ -46,7 +46,7 @@ SQL = {
     "attendance_rate": ("attended", "registered", ""),
     "registration_rate": ("registered", "invited", ""),
     "interactions_per_attendee": ("interactions", "attended", ""),
-    "return_on_spend": ("revenue", "spend", ""),
+    "return_on_ad_spend": ("revenue", "spend", ""),
     "lead_rate": ("leads", "reached", ""),
     "cost_per_lead": ("spend", "leads", ""),
     "leads_per_hour": ("leads", "hours", ""),

@@ -1,4 +1,4 @@
-from .churn.dataset import labelled as labelled
+from .churn.dataset import churn_dataset as churn_dataset
 from .churn.ladder import ladder as ladder
 from .churn.model import ChurnModel as ChurnModel
 from .customers.cohorts import retention_by_cohort as retention_by_cohort
@@ -22,7 +22,7 @@ from .metrics.campaigns import cost_per_conversion as cost_per_conversion
 from .metrics.campaigns import cost_per_lead as cost_per_lead
 from .metrics.campaigns import lead_rate as lead_rate
 from .metrics.campaigns import leads_per_hour as leads_per_hour
-from .metrics.campaigns import return_on_spend as return_on_spend
+from .metrics.campaigns import return_on_ad_spend as return_on_ad_spend
 from .metrics.catalog import CHANNELS as CHANNELS
 from .metrics.catalog import METRICS as METRICS
 from .metrics.compare import paired_difference as paired_difference
@@ -129,7 +129,6 @@ from .reports.results import results as results
 from .samples.sample import make_sample as make_sample
 from .samples.sample import write_sample as write_sample
 from .score.audit import audit as audit
-from .score.changes import migration as migration
 from .score.changes import moves as moves
 from .score.freeze import freeze as freeze
 from .score.scorecard import PRESETS as PRESETS

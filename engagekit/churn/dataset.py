@@ -13,10 +13,10 @@ from engagekit.frames.times import days_long
 from engagekit.prepare.history import History, Past
 from engagekit.prepare.leaving import contracts_at_risk, ends_by
 
-__all__ = ["labelled"]
+__all__ = ["churn_dataset"]
 
 
-def labelled(
+def churn_dataset(
     history: History,
     dates: Iterable[dt.datetime],
     horizon: str = "84d",
@@ -74,7 +74,7 @@ def labelled(
     >>> from datetime import datetime
     >>> seen = pl.DataFrame({"customer_id": ["a", "b", "a", "c"], "action": "view", "time": [datetime(2026, 1, 5),
     ...     datetime(2026, 1, 6), datetime(2026, 2, 5), datetime(2026, 3, 9)]})
-    >>> rows = labelled(History({"interactions": seen}), [datetime(2026, 2, 1), datetime(2026, 3, 1)], "28d")
+    >>> rows = churn_dataset(History({"interactions": seen}), [datetime(2026, 2, 1), datetime(2026, 3, 1)], "28d")
     >>> rows.sort("date", "customer_id").select("customer_id", "date", "interactions", "churned").rows()[:2]
     [('a', datetime.datetime(2026, 2, 1, 0, 0), 1, False), ('b', datetime.datetime(2026, 2, 1, 0, 0), 1, True)]
     >>> rows.filter(rows["churned"].is_null())["date"].dt.month().unique().to_list()
@@ -99,7 +99,7 @@ def labelled(
     names = [name for name in features.collect_schema().names() if name not in ("customer_id", "date")]
     outcomes, features = alike(outcomes, features, "customer_id")
     found = outcomes.join(features, on=["customer_id", "date"], how="left")
-    return past.leave(found.select("customer_id", "date", *names, "churned", "next_value"), "interactions")
+    return past.to_native(found.select("customer_id", "date", *names, "churned", "next_value"), "interactions")
 
 
 def _under_contract(past: Past, date: dt.datetime, ahead: str, grace: str | None) -> nw.LazyFrame[Any]:

@@ -137,7 +137,7 @@ def ladder(
     Parameters
     ----------
     rows : pandas.DataFrame or polars.DataFrame
-        What ``labelled`` gives, with ``score``, ``slope`` and ``p_alive`` where there are any; or any table with
+        What ``churn_dataset`` gives, with ``score``, ``slope`` and ``p_alive`` where there are any; or any table with
         ``churned``. Rows without an outcome are left out of the trial.
     ahead : timedelta, optional
         Gap and horizon; needed with dates.

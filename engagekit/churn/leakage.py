@@ -17,7 +17,7 @@ from engagekit.prepare.history import History
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SUSPECTS", "TOO_GOOD", "alarm", "leaking_column"]
+__all__ = ["SUSPECTS", "TOO_GOOD", "leakage_report", "leaking_column"]
 
 SUSPECTS = ("alone", "leak", "twins", "one_customer", "later_events")
 COLUMNS = ("suspect", "about", "value")
@@ -27,7 +27,7 @@ MOST_LOST = 0.05  # of ROC AUC, without what came later
 KEYS = ("customer_id", "date", "churned", "next_value")
 
 
-def alarm(
+def leakage_report(
     fitted: Any,
     tried: Any,
     *,
@@ -74,7 +74,7 @@ def alarm(
     >>> import pandas as pd
     >>> rows = pd.DataFrame({"days": range(100), "cancelled": [n >= 50 for n in range(100)]})
     >>> rows = rows.assign(churned=rows["cancelled"] ^ (rows["days"] == 0))
-    >>> found = alarm(rows[::2], rows[1::2])
+    >>> found = leakage_report(rows[::2], rows[1::2])
     >>> found[["suspect", "about"]].to_numpy().tolist()
     [['alone', 'days'], ['alone', 'cancelled']]
     """
@@ -118,7 +118,7 @@ def leaking_column(
     Returns
     -------
     pandas.DataFrame
-        As ``alarm`` gives it: a row ``leak`` about the column, or none.
+        As ``leakage_report`` gives it: a row ``leak`` about the column, or none.
     """
     import pandas as pd
 

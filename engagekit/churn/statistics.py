@@ -19,26 +19,26 @@ FEWEST_AT_EDGE = 30  # rows whose churn says what one more or one less at the ed
 
 @dataclass(frozen=True)
 class Ranking:
-    """A figure, and what each row pulled it by.
+    """A statistic and each row's influence on it.
 
-    The pulls are those of a linear approximation (the infinitesimal jackknife): they add up to 0, and the sum of their
-    squares over independent units is the figure's variance. The difference of two figures of the same rows has the
-    difference of their pulls, so that what the two have in common falls out.
+    Influence is that of a linear approximation, the infinitesimal jackknife. It adds up to 0, and the sum of its squares
+    over independent units is the variance of the statistic. The difference of two statistics of the same rows has the
+    difference of their influence, so that what the two have in common falls out.
 
     Attributes
     ----------
     value : float
         NaN where it is not defined.
-    pulls : ndarray
+    influence : ndarray
         One for each row.
     """
 
     value: float
-    pulls: Floats
+    influence: Floats
 
     def __sub__(self, other: Self) -> "Ranking":
         """Difference of two figures of the same rows."""
-        return Ranking(self.value - other.value, self.pulls - other.pulls)
+        return Ranking(self.value - other.value, self.influence - other.influence)
 
     def interval(self, customer: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
         """Interval of the figure, where rows of one customer go together.
@@ -52,7 +52,7 @@ class Ranking:
         """
         from scipy.special import ndtri
 
-        spread = np.sqrt((np.bincount(np.asarray(customer), self.pulls) ** 2).sum())
+        spread = np.sqrt((np.bincount(np.asarray(customer), self.influence) ** 2).sum())
         half = float(ndtri(upper_tail(confidence)) * spread)
         return self.value - half, self.value + half
 
@@ -63,13 +63,13 @@ def mean_of(rankings: Sequence[Ranking], weights: Sequence[float]) -> Ranking:
     Examples
     --------
     >>> both = mean_of([Ranking(0.6, np.array([0.1, -0.1])), Ranking(0.8, np.array([0.0, 0.0]))], [1, 3])
-    >>> round(both.value, 2), both.pulls.tolist()
+    >>> round(both.value, 2), both.influence.tolist()
     (0.75, [0.025, -0.025, 0.0, 0.0])
     """
     shares = np.asarray(weights, float) / np.sum(weights)
     value = sum(share * each.value for share, each in zip(shares, rankings, strict=True))
     return Ranking(
-        float(value), np.concatenate([share * each.pulls for share, each in zip(shares, rankings, strict=True)])
+        float(value), np.concatenate([share * each.influence for share, each in zip(shares, rankings, strict=True)])
     )
 
 
@@ -114,8 +114,10 @@ class Order:
         behind = (all_left - np.cumsum(left) + left / 2) / all_left
         value = float((left * ahead_of).sum() / all_left)
         of_left, of_stayed = (_spread(n) / n for n in (all_left, all_stayed))
-        pulls = np.where(churned, (ahead_of[self._level] - value) * of_left, (behind[self._level] - value) * of_stayed)
-        return Ranking(value, pulls)
+        influence = np.where(
+            churned, (ahead_of[self._level] - value) * of_left, (behind[self._level] - value) * of_stayed
+        )
+        return Ranking(value, influence)
 
     def average_precision(self, churned: NDArray[np.bool_]) -> Ranking:
         """Mean, over those who left, of the share that left among all at their risk or above. NaN where none left."""
@@ -127,8 +129,8 @@ class Order:
         precision = left_above / above
         value = float((left * precision).sum() / all_left)
         gained, lost = np.cumsum(left / above), np.cumsum(left * left_above / above**2)
-        pulls = churned * (precision + gained - value)[self._level] - lost[self._level]
-        return Ranking(value, pulls / all_left)
+        influence = churned * (precision + gained - value)[self._level] - lost[self._level]
+        return Ranking(value, influence / all_left)
 
     def lift(self, churned: NDArray[np.bool_], top: float = TOP) -> Ranking:
         """Churn among a share of rows at the top over that of all; ties at the edge count in part.
@@ -144,8 +146,8 @@ class Order:
         # What moves the edge trades rows with the churn that is found there.
         at_edge = self._churn_near(left, top * n)
         value = float(caught / (top * rate))
-        pulls = inside[self._level] * (churned - at_edge) - (caught - top * at_edge)
-        return Ranking(value, (pulls / (top * rate) - value * (churned - rate) / rate) / n)
+        influence = inside[self._level] * (churned - at_edge) - (caught - top * at_edge)
+        return Ranking(value, (influence / (top * rate) - value * (churned - rate) / rate) / n)
 
     def correlation(self, other: "Order") -> Ranking:
         """Spearman's rank correlation with another order of the same rows. NaN where one has a single level.
@@ -163,8 +165,8 @@ class Order:
         value = (both - 1 / 4) / np.sqrt(spread_u * spread_v)
         pull = u * v + self._beyond(v) + other._beyond(u) - 3 * both
         pull_u, pull_v = u**2 + 2 * self._beyond(u) - 3 * uu, v**2 + 2 * other._beyond(v) - 3 * vv
-        pulls = pull / np.sqrt(spread_u * spread_v) - value / 2 * (pull_u / spread_u + pull_v / spread_v)
-        return Ranking(float(value), pulls / len(u))
+        influence = pull / np.sqrt(spread_u * spread_v) - value / 2 * (pull_u / spread_u + pull_v / spread_v)
+        return Ranking(float(value), influence / len(u))
 
     @property
     def _undefined(self) -> Ranking:

@@ -10,18 +10,18 @@ from numpy.typing import ArrayLike
 from engagekit.frames.times import days_long, micros_at, with_micros
 from engagekit.metrics.intervals import upper_tail
 from engagekit.prepare.history import History
-from engagekit.prepare.interactions import US, seen
+from engagekit.prepare.interactions import US, valid_interactions
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["departures", "survival"]
+__all__ = ["churn_times", "survival"]
 
 DAY_US = 86_400_000_000
 NEVER_US = 2**62
 
 
-def departures(
+def churn_times(
     history: History,
     date: dt.datetime,
     horizon: str = "84d",
@@ -70,7 +70,7 @@ def departures(
     >>> from datetime import datetime
     >>> rows = pl.DataFrame({"customer_id": ["a", "b", "b"], "action": "view",
     ...     "time": [datetime(2026, 1, 25), datetime(2026, 1, 20), datetime(2026, 3, 1)]})
-    >>> found = departures(History({"interactions": rows}), datetime(2026, 2, 1), "28d", as_of=datetime(2026, 3, 3))
+    >>> found = churn_times(History({"interactions": rows}), datetime(2026, 2, 1), "28d", as_of=datetime(2026, 3, 3))
     >>> found.sort("customer_id").rows()
     [('a', 21.0, True), ('b', 16.0, True)]
     """
@@ -88,7 +88,7 @@ def departures(
         ).filter(~nw.col("customer_id").is_null(), nw.col("begins") < nw.col("ends"))
         lag, last, there = 0, max(last - length, day), (nw.col("begins") <= day) & (nw.col("ends") > day)
     else:
-        rows = seen(past["interactions"])
+        rows = valid_interactions(past["interactions"])
         day, last = (micros_at(rows, "time", time) for time in (date, end))
         spans = rows.select("customer_id", begins=nw.col(US), ends=nw.col(US)).filter(nw.col("begins") < last)
         lag, there = length, (nw.col("begins") >= day - length) & (nw.col("begins") < day)
@@ -103,7 +103,7 @@ def departures(
     first = gone.group_by("customer_id").agg(nw.col("there").any(), nw.col("at").min()).filter("there")
     left = nw.col("at") <= last
     days = (nw.when(left).then(nw.col("at")).otherwise(nw.lit(last)) - day) / DAY_US
-    return past.leave(first.select("customer_id", days=days, left=left), "interactions")
+    return past.to_native(first.select("customer_id", days=days, left=left), "interactions")
 
 
 def survival(days: ArrayLike, left: ArrayLike) -> "pd.DataFrame":

@@ -9,10 +9,10 @@ import polars as pl
 import polars.selectors as cs
 
 from engagekit.errors import DataError
-from engagekit.frames.engine import collected, distinct, enter
+from engagekit.frames.engine import collected, distinct, to_narwhals
 from engagekit.frames.periods import dated
 from engagekit.metrics.intervals import ratio_interval, wilson_interval
-from engagekit.prepare.interactions import seen
+from engagekit.prepare.interactions import valid_interactions
 from engagekit.prepare.orders import PURCHASES
 
 __all__ = ["retention_by_cohort", "revenue_by_cohort"]
@@ -68,7 +68,7 @@ def retention_by_cohort(
     >>> retention_by_cohort(seen, datetime(2026, 3, 1))["value"].to_list()
     [1.0, 0.5]
     """
-    rows = seen(interactions)
+    rows = valid_interactions(interactions)
     clock = time_zone or _zone(rows)
     rows, end = _dated(rows, "time", as_of, every, time_zone)
     arrived = _arrived(arrivals, end, every, clock)
@@ -117,10 +117,10 @@ def revenue_by_cohort(
     >>> revenue_by_cohort(seen, datetime(2026, 3, 1)).select("revenue", "value", "cumulative_value").rows()
     [(30.0, 15.0, 15.0), (10.0, 5.0, 20.0)]
     """
-    rows = enter(interactions, ["customer_id", "time", "action", "value"], ["event_id"])
+    rows = to_narwhals(interactions, ["customer_id", "time", "action", "value"], ["event_id"])
     if rows.collect_schema()["value"] == nw.String:
         raise DataError("holds text, not numbers. Convert it, for example with pandas.to_numeric.", column="value")
-    lines = seen(rows.filter(nw.col("action").is_in(PURCHASES)), ["action", "value"])
+    lines = valid_interactions(rows.filter(nw.col("action").is_in(PURCHASES)), ["action", "value"])
     clock = time_zone or _zone(rows)
     lines, _ = _dated(lines, "time", as_of, every, time_zone)
     rows, end = _dated(rows, "time", as_of, every, time_zone)
@@ -144,7 +144,7 @@ def _arrived(arrivals: Any, end: dt.datetime, every: str, time_zone: str | None)
     """Cohort of each customer whose arrival is told."""
     if arrivals is None:
         return None
-    came, _ = _dated(enter(arrivals, ["customer_id", "joined_at"]), "joined_at", end, every, time_zone)
+    came, _ = _dated(to_narwhals(arrivals, ["customer_id", "joined_at"]), "joined_at", end, every, time_zone)
     return came.group_by("customer_id").agg(nw.col("period").min().alias("cohort"))
 
 

@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engagekit.errors import DataError
-from engagekit.frames.engine import collected, enter, leave
+from engagekit.frames.engine import collected, to_narwhals, to_native
 from engagekit.frames.times import with_micros
 
 __all__ = ["declines", "slopes", "trailing_slopes"]
@@ -143,7 +143,7 @@ def slopes(scored: Any) -> Any:
     >>> slopes(scored).rows()
     [('a', -5.0, 2)]
     """
-    rows = with_micros(enter(scored, ["customer_id", "date", "score"]), "date", "us")
+    rows = with_micros(to_narwhals(scored, ["customer_id", "date", "score"]), "date", "us")
     dtype = rows.collect_schema()["score"]
     if not dtype.is_numeric():
         raise DataError(f"is {dtype}, not a number.", column="score")
@@ -166,7 +166,7 @@ def slopes(scored: Any) -> Any:
     week, dates = nw.col("week"), nw.col("dates")
     sloped = nw.when(nw.col("last") > nw.col("first"))
     slope = (nw.col("product") - week * nw.col("score") / dates) / (nw.col("square") - week * week / dates)
-    return leave(sums.select("customer_id", sloped.then(slope).alias("slope_points_per_week"), "dates"), scored)
+    return to_native(sums.select("customer_id", sloped.then(slope).alias("slope_points_per_week"), "dates"), scored)
 
 
 def trailing_slopes(scored: pl.DataFrame) -> Floats:
@@ -204,7 +204,7 @@ def trailing_slopes(scored: pl.DataFrame) -> Floats:
 
 def _side(frame: Any, feature: str, window: str) -> pl.DataFrame:
     """Counts of one window, with 0 in the other."""
-    rows = enter(frame, ["customer_id", feature]).filter(~nw.col("customer_id").is_null())
+    rows = to_narwhals(frame, ["customer_id", feature]).filter(~nw.col("customer_id").is_null())
     table = collected(rows.select("customer_id", count=nw.col(feature)))
     _check(table, feature, window)
     whole, none = pl.col("count").cast(pl.Int64), pl.lit(0, pl.Int64)

@@ -110,7 +110,7 @@ def customer_features(
     [(2.0, 2, 0.5, 9.0, 2)]
     """
     past = history.before(as_of)
-    return past.leave(snapshot_rows(past, [as_of], window, channels, actions).drop("date"), "interactions")
+    return past.to_native(snapshot_rows(past, [as_of], window, channels, actions).drop("date"), "interactions")
 
 
 def snapshots(
@@ -158,7 +158,7 @@ def snapshots(
     if not days:
         raise ValueError("dates: there is none, and there must be one at least")
     past = history.before(days[-1])
-    return past.leave(snapshot_rows(past, days, window, channels, actions), "interactions")
+    return past.to_native(snapshot_rows(past, days, window, channels, actions), "interactions")
 
 
 def snapshot_rows(

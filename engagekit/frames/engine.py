@@ -12,12 +12,12 @@ import polars as pl
 
 from engagekit.errors import DataError, did_you_mean
 
-__all__ = ["ROW", "alike", "beside", "collected", "column_names", "distinct", "enter", "leave"]
+__all__ = ["ROW", "alike", "beside", "collected", "column_names", "distinct", "to_narwhals", "to_native"]
 
 ROW = ":row"
 
 
-def enter(frame: Any, columns: Iterable[str], optional: Iterable[str] = ()) -> nw.LazyFrame[Any]:
+def to_narwhals(frame: Any, columns: Iterable[str], optional: Iterable[str] = ()) -> nw.LazyFrame[Any]:
     """Narwhals lazy frame of some columns of a frame.
 
     A pandas frame goes through Arrow to Polars; Polars, DuckDB and Spark frames stay where they are. A NaN is a missing
@@ -43,7 +43,7 @@ def enter(frame: Any, columns: Iterable[str], optional: Iterable[str] = ()) -> n
     Examples
     --------
     >>> import pandas as pd
-    >>> enter(pd.DataFrame({"customer_id": ["a"], "age": [30]}), ["customer_id"]).collect().rows()
+    >>> to_narwhals(pd.DataFrame({"customer_id": ["a"], "age": [30]}), ["customer_id"]).collect().rows()
     [(0, 'a')]
     """
     frame = nw.to_native(frame, pass_through=True)
@@ -78,14 +78,14 @@ def column_names(frame: Any) -> list[str]:
     return list(nw.from_native(frame).collect_schema().names())
 
 
-def leave(rows: nw.LazyFrame[Any], like: Any) -> Any:
+def to_native(rows: nw.LazyFrame[Any], like: Any) -> Any:
     """Rows in the caller's kind: collected for a pandas or Polars frame, lazy where the caller's was.
 
     Examples
     --------
     >>> import pandas as pd
     >>> like = pd.DataFrame({"a": [1]})
-    >>> type(leave(enter(like, ["a"]), like)) is pd.DataFrame
+    >>> type(to_native(to_narwhals(like, ["a"]), like)) is pd.DataFrame
     True
     """
     like = nw.to_native(like, pass_through=True)
@@ -102,7 +102,7 @@ def collected(rows: nw.LazyFrame[Any]) -> pl.DataFrame:
 
     Examples
     --------
-    >>> collected(enter(pl.DataFrame({"a": [1]}), ["a"]))["a"].to_list()
+    >>> collected(to_narwhals(pl.DataFrame({"a": [1]}), ["a"]))["a"].to_list()
     [1]
     """
     native = rows.to_native()
@@ -126,7 +126,7 @@ def distinct(rows: nw.LazyFrame[Any], one: str, few: str) -> nw.LazyFrame[Any]:
 
     Examples
     --------
-    >>> seen = enter(pl.DataFrame({"a": [1, 1], "b": [2, 2]}), ["a", "b"])
+    >>> seen = to_narwhals(pl.DataFrame({"a": [1, 1], "b": [2, 2]}), ["a", "b"])
     >>> collected(distinct(seen, "a", "b")).rows()
     [(1, 2)]
     """
@@ -150,7 +150,7 @@ def alike(left: nw.LazyFrame[Any], right: nw.LazyFrame[Any], key: str) -> tuple[
     Examples
     --------
     >>> words = pl.DataFrame({"a": ["x"]})
-    >>> seen, known = (enter(frame, ["a"]) for frame in (words, words.cast(pl.Categorical)))
+    >>> seen, known = (to_narwhals(frame, ["a"]) for frame in (words, words.cast(pl.Categorical)))
     >>> left, right = alike(seen, known, "a")
     >>> left.join(right, on="a").collect().shape[0]
     1
@@ -182,7 +182,7 @@ def beside(frame: nw.LazyFrame[Any], columns: dict[str, list[int] | list[dt.date
 
     Examples
     --------
-    >>> seen = enter(pl.DataFrame({"week": [0, 1]}), ["week"])
+    >>> seen = to_narwhals(pl.DataFrame({"week": [0, 1]}), ["week"])
     >>> seen.join(beside(seen, {"week": [1], "half": [2]}), on="week").collect()["half"].to_list()
     [2]
     """

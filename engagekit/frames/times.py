@@ -32,10 +32,10 @@ def local_time(frame: nw.LazyFrame[Any], column: str, time_zone: str | None) -> 
 
     Examples
     --------
-    >>> from engagekit.frames.engine import enter
+    >>> from engagekit.frames.engine import to_narwhals
     >>> from datetime import datetime, timezone
     >>> seen = pl.DataFrame({"time": [datetime(2026, 1, 1, 20, tzinfo=timezone.utc)]})
-    >>> local_time(enter(seen, ["time"]), "time", "Asia/Jakarta").collect()["time"][0]
+    >>> local_time(to_narwhals(seen, ["time"]), "time", "Asia/Jakarta").collect()["time"][0]
     datetime.datetime(2026, 1, 2, 3, 0)
     """
     native, engine = frame.to_native(), frame.implementation
@@ -80,8 +80,8 @@ def with_micros(frame: nw.LazyFrame[Any], column: str, name: str) -> nw.LazyFram
 
     Examples
     --------
-    >>> from engagekit.frames.engine import enter
-    >>> seen = enter(pl.DataFrame({"time": [dt.datetime(1970, 1, 1, 0, 0, 1)]}), ["time"])
+    >>> from engagekit.frames.engine import to_narwhals
+    >>> seen = to_narwhals(pl.DataFrame({"time": [dt.datetime(1970, 1, 1, 0, 0, 1)]}), ["time"])
     >>> with_micros(seen, "time", "us").collect()["us"].to_list()
     [1000000]
     """
@@ -118,8 +118,8 @@ def micros_at(frame: nw.LazyFrame[Any], column: str, time: dt.datetime) -> int:
 
     Examples
     --------
-    >>> from engagekit.frames.engine import enter
-    >>> seen = enter(pl.DataFrame({"time": [dt.datetime(2026, 1, 1)]}), ["time"])
+    >>> from engagekit.frames.engine import to_narwhals
+    >>> seen = to_narwhals(pl.DataFrame({"time": [dt.datetime(2026, 1, 1)]}), ["time"])
     >>> micros_at(seen, "time", dt.datetime(1970, 1, 1, 0, 0, 1))
     1000000
     """

@@ -12,7 +12,7 @@ __all__ = [
     "cost_per_lead",
     "lead_rate",
     "leads_per_hour",
-    "return_on_spend",
+    "return_on_ad_spend",
 ]
 
 FARRIS = "Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson."
@@ -42,7 +42,9 @@ def _ratio(
     )
 
 
-return_on_spend = _ratio("return_on_spend", "revenue", "spend", "ratio", "higher", "Return on marketing investment.")
+return_on_ad_spend = _ratio(
+    "return_on_ad_spend", "revenue", "spend", "ratio", "higher", "Return on marketing investment."
+)
 lead_rate = _ratio("lead_rate", "leads", "reached", "rate", "higher", "Response rate.")
 campaign_conversion_rate = _ratio(
     "campaign_conversion_rate", "conversions", "leads", "rate", "higher", "Lead conversion."

@@ -8,7 +8,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from engagekit.frames.engine import enter
+from engagekit.frames.engine import to_narwhals
 from engagekit.frames.times import micros_at, span_us, with_micros
 from engagekit.metrics.intervals import upper_tail, wilson_interval
 
@@ -73,7 +73,7 @@ def funnel(
         raise ValueError(f"steps: {steps} are not two or more actions, each of them once")
     within_us = span_us("within", within, "mhd")
     upper_tail(confidence)
-    rows = enter(interactions, ["customer_id", "time", "action"])
+    rows = to_narwhals(interactions, ["customer_id", "time", "action"])
     rows = rows.filter(~nw.col("customer_id").is_null() & ~nw.col("time").is_null())
     rows = with_micros(rows, "time", "us")
     end_us = None if as_of is None else micros_at(rows, "time", as_of)

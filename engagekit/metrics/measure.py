@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engagekit.errors import DataError
-from engagekit.frames.engine import enter
+from engagekit.frames.engine import to_narwhals
 from engagekit.frames.periods import PERIODS, dated, with_all_periods
 from engagekit.metrics.estimate import FIELDS
 from engagekit.metrics.intervals import Floats, upper_tail
@@ -146,7 +146,7 @@ def _entered(frame: Any, metrics: list[Metric], others: list[str]) -> nw.LazyFra
     """Rows with the columns that are needed; of those of which one will do, the others are missing."""
     is_pandas = nw.dependencies.is_pandas_dataframe(frame)
     names = list(frame.columns if is_pandas else nw.from_native(frame).collect_schema().names())
-    rows = enter(frame, [*others, *(name for metric in metrics for name in metric.needed(names))])
+    rows = to_narwhals(frame, [*others, *(name for metric in metrics for name in metric.needed(names))])
     for metric in metrics:
         _check_numbers(rows, metric)
     absent = sorted({name for metric in metrics for name in metric.any_of} - set(names))

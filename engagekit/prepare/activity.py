@@ -6,7 +6,7 @@ from typing import Any
 
 import narwhals as nw
 
-from engagekit.frames.engine import enter, leave
+from engagekit.frames.engine import to_narwhals, to_native
 from engagekit.frames.periods import dated
 
 __all__ = ["monthly_activity"]
@@ -69,13 +69,13 @@ def monthly_activity(
     [('a', 2, 6, 0, 1, 2), ('b', None, 6, 1, None, None)]
     """
     columns = ["customer_id", "time", *(["action"] if features else [])]
-    rows = enter(interactions, columns, ["product"] if features else [])
+    rows = to_narwhals(interactions, columns, ["product"] if features else [])
     seen, end = dated(rows, "time", "1mo", as_of, time_zone)
     parts = {"active_days": seen.select("customer_id", "period", nw.col("time").dt.truncate("1d")).unique()}
     if features:
         parts["features_used"] = _features(seen, list(features))
     if tickets is not None:
-        asked, _ = dated(enter(tickets, ["customer_id", "opened_at"]), "opened_at", "1mo", as_of, time_zone)
+        asked, _ = dated(to_narwhals(tickets, ["customer_id", "opened_at"]), "opened_at", "1mo", as_of, time_zone)
         parts["tickets"] = asked
     counted = nw.concat([_counting(part, name) for name, part in parts.items()])
     counted = counted.filter(~nw.col("customer_id").is_null())
@@ -93,7 +93,7 @@ def monthly_activity(
         *(["tickets"] if tickets is not None else []),
         **told,
     )
-    return leave(found, interactions)
+    return to_native(found, interactions)
 
 
 def _features(seen: Rows, features: list[str]) -> Rows:

@@ -10,9 +10,9 @@ import narwhals as nw
 
 from engagekit.data.tables import TABLES
 from engagekit.errors import DataError, did_you_mean
-from engagekit.frames.engine import collected, column_names, enter, leave
+from engagekit.frames.engine import collected, column_names, to_narwhals, to_native
 from engagekit.frames.times import micros_at, with_micros
-from engagekit.prepare.interactions import seen
+from engagekit.prepare.interactions import valid_interactions
 
 if TYPE_CHECKING:
     from engagekit.data.business import Business
@@ -111,7 +111,7 @@ class History:
         tables = {}
         for name, frame in self._tables.items():
             names = column_names(frame)
-            tables[name] = leave(change(name, enter(frame, names)).select(names), frame)
+            tables[name] = to_native(change(name, to_narwhals(frame, names)).select(names), frame)
         return History(tables, fixed=self._fixed)
 
     def ends(self) -> dt.datetime:
@@ -124,7 +124,7 @@ class History:
         """
         if "interactions" not in self._tables:
             raise DataError(f"the history has no table 'interactions'. {did_you_mean('interactions', self._tables)}")
-        last = collected(seen(self._tables["interactions"]).select(nw.col("time").max())).item()
+        last = collected(valid_interactions(self._tables["interactions"]).select(nw.col("time").max())).item()
         if last is None:
             raise DataError("is empty, so there is nothing to look back on.", column="time")
         return last if isinstance(last, dt.datetime) else dt.datetime.combine(last, dt.time())
@@ -152,7 +152,7 @@ class Past:
 
     def __getitem__(self, name: str) -> Any:
         """Give a table in the caller's kind of frame."""
-        return self.leave(self.rows(name), name)
+        return self.to_native(self.rows(name), name)
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a table of that name."""
@@ -204,12 +204,12 @@ class Past:
                 way_out = "Declare it in fixed if it never changes." if name == "customers" else "Leave it out."
                 raise DataError(f"{problem} {way_out}", column=column)
         if name == "interactions":
-            return seen(frame, wanted, as_of=self.as_of).select(wanted)
-        return self._told(name, enter(frame, wanted, self._times(name)), wanted)
+            return valid_interactions(frame, wanted, as_of=self.as_of).select(wanted)
+        return self._told(name, to_narwhals(frame, wanted, self._times(name)), wanted)
 
-    def leave(self, rows: Rows, name: str) -> Any:
+    def to_native(self, rows: Rows, name: str) -> Any:
         """Give rows in the kind of frame that the caller's table of that name is."""
-        return leave(rows, self._tables[name])
+        return to_native(rows, self._tables[name])
 
     def _times(self, name: str) -> list[str]:
         given = column_names(self._tables[name])

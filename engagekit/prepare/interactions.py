@@ -7,10 +7,10 @@ from typing import Any
 import narwhals as nw
 
 from engagekit.errors import DataError
-from engagekit.frames.engine import ROW, collected, enter
+from engagekit.frames.engine import ROW, collected, to_narwhals
 from engagekit.frames.times import micros_at, with_micros
 
-__all__ = ["US", "defects", "seen"]
+__all__ = ["US", "defects", "valid_interactions"]
 
 Rows = nw.LazyFrame[Any]
 
@@ -20,7 +20,7 @@ FIRST_OF = ("customer_id", "session_id", "action", "page")
 DEFECTS = ("no_customer", "no_time", "from_as_of_on", "repeated_event", "negative_duration")
 
 
-def seen(
+def valid_interactions(
     interactions: Any, columns: Iterable[str] = (), optional: Iterable[str] = (), as_of: dt.datetime | None = None
 ) -> Rows:
     """Interactions before a date that have a customer and a time, each once.
@@ -55,10 +55,10 @@ def seen(
     >>> from datetime import datetime
     >>> twice = pl.DataFrame({"customer_id": ["a", "a", None], "time": [datetime(2026, 1, 5)] * 3,
     ...     "event_id": ["1", "1", "2"]})
-    >>> seen(twice).collect().shape[0]
+    >>> valid_interactions(twice).collect().shape[0]
     1
     """
-    rows = enter(interactions, ["customer_id", "time", *columns], ["event_id", *optional])
+    rows = to_narwhals(interactions, ["customer_id", "time", *columns], ["event_id", *optional])
     for name, dtype in rows.collect_schema().items():
         if name in NUMBERS and not (dtype.is_numeric() or dtype == nw.Unknown):
             raise DataError(f"is {dtype}, not a number. Convert it, such as with .dt.total_seconds().", column=name)
@@ -110,7 +110,7 @@ def defects(interactions: Any, as_of: dt.datetime | None = None) -> dict[str, in
     >>> defects(given)
     {'no_customer': 1, 'no_time': 0, 'from_as_of_on': 0, 'repeated_event': 0, 'negative_duration': 0, 'rows': 2}
     """
-    rows = with_micros(enter(interactions, ["customer_id", "time"], ["event_id", "duration_s"]), "time", US)
+    rows = with_micros(to_narwhals(interactions, ["customer_id", "time"], ["event_id", "duration_s"]), "time", US)
     names = rows.collect_schema().names()
     faults = {"no_customer": nw.col("customer_id").is_null(), "no_time": nw.col("time").is_null()}
     if as_of is not None:

@@ -1,18 +1,104 @@
-"""Who was at risk of leaving on a date, who left, and who came."""
+"""What leaving means, who could leave on a date, who left, and who came."""
 
 import datetime as dt
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import narwhals as nw
 
-from engagekit.frames.engine import enter, leave
+from engagekit.frames.engine import to_narwhals, to_native
 from engagekit.frames.times import days_later, days_long, micros_at, with_micros
-from engagekit.prepare.interactions import US, seen
+from engagekit.prepare.interactions import US, valid_interactions
 
-__all__ = ["base_at_risk", "contracts_at_risk", "ends_by"]
+if TYPE_CHECKING:
+    from engagekit.data.business import Business
+
+__all__ = ["ChurnDefinition", "base_at_risk", "contracts_at_risk", "ends_by"]
 
 MICROSECOND = dt.timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChurnDefinition:
+    """What leaving means for a business. Whatever speaks of leaving takes one; nothing has a definition of its own.
+
+    Without contracts, a customer is in the base on a date who had an interaction in the active window before it, and
+    churned who had none in the horizon from that date on. With contracts, the paid periods of a customer with gaps up
+    to and including the grace are one spell: in the base is whom a spell covers on the date, and churned whom no spell
+    covers at the end of the horizon.
+
+    Parameters
+    ----------
+    horizon : str
+        Days of 24 hours ahead, such as ``"84d"``.
+    contractual : bool
+        Whether customers leave when their paid periods end, rather than when they fall silent.
+    active_window : str, optional
+        Days without contracts in which a customer must have done something; by default as many as the horizon.
+    grace : str, optional
+        Days by which the renewal of a contract may be late; by default none.
+    overlaps : {"add", "latest"}, default "add"
+        Of paid periods without an id that overlap, whether their values add up or the one that started last counts.
+    inferred : tuple of str, default ()
+        Fields that the business did not declare.
+
+    Raises
+    ------
+    ValueError
+        A length is not a number of days, or is given where it has no meaning.
+
+    Examples
+    --------
+    >>> ChurnDefinition(horizon="84d", contractual=False).active_window
+    '84d'
+    """
+
+    horizon: str
+    contractual: bool
+    active_window: str = ""
+    grace: str = ""
+    overlaps: Literal["add", "latest"] = "add"
+    inferred: tuple[str, ...] = field(default=(), compare=False)
+
+    def __post_init__(self) -> None:
+        days_long("horizon", self.horizon)
+        if self.contractual and self.active_window:
+            raise ValueError("active_window: has no meaning with contracts, whose paid periods say who is a customer")
+        if not self.contractual and self.grace:
+            raise ValueError("grace: has no meaning without contracts, which are what can be renewed late")
+        if not self.contractual:
+            object.__setattr__(self, "active_window", self.active_window or self.horizon)
+            days_long("active_window", self.active_window)
+        if self.grace:
+            days_long("grace", self.grace)
+
+    @classmethod
+    def of(cls, business: "Business") -> Self:
+        """Definition of a business: what ``business.toml`` says, and where it says nothing what its kind suggests."""
+        contractual = business.contractual
+        inferred = ["contractual"] + ["horizon"] * ("horizon" not in business.model_fields_set)
+        return cls(
+            horizon=business.horizon,
+            contractual=contractual,
+            grace=business.grace or "" if contractual else "",
+            inferred=tuple(inferred),
+        )
+
+    @property
+    def ahead(self) -> dt.timedelta:
+        """Length of the horizon."""
+        return days_long("horizon", self.horizon)
+
+    @property
+    def late(self) -> dt.timedelta:
+        """Length of the grace."""
+        return days_long("grace", self.grace or None)
+
+    @property
+    def outcome_after(self) -> dt.timedelta:
+        """Time after a date at which it is known who left: the horizon and the grace."""
+        return self.ahead + self.late
 
 
 def base_at_risk(interactions: Any, date: dt.datetime, horizon: str = "84d") -> Any:
@@ -58,13 +144,13 @@ def base_at_risk(interactions: Any, date: dt.datetime, horizon: str = "84d") -> 
     [('a', True, False, False, True), ('b', True, True, False, False), ('c', False, False, True, True)]
     """
     length = days_long("horizon", horizon)
-    rows = seen(interactions)
+    rows = valid_interactions(interactions)
     day, begin, end = (micros_at(rows, "time", days_later(date, back)) for back in (0 * length, -length, length))
     time = nw.col(US)
     standing = rows.filter(time < end).with_columns(
         at_risk=(time >= begin) & (time < day), known=time < day, stayed=time >= day, back=time >= day
     )
-    return leave(_standing(standing), interactions)
+    return to_native(_standing(standing), interactions)
 
 
 def contracts_at_risk(subscriptions: Any, date: dt.datetime, horizon: str = "84d", grace: str | None = None) -> Any:
@@ -117,7 +203,7 @@ def contracts_at_risk(subscriptions: Any, date: dt.datetime, horizon: str = "84d
     [('a', True, False, 9.0, 9.0), ('b', True, True, 5.0, 0.0)]
     """
     end = days_later(date, days_long("horizon", horizon))
-    rows = _of_customers(enter(subscriptions, ["customer_id", "starts_at", "ends_at"], ["monthly_value"]))
+    rows = _of_customers(to_narwhals(subscriptions, ["customer_id", "starts_at", "ends_at"], ["monthly_value"]))
     for name in ("starts_at", "ends_at"):
         rows = with_micros(rows, name, f"{name}:us")
     starts, ends = nw.col("starts_at:us"), nw.col("ends_at:us")
@@ -146,7 +232,7 @@ def contracts_at_risk(subscriptions: Any, date: dt.datetime, horizon: str = "84d
         back=~known & by_end,
         **{name: nw.when(running).then(nw.col("monthly_value")) for name, running in worth.items()},
     )
-    return leave(_standing(periods, *worth), subscriptions)
+    return to_native(_standing(periods, *worth), subscriptions)
 
 
 def ends_by(dates: Iterable[dt.datetime], ahead: dt.timedelta, end: dt.datetime) -> dict[dt.datetime, dt.datetime]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import narwhals as nw
 
-from engagekit.frames.engine import enter, leave
+from engagekit.frames.engine import to_narwhals, to_native
 from engagekit.frames.times import micros_at, span_us, with_micros
 
 __all__ = ["PURCHASES", "buyers", "orders"]
@@ -47,7 +47,7 @@ def orders(interactions: Any) -> Any:
     >>> orders(lines).sort("order_id").select("customer_id", "order_id", "time", "value", "lines").rows()
     [('a', '1', 1, 15.0, 2), ('b', '2', 2, 7.0, 1)]
     """
-    rows = enter(interactions, ["customer_id", "time", "action", "value"], ["order_id", "product"])
+    rows = to_narwhals(interactions, ["customer_id", "time", "action", "value"], ["order_id", "product"])
     names = rows.collect_schema().names()
     if "order_id" not in names:
         rows = rows.with_columns(nw.lit(None, nw.String).alias("order_id"))
@@ -94,7 +94,7 @@ def orders(interactions: Any) -> Any:
         taken_back.then(nw.lit(0.0)).otherwise(gross).alias("gross"),
         taken_back.then(refunded - gross).otherwise(refunded).alias("refunded"),
     )
-    return leave(settled, interactions)
+    return to_native(settled, interactions)
 
 
 def buyers(orders: Any, as_of: dt.datetime, window: str = "90d") -> Any:
@@ -126,7 +126,7 @@ def buyers(orders: Any, as_of: dt.datetime, window: str = "90d") -> Any:
     [(True, True)]
     """
     window_us = span_us("window", window, "d")
-    rows = with_micros(enter(orders, ["customer_id", "time", "lines"], PRODUCTS), "time", "us")
+    rows = with_micros(to_narwhals(orders, ["customer_id", "time", "lines"], PRODUCTS), "time", "us")
     end_us = micros_at(rows, "time", as_of)
     known = ~nw.col("customer_id").is_null()
     bought = rows.filter(nw.col("lines") > 0, nw.col("us") < end_us, known)
@@ -149,7 +149,7 @@ def buyers(orders: Any, as_of: dt.datetime, window: str = "90d") -> Any:
     }
     if len(products) == len(PRODUCTS):
         flags["several_products"] = nw.col("first_product") != nw.col("last_product")
-    return leave(found.select("customer_id", "first_at", **flags), orders)
+    return to_native(found.select("customer_id", "first_at", **flags), orders)
 
 
 def _money(name: str, valued: str, lines: nw.Expr) -> nw.Expr:

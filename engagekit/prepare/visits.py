@@ -6,9 +6,9 @@ from typing import Any
 
 import narwhals as nw
 
-from engagekit.frames.engine import leave
+from engagekit.frames.engine import to_native
 from engagekit.frames.times import micros_at, span_us
-from engagekit.prepare.interactions import US, seen
+from engagekit.prepare.interactions import US, valid_interactions
 
 __all__ = ["views", "visit_totals", "visits"]
 
@@ -95,7 +95,7 @@ def visits(
     found = _summed(rows, visit, keys, labels)
     if as_of is not None:
         found = found.filter(nw.col("last_us") <= micros_at(rows, "time", as_of) - gap_us)
-    return leave(_described(found, engaged_after_s, labels), interactions)
+    return to_native(_described(found, engaged_after_s, labels), interactions)
 
 
 def views(interactions: Any, gap: str = "30m", *, as_of: dt.datetime | None = None) -> Any:
@@ -145,7 +145,7 @@ def views(interactions: Any, gap: str = "30m", *, as_of: dt.datetime | None = No
     viewed = rows.filter(nw.col("action") == "view").with_columns(following=following)
     stayed = nw.col("following") == nw.col(visit)  # null where no view follows
     exited = nw.when(stayed).then(nw.lit(False)).otherwise(nw.when(closed).then(nw.lit(True)))
-    return leave(viewed.select("customer_id", "time", "page", exited=exited), interactions)
+    return to_native(viewed.select("customer_id", "time", "page", exited=exited), interactions)
 
 
 def visit_totals(interactions: Any, gap: str = "30m") -> Any:
@@ -184,7 +184,7 @@ def visit_totals(interactions: Any, gap: str = "30m") -> Any:
     [(2, 1, 2, 300.0)]
     """
     gap_us = span_us("gap", gap, "mh")
-    rows = seen(interactions, ["action"], ["session_id"])
+    rows = valid_interactions(interactions, ["action"], ["session_id"])
     whose, within = _whose(rows)
     us = nw.col(US)
     rows = rows.with_columns(
@@ -200,7 +200,7 @@ def visit_totals(interactions: Any, gap: str = "30m") -> Any:
     )
     counts = nw.col("visits", "single_visits", "views").cast(nw.Int64)
     found = totals.select(counts, duration_s=nw.col("duration_us").cast(nw.Float64) / SECOND_US)
-    return leave(found, interactions)
+    return to_native(found, interactions)
 
 
 def _whose(rows: Rows) -> tuple[list[str], Any]:
@@ -218,7 +218,7 @@ def _begun(
     interactions: Any, columns: list[str], optional: list[str], gap_us: int, as_of: dt.datetime | None
 ) -> tuple[Rows, list[str]]:
     """Interactions with the time at which their visit began as ``begun_us``, and the columns that tell a visit."""
-    rows = seen(interactions, columns, ["session_id", *optional], as_of)
+    rows = valid_interactions(interactions, columns, ["session_id", *optional], as_of)
     whose, within = _whose(rows)
     us = nw.col(US)
     rows = rows.with_columns(since_us=(us - us.shift(1)).over(*whose, order_by=US))

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engagekit.data.working_week import WorkingWeek, holidays_of
-from engagekit.frames.engine import enter, leave
+from engagekit.frames.engine import to_narwhals, to_native
 from engagekit.frames.times import micros_at, with_micros
 
 __all__ = ["support_hours"]
@@ -67,7 +67,7 @@ def support_hours(tickets: Any, as_of: dt.datetime, week: WorkingWeek | None = N
     """
     names = nw.from_native(tickets).collect_schema().names()
     given = [name for name in ENDS if name in names]
-    rows = enter(tickets, ["opened_at", *names])
+    rows = to_narwhals(tickets, ["opened_at", *names])
     for name in ("opened_at", *given):
         rows = with_micros(rows, name, f"{name}:us")
     end = micros_at(rows, "opened_at", as_of)
@@ -87,7 +87,7 @@ def support_hours(tickets: Any, as_of: dt.datetime, week: WorkingWeek | None = N
         happened = frame[name].is_not_null()
         until = frame[f"{name}:us"].zip_with(happened, last).to_numpy()
         columns |= {hours: pl.Series((worked(until) - worked(opened)) / US_AN_HOUR), done: happened}
-    return leave(nw.from_native(frame.select(names).with_columns(**columns).lazy()), tickets)
+    return to_native(nw.from_native(frame.select(names).with_columns(**columns).lazy()), tickets)
 
 
 def _worked(week: WorkingWeek | None, zoned: bool, first: int, end: int) -> Callable[[Moments], NDArray[Any]]:

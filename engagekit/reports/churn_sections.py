@@ -375,7 +375,7 @@ def _by_segment(found: Churning) -> str:
                     "segment": language.text(f"segment.{name}" if name else "stayed.unscored"),
                     "customers": language.number(len(part)),
                     "leaving": language.number(part["chance"].sum()),
-                    "value_at_risk": DASH if math.isnan(lost) else _money(found, lost),
+                    "revenue_at_risk": DASH if math.isnan(lost) else _money(found, lost),
                 }
             )
     return markup.heading(language.text("contacts.by_segment"), level=3) + table(found, rows)

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from engagekit.churn.dataset import labelled
+from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.drift import drift
 from engagekit.churn.ladder import Ladder, ladder
-from engagekit.churn.leakage import TOO_GOOD, alarm, leaking_column
+from engagekit.churn.leakage import TOO_GOOD, leakage_report, leaking_column
 from engagekit.churn.model import ChurnModel
-from engagekit.churn.survival import departures, survival
+from engagekit.churn.survival import churn_times, survival
 from engagekit.customers.declines import trailing_slopes
 from engagekit.customers.features import customer_features
 from engagekit.data.business import Business
@@ -75,7 +75,7 @@ class Churning:
     problem : str
         Why there is no model: too few customers left or stayed, or too short a history; else empty.
     suspects : pandas.DataFrame
-        What ``alarm`` found. With any, nobody's chance is told.
+        What ``leakage_report`` found. With any, nobody's chance is told.
     importance : pandas.DataFrame
         ``group, value, spread``: what the ROC AUC of the last date loses when a group of features is shuffled, of a
         model of all features: of the recommended kind, or spline-logistic where that has one column.
@@ -168,14 +168,14 @@ class Churning:
         told: dict[str, Any] = {
             "at_risk": None,
             "leaving": None,
-            "value_at_risk": None,
+            "revenue_at_risk": None,
             "suspects": [_without_nan(row) for row in self.suspects.to_dict("records")],
             "problem": self.problem,
             "model": None,
         }
         if len(self.today):
             told |= {"at_risk": len(self.today), "leaving": _numbers(self.expected())}
-            told |= {"value_at_risk": _numbers(self.expected("value"))}
+            told |= {"revenue_at_risk": _numbers(self.expected("value"))}
         if self.ladder is not None and self.suspects.empty:
             told["model"] = self.card()
         return as_data(self.business, self.end, month, self.rates) | {"churn": told}
@@ -264,7 +264,7 @@ def _rows(
 
 
 def _labelled(business: Business, history: History, dates: list[dt.datetime], as_of: dt.datetime) -> pl.DataFrame:
-    rows: pl.DataFrame = labelled(
+    rows: pl.DataFrame = churn_dataset(
         history,
         dates,
         business.horizon,
@@ -308,7 +308,7 @@ def _survival(
     """How long the customers at risk on the first date stayed, by the segment that they were in."""
     if not past:
         return pd.DataFrame(columns=["segment", "days", "at_risk", "value", "low", "high"])
-    watched: pl.DataFrame = departures(
+    watched: pl.DataFrame = churn_times(
         history, past[0], business.horizon, as_of=end, contractual=business.contractual, grace=business.grace
     )
     then = scored.filter(pl.col("date") == past[0]).select("customer_id", "segment")
@@ -337,7 +337,7 @@ def _looked_into(
         honest = tried.select("customer_id", "churned").join(again, on="customer_id", how="left", maintain_order="left")
     features = partial(customer_features, window=business.score.window)
     suspects = [
-        alarm(fitted.drop("segment"), tried.drop("segment"), model=model, honest=honest, accept=accept),
+        leakage_report(fitted.drop("segment"), tried.drop("segment"), model=model, honest=honest, accept=accept),
         leaking_column(features, history, last),
     ]
     found = pd.concat([each for each in suspects if len(each)] or suspects[:1], ignore_index=True)

@@ -12,7 +12,7 @@ from engagekit.frames.times import days_long
 from engagekit.prepare.history import History
 from engagekit.reports.prepared import lived_until
 from engagekit.score.audit import audit
-from engagekit.score.changes import migration, moves
+from engagekit.score.changes import moves, segment_transitions
 from engagekit.score.freeze import reference_ends
 from engagekit.score.scorecard import SEGMENTS, Scorecard
 from engagekit.score.trial import Trial, trial
@@ -66,9 +66,9 @@ class Scoring:
         moved: pl.DataFrame = moves(self.scorecard, self.scored, self.before, self.end)
         return moved
 
-    def migration(self) -> pl.DataFrame:
+    def segment_transitions(self) -> pl.DataFrame:
         """How many went from which segment into which; as ``moves``, for two windows that do not overlap."""
-        found: pl.DataFrame = migration(self.moves())
+        found: pl.DataFrame = segment_transitions(self.moves())
         return found
 
 

@@ -19,7 +19,7 @@ __all__ = ["channel", "cohorts", "data", "first_screen", "method", "numbers", "s
 AGES = (1, 3, 6)
 HEADLINE = ("metric", "month", "value", "interval", "from", "before", "change", "target")
 CHANNEL = ("metric", "month", "value", "interval", "from", "before", "all")
-BROKEN_DOWN = {"click_rate": "campaign", "return_on_spend": "channel"}
+BROKEN_DOWN = {"click_rate": "campaign", "return_on_ad_spend": "channel"}
 COHORT_FRAME, COHORT_ROW = 90, 22  # CSS pixels
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from engagekit.errors import did_you_mean
-from engagekit.frames.engine import collected, enter
+from engagekit.frames.engine import collected, to_narwhals
 from engagekit.frames.times import days_long, micros_at, with_micros
 from engagekit.score.scorecard import SEGMENTS, Scorecard
 from engagekit.score.trial import NOTICEABLE, Trial
@@ -122,7 +122,7 @@ def audit(
 def _latest(scorecard: Scorecard, scored: Any) -> pl.DataFrame:
     """Customers with a score on the last date."""
     points = [f"{name}_points" for name in scorecard.features]
-    rows = enter(scored, ["customer_id", "score", "segment", "coverage", *points], ["date"])
+    rows = to_narwhals(scored, ["customer_id", "score", "segment", "coverage", *points], ["date"])
     table = collected(rows.filter(~nw.col("score").is_null()))
     return table.filter(pl.col("date") == pl.col("date").max()) if "date" in table.columns else table
 
@@ -178,7 +178,7 @@ def _not_followed(
 def _not_acted_on(scored: pl.DataFrame, actions: Any, as_of: dt.datetime, within: str) -> Iterator[Found]:
     done: set[str] = set()
     if actions is not None:
-        rows = with_micros(enter(actions, ["date", "segment"]), "date", ":us")
+        rows = with_micros(to_narwhals(actions, ["date", "segment"]), "date", ":us")
         begin, end = (micros_at(rows, "date", as_of - back) for back in (days_long("within", within), dt.timedelta(0)))
         table = collected(rows)
         for name in table["segment"].drop_nulls().unique().sort():

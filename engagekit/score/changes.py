@@ -7,11 +7,11 @@ import narwhals as nw
 import polars as pl
 
 from engagekit.errors import DataError
-from engagekit.frames.engine import collected, enter
+from engagekit.frames.engine import collected, to_narwhals
 from engagekit.frames.times import micros_at, with_micros
 from engagekit.score.scorecard import SEGMENTS, Scorecard
 
-__all__ = ["migration", "moves"]
+__all__ = ["moves", "segment_transitions"]
 
 SIDES = ("before", "after")
 
@@ -53,7 +53,7 @@ def moves(scorecard: Scorecard, scored: Any, before: dt.datetime, after: dt.date
     [(-25.0, -37.5, 12.5, 'orders')]
     """
     points = [f"{name}_points" for name in scorecard.features]
-    rows = with_micros(enter(scored, ["customer_id", "date", "score", "segment", *points]), "date", ":us")
+    rows = with_micros(to_narwhals(scored, ["customer_id", "date", "score", "segment", *points]), "date", ":us")
     on = {side: micros_at(rows, "date", date) for side, date in zip(SIDES, (before, after), strict=True)}
     table = collected(rows.filter(nw.col(":us").is_in(list(on.values())), ~nw.col("score").is_null()))
     sides = [table.filter(pl.col(":us") == us).drop(":us", "date") for us in on.values()]
@@ -83,7 +83,7 @@ def moves(scorecard: Scorecard, scored: Any, before: dt.datetime, after: dt.date
     return found.to_pandas() if nw.dependencies.is_pandas_dataframe(scored) else found
 
 
-def migration(moved: Any) -> Any:
+def segment_transitions(moved: Any) -> Any:
     """How many customers went from which segment into which.
 
     Parameters
@@ -100,11 +100,11 @@ def migration(moved: Any) -> Any:
     Examples
     --------
     >>> moved = pl.DataFrame({"segment_before": ["advocate", None], "segment_after": ["at_risk", "advocate"]})
-    >>> migration(moved).filter(pl.col("customers") > 0).rows()
+    >>> segment_transitions(moved).filter(pl.col("customers") > 0).rows()
     [('advocate', 'at_risk', 1), (None, 'advocate', 1)]
     """
     pairs = [f"segment_{side}" for side in SIDES]
-    counted = collected(enter(moved, pairs).group_by(pairs).agg(nw.len().cast(nw.Int64).alias("customers")))
+    counted = collected(to_narwhals(moved, pairs).group_by(pairs).agg(nw.len().cast(nw.Int64).alias("customers")))
     known = [*reversed(SEGMENTS), None]
     grid = pl.DataFrame(
         [(old, new) for old in known for new in known if old or new],

@@ -12,7 +12,7 @@ import narwhals as nw
 
 from engagekit.customers.features import snapshots
 from engagekit.errors import DataError
-from engagekit.frames.engine import collected, enter, leave
+from engagekit.frames.engine import collected, to_narwhals, to_native
 from engagekit.frames.times import with_micros
 from engagekit.language import Language
 from engagekit.prepare.history import History
@@ -199,7 +199,7 @@ class Scorecard:
         DataError
             A feature is not a column; names it and the nearest one.
         """
-        rows = enter(features, ["customer_id", *self.features, *keep], ["date"])
+        rows = to_narwhals(features, ["customer_id", *self.features, *keep], ["date"])
         schema = rows.collect_schema()
         for name in self.features:
             if not (schema[name].is_numeric() or schema[name] in (nw.Boolean, nw.Unknown)):
@@ -219,7 +219,7 @@ class Scorecard:
             coverage=nw.col("known") / sum(part.weight for part in self.components),
         )
         scored = self._with_segments(scored) if "date" in keys else scored.with_columns(segment=self._segment())
-        return leave(scored.select(*keys, *keep, *shares, "score", "coverage", "segment"), features)
+        return to_native(scored.select(*keys, *keep, *shares, "score", "coverage", "segment"), features)
 
     def history(self, history: History, dates: Iterable[dt.datetime], window: str = "84d") -> Any:
         """Score customers at many dates.
@@ -270,7 +270,7 @@ class Scorecard:
         '9 less than on 1 May 2026: Orders -10; Active days +1.'
         """
         points = [f"{name}_points" for name in self.features]
-        rows = enter(scored, ["customer_id", "score", "coverage", *points], ["date"])
+        rows = to_narwhals(scored, ["customer_id", "score", "coverage", *points], ["date"])
         table = collected(
             rows.filter(nw.col("customer_id").cast(nw.String) == str(customer_id), ~nw.col("score").is_null())
         )

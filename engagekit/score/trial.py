@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engagekit.churn.dataset import labelled
+from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.statistics import Order, Ranking, mean_of
 from engagekit.customers.declines import trailing_slopes
 from engagekit.customers.features import OUTCOMES
 from engagekit.errors import DataError
-from engagekit.frames.engine import collected, enter
+from engagekit.frames.engine import collected, to_narwhals
 from engagekit.frames.times import days_later, days_long
 from engagekit.metrics.intervals import rate_interval, wilson_interval
 from engagekit.prepare.history import History
@@ -177,7 +177,7 @@ def trial(
     tried = list(ends_by(wished, length + spare, end))
     rows = pl.DataFrame(schema=_schema(scorecard))
     if tried:
-        at_risk = labelled(history, tried, horizon, window=window, as_of=end, contractual=contractual, grace=grace)
+        at_risk = churn_dataset(history, tried, horizon, window=window, as_of=end, contractual=contractual, grace=grace)
         rows = _scored(scorecard, at_risk)
     return _judged(scorecard, rows, tried, [date for date in wished if date not in tried], length)
 
@@ -196,7 +196,7 @@ def _scored(scorecard: Scorecard, at_risk: Any) -> pl.DataFrame:
             raise DataError("is what came later, and no feature of a score.", column=name)
     keep = ["recency_days", "interactions", "churned", "next_value"]
     wanted = list(dict.fromkeys(["customer_id", "date", *scorecard.features, *keep]))
-    table = collected(enter(at_risk, wanted).select(wanted)).sort("date", "customer_id")
+    table = collected(to_narwhals(at_risk, wanted).select(wanted)).sort("date", "customer_id")
     scored: pl.DataFrame = scorecard.score(table, keep=keep)
     customer = (pl.col("customer_id").rank("dense") - 1).cast(pl.UInt32)
     return (
@@ -278,11 +278,11 @@ class _Day:
         found = {name: getattr(order, name)(churned) for name in STATISTICS[:-1]} if _tells(churned) else {}
         if self.worth is not None:
             falls = order.correlation(self.worth if known.all() else Order(self.money[known]))
-            found[STATISTICS[-1]] = Ranking(-falls.value, -falls.pulls)
+            found[STATISTICS[-1]] = Ranking(-falls.value, -falls.influence)
         for name, each in found.items():
-            pulls = np.zeros(len(risk))
-            pulls[known] = each.pulls
-            found[name] = Ranking(each.value, pulls)
+            influence = np.zeros(len(risk))
+            influence[known] = each.influence
+            found[name] = Ranking(each.value, influence)
         return found
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from engagekit.errors import DataError
-from engagekit.frames.engine import ROW, collected, enter
+from engagekit.frames.engine import ROW, collected, to_narwhals
 from engagekit.metrics.intervals import upper_tail
 from engagekit.value.fitting import (
     NoConvergence,
@@ -560,7 +560,7 @@ def lifetime_value(
     from scipy.special import ndtri
 
     keys = (*PURCHASED, "value") if spend else PURCHASED
-    table = collected(enter(history, ["customer_id", *keys], ["unit"]))
+    table = collected(to_narwhals(history, ["customer_id", *keys], ["unit"]))
     _one_unit(table, purchases.unit)
     rows = _grouped(table.select(keys), keys)
     past, z = _histories(rows), float(ndtri(upper_tail(confidence)))
@@ -600,7 +600,7 @@ def _one_unit(rows: pl.DataFrame, unit: str | None) -> str:
 
 def _grouped(frame: Any, keys: Sequence[str]) -> pl.DataFrame:
     """Different rows of some columns as numbers, how many ``customers`` each is, and the first ``row`` that is it."""
-    rows = enter(frame, keys, ["customers", "unit"])
+    rows = to_narwhals(frame, keys, ["customers", "unit"])
     schema = rows.collect_schema()
     numbers = [name for name in schema.names() if name in (*keys, "customers")]
     for name in numbers:

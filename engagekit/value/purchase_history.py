@@ -6,10 +6,10 @@ from typing import Any
 import narwhals as nw
 
 from engagekit.errors import did_you_mean
-from engagekit.frames.engine import leave
+from engagekit.frames.engine import to_native
 from engagekit.frames.periods import dated
 from engagekit.frames.times import with_micros
-from engagekit.prepare.interactions import seen
+from engagekit.prepare.interactions import valid_interactions
 
 __all__ = ["known_unit", "purchase_history"]
 
@@ -61,7 +61,7 @@ def purchase_history(interactions: Any, as_of: dt.datetime, unit: str = "week", 
     [('a', 2, 1.0, 2.0, 16.0, 'week')]
     """
     length = DAY_US * UNITS[known_unit(unit)]
-    rows, end = dated(seen(interactions, ["action"], ["value"], as_of), "time", "1d", as_of, time_zone)
+    rows, end = dated(valid_interactions(interactions, ["action"], ["value"], as_of), "time", "1d", as_of, time_zone)
     priced = "value" in rows.collect_schema().names()
     rows = rows if priced else rows.with_columns(value=nw.lit(None, nw.Float64))
     days = _purchase_days(with_micros(rows, "period", "day"))
@@ -87,7 +87,7 @@ def purchase_history(interactions: Any, as_of: dt.datetime, unit: str = "week", 
         nw.col("refunds").cast(nw.Int64),
         unit=nw.lit(unit),
     )
-    return leave(found, interactions)
+    return to_native(found, interactions)
 
 
 def _purchase_days(rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:

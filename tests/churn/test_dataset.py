@@ -7,7 +7,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from worlds import DATES, END, made
 
-from engagekit.churn.dataset import labelled
+from engagekit.churn.dataset import churn_dataset
 from engagekit.customers.features import FEATURES, customer_features
 from engagekit.customers.leak import check_no_leak
 from engagekit.errors import DataError
@@ -250,7 +250,7 @@ def test_with_a_grace_the_outcome_is_known_when_that_is_over():
     history = History({"interactions": before, "subscriptions": paid(*LATE)})
     for days, known in ((34, None), (35, False)):
         end = DAY + dt.timedelta(days=days)
-        rows = labelled(history, [DAY], "28d", as_of=end, contractual=True, grace="7d")
+        rows = churn_dataset(history, [DAY], "28d", as_of=end, contractual=True, grace="7d")
         told = dict(rows.select("customer_id", "churned").iter_rows())
         assert told["in time"] is known
         assert told["too late"] is (None if known is None else True)
@@ -331,14 +331,14 @@ def plainly(history, date, horizon_days, gap_days, contractual):
 @pytest.mark.parametrize("gap_days", [0, 14])
 def test_labels_are_those_of_looking_customer_by_customer(world, contractual, gap_days):
     gap = f"{gap_days}d" if gap_days else None
-    rows = labelled(world, DATES[:2], "56d", gap, window="28d", as_of=END, contractual=contractual)
+    rows = churn_dataset(world, DATES[:2], "56d", gap, window="28d", as_of=END, contractual=contractual)
     for date in DATES[:2]:
         told = dict(rows.filter(pl.col("date") == date).select("customer_id", "churned").iter_rows())
         assert told == plainly(world, date, 56, gap_days, contractual)
 
 
 def test_features_of_labels_are_those_of_the_date(world):
-    rows = labelled(world, DATES[:2], "84d", as_of=END).filter(pl.col("date") == DATES[1])
+    rows = churn_dataset(world, DATES[:2], "84d", as_of=END).filter(pl.col("date") == DATES[1])
     names = [name for name in FEATURES if name != "preferred_channel"]
     alone = customer_features(world, DATES[1], "84d").select("customer_id", *names).sort("customer_id")
     assert_frame_equal(rows.select("customer_id", *names).sort("customer_id"), alone)
@@ -346,10 +346,10 @@ def test_features_of_labels_are_those_of_the_date(world):
 
 def test_a_horizon_that_is_not_over_is_censored_and_not_stayed(world):
     late = END - dt.timedelta(days=30)
-    rows = labelled(world, [DATES[0], late], "84d", as_of=END)
+    rows = churn_dataset(world, [DATES[0], late], "84d", as_of=END)
     assert rows.filter(pl.col("date") == late)["churned"].is_null().all()
     assert rows.filter(pl.col("date") == DATES[0])["churned"].null_count() == 0
-    only = labelled(world, [late, END + dt.timedelta(days=1)], "84d", as_of=END)
+    only = churn_dataset(world, [late, END + dt.timedelta(days=1)], "84d", as_of=END)
     assert only["date"].unique().to_list() == [late]
     assert only["churned"].is_null().all()
     assert only["next_value"].is_null().all()
@@ -358,7 +358,7 @@ def test_a_horizon_that_is_not_over_is_censored_and_not_stayed(world):
 def test_a_subscriber_who_does_nothing_is_at_risk_without_features(world):
     quiet = world.before(END)["interactions"].filter(pl.col("customer_id") >= 50)
     history = History({"interactions": quiet, "subscriptions": world.before(END)["subscriptions"]})
-    rows = labelled(history, DATES[:1], as_of=END, contractual=True).filter(pl.col("customer_id") < 50)
+    rows = churn_dataset(history, DATES[:1], as_of=END, contractual=True).filter(pl.col("customer_id") < 50)
     assert rows.height > 0
     assert rows["interactions"].is_null().all()
     assert rows["churned"].null_count() == 0
@@ -366,7 +366,7 @@ def test_a_subscriber_who_does_nothing_is_at_risk_without_features(world):
 
 def test_features_of_labels_know_no_future(world):
     def features(past, date):
-        return labelled(past, [date], "28d", as_of=date).drop("churned", "next_value")
+        return churn_dataset(past, [date], "28d", as_of=date).drop("churned", "next_value")
 
     check_no_leak(features, world, DATES[2])
 
@@ -381,7 +381,7 @@ def test_money_of_the_horizon_is_added_up():
             "value": [5.0, 7.0, 2.0, 9.0],
         }
     )
-    rows = labelled(History({"interactions": seen}), [day], "28d", as_of=day + dt.timedelta(days=28))
+    rows = churn_dataset(History({"interactions": seen}), [day], "28d", as_of=day + dt.timedelta(days=28))
     assert sorted(rows.select("customer_id", "churned", "next_value").rows()) == [("a", False, 5.0), ("b", True, 0.0)]
 
 
@@ -390,10 +390,10 @@ def test_labels_are_the_same_on_every_engine(world, on_engine):
     paid = world.before(END)["subscriptions"].filter(pl.col("customer_id") < 60)
     tables = {"interactions": on_engine(few), "subscriptions": on_engine(paid)}
     for contractual in (False, True):
-        expected = labelled(
+        expected = churn_dataset(
             History({"interactions": few, "subscriptions": paid}), DATES[:2], as_of=END, contractual=contractual
         )
-        found = labelled(History(tables), DATES[:2], as_of=END, contractual=contractual)
+        found = churn_dataset(History(tables), DATES[:2], as_of=END, contractual=contractual)
         names = ["customer_id", "date", "interactions", "recency_days", "churned"]
         rows = nw.from_native(found).lazy().select(names).collect("polars").to_native()
         day = pl.col("date").dt.replace_time_zone(None).cast(pl.Datetime("us"))
@@ -403,9 +403,9 @@ def test_labels_are_the_same_on_every_engine(world, on_engine):
 
 def test_a_date_after_the_data_and_an_odd_gap_are_refused(world):
     with pytest.raises(ValueError, match="there is none by .*, the end of the data"):
-        labelled(world, [END], as_of=DATES[0])
+        churn_dataset(world, [END], as_of=DATES[0])
     with pytest.raises(ValueError, match="gap: '2h' is not a number of days"):
-        labelled(world, DATES[:1], "84d", "2h", as_of=END)
+        churn_dataset(world, DATES[:1], "84d", "2h", as_of=END)
 
 
 @pytest.mark.parametrize("day", [dt.datetime(2026, 3, 1), dt.datetime(2026, 9, 1)])
@@ -415,5 +415,5 @@ def test_labels_and_base_agree_where_the_clock_is_changed(day):
     hours = [date + dt.timedelta(days=back, hours=hour) for back in (-84, -1, 0, 83, 84) for hour in (-1, 0, 1)]
     rows = pl.DataFrame({"customer_id": range(len(hours)), "time": hours, "action": "view"})
     both = pl.concat([rows, rows.with_columns(time=pl.lit(date - dt.timedelta(days=5)))])
-    labels = labelled(History({"interactions": both}), [date], as_of=date + dt.timedelta(days=90))
+    labels = churn_dataset(History({"interactions": both}), [date], as_of=date + dt.timedelta(days=90))
     assert dict(labels.select("customer_id", "churned").rows()) == left(base_at_risk(both, date))

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 from worlds import DATES, END, PLANTED, made
 
 from engagekit.churn import ladder as module
-from engagekit.churn.dataset import labelled
+from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.ladder import RUNGS, Rung, ladder
 from engagekit.errors import DataError
 from engagekit.prepare.history import History
@@ -26,7 +26,7 @@ CHANNELS = [f"interactions_{name}" for name in PLANTED]
 @pytest.fixture(scope="module")
 def rows():
     history = made(3, customers=3_000)
-    return labelled(history, DATES, as_of=END, contractual=True).select(
+    return churn_dataset(history, DATES, as_of=END, contractual=True).select(
         "customer_id", "date", "recency_days", "active_days", *CHANNELS, "churned", "next_value"
     )
 
@@ -163,7 +163,7 @@ def test_the_true_hazard_of_a_sample_is_recovered(seed):
     zone = tables["interactions"]["time"].dtype.time_zone
     end = pl.Series([dt.datetime.combine(SAMPLE_END, dt.time())]).dt.replace_time_zone(zone)[0]
     dates = [end - dt.timedelta(weeks=12 + 4 * back) for back in range(12)]
-    rows = labelled(History(tables), dates, as_of=end, contractual=True).drop("preferred_channel")
+    rows = churn_dataset(History(tables), dates, as_of=end, contractual=True).drop("preferred_channel")
     found = ladder(rows, AHEAD, rungs=[RUNGS[0], Rung("logistic")])
     assert 0.9 <= found.calibration_slope[0] <= 1.1
     week = (pl.col("week") - pl.lit(found.dates[-1].date())).abs()

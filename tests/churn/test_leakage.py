@@ -11,8 +11,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 from worlds import DATES, END, made
 
-from engagekit.churn.dataset import labelled
-from engagekit.churn.leakage import SUSPECTS, alarm, leaking_column
+from engagekit.churn.dataset import churn_dataset
+from engagekit.churn.leakage import SUSPECTS, leakage_report, leaking_column
 from engagekit.churn.model import ChurnModel
 from engagekit.prepare.history import History
 
@@ -30,7 +30,7 @@ def told(found):
 
 def test_honest_data_raise_no_alarm():
     fitted, tried = train_test_split(telco(), random_state=0, stratify=telco()["churned"])
-    assert told(alarm(fitted, tried)) == {}
+    assert told(leakage_report(fitted, tried)) == {}
 
 
 def test_rows_that_were_resampled_before_the_split_are_found():
@@ -48,7 +48,7 @@ def test_rows_that_were_resampled_before_the_split_are_found():
         ]
         forest = RandomForestClassifier(200, random_state=0, n_jobs=2).fit(design[0], fitted["churned"])
         reached[name] = roc_auc_score(tried["churned"], forest.predict_proba(design[1])[:, 1])
-        assert ("twins" in told(alarm(fitted, tried))) == (name == "resampled")
+        assert ("twins" in told(leakage_report(fitted, tried))) == (name == "resampled")
     assert 0.81 <= reached["honest"] <= 0.86
     assert reached["resampled"] > 0.9
 
@@ -66,24 +66,24 @@ def test_a_column_that_is_the_outcome_in_disguise_is_named():
     for frame in (fitted, tried):
         frame["cancelled"] = np.where(frame["churned"], "yes", "no")
         frame["refund"] = np.where(frame["churned"], 5.0, np.nan)
-    found = alarm(fitted, tried)
+    found = leakage_report(fitted, tried)
     assert set(found.loc[found["suspect"] == "alone", "about"]) == {"cancelled", "refund"}
-    assert told(alarm(pl.from_pandas(fitted), pl.from_pandas(tried), accept=["cancelled", "refund"])) == {}
+    assert told(leakage_report(pl.from_pandas(fitted), pl.from_pandas(tried), accept=["cancelled", "refund"])) == {}
     with pytest.raises(ValueError, match="accept: 'cancel' is not a column. Did you mean cancelled?"):
-        alarm(fitted, tried, accept=["cancel"])
+        leakage_report(fitted, tried, accept=["cancel"])
 
 
 def test_a_customer_in_both_is_told_where_rows_have_no_dates():
-    assert told(alarm(rows(), rows())) == {"twins": "", "one_customer": ""}
+    assert told(leakage_report(rows(), rows())) == {"twins": "", "one_customer": ""}
     dated = rows().assign(date=dt.datetime(2026, 1, 1))
     other = rows().assign(date=dt.datetime(2026, 2, 1), days=rows()["days"] + 1)
-    assert told(alarm(dated, other)) == {}
+    assert told(leakage_report(dated, other)) == {}
 
 
 def test_features_that_saw_later_events_are_found_once_these_are_gone():
     """Interactions of the horizon itself are counted among the features."""
     history = made(4, customers=1_500)
-    honest = [labelled(history, [date], "56d", as_of=END) for date in (DATES[0], DATES[4])]
+    honest = [churn_dataset(history, [date], "56d", as_of=END) for date in (DATES[0], DATES[4])]
     spoilt = [
         frame.with_columns(interactions=pl.col("interactions") + pl.when("churned").then(0).otherwise(8))
         for frame in honest
@@ -92,12 +92,12 @@ def test_features_that_saw_later_events_are_found_once_these_are_gone():
     fitted, tried, clean = (frame.select(columns) for frame in (spoilt[0], spoilt[1], honest[1]))
     names = ["interactions", "recency_days", "active_days"]
     model = ChurnModel("logistic").fit(fitted.select(names), fitted["churned"].to_numpy())
-    found = alarm(fitted, tried, model=model, honest=clean)
+    found = leakage_report(fitted, tried, model=model, honest=clean)
     assert told(found)["later_events"] == "interactions"
-    assert "later_events" not in told(alarm(clean, clean, model=model, honest=clean))
-    assert "later_events" not in told(alarm(fitted, tried, model=model, honest=clean, accept=["interactions"]))
+    assert "later_events" not in told(leakage_report(clean, clean, model=model, honest=clean))
+    assert "later_events" not in told(leakage_report(fitted, tried, model=model, honest=clean, accept=["interactions"]))
     with pytest.raises(ValueError, match="honest: needs the model"):
-        alarm(fitted, tried, honest=clean)
+        leakage_report(fitted, tried, honest=clean)
 
 
 def test_a_feature_that_moves_with_the_future_is_named():

@@ -50,7 +50,9 @@ def test_pulls_add_up_to_nothing(rows):
     risk, left, money = (np.array(column) for column in zip(*rows, strict=True))
     figures = [getattr(Order(risk), name)(left) for name in NAMES] + [Order(risk).correlation(Order(money))]
     assert all(
-        figure.pulls.sum() == pytest.approx(0, abs=1e-9) for figure in figures if not np.isnan(figure.pulls).any()
+        figure.influence.sum() == pytest.approx(0, abs=1e-9)
+        for figure in figures
+        if not np.isnan(figure.influence).any()
     )
 
 

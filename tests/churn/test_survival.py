@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import DATES, END, made
 
-from engagekit.churn.dataset import labelled
-from engagekit.churn.survival import departures, survival
+from engagekit.churn.dataset import churn_dataset
+from engagekit.churn.survival import churn_times, survival
 from engagekit.prepare.history import History
 
 DAY = dt.timedelta(days=1)
@@ -89,7 +89,7 @@ def test_without_a_contract_who_is_silent_for_a_horizon_has_left(customers, leng
     seen = {who: [DATE + dt.timedelta(hours=hour) for hour in each] for who, each in customers.items()}
     rows = [(who, time, "view") for who, times in seen.items() for time in times]
     frame = pl.DataFrame(rows, schema=["customer_id", "time", "action"], orient="row")
-    found = departures(History({"interactions": frame}), DATE, f"{length}d", as_of=LAST)
+    found = churn_times(History({"interactions": frame}), DATE, f"{length}d", as_of=LAST)
     told = {who: by_hand(times, dt.timedelta(days=length)) for who, times in seen.items()}
     assert {who: (round(days, 9), left) for who, days, left in found.rows()} == {
         who: (round(each[0], 9), each[1]) for who, each in told.items() if each
@@ -122,7 +122,7 @@ def test_with_a_contract_who_does_not_renew_within_a_horizon_has_left_at_its_end
     kinds = {"polars": lambda frame: frame, "pandas": pl.DataFrame.to_pandas}
     kinds["duckdb"] = lambda frame: duckdb.from_arrow(frame.to_arrow())
     history = History({"interactions": kinds[engine](ONE), "subscriptions": kinds[engine](PAID)})
-    found = departures(history, DATE, "28d", as_of=LAST, contractual=True)
+    found = churn_times(history, DATE, "28d", as_of=LAST, contractual=True)
     found = pl.from_pandas(found.df()) if engine == "duckdb" else pl.DataFrame(found)
     watched = (LAST - DATE) / DAY - 28  # later it is not known yet who renews
     assert {who: (round(days, 6), left) for who, days, left in found.rows()} == {
@@ -137,7 +137,7 @@ def test_with_a_contract_who_does_not_renew_within_a_horizon_has_left_at_its_end
 def test_a_contract_is_renewed_within_its_grace_or_has_ended():
     history = History({"interactions": ONE, "subscriptions": PAID})
     for grace, left in (("7d", False), ("6d", True)):
-        found = departures(history, DATE, "28d", as_of=LAST, contractual=True, grace=grace)
+        found = churn_times(history, DATE, "28d", as_of=LAST, contractual=True, grace=grace)
         assert dict(found.select("customer_id", "left").rows())["late"] is left
 
 
@@ -147,19 +147,19 @@ def test_nobody_has_left_whose_renewal_can_still_come():
     paid = pl.DataFrame({"customer_id": "a", "starts_at": starts, "ends_at": [start + 27 * DAY for start in starts]})
     history = History({"interactions": ONE, "subscriptions": paid})
     for day in range(60, 140):
-        found = departures(history, DATE, "84d", as_of=DATE + day * DAY, contractual=True)
+        found = churn_times(history, DATE, "84d", as_of=DATE + day * DAY, contractual=True)
         assert found["left"].to_list() == [False]
 
 
 def test_the_planted_hazard_comes_out():
     """With the same hazard for everybody the curve is a power of what is left after a week."""
     history = made(7, customers=4_000, strength=0)
-    found = departures(history, DATES[0], as_of=END, contractual=True)
+    found = churn_times(history, DATES[0], as_of=END, contractual=True)
     curve = survival(found["days"], found["left"])
     for row in curve.iloc[1:].itertuples():
         weeks = round(row.days / 7)
         assert row.value == pytest.approx(0.98**weeks, abs=0.02)
     assert curve["days"].max() <= (END - DATES[0]) / DAY
-    rows = labelled(history, DATES[:1], as_of=END, contractual=True)
+    rows = churn_dataset(history, DATES[:1], as_of=END, contractual=True)
     left = (found["left"] & (found["days"] <= 84)).sum()
     assert left == rows["churned"].sum()

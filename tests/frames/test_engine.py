@@ -14,7 +14,7 @@ from pandas.testing import assert_frame_equal as assert_pandas_equal
 from polars.testing import assert_frame_equal
 
 from engagekit import DataError, measure, open_rate
-from engagekit.frames.engine import ROW, beside, column_names, enter, leave
+from engagekit.frames.engine import ROW, beside, column_names, to_narwhals, to_native
 from engagekit.frames.times import with_micros
 
 DATA = {"customer_id": ["b", "a", "c"], "value": [2.5, None, 1.0], "note": ["x", "y", "z"]}
@@ -47,7 +47,7 @@ def rows_of(frame):
 
 
 def test_a_frame_of_any_kind_enters_with_the_columns_wanted(kind):
-    rows = enter(KINDS[kind](DATA), ["value", "customer_id"])
+    rows = to_narwhals(KINDS[kind](DATA), ["value", "customer_id"])
     assert isinstance(rows, nw.LazyFrame)
     names = rows.collect_schema().names()
     assert [name for name in names if name != ROW] == ["value", "customer_id"]
@@ -56,14 +56,14 @@ def test_a_frame_of_any_kind_enters_with_the_columns_wanted(kind):
 
 def test_rows_are_numbered_where_they_have_an_order():
     for kind in ("pandas", "polars", "lazy"):
-        found = enter(KINDS[kind](DATA), ["customer_id"]).collect().to_native()
+        found = to_narwhals(KINDS[kind](DATA), ["customer_id"]).collect().to_native()
         assert found.sort(ROW)["customer_id"].to_list() == ["b", "a", "c"]
         assert found[ROW].sort().to_list() == [0, 1, 2]
 
 
 def test_frames_leave_as_they_came():
     like = {kind: make(DATA) for kind, make in KINDS.items()}
-    left = {kind: leave(enter(frame, ["customer_id", "value"]), frame) for kind, frame in like.items()}
+    left = {kind: to_native(to_narwhals(frame, ["customer_id", "value"]), frame) for kind, frame in like.items()}
     assert {kind: type(frame) for kind, frame in left.items() if kind != "narwhals"} == {
         "pandas": pd.DataFrame,
         "polars": pl.DataFrame,
@@ -80,39 +80,39 @@ def test_the_caller_s_frame_is_unchanged():
     pandas, polars = pd.DataFrame(DATA, index=[7, 7, 9]), pl.DataFrame(DATA)
     before = pandas.copy(deep=True), polars.clone()
     for frame in (pandas, polars):
-        leave(enter(frame, ["customer_id"]).with_columns(nw.lit(1).alias("customer_id")), frame)
+        to_native(to_narwhals(frame, ["customer_id"]).with_columns(nw.lit(1).alias("customer_id")), frame)
     assert_pandas_equal(pandas, before[0])
     assert_frame_equal(polars, before[1])
 
 
 def test_what_leaves_as_pandas_can_be_changed_without_changing_what_came():
     frame = pd.DataFrame(DATA)
-    left = leave(enter(frame, ["value"]), frame)
+    left = to_native(to_narwhals(frame, ["value"]), frame)
     left.loc[0, "value"] = 99.0
     assert frame.loc[0, "value"] == 2.5
 
 
 def test_a_column_is_entered_once_though_it_is_asked_for_twice(kind):
-    names = enter(KINDS[kind](DATA), ["value", "value"]).collect_schema().names()
+    names = to_narwhals(KINDS[kind](DATA), ["value", "value"]).collect_schema().names()
     assert names.count("value") == 1
 
 
 def test_a_missing_column_is_named_with_the_nearest_one(kind):
     with pytest.raises(DataError, match=r"^custmer_id: is not a column\. Did you mean customer_id\?$") as caught:
-        enter(KINDS[kind](DATA), ["value", "custmer_id"])
+        to_narwhals(KINDS[kind](DATA), ["value", "custmer_id"])
     assert caught.value.column == "custmer_id"
 
 
 def test_a_column_that_is_there_twice_is_refused_if_it_is_wanted():
     frame = pd.DataFrame([[1, 2, 3]], columns=["a", "a", "b"])
     with pytest.raises(DataError, match="^a: is there twice"):
-        enter(frame, ["a"])
-    assert enter(frame, ["b"]).collect()["b"].to_list() == [3]
+        to_narwhals(frame, ["a"])
+    assert to_narwhals(frame, ["b"]).collect()["b"].to_list() == [3]
 
 
 def test_duckdb_may_have_a_column_twice_and_is_refused():
     with pytest.raises(DataError, match="^a: is there twice"):
-        enter(duckdb.sql("select 1 as a, 2 as a, 3 as b"), ["b", "a"])
+        to_narwhals(duckdb.sql("select 1 as a, 2 as a, 3 as b"), ["b", "a"])
 
 
 @pytest.mark.needs("java")
@@ -120,38 +120,38 @@ def test_duckdb_may_have_a_column_twice_and_is_refused():
 def test_spark_may_have_a_column_twice_and_is_refused(on_engine):
     frame = on_engine(pl.DataFrame({"a": [1], "b": [3]}))
     with pytest.raises(DataError, match="^a: is there twice"):
-        enter(frame.select("a", "a", "b"), ["b", "a"])
+        to_narwhals(frame.select("a", "a", "b"), ["b", "a"])
 
 
 @pytest.mark.parametrize("cells", [["x", 1], [[1], "x"]])
 def test_a_pandas_column_of_several_types_is_named(cells):
     with pytest.raises(DataError, match="^note: holds values of several types. Make them one"):
-        enter(pd.DataFrame({"customer_id": ["a", "b"], "note": cells}), ["customer_id", "note"])
+        to_narwhals(pd.DataFrame({"customer_id": ["a", "b"], "note": cells}), ["customer_id", "note"])
 
 
 def test_what_is_no_frame_is_a_type_error():
     for thing in ([1, 2], {"a": [1]}, None, "a"):
         with pytest.raises(TypeError):
-            enter(thing, ["a"])
+            to_narwhals(thing, ["a"])
 
 
 def test_missing_numbers_of_pandas_are_missing():
-    rows = enter(pd.DataFrame({"value": [1.0, float("nan")]}), ["value"])
+    rows = to_narwhals(pd.DataFrame({"value": [1.0, float("nan")]}), ["value"])
     assert rows.collect()["value"].to_list() == [1.0, None]
 
 
 def test_not_a_number_is_missing_on_every_engine(on_engine):
     frame = on_engine(pl.DataFrame({"value": [1.0, float("nan"), None], "small": pl.Series([1.5, None, float("nan")])}))
-    found = enter(frame, ["value", "small"]).collect("polars").to_native().select("value", "small")
+    found = to_narwhals(frame, ["value", "small"]).collect("polars").to_native().select("value", "small")
     assert sorted(found.rows(), key=repr) == [(1.0, 1.5), (None, None), (None, None)]
 
 
 def test_a_pandas_column_that_holds_nothing_is_not_text():
     nothing = pd.DataFrame({"all": [None, None], "some": ["x", None]}, dtype=object)
-    found = enter(nothing, ["all", "some"]).collect().to_native()
+    found = to_narwhals(nothing, ["all", "some"]).collect().to_native()
     assert (found["all"].dtype, found["some"].dtype) == (pl.Null, pl.String)
     assert found["all"].to_list() == [None, None]
-    assert enter(nothing.head(0), ["some"]).collect().to_native()["some"].dtype == pl.Null
+    assert to_narwhals(nothing.head(0), ["some"]).collect().to_native()["some"].dtype == pl.Null
     mailings = pd.DataFrame({"delivered": [10, 20], "opens": pd.Series([None, None], dtype=object)})
     for frame in (mailings, mailings.head(0)):
         row = measure(frame, open_rate).iloc[0]
@@ -167,7 +167,7 @@ def joined(rows, small, on):
 
 
 def test_whole_numbers_beside_a_frame_are_joined_to_it(on_engine):
-    rows = enter(on_engine(pl.DataFrame({"week": [0, 1, 1, 2]})), ["week"])
+    rows = to_narwhals(on_engine(pl.DataFrame({"week": [0, 1, 1, 2]})), ["week"])
     small = beside(rows, {"week": [2, 1, 9], "half": [-3, 0, 5]})
     assert joined(rows, small, "week") == [(1, 0), (1, 0), (2, -3)]
     assert dict(small.collect_schema()) == {"week": nw.Int64(), "half": nw.Int64()}
@@ -175,7 +175,7 @@ def test_whole_numbers_beside_a_frame_are_joined_to_it(on_engine):
 
 def test_microseconds_beside_a_frame_are_whole(on_engine):
     micros = [1_767_297_600_123_457, -315_619_199_999_995, 2**62 + 1]
-    rows = enter(on_engine(pl.DataFrame({"us": micros})), ["us"])
+    rows = to_narwhals(on_engine(pl.DataFrame({"us": micros})), ["us"])
     small = beside(rows, {"us": micros, "number": [1, 2, 3]})
     assert joined(rows, small, "us") == sorted(zip(micros, [1, 2, 3], strict=True))
 
@@ -184,7 +184,7 @@ def test_microseconds_beside_a_frame_are_whole(on_engine):
 def test_times_beside_a_frame_are_joined_to_it(on_engine, zone):
     start = EVENING.replace(tzinfo=zone)
     times = [start + dt.timedelta(microseconds=micros) for micros in (0, 1, 123_456, 86_400_000_000)]
-    rows = enter(on_engine(pl.DataFrame({"time": times})), ["time"])
+    rows = to_narwhals(on_engine(pl.DataFrame({"time": times})), ["time"])
     small = beside(rows, {"time": [*times[1:], start - dt.timedelta(days=9)], "number": [1, 2, 3, 4]})
     numbered = rows.join(small, on="time").select("number").collect("polars").to_native()
     assert sorted(numbered["number"].to_list()) == [1, 2, 3]
@@ -200,14 +200,14 @@ def test_times_beside_a_frame_are_joined_to_it(on_engine, zone):
 
 @pytest.mark.parametrize("zone", ["Asia/Jakarta", "America/New_York"])
 def test_times_of_any_zone_beside_a_frame_are_the_instants_they_are(on_engine, zone):
-    rows = enter(on_engine(pl.DataFrame({"n": [1, 2]})), ["n"])
+    rows = to_narwhals(on_engine(pl.DataFrame({"n": [1, 2]})), ["n"])
     small = beside(rows, {"n": [2], "date": [EVENING.astimezone(ZoneInfo(zone))]})
     found = with_micros(rows.join(small, on="n"), "date", "us").select("n", "us").collect("polars").to_native()
     assert found.rows() == [(2, 1_767_297_600_000_000)]
 
 
 def test_a_frame_may_be_crossed_with_the_table_beside_it(on_engine):
-    rows = enter(on_engine(pl.DataFrame({"customer_id": ["a", "b"]})), ["customer_id"])
+    rows = to_narwhals(on_engine(pl.DataFrame({"customer_id": ["a", "b"]})), ["customer_id"])
     dates = [dt.datetime(2026, 1, 1), dt.datetime(2026, 2, 1)]
     found = rows.join(beside(rows, {"date": dates}), how="cross").select("customer_id", "date")
     assert sorted(found.collect("polars").to_native().rows()) == [(who, date) for who in "ab" for date in dates]
@@ -216,7 +216,7 @@ def test_a_frame_may_be_crossed_with_the_table_beside_it(on_engine):
 def test_the_instants_beside_a_frame_are_the_same_in_a_connection_of_another_zone():
     connection = duckdb.connect()
     connection.sql("set timezone = 'America/New_York'")
-    rows = enter(connection.sql("select timestamptz '2026-01-01 20:00:00+00' as time"), ["time"])
+    rows = to_narwhals(connection.sql("select timestamptz '2026-01-01 20:00:00+00' as time"), ["time"])
     assert len(rows.join(beside(rows, {"time": [EVENING]}), on="time").collect()) == 1
     assert len(rows.join(beside(rows, {"time": [EVENING + dt.timedelta(hours=5)]}), on="time").collect()) == 0
 
@@ -226,7 +226,7 @@ def test_a_table_beside_a_frame_touches_no_table_of_the_caller_s():
     for name in ("rows", "beside", "a"):
         connection.sql(f"create table {name} as select 7 as n")
     before = connection.sql("show all tables").fetchall()
-    rows = enter(connection.table("rows"), ["n"])
+    rows = to_narwhals(connection.table("rows"), ["n"])
     assert joined(rows, beside(rows, {"n": [7], "half": [2]}), "n") == [(7, 2)]
     assert connection.sql("show all tables").fetchall() == before
     assert connection.sql("select n from rows").fetchall() == [(7,)]
@@ -263,4 +263,4 @@ def test_dates_among_times_are_refused():
     days = pd.DataFrame({"time": pd.Series([dt.date(2026, 1, 1), dt.datetime(2026, 1, 1, 23)], dtype=object)})
     for frame in (days, days[::-1]):
         with pytest.raises(DataError, match="time: holds dates among times|time: holds values of several types"):
-            enter(frame, ["time"])
+            to_narwhals(frame, ["time"])

@@ -9,19 +9,19 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from engagekit.frames.engine import enter
+from engagekit.frames.engine import to_narwhals
 from engagekit.frames.times import local_time, micros_at, with_micros
 
 EVENING = dt.datetime(2026, 1, 1, 20, tzinfo=dt.UTC)
 
 
 def test_times_that_are_all_missing_are_missing_microseconds():
-    rows = with_micros(enter(pd.DataFrame({"time": [None, None]}), ["time"]), "time", "us")
+    rows = with_micros(to_narwhals(pd.DataFrame({"time": [None, None]}), ["time"]), "time", "us")
     assert rows.collect()["us"].to_list() == [None, None]
 
 
 def at(frame, time_zone):
-    times = local_time(enter(frame, ["time"]), "time", time_zone).collect("polars").to_native()["time"]
+    times = local_time(to_narwhals(frame, ["time"]), "time", time_zone).collect("polars").to_native()["time"]
     return times.to_list()
 
 
@@ -49,12 +49,14 @@ def test_a_time_without_a_zone_is_local_already():
 def test_duckdb_needs_the_zone_said():
     relation = duckdb.connect().sql("select timestamptz '2026-01-01 20:00:00+00' as time")
     with pytest.raises(ValueError, match="^time_zone: say it, because DuckDB does not keep the zone of 'time'"):
-        local_time(enter(relation, ["time"]), "time", None)
+        local_time(to_narwhals(relation, ["time"]), "time", None)
 
 
 def test_local_time_leaves_the_other_columns():
     relation = duckdb.connect().sql("select 1 as a, timestamptz '2026-01-01 20:00:00+00' as time, 2 as \"b c\"")
-    found = local_time(enter(relation, ["a", "time", "b c"]), "time", "Asia/Jakarta").collect("polars").to_native()
+    found = (
+        local_time(to_narwhals(relation, ["a", "time", "b c"]), "time", "Asia/Jakarta").collect("polars").to_native()
+    )
     assert found.select("a", "b c").rows() == [(1, 2)]
 
 
@@ -64,12 +66,14 @@ def test_a_time_is_compared_with_times_of_any_zone(zone):
     frame = pl.DataFrame({"time": seconds}).with_columns(pl.col("time").dt.convert_time_zone(zone))
     moment = EVENING.astimezone(ZoneInfo("Asia/Jakarta"))
     for kind in (frame, frame.to_pandas(), duckdb.from_arrow(frame.to_arrow())):
-        rows = with_micros(enter(kind, ["time"]), "time", "us")
+        rows = with_micros(to_narwhals(kind, ["time"]), "time", "us")
         assert len(rows.filter(nw.col("us") < micros_at(rows, "time", moment)).collect()) == 1
 
 
 def test_a_time_with_a_zone_is_not_compared_with_times_without():
-    naive, aware = (enter(pl.DataFrame({"time": [time]}), ["time"]) for time in (dt.datetime(2026, 1, 1), EVENING))
+    naive, aware = (
+        to_narwhals(pl.DataFrame({"time": [time]}), ["time"]) for time in (dt.datetime(2026, 1, 1), EVENING)
+    )
     with pytest.raises(ValueError, match="^time: its times have no time zone, unlike 2026-01-01 20:00:00"):
         micros_at(naive, "time", EVENING)
     with pytest.raises(ValueError, match="^time: its times have a time zone, unlike 2026-01-01 00:00:00"):

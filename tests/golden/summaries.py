@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 import engagekit as ek
-from engagekit.churn.dataset import labelled
+from engagekit.churn.dataset import churn_dataset
 from engagekit.prepare.leaving import base_at_risk, contracts_at_risk
 from engagekit.reports.prepared import history_of, month_starts
 from engagekit.reports.results import results
@@ -125,7 +125,7 @@ def rooms(folder):
         bases = [contracts_at_risk(paid, date, business.horizon, business.grace) for date in dates]
     else:
         bases = [base_at_risk(seen, date, business.horizon) for date in dates]
-    labels = labelled(
+    labels = churn_dataset(
         history, dates, business.horizon, as_of=end, contractual=business.contractual, grace=business.grace
     )
     churn = {

@@ -7,7 +7,7 @@ from engagekit import (
     cost_per_lead,
     lead_rate,
     leads_per_hour,
-    return_on_spend,
+    return_on_ad_spend,
 )
 
 CAMPAIGNS = pl.DataFrame(
@@ -21,7 +21,7 @@ CAMPAIGNS = pl.DataFrame(
         "revenue": [500.0, 100.0, None],
     }
 )
-METRICS = (return_on_spend, lead_rate, campaign_conversion_rate, cost_per_lead, cost_per_conversion, leads_per_hour)
+METRICS = (return_on_ad_spend, lead_rate, campaign_conversion_rate, cost_per_lead, cost_per_conversion, leads_per_hour)
 
 
 def named(value):
@@ -31,7 +31,7 @@ def named(value):
 @pytest.mark.parametrize(
     ("metric", "numerator", "denominator"),
     [
-        (return_on_spend, 500 + 100, 100 + 300),
+        (return_on_ad_spend, 500 + 100, 100 + 300),
         (lead_rate, 20 + 5, 1000 + 500),
         (campaign_conversion_rate, 4 + 1, 20 + 5),
         (cost_per_lead, 100 + 300 + 50, 20 + 5 + 0),  # what was spent without a lead is spent
@@ -47,7 +47,7 @@ def test_a_ratio_is_of_the_campaigns_that_tell_both_parts(metric, numerator, den
 
 
 def test_return_on_spend_is_pooled_and_not_averaged():
-    found = return_on_spend(CAMPAIGNS)
+    found = return_on_ad_spend(CAMPAIGNS)
     assert found.value == 1.5  # the mean of the two returns, 5 and 1/3, would be 2.67
     assert found.units == 2
 
@@ -60,6 +60,6 @@ def test_nothing_to_divide_by_has_no_ratio(metric):
 
 
 def test_campaigns_are_compared_by_name():
-    found = return_on_spend(CAMPAIGNS, by="campaign").sort("campaign")
+    found = return_on_ad_spend(CAMPAIGNS, by="campaign").sort("campaign")
     assert found["value"].to_list() == pytest.approx([5, 1 / 3, float("nan")], nan_ok=True)
     assert found["reason"].to_list() == ["", "", "no_rows"]

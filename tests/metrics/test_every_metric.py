@@ -154,7 +154,10 @@ LISTED = [
     (POSTS, "reach_engagement_rate impression_engagement_rate follower_engagement_rate mean_post_engagement_rate"),
     (POSTS, "reactions_per_post reactions likes comments shares clicks"),
     (MENTIONS, "mentions mention_balance positive_mention_rate negative_mention_rate"),
-    (CAMPAIGNS, "return_on_spend lead_rate campaign_conversion_rate cost_per_lead cost_per_conversion leads_per_hour"),
+    (
+        CAMPAIGNS,
+        "return_on_ad_spend lead_rate campaign_conversion_rate cost_per_lead cost_per_conversion leads_per_hour",
+    ),
     (EVENTS, "registrations attendees registration_rate attendance_rate interactions_per_attendee"),
     (TICKETS, "tickets_opened handling_hours mean_handling_hours reopen_rate ticket_satisfaction_rate"),
     (WAITS, "first_response_hours first_response_p90_hours resolution_hours"),

@@ -18,7 +18,7 @@ from engagekit import (
     open_rate,
     order_value,
     reach_engagement_rate,
-    return_on_spend,
+    return_on_ad_spend,
     satisfaction_rate,
     tickets_opened,
     unsubscribe_rate,
@@ -175,8 +175,8 @@ def test_nan_as_a_group_is_the_missing_group():
         (open_rate, {"opens": 5.0, "delivered": 9.0}, {"opens": INF, "delivered": INF}, "opens inf, delivered inf"),
         (order_value, {"value": 5.0, "customer_id": "a"}, {"value": INF, "customer_id": "b"}, "value inf, customer_id"),
         (open_rate, {"opens": 5.0, "delivered": 9.0}, {"opens": 5.0, "delivered": INF}, "opens 5.0, delivered inf"),
-        (return_on_spend, {"revenue": 5.0, "spend": 9.0}, {"revenue": 5.0, "spend": INF}, "revenue 5.0, spend inf"),
-        (return_on_spend, {"revenue": 5.0, "spend": 9.0}, {"revenue": INF, "spend": 9.0}, "revenue inf, spend 9.0"),
+        (return_on_ad_spend, {"revenue": 5.0, "spend": 9.0}, {"revenue": 5.0, "spend": INF}, "revenue 5.0, spend inf"),
+        (return_on_ad_spend, {"revenue": 5.0, "spend": 9.0}, {"revenue": INF, "spend": 9.0}, "revenue inf, spend 9.0"),
         (order_value, {"value": 5.0, "customer_id": "a"}, {"value": -INF, "customer_id": "b"}, "value -inf"),
         (net_promoter_score, {"score": 10, "kind": "nps"}, {"score": 11, "kind": "nps"}, "score 11"),
         (net_promoter_score, {"score": 10, "kind": "nps"}, {"score": -1, "kind": "nps"}, "score -1"),
@@ -184,7 +184,7 @@ def test_nan_as_a_group_is_the_missing_group():
         (satisfaction_rate, {"score": 5, "kind": "csat"}, {"score": 6, "kind": "csat"}, "score 6"),
         (satisfaction_rate, {"score": 5, "kind": "csat"}, {"score": 0, "kind": "csat"}, "score 0"),
         (reach_engagement_rate, {"reach": 9, "likes": 1, "saves": 0}, {"reach": 9, "likes": -2, "saves": 3}, "-2"),
-        (return_on_spend, {"revenue": 5, "spend": 9}, {"revenue": 5, "spend": -9}, "revenue 5, spend -9"),
+        (return_on_ad_spend, {"revenue": 5, "spend": 9}, {"revenue": 5, "spend": -9}, "revenue 5, spend -9"),
         (handling_hours, {"work_minutes": 5.0}, {"work_minutes": INF}, "work_minutes inf"),
         (handling_hours, {"work_minutes": 5}, {"work_minutes": -5}, "work_minutes -5"),
     ],
@@ -593,7 +593,7 @@ def _declared(name):
 @pytest.mark.parametrize(
     ("name", "columns", "said"),
     [
-        ("return_on_spend", {"revenue": [INF, -INF, 5.0], "spend": [1.0] * 3}, "revenue -inf"),
+        ("return_on_ad_spend", {"revenue": [INF, -INF, 5.0], "spend": [1.0] * 3}, "revenue -inf"),
         ("churn_rate", {"churned": [1, 0], "at_risk": [20, 30]}, "at_risk 20"),
         ("reopen_rate", {"reopened": [5, 0], "solved_at": [1, 2]}, "reopened 5"),
         ("human_open_rate", {"opens": [40], "machine_opens": [-10], "delivered": [100]}, "machine_opens -10"),
@@ -646,7 +646,7 @@ def test_units_that_are_all_the_same_have_no_interval():
 
 
 def test_an_interval_of_a_few_units_says_so():
-    found = return_on_spend(pl.DataFrame({"revenue": [5, 9], "spend": [2, 3]}))
+    found = return_on_ad_spend(pl.DataFrame({"revenue": [5, 9], "spend": [2, 3]}))
     assert found.warning == "few_units"
 
 

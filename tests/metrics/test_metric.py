@@ -16,7 +16,7 @@ from engagekit import (
     order_value,
     page_views,
     reach_engagement_rate,
-    return_on_spend,
+    return_on_ad_spend,
     revenue_per_customer,
 )
 from engagekit.metrics.metric import Metric, Ratio
@@ -354,13 +354,13 @@ def test_orders_of_one_customer_are_one_that_carries_it():
 
 
 def test_a_campaign_that_brought_nearly_everything_warns():
-    found = return_on_spend(pl.DataFrame({"revenue": [1e6, 10, 20, 30], "spend": [100, 100, 100, 100]}))
+    found = return_on_ad_spend(pl.DataFrame({"revenue": [1e6, 10, 20, 30], "spend": [100, 100, 100, 100]}))
     assert found.warning == "few_carry_it"
     assert found.method == "delta"
 
 
 def test_one_unit_says_so_and_no_more():
-    assert return_on_spend(pl.DataFrame({"revenue": [1e6], "spend": [100]})).warning == "one_unit"
+    assert return_on_ad_spend(pl.DataFrame({"revenue": [1e6], "spend": [100]})).warning == "one_unit"
 
 
 def test_a_rate_that_a_few_carry_has_its_own_interval_and_warns_too():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from engagekit import DataError
-from engagekit.prepare.interactions import US, defects, seen
+from engagekit.prepare.interactions import US, defects, valid_interactions
 
 MINUTE = dt.timedelta(minutes=1)
 JAKARTA = ZoneInfo("Asia/Jakarta")
@@ -49,13 +49,17 @@ def rows_of(found, *names):
 
 def test_rows_that_repeat_an_event_count_once(on_engine):
     rows = [("a", 0, "1"), ("a", 0, "1"), ("a", 0, "2"), ("b", 5, "3"), ("b", 5, "3"), ("b", 5, "3")]
-    assert rows_of(seen(on_engine(events(*rows))), *EVENTS) == [("a", 0.0, "1"), ("a", 0.0, "2"), ("b", 5.0, "3")]
+    assert rows_of(valid_interactions(on_engine(events(*rows))), *EVENTS) == [
+        ("a", 0.0, "1"),
+        ("a", 0.0, "2"),
+        ("b", 5.0, "3"),
+    ]
 
 
 def test_an_event_at_several_times_counts_at_the_earliest(on_engine):
     rows = [("a", 7, "1"), ("a", -3, "1"), ("a", 0, "1"), ("b", 2, "2"), ("b", 2 + 1 / 60_000_000, "2")]
     for order in (rows, rows[::-1]):
-        assert rows_of(seen(on_engine(events(*order))), *EVENTS) == [("a", -3.0, "1"), ("b", 2.0, "2")]
+        assert rows_of(valid_interactions(on_engine(events(*order))), *EVENTS) == [("a", -3.0, "1"), ("b", 2.0, "2")]
 
 
 def test_of_an_event_with_several_contents_at_one_time_one_row_counts_whatever_their_order(on_engine):
@@ -64,16 +68,16 @@ def test_of_an_event_with_several_contents_at_one_time_one_row_counts_whatever_t
     rows = [("a", 0, "1", "view", "web", None), ("a", 0, "1", "view", None, 5.0), ("a", 0, "1", "login", "app", -2.0)]
     rows += [("b", 0, "2", None, "web", 1.0), ("b", 0, "2", None, "web", 2.0), ("b", 0, "2", None, "Web", 3.0)]
     names = ("action", "channel", "duration_s")
-    expected = rows_of(seen(events(*rows, columns=columns), names), *columns)
+    expected = rows_of(valid_interactions(events(*rows, columns=columns), names), *columns)
     assert set(expected) <= set(rows)
     assert [row[2] for row in expected] == ["1", "2"]
     for order in itertools.islice(itertools.permutations(rows), 0, None, 97):
-        assert rows_of(seen(on_engine(events(*order, columns=columns)), names), *columns) == expected
+        assert rows_of(valid_interactions(on_engine(events(*order, columns=columns)), names), *columns) == expected
 
 
 def test_events_without_an_id_are_never_the_same(on_engine):
     rows = [("a", 0, None), ("a", 0, None), ("a", 0, "1"), ("a", 0, None)]
-    assert rows_of(seen(on_engine(events(*rows))), *EVENTS) == [("a", 0.0, "1"), *[("a", 0.0, None)] * 3]
+    assert rows_of(valid_interactions(on_engine(events(*rows))), *EVENTS) == [("a", 0.0, "1"), *[("a", 0.0, None)] * 3]
 
 
 def test_ids_that_are_numbers_are_ids_and_not_a_number_is_none(on_engine):
@@ -83,22 +87,25 @@ def test_ids_that_are_numbers_are_ids_and_not_a_number_is_none(on_engine):
         ([7, 7, 7, 8, None], 3),
         ([7, 7, 7, 8, 9], 3),
     ]:
-        assert len(rows_of(seen(on_engine(frame.with_columns(event_id=pl.Series(ids)))), "minute")) == counted
+        assert (
+            len(rows_of(valid_interactions(on_engine(frame.with_columns(event_id=pl.Series(ids)))), "minute"))
+            == counted
+        )
 
 
 def test_without_event_ids_every_row_counts(on_engine):
     rows = events(("a", 0), ("a", 0), ("b", 0), columns=("customer_id", "minute"))
-    assert rows_of(seen(on_engine(rows)), "customer_id") == [("a",), ("a",), ("b",)]
+    assert rows_of(valid_interactions(on_engine(rows)), "customer_id") == [("a",), ("a",), ("b",)]
 
 
 def test_a_row_that_cannot_count_does_not_stand_for_its_event(on_engine):
     rows = [(None, 0, "1"), ("a", 5, "1"), ("a", None, "2"), ("a", 6, "2"), (None, 1, "3"), ("b", None, "4")]
-    assert rows_of(seen(on_engine(events(*rows))), *EVENTS) == [("a", 5.0, "1"), ("a", 6.0, "2")]
+    assert rows_of(valid_interactions(on_engine(events(*rows))), *EVENTS) == [("a", 5.0, "1"), ("a", 6.0, "2")]
 
 
 def test_all_events_at_one_instant_and_in_any_order_are_all_there(on_engine):
     rows = [("c", 0, "3"), ("a", 0, "9"), ("b", 0, "1"), ("a", 0, "2")]
-    assert rows_of(seen(on_engine(events(*rows))), "customer_id", "event_id") == [
+    assert rows_of(valid_interactions(on_engine(events(*rows))), "customer_id", "event_id") == [
         ("a", "2"),
         ("a", "9"),
         ("b", "1"),
@@ -112,8 +119,12 @@ def test_all_events_at_one_instant_and_in_any_order_are_all_there(on_engine):
 )
 def test_the_order_of_rows_does_not_matter_and_a_second_export_of_the_same_adds_nothing(rows, randomly):
     frame, shuffled = events(*rows), events(*randomly.sample(rows, len(rows)))
-    once = rows_of(seen(frame), *EVENTS)
-    assert rows_of(seen(shuffled), *EVENTS) == rows_of(seen(pl.concat([frame, shuffled])), *EVENTS) == once
+    once = rows_of(valid_interactions(frame), *EVENTS)
+    assert (
+        rows_of(valid_interactions(shuffled), *EVENTS)
+        == rows_of(valid_interactions(pl.concat([frame, shuffled])), *EVENTS)
+        == once
+    )
     first = {name: min(row[1] for row in rows if row[2] == name) for *_, name in rows}
     assert {name: minute for _, minute, name in once} == first
     assert len(once) == len(first) == len(rows) - defects(frame)["repeated_event"]
@@ -124,7 +135,7 @@ def test_the_order_of_rows_does_not_matter_and_a_second_export_of_the_same_adds_
 
 def test_what_lacks_a_customer_or_a_time_is_not_seen(on_engine):
     rows = [("a", 0, "1"), (None, 1, "2"), ("a", None, "3"), (None, None, None), ("b", 5, None)]
-    assert rows_of(seen(on_engine(events(*rows))), *EVENTS) == [("a", 0.0, "1"), ("b", 5.0, None)]
+    assert rows_of(valid_interactions(on_engine(events(*rows))), *EVENTS) == [("a", 0.0, "1"), ("b", 5.0, None)]
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", None])
@@ -132,23 +143,27 @@ def test_the_date_itself_is_not_seen_and_the_microsecond_before_it_is(on_engine,
     date = START + 10 * MINUTE if zone else START.replace(tzinfo=None) + 10 * MINUTE
     just_before = 10 - 1 / 60_000_000
     frame = on_engine(events(("a", just_before, "1"), ("b", 10, "2"), ("c", 11, None), zone=zone))
-    found = seen(frame, as_of=date).collect("polars").to_native()
+    found = valid_interactions(frame, as_of=date).collect("polars").to_native()
     assert found["customer_id"].to_list() == ["a"]
-    assert seen(frame, as_of=date - 5 * MINUTE).collect("polars").shape[0] == 0  # before all events
+    assert valid_interactions(frame, as_of=date - 5 * MINUTE).collect("polars").shape[0] == 0  # before all events
 
 
 def test_the_date_may_be_in_another_zone_than_the_times(on_engine):
     frame = on_engine(events(("a", 0, "1"), ("b", 10, "2")))
     for zone in (dt.UTC, ZoneInfo("America/New_York")):
-        assert rows_of(seen(frame, as_of=(START + 10 * MINUTE).astimezone(zone)), "customer_id") == [("a",)]
+        assert rows_of(valid_interactions(frame, as_of=(START + 10 * MINUTE).astimezone(zone)), "customer_id") == [
+            ("a",)
+        ]
 
 
 def test_what_repeats_an_event_from_the_date_on_does_not_change_what_was_seen_before_it(on_engine):
     rows = [("a", 0, "1"), ("a", 20, "1"), ("b", 30, "2")]
-    assert rows_of(seen(on_engine(events(*rows)), as_of=START + 10 * MINUTE), *EVENTS) == [("a", 0.0, "1")]
+    assert rows_of(valid_interactions(on_engine(events(*rows)), as_of=START + 10 * MINUTE), *EVENTS) == [
+        ("a", 0.0, "1")
+    ]
 
 
-@pytest.mark.parametrize("look", [seen, defects])
+@pytest.mark.parametrize("look", [valid_interactions, defects])
 def test_a_date_and_times_share_having_a_zone_or_not(on_engine, look):
     with pytest.raises(ValueError, match="^time: its times have a time zone, unlike 2026-01-05 09:00:00$"):
         look(on_engine(events(("a", 0, "1"))), as_of=START.replace(tzinfo=None))
@@ -156,7 +171,7 @@ def test_a_date_and_times_share_having_a_zone_or_not(on_engine, look):
         look(on_engine(events(("a", 0, "1"), zone=None)), as_of=START)
 
 
-@pytest.mark.parametrize("look", [seen, defects])
+@pytest.mark.parametrize("look", [valid_interactions, defects])
 @pytest.mark.parametrize("order", [1, -1])
 @pytest.mark.parametrize("aware", [START, pd.Timestamp(START)], ids=["datetime", "pandas"])
 def test_times_with_a_zone_and_times_without_in_one_column_are_refused(look, order, aware):
@@ -169,7 +184,7 @@ def test_times_with_a_zone_and_times_without_in_one_column_are_refused(look, ord
 
 def test_times_of_several_zones_in_one_column_are_the_instants_they_are():
     times = pd.Series([START, START.astimezone(dt.UTC), None], dtype=object)
-    found = seen(pd.DataFrame({"customer_id": ["a", "b", "c"], "time": times}))
+    found = valid_interactions(pd.DataFrame({"customer_id": ["a", "b", "c"], "time": times}))
     assert rows_of(found, "customer_id", "minute") == [("a", 0.0), ("b", 0.0)]
 
 
@@ -183,11 +198,15 @@ def test_columns_come_where_they_are_asked_for_and_there(on_engine):
         (["action"], ["page"], ["action"]),
         ([], ["channel", "page", "action"], ["channel", "action"]),
     ]:
-        names = [name for name in seen(frame, columns, optional).collect_schema().names() if not name.startswith(":")]
+        names = [
+            name
+            for name in valid_interactions(frame, columns, optional).collect_schema().names()
+            if not name.startswith(":")
+        ]
         assert names == ["customer_id", "time", *expected[: len(columns)], "event_id", *expected[len(columns) :]]
 
 
-@pytest.mark.parametrize("look", [seen, defects])
+@pytest.mark.parametrize("look", [valid_interactions, defects])
 @pytest.mark.parametrize("name", ["customer_id", "time"])
 def test_a_missing_column_is_named(on_engine, look, name):
     with pytest.raises(DataError, match=f"^{name}: is not a column"):
@@ -196,10 +215,10 @@ def test_a_missing_column_is_named(on_engine, look, name):
 
 def test_a_column_needed_besides_and_missing_is_named(on_engine):
     with pytest.raises(DataError, match="^action: is not a column"):
-        seen(on_engine(events(("a", 0, "1"))), ["action"])
+        valid_interactions(on_engine(events(("a", 0, "1"))), ["action"])
 
 
-@pytest.mark.parametrize("look", [seen, defects])
+@pytest.mark.parametrize("look", [valid_interactions, defects])
 def test_times_that_are_text_are_refused(on_engine, look):
     with pytest.raises(DataError, match="^time: is String, not a time"):
         look(on_engine(events(("a", 0, "1")).with_columns(pl.col("time").cast(pl.String))))
@@ -209,7 +228,7 @@ def test_the_caller_s_frame_is_not_changed():
     frame = events(("b", 5, "1"), ("b", 0, "1"), (None, 0, None))
     native, twin = frame.to_pandas(), frame.clone()
     before = native.copy(deep=True)
-    for look in (lambda given: seen(given).collect(), defects):
+    for look in (lambda given: valid_interactions(given).collect(), defects):
         look(native), look(frame)
     pd.testing.assert_frame_equal(native, before)
     assert_frame_equal(frame, twin)
@@ -219,10 +238,10 @@ def test_a_pandas_frame_that_holds_nothing_has_nothing_to_see_and_no_defects():
     nothing = pd.DataFrame(
         {name: pd.Series([], dtype=object) for name in ("customer_id", "time", "event_id", "duration_s")}
     )
-    assert seen(nothing, ["duration_s"]).collect().shape[0] == 0
+    assert valid_interactions(nothing, ["duration_s"]).collect().shape[0] == 0
     assert defects(nothing) == {**NONE, "rows": 0}
     blank = pd.DataFrame({name: [None, None] for name in nothing}, dtype=object)
-    assert seen(blank, ["duration_s"]).collect().shape[0] == 0
+    assert valid_interactions(blank, ["duration_s"]).collect().shape[0] == 0
     assert defects(blank) == {**NONE, "no_customer": 2, "no_time": 2, "rows": 2}
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from engagekit import DataError
-from engagekit.frames.engine import enter
+from engagekit.frames.engine import to_narwhals
 from engagekit.frames.times import micros_at, span_us, with_micros
 from engagekit.prepare.visits import views, visit_totals, visits
 
@@ -215,7 +215,10 @@ def test_each_visit_of_a_customer_has_its_own_pages_and_labels(on_engine):
 def test_columns_that_interactions_lack_are_not_made_up(on_engine):
     names = ["customer_id", "started_at", "ended_at", "events", "views", "duration_s", "engaged", "converted"]
     plain, labelled = events(("a", 0, "view")), events(("a", 0, "view", "x", "y", "z"), columns=LABELLED)
-    for frame, expected in [(plain, names), (labelled, [*names, "entry_page", "exit_page", "channel", "campaign"])]:
+    for frame, expected in [
+        (plain, names),
+        (labelled, [*names, "entry_page", "exit_page", "channel", "campaign"]),
+    ]:
         assert nw.from_native(visits(on_engine(frame))).collect_schema().names() == expected
 
 
@@ -810,7 +813,9 @@ def test_times_are_whole_microseconds_on_every_engine(on_engine):
     times = [dt.datetime(2026, 1, 1, 20, 0, 0, 123_456), None, dt.datetime(1960, 1, 1, 0, 0, 0, 5)]
     aware = pl.Series(times).dt.replace_time_zone("UTC").dt.convert_time_zone("Asia/Jakarta")
     days = pl.Series([dt.date(2026, 1, 1), None, dt.date(1960, 1, 1)])
-    rows = enter(on_engine(pl.DataFrame({"naive": times, "aware": aware, "day": days})), ["naive", "aware", "day"])
+    rows = to_narwhals(
+        on_engine(pl.DataFrame({"naive": times, "aware": aware, "day": days})), ["naive", "aware", "day"]
+    )
     for name in ("naive", "aware", "day"):
         rows = with_micros(rows, name, f"{name}_us")
     found = rows.collect("polars").to_native()
@@ -821,7 +826,7 @@ def test_times_are_whole_microseconds_on_every_engine(on_engine):
 
 def test_a_time_of_python_is_the_same_microseconds(on_engine):
     time = dt.datetime(2026, 1, 1, 20, 0, 0, 123_456, tzinfo=dt.UTC)
-    rows = enter(on_engine(pl.DataFrame({"time": [time], "day": [time.date()]})), ["time", "day"])
+    rows = to_narwhals(on_engine(pl.DataFrame({"time": [time], "day": [time.date()]})), ["time", "day"])
     for same in (time, time.astimezone(JAKARTA), pd.Timestamp(time)):
         assert micros_at(rows, "time", same) == 1_767_297_600_123_456
     assert micros_at(rows, "day", dt.datetime(2026, 1, 1)) == 1_767_225_600_000_000
@@ -835,5 +840,5 @@ def test_a_length_of_time_is_microseconds():
 
 def test_optional_columns_enter_where_they_are(on_engine):
     frame = on_engine(pl.DataFrame({"a": [1], "b": [2], "c": [3]}))
-    names = enter(frame, ["a"], ["c", "d"]).collect_schema().names()
+    names = to_narwhals(frame, ["a"], ["c", "d"]).collect_schema().names()
     assert [name for name in names if not name.startswith(":")] == ["a", "c"]

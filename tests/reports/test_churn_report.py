@@ -78,7 +78,7 @@ def test_metrics_json_has_the_churn_and_the_index_the_question(sample, report):
     assert {row["metric"] for row in found["metrics"]} == {"churn_rate"}
     churn = found["churn"]
     assert churn["leaving"]["low"] <= churn["leaving"]["value"] <= churn["leaving"]["high"] <= churn["at_risk"]
-    assert churn["value_at_risk"]["value"] > 0
+    assert churn["revenue_at_risk"]["value"] > 0
     index = (report.parents[1] / "index.html").read_text("utf-8")
     assert Language(Business.open(sample).language).question("churn") in index
 

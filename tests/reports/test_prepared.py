@@ -98,7 +98,12 @@ def test_visits_end_with_the_gap_and_views_with_their_visit(business):
 
 def test_web_settings_say_what_a_visit_is(opened):
     settings = '[web]\ngap = "1h"\nkey_actions = ["sign_up"]\nengaged_after_s = 60\n'
-    browsed = pl.concat([seen("2026-05-01 09:00", action="view"), seen("2026-05-01 09:40", action="sign_up")])
+    browsed = pl.concat(
+        [
+            seen("2026-05-01 09:00", action="view"),
+            seen("2026-05-01 09:40", action="sign_up"),
+        ]
+    )
     found = prepared(opened(settings), "visits", browsed)
     assert found.select("events", "converted").rows() == [(2, True)]
 

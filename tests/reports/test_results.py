@@ -246,11 +246,11 @@ def test_a_past_date_does_not_see_what_came_later(tmp_path):
         "reopen_rate": (1 / 2, 3 / 4),
         "ticket_satisfaction_rate": (1, 1 / 2),
         "mean_handling_hours": (1.5, 5.75),
-        "return_on_spend": (3, 2.1),  # 30 / 10, and (30 + 180) / (10 + 90)
+        "return_on_ad_spend": (3, 2.1),  # 30 / 10, and (30 + 180) / (10 + 90)
     }
     for name, values in numbers.items():
         assert (past.overall(name).value, later.overall(name).value) == pytest.approx(values)
     by = {found.end.month: found.by(METRICS["reopen_rate"], "channel") for found in (past, later)}
     assert dict(by[2][["channel", "value"]].values) == {"chat": 0.5}
     assert dict(by[3][["channel", "value"]].values) == {"chat": pytest.approx(2 / 3), "email": 1}
-    assert past.by(METRICS["return_on_spend"], "channel")["value"].tolist() == [3]
+    assert past.by(METRICS["return_on_ad_spend"], "channel")["value"].tolist() == [3]

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engagekit.errors import DataError
-from engagekit.score.changes import migration, moves
+from engagekit.score.changes import moves, segment_transitions
 from engagekit.score.scorecard import Component, Scorecard
 
 MAY, JUNE, JULY = (dt.datetime(2026, month, 1) for month in (5, 6, 7))
@@ -53,7 +53,7 @@ def test_customers_of_a_migration_are_those_of_the_moves():
         ("c", MAY, 9, 9),
         ("d", JUNE, 5, 5),
     ]
-    found = migration(moves(CARD, scored(*rows), MAY, JUNE))
+    found = segment_transitions(moves(CARD, scored(*rows), MAY, JUNE))
     went = {(old, new): n for old, new, n in found.iter_rows() if n}
     assert went == {
         ("advocate", "at_risk"): 1,
@@ -67,8 +67,8 @@ def test_customers_of_a_migration_are_those_of_the_moves():
 def test_pandas_gives_pandas():
     found = moves(CARD, scored(("a", MAY, 9, 9), ("a", JUNE, 1, 1)).to_pandas(), MAY, JUNE)
     assert isinstance(found, pd.DataFrame)
-    assert isinstance(migration(found), pd.DataFrame)
-    assert migration(found)["customers"].sum() == 1
+    assert isinstance(segment_transitions(found), pd.DataFrame)
+    assert segment_transitions(found)["customers"].sum() == 1
 
 
 def test_a_date_without_scores_is_named():

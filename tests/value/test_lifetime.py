@@ -16,7 +16,7 @@ from scipy.integrate import quad
 from scipy.stats import beta as beta_distribution
 
 from engagekit.errors import DataError
-from engagekit.frames.engine import collected, enter
+from engagekit.frames.engine import collected, to_narwhals
 from engagekit.value import fitting as likelihood
 from engagekit.value.fitting import NoConvergence
 from engagekit.value.lifetime import BetaGeometric, GammaGamma, ShiftedBetaGeometric, lifetime_value
@@ -96,7 +96,7 @@ def bought(*rows, zone=None):
 
 
 def histories(found):
-    rows = collected(enter(found, COLUMNS[:1], COLUMNS[1:]))
+    rows = collected(to_narwhals(found, COLUMNS[:1], COLUMNS[1:]))
     return {row[0]: row[1:] for row in rows.select(name for name in COLUMNS if name in rows.columns).rows()}
 
 

@@ -21,9 +21,9 @@ FEWEST_AT_EDGE = 30  # rows whose churn says what one more or one less at the ed
 class Ranking:
     """A statistic and each row's influence on it.
 
-    Influence is that of a linear approximation, the infinitesimal jackknife. It adds up to 0, and the sum of its squares
-    over independent units is the variance of the statistic. The difference of two statistics of the same rows has the
-    difference of their influence, so that what the two have in common falls out.
+    Influence is that of a linear approximation, the infinitesimal jackknife. It adds up to 0, and the sum of its
+    squares over independent units is the variance of the statistic. The difference of two statistics of the same rows
+    has the difference of their influence, so that what the two have in common falls out.
 
     Attributes
     ----------

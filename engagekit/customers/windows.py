@@ -3,7 +3,9 @@
 import datetime as dt
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from itertools import zip_longest
+from operator import add
 from typing import Any
 
 import narwhals as nw
@@ -12,7 +14,7 @@ from engagekit.frames.engine import beside
 from engagekit.frames.times import micros_at, span_us, with_micros
 from engagekit.prepare.history import Past
 
-__all__ = ["DAY_US", "RECORDED", "window_sums", "window_values"]
+__all__ = ["DAY_US", "RECORDED", "last_before", "window_sums", "window_values"]
 
 Rows = nw.LazyFrame[Any]
 
@@ -92,6 +94,30 @@ def window_values(past: Past, windows: Mapping[dt.datetime, dt.datetime], length
         named = beside(rows, {"date_us": list(ends.values()), "date": [dates[end] for end in ends]})
         found.append(totals.join(named, on="date_us").select("customer_id", "date", nw.col("value").fill_null(0.0)))
     return nw.concat(found)
+
+
+def last_before(past: Past, dates: Sequence[dt.datetime]) -> Rows:
+    """Last interaction of each customer before each date, however long ago, in one pass.
+
+    Parameters
+    ----------
+    past : Past
+        What was known before the last date.
+    dates : sequence of datetime
+        One at least.
+
+    Returns
+    -------
+    narwhals.LazyFrame
+        ``customer_id, date`` and ``us``, the last interaction in microseconds; no row for a customer without any.
+    """
+    rows = with_micros(past.rows("interactions", ["customer_id", "time"]), "time", "us")
+    ends = {date: micros_at(rows, "time", date) for date in dates}
+    passed = (nw.when(nw.col("us") >= end).then(nw.lit(1)).otherwise(nw.lit(0)) for end in ends.values())
+    latest = rows.with_columns(cell=reduce(add, passed)).group_by("customer_id", "cell").agg(nw.col("us").max())
+    cells = [(date, cell) for place, date in enumerate(sorted(ends, key=ends.__getitem__)) for cell in range(place + 1)]
+    looks = beside(rows, {"date": [date for date, _ in cells], "cell": [cell for _, cell in cells]})
+    return latest.join(looks, on="cell").group_by("customer_id", "date").agg(nw.col("us").max())
 
 
 def _whole_days_apart(rows: Rows, dates: Sequence[dt.datetime]) -> list[dict[dt.datetime, int]]:

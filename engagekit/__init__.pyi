@@ -115,8 +115,7 @@ from .metrics.web import visits_per_customer as visits_per_customer
 from .prepare.activity import monthly_activity as monthly_activity
 from .prepare.history import History as History
 from .prepare.interactions import defects as defects
-from .prepare.leaving import base_at_risk as base_at_risk
-from .prepare.leaving import contracts_at_risk as contracts_at_risk
+from .prepare.leaving import active_base as active_base
 from .prepare.orders import buyers as buyers
 from .prepare.orders import orders as orders
 from .prepare.visits import views as views

@@ -8,7 +8,7 @@ import narwhals as nw
 
 from engagekit.customers.features import snapshot_rows
 from engagekit.customers.windows import DAY_US, last_before, window_values
-from engagekit.frames.engine import alike, beside
+from engagekit.frames.engine import ROW, alike, beside, column_names, to_narwhals
 from engagekit.frames.times import micros_at, with_micros
 from engagekit.prepare.history import History, Past
 from engagekit.prepare.leaving import ChurnDefinition, active_base, ends_by
@@ -30,6 +30,7 @@ def churn_dataset(
     *,
     window: str = "84d",
     as_of: dt.datetime | None = None,
+    features: Any = None,
     channels: Sequence[str] | None = None,
     actions: Sequence[str] | None = None,
 ) -> Any:
@@ -47,8 +48,10 @@ def churn_dataset(
         Days that the features look back on.
     as_of : datetime, optional
         End of the data; by default the last interaction.
+    features : frame, optional
+        What ``snapshots`` gives for these dates, where it is there already.
     channels, actions
-        As ``snapshots`` takes them.
+        As ``snapshots`` takes them, to make the features.
 
     Returns
     -------
@@ -85,10 +88,10 @@ def churn_dataset(
         raise ValueError(f"dates: there is none by {end}, the end of the data, and there must be one at least")
     known, last = history.before(end), history.before(days[-1])
     outcomes = _with_next_value(_base(history, days, churn, end), known, days, churn)
-    features = snapshot_rows(last, days, window, channels, actions)
-    names = [name for name in features.collect_schema().names() if name not in ("customer_id", "date")]
-    outcomes, features = alike(outcomes, features, "customer_id")
-    rows = outcomes.join(features, on=["customer_id", "date"], how="left")
+    made = snapshot_rows(last, days, window, channels, actions) if features is None else _lazy(features)
+    names = [name for name in made.collect_schema().names() if name not in ("customer_id", "date")]
+    outcomes, made = alike(outcomes, made, "customer_id")
+    rows = outcomes.join(made, on=["customer_id", "date"], how="left")
     rows = _with_silent(rows, names, last, days)
     return last.to_native(rows.select("customer_id", "date", *names, "churned", "next_value"), "interactions")
 
@@ -136,6 +139,10 @@ def _with_silent(rows: Rows, names: list[str], past: Past, days: list[dt.datetim
         recency_days=nw.when(silent).then(since).otherwise(nw.col("recency_days")),
         tenure_days=nw.when(silent).then(tenure).otherwise(nw.col("tenure_days")),
     )
+
+
+def _lazy(features: Any) -> Rows:
+    return to_narwhals(features, column_names(features)).drop(ROW, strict=False)
 
 
 def _times(past: Past) -> Rows:

@@ -11,9 +11,10 @@ import polars as pl
 from engagekit.errors import DataError
 from engagekit.frames.times import local_time
 
-__all__ = ["PERIODS", "dated", "with_all_periods"]
+__all__ = ["PERIODS", "dated", "period_starts", "with_all_periods"]
 
 PERIODS = ("1d", "1w", "1mo", "1q", "1y")
+MONTHS_A_YEAR, MONTHS_A_QUARTER = 12, 3
 NUMBERS = ("value", "low", "high", "numerator", "denominator")
 
 
@@ -102,3 +103,33 @@ def _start(time: nw.Expr, every: str) -> nw.Expr:
         since_monday = (time.dt.weekday() + 6) % 7  # Sunday is 7, and 0 on Spark
         return time.dt.truncate("1d") - nw.lit(dt.timedelta(days=1)) * since_monday
     return time.dt.truncate(every)
+
+
+def period_starts(end: dt.datetime, period: str, count: int) -> list[dt.datetime]:
+    """First days of the last calendar periods up to a time, at midnight, oldest first.
+
+    Parameters
+    ----------
+    end : datetime
+        The last start is on it or before it.
+    period : {"week", "month", "quarter"}
+        Length of a period; weeks start on Monday.
+    count : int
+        How many, from 1 on.
+
+    Examples
+    --------
+    >>> [str(day.date()) for day in period_starts(dt.datetime(2026, 3, 31), "month", 3)]
+    ['2026-01-01', '2026-02-01', '2026-03-01']
+    >>> [str(day.date()) for day in period_starts(dt.datetime(2026, 5, 1), "quarter", 2)]
+    ['2026-01-01', '2026-04-01']
+    """
+    midnight = dt.datetime.combine(end.date(), dt.time(), end.tzinfo)
+    if period == "week":
+        monday = end.date() - dt.timedelta(days=end.weekday())
+        days = [monday - dt.timedelta(weeks=back) for back in reversed(range(count))]
+        return [dt.datetime.combine(day, dt.time(), end.tzinfo) for day in days]
+    length = {"month": 1, "quarter": MONTHS_A_QUARTER}[period]
+    last = midnight.year * MONTHS_A_YEAR + (midnight.month - 1) // length * length
+    months = [last - length * back for back in reversed(range(count))]
+    return [midnight.replace(year=n // MONTHS_A_YEAR, month=n % MONTHS_A_YEAR + 1, day=1) for n in months]

@@ -170,6 +170,11 @@ class Metric:
         given = [name for name in self.any_of if name in names] or self.any_of[:1]
         return [*self.columns, *self.where, *given, *filter(None, [self.cluster])]
 
+    def allowed_by(self, columns: Sequence[str]) -> bool:
+        """Whether a table with these columns has all that it needs."""
+        needed = {*self.columns, *self.where}
+        return needed <= set(columns) and (not self.any_of or bool(set(self.any_of) & set(columns)))
+
     def margins(self, x: nw.Expr, y: nw.Expr | None) -> list[nw.Expr]:
         """What is below 0 in a row that cannot be true; that a term is infinite shows in its sum."""
         (least, most), whole = self.range, 1 if y is None else y

@@ -251,8 +251,8 @@ def _under_contract_on(periods: Rows, date: dt.datetime, churn: ChurnDefinition)
     )
     money = [name for name in ("opening_value", "closing_value") if name in standing.collect_schema().names()]
     paying = {name: nw.when(~nw.col(name.removesuffix("_value")).is_null()).then(nw.col(name)) for name in money}
-    worth = {name: pays.otherwise(nw.lit(0.0)) for name, pays in paying.items()}
-    return _standing(standing.with_columns(**worth) if worth else standing, *money)
+    filled = {name: pays.otherwise(nw.lit(0.0)) for name, pays in paying.items()}
+    return _standing(standing.with_columns(**filled) if filled else standing, *money)
 
 
 def _standing(rows: Rows, *money: str) -> Rows:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import narwhals as nw
 import polars as pl
@@ -16,8 +16,9 @@ from engagekit.customers.declines import trailing_slopes
 from engagekit.customers.features import snapshots
 from engagekit.customers.groups import check_groups, with_groups
 from engagekit.data.business import Business
+from engagekit.data.given import day_after, in_zone, renamed
 from engagekit.data.reading import Reading
-from engagekit.data.tables import event_time
+from engagekit.data.tables import TABLES, event_time
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import collected, column_names
 from engagekit.frames.periods import period_starts
@@ -82,12 +83,87 @@ class Study:
         frames = {name: opened.table(name, lazy=True) for name in opened.tables}
         self._begin(opened, frames, opened.end(as_of), period)
 
+    @classmethod
+    def of(
+        cls,
+        *,
+        as_of: dt.datetime | dt.date | str | None = None,
+        columns: Mapping[str, str] | None = None,
+        churn: ChurnDefinition | None = None,
+        scorecard: Scorecard | None = None,
+        time_zone: str = "",
+        currency: str = "",
+        language: Literal["id", "ms", "en"] = "en",
+        fixed: Iterable[str] = (),
+        period: Literal["week", "month", "quarter"] = "month",
+        **tables: Any,
+    ) -> Self:
+        """Make a study of frames, without a folder. What is not given is asked for when it is needed.
+
+        Parameters
+        ----------
+        as_of : date or ISO str, optional
+            Everything before it counts; by default the day after the last row of any table.
+        columns : mapping of str to str, optional
+            Our names of columns and yours, such as ``{"customer_id": "CustomerID", "time": "InvoiceDate"}``.
+        churn : ChurnDefinition, optional
+            What leaving means.
+        scorecard : Scorecard, optional
+            The engagement score.
+        time_zone : str, optional
+            Zone of times that have none; without it they are wall-clock times.
+        currency : str, optional
+            Code of the currency of money, such as ``"IDR"``.
+        language : {"en", "id", "ms"}
+            Of words and numbers.
+        fixed : iterable of str, optional
+            Attributes of ``customers`` that never change.
+        period : {"month", "week", "quarter"}
+            Length of the periods that are compared.
+        **tables : frame
+            Tables by their names: pandas, Polars, DuckDB or Spark frames, unique by their keys.
+
+        Raises
+        ------
+        DataError
+            There is no such table, or none with a dated row.
+
+        Examples
+        --------
+        >>> from datetime import datetime
+        >>> orders = pl.DataFrame({"buyer": ["a", "a", "b"], "at": [datetime(2026, 1, day) for day in (5, 20, 9)],
+        ...     "action": "purchase", "channel": "shop", "total": [10.0, 30.0, 20.0]})
+        >>> names = {"customer_id": "buyer", "time": "at", "value": "total"}
+        >>> Study.of(interactions=orders, columns=names).measure("order_value")["value"].item()
+        20.0
+        """
+        frames = {name: renamed(frame, columns or {}) for name, frame in tables.items()}
+        for name in frames:
+            if name not in TABLES:
+                raise DataError(f"there is no table {name!r}. {did_you_mean(name, TABLES)}")
+        frames = {name: in_zone(frame, time_zone) for name, frame in frames.items()}
+        business = Business.model_construct(
+            name="",
+            kind="subscription" if "subscriptions" in frames else "ecommerce",
+            language=language,
+            currency=currency,
+            time_zone=time_zone,
+            tables=frames,
+            fixed=list(fixed),
+        )
+        made = cls.__new__(cls)
+        made._begin(business, frames, day_after(frames, as_of), period)
+        made._churn, made._scorecard = churn, scorecard
+        return made
+
     def _begin(self, business: Business, frames: Mapping[str, Any], end: dt.datetime, period: str) -> None:
         if period not in PERIODS:
             raise ValueError(f"period: {period!r} is not known. {did_you_mean(period, PERIODS)}")
         self.business, self.end, self.period = business, end, period
         self.history = History(frames, fixed=business.fixed)
         self._frames = frames
+        self._churn: ChurnDefinition | None = None
+        self._scorecard: Scorecard | None = None
         self._described: dict[str, Any] = {}
         self._prepared: dict[str, Prepared | None] = {}
 
@@ -99,12 +175,42 @@ class Study:
     @property
     def readings(self) -> list[Reading]:
         """What became of each table's rows."""
-        return [self.business.reading(table) for table in self.business.tables]
+        return [self.business.reading(table) for table in self.business.tables if self._of_folder]
 
     @cached_property
     def churn(self) -> ChurnDefinition:
-        """What leaving means here."""
-        return ChurnDefinition.of(self.business)
+        """What leaving means here.
+
+        Raises
+        ------
+        ValueError
+            The study is of frames, and it was not said.
+        """
+        if not self._says_churn:
+            example = 'churn=ChurnDefinition(horizon="84d", contractual=False)'
+            raise ValueError(f"churn: say what leaving means, such as Study.of(..., {example})")
+        return self._churn or ChurnDefinition.of(self.business)
+
+    @property
+    def currency(self) -> str:
+        """Code of the currency of money.
+
+        Raises
+        ------
+        ValueError
+            The study is of frames, and it was not said.
+        """
+        if not self.business.currency:
+            raise ValueError('currency: say it, such as Study.of(..., currency="IDR")')
+        return self.business.currency
+
+    @property
+    def _says_churn(self) -> bool:
+        return self._churn is not None or self._of_folder
+
+    @property
+    def _of_folder(self) -> bool:
+        return bool(self.business.name)
 
     def has(self, table: str) -> bool:
         """Whether the business has a table."""
@@ -185,7 +291,10 @@ class Study:
         days = [day for day in days if day + self.churn.outcome_after <= self.data_end]
         if not days:
             return None
-        rows = self.history.before(self.data_end + MICROSECOND)[table]
+        past = self.history.before(self.data_end + MICROSECOND)  # so that what ends then is over, or renewed then
+        optional = ["ends_at", "monthly_value", "subscription_id"] if self.churn.contractual else []
+        time = "starts_at" if self.churn.contractual else "time"
+        rows = past.rows(table, ["customer_id", time], optional).to_native()
         base = active_base(rows, days, self.churn, as_of=self.data_end)
         return base.collect() if isinstance(base, pl.LazyFrame) else base
 
@@ -200,7 +309,7 @@ class Study:
     def scorecard(self) -> Scorecard | None:
         """The engagement score that the business declares; None without components or interactions."""
         declared = self.business.score.components and "interactions" in self._frames
-        return Scorecard.of(self.business) if declared else None
+        return self._scorecard or (Scorecard.of(self.business) if declared else None)
 
     @property
     def scores(self) -> "pd.DataFrame":
@@ -228,7 +337,8 @@ class Study:
     @cached_property
     def _features(self) -> pl.DataFrame:
         """Features on all dates that are looked at: first days of periods, the end, and the end of the data."""
-        dates = {*self._starts("interactions", self.business.score.window), *self.dates, self.end}
+        dates = {*self._starts("interactions", self.business.score.window), self.end}
+        dates |= set(self.dates) if self._says_churn else set()
         rows = snapshots(self.history, sorted(dates), self.business.score.window)
         return collected(nw.from_native(rows).lazy())
 
@@ -375,7 +485,7 @@ class Study:
 
     def _all_of(self, table: str) -> list[pl.DataFrame]:
         """Every metric of a table that its columns allow."""
-        made = self.prepared(table)
+        made = self.prepared(table) if table != "base" or self._says_churn else None
         if made is None:
             return []
         frame, at = made

@@ -32,8 +32,8 @@ from engagekit.reports.prepared import history_of, lived_until, month_starts
 from engagekit.reports.results import as_data, check_goals, last_month
 from engagekit.reports.scoring import NOBODY
 from engagekit.score.scorecard import Scorecard
+from engagekit.value.beta_geometric import BetaGeometric
 from engagekit.value.fitting import NoConvergence
-from engagekit.value.lifetime import BetaGeometric
 from engagekit.value.purchase_history import purchase_history
 
 __all__ = ["GROUPS", "Churning", "churning"]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from engagekit.value.beta_geometric import BetaGeometric, purchase_likelihood
 from engagekit.value.fitting import NoConvergence
 from engagekit.value.gamma_gamma import GammaGamma, value_likelihood
 from engagekit.value.lifetime_value import lifetime_value
-from engagekit.value.purchase_history import purchase_history
+from engagekit.value.purchase_history import purchase_histories, purchase_history
 from engagekit.value.shifted_beta_geometric import ShiftedBetaGeometric, renewal_likelihood
 
 END = datetime(1997, 10, 1)
@@ -450,10 +451,65 @@ def test_without_values_there_are_none():
     assert histories(found)["a"] == (2, 1.0, 2.0, 1, "week")
 
 
-def test_a_repeated_event_is_one_purchase():
-    rows = bought(*[("a", f"2026-01-0{day} 09:00", "purchase", 2.0) for day in (1, 2, 3)])
-    rows = rows.with_columns(event_id=pl.Series(["1", "2", "2"]))
-    assert histories(purchase_history(rows, datetime(2026, 1, 16)))["a"][0] == 1
+def by_hand(rows, date):
+    """What purchase_history gives before a date, customer by customer in a plain loop, in days."""
+    histories = {}
+    for customer in sorted({row[0] for row in rows}):
+        days, refunds = {}, 0
+        for _, time, action, value in (row for row in rows if row[0] == customer and row[1] < date):
+            if action in ("purchase", "refund"):
+                days.setdefault(time.date(), []).append((action, value))
+        counted = {}
+        for day, lines in days.items():
+            values = [value for action, value in lines if action == "purchase" and value is not None]
+            below = sum(values) < 0
+            refunds += len(lines) if below else sum(action == "refund" for action, _ in lines)
+            if not below and any(action == "purchase" for action, _ in lines):
+                counted[day] = sum(values) if values else None
+        if counted:
+            first, *later = sorted(counted)
+            values = [counted[day] for day in later if counted[day] is not None]
+            last_day = (date - timedelta(microseconds=1)).date()
+            times = ((max(counted) - first).days, (last_day - first).days)
+            mean = sum(values) / len(values) if values else None
+            histories[customer] = (len(later), *times, mean, refunds, "day")
+    return histories
+
+
+def test_many_dates_at_once_are_as_each_by_itself(on_engine):
+    rng = np.random.default_rng(0)
+    hours, customers = rng.integers(0, 24 * 60, 400), rng.integers(0, 12, 400)
+    actions, values = rng.choice(["purchase", "refund", "view"], 400, p=[0.5, 0.2, 0.3]), rng.integers(-9, 30, 400)
+    start = datetime(2026, 1, 1)
+    rows = [
+        (f"c{customer:02}", start + timedelta(hours=int(hour)), str(action), float(value) if value % 7 else None)
+        for customer, hour, action, value in zip(customers, hours, actions, values, strict=True)
+    ]
+    table = pl.DataFrame(rows, ["customer_id", "time", "action", "value"], orient="row")
+    dates = [datetime(2026, 2, 20), datetime(2026, 1, 12, 15), datetime(2026, 1, 5), datetime(2026, 1, 12, 9)]
+    found = purchase_histories(on_engine(table), dates, "day")
+    together = collected(to_narwhals(found, ["date", *COLUMNS]))
+    assert together.select("date", "customer_id").rows() == sorted(together.select("date", "customer_id").rows())
+    for date in dates:
+        expected = by_hand(rows, date)
+        alone = together.filter(pl.col("date") == date).select(COLUMNS)
+        assert {row[0]: row[1:] for row in alone.rows()} == {
+            customer: (*numbers[:3], pytest.approx(numbers[3]) if numbers[3] is not None else None, *numbers[4:])
+            for customer, numbers in expected.items()
+        }
+
+
+def test_histories_of_no_date_are_refused():
+    with pytest.raises(ValueError, match="dates: there is none"):
+        purchase_histories(bought(*ROWS), [])
+
+
+def test_dates_of_a_zone_are_its_own_days():
+    """A purchase at 23:00 in London is of the next day in Jakarta, and after a date at that midnight."""
+    rows = bought(("a", "2026-01-01 12:00", "purchase", 1.0), ("a", "2026-01-01 23:00", "purchase", 1.0), zone="UTC")
+    dates = [datetime(2026, 1, day, tzinfo=ZoneInfo("Asia/Jakarta")) for day in (2, 3)]
+    found = purchase_histories(rows, dates, "day", time_zone="Asia/Jakarta")
+    assert found.select("frequency", "recency", "age").rows() == [(0, 0, 0), (1, 1, 1)]
 
 
 def test_no_purchase_is_no_history():

@@ -135,10 +135,10 @@ from .score.scorecard import Component as Component
 from .score.scorecard import Scorecard as Scorecard
 from .score.trial import Trial as Trial
 from .score.trial import trial as trial
-from .value.lifetime import BetaGeometric as BetaGeometric
-from .value.lifetime import GammaGamma as GammaGamma
-from .value.lifetime import ShiftedBetaGeometric as ShiftedBetaGeometric
-from .value.lifetime import lifetime_value as lifetime_value
+from .value.beta_geometric import BetaGeometric as BetaGeometric
+from .value.gamma_gamma import GammaGamma as GammaGamma
+from .value.lifetime_value import lifetime_value as lifetime_value
 from .value.purchase_history import purchase_history as purchase_history
+from .value.shifted_beta_geometric import ShiftedBetaGeometric as ShiftedBetaGeometric
 
 __version__: str

@@ -28,12 +28,13 @@ from engagekit.language import Language
 from engagekit.metrics.measure import measure
 from engagekit.metrics.retention import churn_rate
 from engagekit.prepare.history import History
+from engagekit.prepare.leaving import ChurnDefinition
 from engagekit.reports.prepared import history_of, lived_until, month_starts
 from engagekit.reports.results import as_data, check_goals, last_month
 from engagekit.reports.scoring import NOBODY
 from engagekit.score.scorecard import Scorecard
+from engagekit.value.beta_geometric import BetaGeometric
 from engagekit.value.fitting import NoConvergence
-from engagekit.value.lifetime import BetaGeometric
 from engagekit.value.purchase_history import purchase_history
 
 __all__ = ["GROUPS", "Churning", "churning"]
@@ -308,9 +309,7 @@ def _survival(
     """How long the customers at risk on the first date stayed, by the segment that they were in."""
     if not past:
         return pd.DataFrame(columns=["segment", "days", "at_risk", "value", "low", "high"])
-    watched: pl.DataFrame = churn_times(
-        history, past[0], business.horizon, as_of=end, contractual=business.contractual, grace=business.grace
-    )
+    watched: pl.DataFrame = churn_times(history, past[0], ChurnDefinition.of(business), as_of=end)
     then = scored.filter(pl.col("date") == past[0]).select("customer_id", "segment")
     watched = watched.join(then, on="customer_id", how="left").with_columns(pl.col("segment").fill_null(""))
     curves = [

@@ -142,8 +142,9 @@ class Sample:
 
     def interval(self) -> Interval:
         sums = self.sums()
-        found = self.metric.estimates(sums["y"], np.full(len(self.x), self.x.shape[1]), sums, CONFIDENCE)
-        return found["low"], found["high"]
+        counts = {"n": sums["y"], "units": np.full(len(self.x), self.x.shape[1])}
+        fields = self.metric.estimates(sums | counts, CONFIDENCE)
+        return fields["low"], fields["high"]
 
     def interval_of_rows(self) -> Interval:
         """The interval as if every row, such as a visit or an order, were a unit."""

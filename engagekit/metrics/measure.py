@@ -7,16 +7,14 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from engagekit.errors import DataError
 from engagekit.frames.engine import to_narwhals
 from engagekit.frames.periods import PERIODS, dated, with_all_periods
+from engagekit.metrics.declaration import Declaration
 from engagekit.metrics.estimate import FIELDS
-from engagekit.metrics.intervals import Floats, upper_tail
-from engagekit.metrics.metric import Metric
-from engagekit.metrics.quantile import Quantile
-from engagekit.metrics.sums import collected_sums
+from engagekit.metrics.intervals import upper_tail
+from engagekit.metrics.sums import sums_and_values
 
 __all__ = ["framed", "measure"]
 
@@ -27,7 +25,7 @@ RESULT = {"metric", "period", *FIELDS}
 
 def measure(
     frame: Any,
-    metrics: Metric | Iterable[Metric],
+    metrics: Declaration | Iterable[Declaration],
     *,
     by: str | Sequence[str] = (),
     every: str | None = None,
@@ -86,7 +84,7 @@ def measure(
     0   open_rate   0.20       80.0        400.0
     1  click_rate   0.02        8.0        400.0
     """
-    metrics = [metrics] if isinstance(metrics, Metric) else list(metrics)
+    metrics = [metrics] if isinstance(metrics, Declaration) else list(metrics)
     given = [by] if isinstance(by, str) else list(dict.fromkeys(by))
     _check(metrics, every, until, at, confidence)
     rows, end = _entered(frame, metrics, [*given, at] if at else given), None
@@ -96,7 +94,7 @@ def measure(
     if at:
         rows, end = dated(rows, at, every, until, time_zone)
     keys = [*by, "period"] if every else by
-    result = pl.concat(_estimated(*found, keys, confidence) for found in collected_sums(rows, metrics, keys))
+    result = pl.concat(_tidy(*collection, confidence) for collection in sums_and_values(rows, metrics, keys))
     if every:
         result = with_all_periods(result, by, every, end)
     order = pl.col("metric").cast(pl.Enum([metric.name for metric in metrics]))
@@ -104,7 +102,7 @@ def measure(
     return tidy.to_pandas() if nw.dependencies.is_pandas_dataframe(frame) else tidy
 
 
-def framed(values: Any, metric: Metric) -> pl.DataFrame:
+def framed(values: Any, metric: Declaration) -> pl.DataFrame:
     """Frame of plain values of a metric's first column, each of them a unit of its own.
 
     Raises
@@ -129,7 +127,7 @@ def framed(values: Any, metric: Metric) -> pl.DataFrame:
     return frame.with_columns(**constants)
 
 
-def _check(metrics: list[Metric], every: str | None, until: object, at: str | None, confidence: float) -> None:
+def _check(metrics: list[Declaration], every: str | None, until: object, at: str | None, confidence: float) -> None:
     names = [metric.name for metric in metrics]
     if not metrics:
         raise ValueError("metrics: name at least one")
@@ -142,7 +140,7 @@ def _check(metrics: list[Metric], every: str | None, until: object, at: str | No
     upper_tail(confidence)
 
 
-def _entered(frame: Any, metrics: list[Metric], others: list[str]) -> nw.LazyFrame[Any]:
+def _entered(frame: Any, metrics: list[Declaration], others: list[str]) -> nw.LazyFrame[Any]:
     """Rows with the columns that are needed; of those of which one will do, the others are missing."""
     is_pandas = nw.dependencies.is_pandas_dataframe(frame)
     names = list(frame.columns if is_pandas else nw.from_native(frame).collect_schema().names())
@@ -153,7 +151,7 @@ def _entered(frame: Any, metrics: list[Metric], others: list[str]) -> nw.LazyFra
     return rows.with_columns(nw.lit(None, nw.Float64).alias(name) for name in absent) if absent else rows
 
 
-def _check_numbers(rows: nw.LazyFrame[Any], metric: Metric) -> None:
+def _check_numbers(rows: nw.LazyFrame[Any], metric: Declaration) -> None:
     """Refuse words where numbers are needed: by the table's contract, or because a term would be made of them."""
     words = [name for name, dtype in rows.collect_schema().items() if dtype == nw.String and name not in metric.where]
     suspects = [name for name in metric.needed(words) if name in words and name != metric.cluster]
@@ -180,33 +178,10 @@ def _computable(rows: nw.LazyFrame[Any], term: nw.Expr) -> bool:
     return bool(dtype != nw.String)
 
 
-def _estimated(
-    metric: Any, groups: pl.DataFrame, sums: dict[str, Floats], keys: list[str], confidence: float
-) -> pl.DataFrame:
-    """Estimates of a metric by group, as ``measure`` gives them."""
-    if isinstance(metric, Quantile):
-        return _of_values(metric, groups, sums, keys, confidence)
-    own = {name: sums[name] for name in metric.sums}
-    return _tidy(metric, groups, metric.estimates(sums["n"], sums["units"], own, confidence), empty=sums["n"] == 0)
-
-
-def _of_values(
-    metric: Quantile, groups: pl.DataFrame, terms: dict[str, Floats], keys: list[str], confidence: float
-) -> pl.DataFrame:
-    """Estimates of a quantile, from all its values, because engines lack order statistics."""
-    rows = pl.DataFrame({**groups.to_dict(), "x": terms["x"], "y": terms.get("y", np.ones(len(terms["x"])))})
-    lists = rows.group_by(keys).agg("x", "y") if keys else rows.select(pl.col("x", "y").implode())
-    estimates = []
-    for x, y in zip(lists["x"], lists["y"], strict=True):
-        values, observed = x.to_numpy(), y.to_numpy()
-        counts = ~np.isnan(values)
-        estimates.append(metric.estimate(values[counts], observed[counts], confidence))
-    data = {name: np.array([e[name] for e in estimates], kind) for name, kind in FIELDS.items() if name != "reason"}
-    return _tidy(metric, lists.select(keys), data, empty=data["n"] == 0)
-
-
-def _tidy(metric: Metric, groups: pl.DataFrame, data: dict[str, Any], empty: NDArray[np.bool_]) -> pl.DataFrame:
-    """Rows as ``measure`` gives them: what is undefined is NaN, with its reason."""
+def _tidy(metric: Declaration, groups: pl.DataFrame, collection: Any, confidence: float) -> pl.DataFrame:
+    """Estimates of a metric by group, as ``measure`` gives them: an undefined value is NaN, with its reason."""
+    data = metric.estimates(collection, confidence)
+    empty = data["n"] == 0
     undefined = np.where(np.isnan(data["value"]), metric.undefined, "")
     columns = data | {
         "numerator": np.where(empty, np.nan, data["numerator"]),

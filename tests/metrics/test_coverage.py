@@ -76,8 +76,10 @@ def test_fifty_customers_are_enough_for_a_mean_that_a_few_carry(coverage):
 
 
 def test_an_interval_of_what_a_few_carry_warns(coverage):
-    sums = coverage.bouncers(np.random.default_rng(5), (1, 400)).sums()
-    found = bounce_rate.estimates(sums["y"], np.array([400.0]), sums, 0.95)
+    sample = coverage.bouncers(np.random.default_rng(5), (1, 400))
+    sums = sample.sums()
+    sums |= {"n": sums["y"], "units": np.array([400.0])}
+    found = bounce_rate.estimates(sums, 0.95)
     assert found["warning"] == ["few_carry_it"]
 
 

@@ -12,6 +12,7 @@ from .campaigns import return_on_ad_spend as return_on_ad_spend
 from .catalog import CHANNELS as CHANNELS
 from .catalog import METRICS as METRICS
 from .catalog import metric_named as metric_named
+from .compare import difference as difference
 from .compare import paired_difference as paired_difference
 from .engagement import advocate_rate as advocate_rate
 from .engagement import at_risk_rate as at_risk_rate

@@ -17,8 +17,8 @@ from engagekit.data.tables import event_time
 from engagekit.errors import DataError, did_you_mean
 from engagekit.language import Language
 from engagekit.metrics.catalog import CHANNELS, METRICS
-from engagekit.metrics.compare import paired_difference
-from engagekit.metrics.estimate import Estimate, difference
+from engagekit.metrics.compare import difference, paired_difference
+from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric, Ratio
 from engagekit.reports.prepared import MONTHS, history_of, known_by, month_starts, months_later, prepared_tables
@@ -105,7 +105,7 @@ class Results:
         _, new, old = self.current(metric)
         if "within_one_unit" in f"{new.warning} {old.warning}":
             return math.nan, math.nan, math.nan  # its interval is of one mailing, not of the months
-        return self.changes.get(metric) or difference(new, old)
+        return self.changes.get(metric) or difference(old, new)
 
     def by(self, metric: Metric, column: str) -> pd.DataFrame:
         """A metric of one of the business's own tables over all time, by a column of it; empty where it has none."""
@@ -280,7 +280,7 @@ def _changes(
             rows.filter(wall == pl.lit(start.to_pydatetime())).collect()
             for start in (period, period - pd.DateOffset(months=1))
         )
-        yield name, paired_difference(metric, new, old)
+        yield name, paired_difference(metric, old, new)
 
 
 def _allows(columns: list[str], metric: Metric) -> bool:

@@ -52,6 +52,7 @@ def test_the_room_offers_the_metrics_and_what_finds_and_compares_them():
         "CHANNELS",
         "METRICS",
         "annualised",
+        "difference",
         "metric_named",
         "paired_difference",
     }

@@ -121,7 +121,7 @@ def test_the_paired_interval_is_what_paired_difference_gives(coverage):
     new, old = coverage.two_months(random, (3, 30))
     low, high = coverage.paired_interval(new, old)
     for number in range(3):
-        expected = paired_difference(order_value, as_orders(new, number), as_orders(old, number))
+        expected = paired_difference(order_value, as_orders(old, number), as_orders(new, number))
         assert (low[number], high[number]) == pytest.approx(expected[1:])
     assert not np.isnan(low).any()
 

@@ -45,7 +45,7 @@ def card(metric: Declaration, language: str = "en") -> str:
 
     Examples
     --------
-    >>> from engagekit import open_rate
+    >>> from engagekit.metrics import open_rate
     >>> "<strong>Open rate</strong>" in card(open_rate)
     True
     """
@@ -80,7 +80,7 @@ def explain(metric: Declaration, language: str = "en", found: Mapping[str, Any] 
 
     Examples
     --------
-    >>> from engagekit import open_rate
+    >>> from engagekit.metrics import open_rate
     >>> print(explain(open_rate).splitlines()[0])
     Open rate (open_rate)
     """
@@ -113,7 +113,7 @@ def with_numbers(
 
     Examples
     --------
-    >>> from engagekit import net_promoter_score
+    >>> from engagekit.metrics import net_promoter_score
     >>> answers = [10] * 162 + [8] * 108 + [0] * 54
     >>> with_numbers(net_promoter_score, net_promoter_score(answers), Language("en"), "GBP", (162, 54))
     '(162 − 54) / 324 = 33.3 points, 95% between 24.9 and 41.1, from 324 answers'

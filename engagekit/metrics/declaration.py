@@ -131,6 +131,11 @@ class Declaration:
         available = [name for name in self.any_of if name in names] or self.any_of[:1]
         return [*self.columns, *self.where, *available, *filter(None, [self.cluster])]
 
+    def allowed_by(self, columns: Sequence[str]) -> bool:
+        """Whether a table with these columns has all that it needs."""
+        needed = {*self.columns, *self.where}
+        return needed <= set(columns) and (not self.any_of or bool(set(self.any_of) & set(columns)))
+
     def margins(self, x: nw.Expr, y: nw.Expr | None) -> list[nw.Expr]:
         """Expressions that are negative in an impossible row. An infinite term shows in its sum instead."""
         (least, most), whole = self.range, 1 if y is None else y

@@ -113,7 +113,7 @@ class Results:
         if column not in rows.collect_schema().names():
             return pd.DataFrame(columns=[column, "value", "low", "high"])
         measured: pd.DataFrame = measure(
-            rows, metric, by=column, at=event_time(metric.table), until=self.end
+            rows, metric, by=column, at=event_time(metric.table), as_of=self.end
         ).to_pandas()
         return measured[measured[column].notna() & measured["value"].notna()]
 
@@ -259,7 +259,7 @@ def _measured(table: str, frame: pl.LazyFrame, at: str, end: dt.datetime) -> Ite
         return
     rows = frame.collect()
     for every in ("1mo",) if table in SNAPSHOTS else ("1mo", None):
-        part = measure(rows, metrics, every=every, at=at, until=end)
+        part = measure(rows, metrics, every=every, at=at, as_of=end)
         period = pl.col("period") if every else pl.lit(None, pl.Datetime("us")).alias("period")
         yield part.with_columns(period).to_pandas()
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engagekit import bounce_rate, order_value
+from engagekit.metrics import bounce_rate, order_value
 from engagekit.metrics.compare import paired_difference
 
 PATH = Path(__file__).parents[2] / "benchmarks" / "coverage.py"

@@ -5,10 +5,9 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from engagekit import (
-    DataError,
+from engagekit import DataError, difference
+from engagekit.metrics import (
     detractor_rate,
-    difference,
     effort_mean,
     low_effort_rate,
     net_promoter_score,

@@ -25,13 +25,13 @@ from .metrics.campaigns import leads_per_hour as leads_per_hour
 from .metrics.campaigns import return_on_ad_spend as return_on_ad_spend
 from .metrics.catalog import CHANNELS as CHANNELS
 from .metrics.catalog import METRICS as METRICS
+from .metrics.compare import difference as difference
 from .metrics.compare import paired_difference as paired_difference
 from .metrics.engagement import advocate_rate as advocate_rate
 from .metrics.engagement import at_risk_rate as at_risk_rate
 from .metrics.engagement import engagement_score as engagement_score
 from .metrics.engagement import median_engagement_score as median_engagement_score
 from .metrics.estimate import Estimate as Estimate
-from .metrics.estimate import difference as difference
 from .metrics.funnel import funnel as funnel
 from .metrics.loyalty import loyalty_participation_rate as loyalty_participation_rate
 from .metrics.loyalty import referral_rate as referral_rate

@@ -443,7 +443,7 @@ class Study:
             rows = rows.filter(nw.col(word).is_in(list(values)))
         check_groups(rows.to_native(), by)
         length = None if every is None else PERIODS.get(every, every)
-        measured = measure(rows.to_native(), metrics, by=by, every=length, at=at, until=self.end)
+        measured = measure(rows.to_native(), metrics, by=by, every=length, at=at, as_of=self.end)
         result = nw.from_native(measured).to_polars()
         if "segment" in {*by, *where} and MADE_OF.get(table, table) in ("interactions", "scores"):
             circular = pl.concat_str("warning", pl.lit(" circular")).str.strip_chars()
@@ -494,7 +494,7 @@ class Study:
         if not metrics:
             return []
         lengths = [PERIODS[self.period]] if table in SNAPSHOTS else [PERIODS[self.period], None]
-        parts = [nw.from_native(measure(frame, metrics, every=every, at=at, until=self.end)) for every in lengths]
+        parts = [nw.from_native(measure(frame, metrics, every=every, at=at, as_of=self.end)) for every in lengths]
         no_period = pl.lit(None, pl.Datetime("us")).alias("period")
         tables = [part.to_polars() for part in parts]
         names = ["metric", "period", *FIELDS]
@@ -522,7 +522,7 @@ class Study:
         start = rows[at].dt.replace_time_zone(None).dt.truncate(length)
         before = pl.Series([period]).dt.offset_by(f"-{length}").item()
         new, old = (rows.filter(start == day) for day in (period, before))
-        return paired_difference(metric, new, old)
+        return paired_difference(metric, old, new)
 
     def _starts(self, table: str, before: str) -> list[dt.datetime]:
         """First days of the last periods up to the end that have so much data before them.

@@ -299,7 +299,7 @@ def _rates(known: pl.DataFrame, end: dt.datetime) -> pd.DataFrame:
     base = known.select("customer_id", "date", "churned", at_risk=pl.lit(value=True))
     if base.is_empty():
         return pd.DataFrame(columns=["metric", "period", "value", "low", "high", "warning"])
-    measured: pd.DataFrame = measure(base, [churn_rate], every="1mo", at="date", until=end).to_pandas()
+    measured: pd.DataFrame = measure(base, [churn_rate], every="1mo", at="date", as_of=end).to_pandas()
     return measured
 
 

@@ -18,7 +18,8 @@ from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import column_names
 from engagekit.language import Language
 from engagekit.metrics.catalog import CHANNELS, METRICS
-from engagekit.metrics.estimate import Estimate, difference
+from engagekit.metrics.compare import difference
+from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
 from engagekit.reports.scoring import NOBODY, Scoring, scoring
 from engagekit.study import SHOWN, Study
@@ -116,7 +117,7 @@ class Results:
         _, new, old = self.current(metric)
         if "within_one_unit" in f"{new.warning} {old.warning}":
             return math.nan, math.nan, math.nan  # its interval is of one mailing, not of the months
-        return self.study.changes.get(metric) or difference(new, old)
+        return self.study.changes.get(metric) or difference(old, new)
 
     def by(self, metric: Metric, column: str) -> pd.DataFrame:
         """A metric of one of the business's own tables over all time, by a column of it; empty where it has none."""

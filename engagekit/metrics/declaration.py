@@ -136,11 +136,6 @@ class Declaration:
         needed = {*self.columns, *self.where}
         return needed <= set(columns) and (not self.any_of or bool(set(self.any_of) & set(columns)))
 
-    def allowed_by(self, columns: Sequence[str]) -> bool:
-        """Whether a table with these columns has all that the metric needs."""
-        needed = {*self.columns, *self.where}
-        return needed <= set(columns) and (not self.any_of or bool(set(self.any_of) & set(columns)))
-
     def margins(self, x: nw.Expr, y: nw.Expr | None) -> list[nw.Expr]:
         """Expressions that are negative in an impossible row. An infinite term shows in its sum instead."""
         (least, most), whole = self.range, 1 if y is None else y

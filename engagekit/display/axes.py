@@ -35,7 +35,7 @@ class Measure:
 
     Examples
     --------
-    >>> Measure(Language("en"), "rate").write(0.25)
+    >>> Measure(Language("en"), "rate").write(0.25, 0)
     '25%'
     """
 

@@ -51,7 +51,7 @@ def plot_bars(frame: "pd.DataFrame", ax: "Axes", language: Language, *, unit: st
     >>> frame = pd.DataFrame({"label": ["Mei"], "value": [0.05], "low": [0.04], "high": [0.06]})
     >>> ax = plot_bars(frame, Figure().add_subplot(), Language("id"), unit="rate")
     >>> [text.get_text() for text in ax.texts]
-    ['5%', 'Mei']
+    ['Mei', '5%']
     """
     require_values(frame["value"], "no row has a value, so there is nothing to draw")
     measure = Measure(language, unit, currency)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Column
 
-    from engagekit.reports.run import Run
+    from engagekit.reports.record import Run
 
 __all__ = ["main"]
 

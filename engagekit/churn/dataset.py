@@ -8,7 +8,7 @@ import narwhals as nw
 
 from engagekit.customers.features import snapshot_rows
 from engagekit.customers.windows import window_values
-from engagekit.frames.engine import alike, beside
+from engagekit.frames.engine import with_one_key_type, small_table
 from engagekit.frames.times import days_long
 from engagekit.prepare.history import History, Past
 from engagekit.prepare.leaving import contracts_at_risk, ends_by
@@ -97,7 +97,7 @@ def churn_dataset(
     outcomes = _with_outcomes(at_risk, known, {date: over[date] for date in over if date in told}, horizon)
     features = snapshot_rows(history.before(days[-1]), days, window, channels, actions)
     names = [name for name in features.collect_schema().names() if name not in ("customer_id", "date")]
-    outcomes, features = alike(outcomes, features, "customer_id")
+    outcomes, features = with_one_key_type(outcomes, features, "customer_id")
     found = outcomes.join(features, on=["customer_id", "date"], how="left")
     return past.to_native(found.select("customer_id", "date", *names, "churned", "next_value"), "interactions")
 
@@ -106,7 +106,7 @@ def _under_contract(past: Past, date: dt.datetime, ahead: str, grace: str | None
     """Who was subscribed on a date, and who of them no longer was so many days later."""
     paid = past.rows("subscriptions", ["customer_id", "starts_at", "ends_at"])
     standing: nw.LazyFrame[Any] = nw.from_native(contracts_at_risk(paid.to_native(), date, ahead, grace)).lazy()
-    return standing.filter("at_risk").select("customer_id", "churned").join(beside(paid, {"date": [date]}), how="cross")
+    return standing.filter("at_risk").select("customer_id", "churned").join(small_table(paid, {"date": [date]}), how="cross")
 
 
 def _with_outcomes(
@@ -118,8 +118,8 @@ def _with_outcomes(
         unknown = {"churned": nw.lit(None, nw.Boolean), "next_value": nw.lit(None, nw.Float64)}
         return at_risk.select("customer_id", "date", **unknown)
     after = window_values(past, over, horizon).with_columns(back=nw.lit(1))
-    known = beside(at_risk, {"date": list(over), "over": [1] * len(over)})
-    at_risk, after = alike(at_risk, after, "customer_id")
+    known = small_table(at_risk, {"date": list(over), "over": [1] * len(over)})
+    at_risk, after = with_one_key_type(at_risk, after, "customer_id")
     rows = at_risk.join(known, on="date", how="left").join(after, on=["customer_id", "date"], how="left")
     lived = nw.when(nw.col("over") == 1)
     worth = nw.col("value").fill_null(0.0) if "value" in past.columns("interactions") else nw.lit(None, nw.Float64)

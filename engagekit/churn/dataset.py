@@ -8,7 +8,7 @@ import narwhals as nw
 
 from engagekit.customers.features import snapshot_rows
 from engagekit.customers.windows import DAY_US, last_before, window_values
-from engagekit.frames.engine import ROW, alike, beside, column_names, to_narwhals
+from engagekit.frames.engine import ROW, column_names, small_table, to_narwhals, with_one_key_type
 from engagekit.frames.times import micros_at, with_micros
 from engagekit.prepare.history import History, Past
 from engagekit.prepare.leaving import ChurnDefinition, active_base, ends_by
@@ -90,7 +90,7 @@ def churn_dataset(
     outcomes = _with_next_value(_base(history, days, churn, end), known, days, churn)
     made = snapshot_rows(last, days, window, channels, actions) if features is None else _lazy(features)
     names = [name for name in made.collect_schema().names() if name not in ("customer_id", "date")]
-    outcomes, made = alike(outcomes, made, "customer_id")
+    outcomes, made = with_one_key_type(outcomes, made, "customer_id")
     rows = outcomes.join(made, on=["customer_id", "date"], how="left")
     rows = _with_silent(rows, names, last, days)
     return last.to_native(rows.select("customer_id", "date", *names, "churned", "next_value"), "interactions")
@@ -105,7 +105,7 @@ def _base(history: History, days: list[dt.datetime], churn: ChurnDefinition, end
     rows = past.rows(table, columns[table], optional)
     base: Rows = nw.from_native(active_base(rows.to_native(), days, churn, as_of=end)).lazy()
     over = set(ends_by(days, churn.outcome_after, end))
-    known = beside(rows, {"date": days, "over": [int(day in over) for day in days]})
+    known = small_table(rows, {"date": days, "over": [int(day in over) for day in days]})
     base = base.filter("in_base").select("customer_id", "date", "churned").join(known, on="date", how="left")
     return base.with_columns(churned=nw.when(nw.col("over") == 1).then(nw.col("churned")))
 
@@ -116,7 +116,7 @@ def _with_next_value(base: Rows, past: Past, days: list[dt.datetime], churn: Chu
     if "value" not in past.columns("interactions") or not ends:
         return base.with_columns(next_value=nw.lit(None, nw.Float64))
     spent = window_values(past, ends, churn.horizon)
-    base, spent = alike(base, spent, "customer_id")
+    base, spent = with_one_key_type(base, spent, "customer_id")
     rows = base.join(spent, on=["customer_id", "date"], how="left")
     return rows.with_columns(next_value=nw.when(nw.col("over") == 1).then(nw.col("value").fill_null(0.0))).drop("value")
 
@@ -126,11 +126,11 @@ def _with_silent(rows: Rows, names: list[str], past: Past, days: list[dt.datetim
     silent = nw.col("interactions").is_null()
     recorded = [name for name in SUMS if name in past.columns("interactions")]
     zeros = [name for name in names if name in (*COUNTS, *recorded) or name.startswith(BY_CHANNEL)]
-    rows, before = alike(rows, last_before(past, days), "customer_id")
+    rows, before = with_one_key_type(rows, last_before(past, days), "customer_id")
     rows = rows.join(before.select("customer_id", "date", "us"), on=["customer_id", "date"], how="left")
-    rows, joined = alike(rows, _joined(past), "customer_id")
+    rows, joined = with_one_key_type(rows, _joined(past), "customer_id")
     rows = rows.join(joined, on="customer_id", how="left")
-    dates = beside(rows, {"date": days, "date_us": [micros_at(_times(past), "time", day) for day in days]})
+    dates = small_table(rows, {"date": days, "date_us": [micros_at(_times(past), "time", day) for day in days]})
     rows = rows.join(dates, on="date", how="left")
     tenure = nw.when(nw.col("joined_us") < nw.col("date_us")).then((nw.col("date_us") - nw.col("joined_us")) / DAY_US)
     since = nw.when(~nw.col("us").is_null()).then((nw.col("date_us") - nw.col("us")) / DAY_US).otherwise(tenure)

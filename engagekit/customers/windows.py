@@ -10,7 +10,7 @@ from typing import Any
 
 import narwhals as nw
 
-from engagekit.frames.engine import beside
+from engagekit.frames.engine import small_table
 from engagekit.frames.times import micros_at, span_us, with_micros
 from engagekit.prepare.history import Past
 
@@ -91,7 +91,7 @@ def window_values(past: Past, windows: Mapping[dt.datetime, dt.datetime], length
         within, stretches = _counted_back(rows, ends, days)
         sums = within.with_columns(value=_money(past)).group_by("customer_id", "stretch").agg(nw.col("value").sum())
         totals = sums.join(stretches, on="stretch").group_by("customer_id", "date_us").agg(nw.col("value").sum())
-        named = beside(rows, {"date_us": list(ends.values()), "date": [dates[end] for end in ends]})
+        named = small_table(rows, {"date_us": list(ends.values()), "date": [dates[end] for end in ends]})
         found.append(totals.join(named, on="date_us").select("customer_id", "date", nw.col("value").fill_null(0.0)))
     return nw.concat(found)
 
@@ -116,7 +116,7 @@ def last_before(past: Past, dates: Sequence[dt.datetime]) -> Rows:
     passed = (nw.when(nw.col("us") >= end).then(nw.lit(1)).otherwise(nw.lit(0)) for end in ends.values())
     latest = rows.with_columns(cell=reduce(add, passed)).group_by("customer_id", "cell").agg(nw.col("us").max())
     cells = [(date, cell) for place, date in enumerate(sorted(ends, key=ends.__getitem__)) for cell in range(place + 1)]
-    looks = beside(rows, {"date": [date for date, _ in cells], "cell": [cell for _, cell in cells]})
+    looks = small_table(rows, {"date": [date for date, _ in cells], "cell": [cell for _, cell in cells]})
     return latest.join(looks, on="cell").group_by("customer_id", "date").agg(nw.col("us").max())
 
 
@@ -143,7 +143,7 @@ def _of_whole_days(
     ordered = _counted_back(_first_lines(past), ends, days)[0].group_by("customer_id", "stretch")
     orders = ordered.agg(nw.len().cast(nw.Int64).alias("orders"))
     stretches = sums.join(orders, on=["customer_id", "stretch"], how="left").join(windows, on="stretch")
-    named = beside(rows, {"date_us": list(ends.values()), "date": list(ends)})
+    named = small_table(rows, {"date_us": list(ends.values()), "date": list(ends)})
     return _over_windows(stretches, counted).join(named, on="date_us")
 
 
@@ -154,7 +154,7 @@ def _counted_back(rows: Rows, ends: dict[dt.datetime, int], days: int) -> tuple[
     stretch = math.gcd(days, days // 2, *back)
     rows = rows.filter(nw.col("us") >= first - days * DAY_US, nw.col("us") < last)
     rows = rows.with_columns(day=(last - 1 - nw.col("us")) // DAY_US)
-    windows = beside(rows, _windows(list(ends.values()), back, days, stretch))
+    windows = small_table(rows, _windows(list(ends.values()), back, days, stretch))
     return rows.with_columns(stretch=nw.col("day") // stretch), windows
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
-from functools import reduce
+from functools import cached_property, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,7 +12,7 @@ from engagekit.data.tables import TABLES
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import collected, column_names, to_narwhals, to_native
 from engagekit.frames.times import micros_at, with_micros
-from engagekit.prepare.interactions import valid_interactions
+from engagekit.prepare.interactions import known_interactions, unique
 
 if TYPE_CHECKING:
     from engagekit.data.business import Business
@@ -133,18 +133,26 @@ class History:
         """
         if "interactions" not in self._tables:
             raise DataError(f"the history has no table 'interactions'. {did_you_mean('interactions', self._tables)}")
-        last = collected(valid_interactions(self._tables["interactions"]).select(nw.col("time").max())).item()
+        last = collected(known_interactions(self._unique_interactions).select(nw.col("time").max())).item()
         if last is None:
             raise DataError("is empty, so there is nothing to look back on.", column="time")
         return last if isinstance(last, dt.datetime) else dt.datetime.combine(last, dt.time())
 
     def before(self, as_of: dt.datetime) -> "Past":
         """Tables for features, labels, scores and models: only what is known to have been known before a date."""
-        return Past(self._tables, self._fixed, as_of, "hidden")
+        return Past(self._tables, self._fixed, as_of, "hidden", lambda: self._unique_interactions)
 
     def described(self, as_of: dt.datetime) -> "Past":
         """Tables for describing: rows and cells dated before a date, and undated totals as the export had them."""
-        return Past(self._tables, self._fixed, as_of, "kept")
+        return Past(self._tables, self._fixed, as_of, "kept", lambda: self._unique_interactions)
+
+    @cached_property
+    def _unique_interactions(self) -> Any:
+        """Interactions of all dates, unique: made so once, when they are first asked for.
+
+        What repeats an event later changes nothing that was known before, because the earliest row stays.
+        """
+        return unique(self._tables["interactions"])
 
 
 class Past:
@@ -168,12 +176,22 @@ class Past:
         fixed: tuple[str, ...],
         as_of: dt.datetime,
         undated: Literal["hidden", "kept"],
+        interactions: Callable[[], Any],
     ) -> None:
-        self._tables, self._undated, self.fixed, self.as_of = tables, undated, fixed, as_of
+        self._tables, self._undated, self._interactions = tables, undated, interactions
+        self.fixed, self.as_of = fixed, as_of
 
     def __getitem__(self, name: str) -> Any:
-        """Give a table in the caller's kind of frame."""
-        return self.to_native(self.rows(name), name)
+        """Give a table in the caller's kind of frame.
+
+        Rows of a pandas or Polars frame come in the order in which they were given; interactions by time, and of one
+        time by their other columns from the first to the last.
+        """
+        rows = self.rows(name)
+        if name == "interactions" and rows.implementation is nw.Implementation.POLARS:
+            others = [c for c, dtype in rows.collect_schema().items() if c != "time" and not dtype.is_nested()]
+            rows = rows.sort("time", *others)
+        return self.to_native(rows, name)
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a table of that name."""
@@ -227,7 +245,7 @@ class Past:
                 way_out = "Declare it in fixed if it never changes." if name == "customers" else "Leave it out."
                 raise DataError(f"{problem} {way_out}", column=column)
         if name == "interactions":
-            return valid_interactions(frame, wanted, as_of=self.as_of).select(wanted)
+            return known_interactions(self._interactions(), wanted, as_of=self.as_of).select(wanted)
         return self._known(name, to_narwhals(frame, wanted, self._times(name)), wanted)
 
     def to_native(self, rows: Rows, name: str) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import narwhals as nw
 
-from engagekit.frames.engine import beside, distinct, to_native
+from engagekit.frames.engine import distinct_pairs, small_table, to_native
 from engagekit.frames.times import days_later, days_long, micros_at
 from engagekit.prepare.contracts import covered, paid_periods
 from engagekit.prepare.interactions import US, valid_interactions
@@ -197,7 +197,7 @@ def _by_activity(rows: Any, dates: list[dt.datetime], churn: ChurnDefinition, _a
     cells = [[number[edge] for edge in span] for span in edges]
     passed = (nw.when(nw.col(US) >= edge).then(nw.lit(1)).otherwise(nw.lit(0)) for edge in number)
     events = events.filter(nw.col(US) < max(number)).with_columns(cell=reduce(add, passed))
-    visited = distinct(events, "customer_id", "cell")
+    visited = distinct_pairs(events, "customer_id", "cell")
     looks = [
         (date, cell, cell < day)
         for date, (begin, day, end) in zip(dates, cells, strict=True)
@@ -209,8 +209,10 @@ def _by_activity(rows: Any, dates: list[dt.datetime], churn: ChurnDefinition, _a
         "before": [int(before) for *_, before in looks],
         "after": [int(not before) for *_, before in looks],
     }
-    active = visited.join(beside(events, of_cells), on="cell").group_by("customer_id", "date")
-    days = beside(events, {"date": dates, "opens": [day for _, day, _ in cells], "closes": [end for *_, end in cells]})
+    active = visited.join(small_table(events, of_cells), on="cell").group_by("customer_id", "date")
+    days = small_table(
+        events, {"date": dates, "opens": [day for _, day, _ in cells], "closes": [end for *_, end in cells]}
+    )
     first = visited.group_by("customer_id").agg(nw.col("cell").min().alias("first"))
     everyone = first.join(days, how="cross").filter(nw.col("first") < nw.col("closes"))
     standing = everyone.join(active.agg(nw.col("before", "after").max()), on=["customer_id", "date"], how="left")
@@ -235,7 +237,7 @@ def _under_contract_on(periods: Rows, date: dt.datetime, churn: ChurnDefinition)
         periods.filter(nw.col("starts_us") <= end)
         .group_by("customer_id")
         .agg(nw.col("starts_us").min().alias("first"), nw.col("spell_starts_us").max().alias("latest"))
-        .join(beside(periods, {"date": [date]}), how="cross")
+        .join(small_table(periods, {"date": [date]}), how="cross")
     )
     for time, name in ((day, "opening"), (end, "closing")):
         there = covered(periods, time, churn.overlaps)

@@ -7,7 +7,7 @@ from typing import Any
 import narwhals as nw
 
 from engagekit.errors import did_you_mean
-from engagekit.frames.engine import beside, to_native
+from engagekit.frames.engine import small_table, to_native
 from engagekit.frames.periods import dated
 from engagekit.frames.times import micros_at, with_micros
 from engagekit.prepare.interactions import US, valid_interactions
@@ -130,7 +130,7 @@ def _histories(interactions: Any, dates: Sequence[dt.datetime], unit: str, time_
     ends = [micros_at(rows, "time", date) for date in dates]
     last_days = [_last_day(dated(rows, "time", None, date, time_zone)[1] or date) for date in dates]
     days = _purchase_days(dated(rows, "time", "1d", None, time_zone)[0], ends, priced)
-    each_date = beside(rows, {"following": list(range(len(dates))), "date": list(dates), "last_day": last_days})
+    each_date = small_table(rows, {"following": list(range(len(dates))), "date": list(dates), "last_day": last_days})
     return (
         _sums(days.join(each_date, how="cross").filter(nw.col("stretch") <= nw.col("following")))
         .select(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import narwhals as nw
 import polars as pl
 
+from engagekit.churn.comparison import Comparison, compare_models
 from engagekit.churn.dataset import churn_dataset
 from engagekit.customers.cohorts import retention_by_cohort
 from engagekit.customers.declines import trailing_slopes
@@ -33,6 +34,9 @@ from engagekit.prepare.history import History
 from engagekit.prepare.leaving import ChurnDefinition, active_base
 from engagekit.prepare.tables import MADE_OF, Prepared, prepared_table
 from engagekit.score.scorecard import Scorecard
+from engagekit.score.verdict import Verdict, verdict
+from engagekit.value.beta_geometric import BetaGeometric
+from engagekit.value.purchase_history import purchase_histories
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +46,8 @@ __all__ = ["PERIODS", "Study"]
 PERIODS = {"week": "1w", "month": "1mo", "quarter": "1q"}
 SHOWN = 13  # periods that are looked back on, besides the last one
 FEWEST_DAYS = 10
+NOT_COUNTED = ("preferred_channel", "sentiment_mean")  # features that models do not use
+DERIVED = ("score", "slope", "p_alive")  # predictors of their own, made of the other features
 MICROSECOND = dt.timedelta(microseconds=1)
 SNAPSHOTS = ("base", "scores")  # the same customers on many dates, whom a sum over time would count again
 Words = str | Sequence[str]
@@ -164,6 +170,7 @@ class Study:
         self._frames = frames
         self._churn: ChurnDefinition | None = None
         self._scorecard: Scorecard | None = None
+        self._comparison: Comparison | None = None
         self._described: dict[str, Any] = {}
         self._prepared: dict[str, Prepared | None] = {}
 
@@ -350,25 +357,58 @@ class Study:
         return [*past, self.data_end]
 
     def churn_dataset(self) -> "pd.DataFrame":
-        """Customers of the base on ``dates``, as ``churn.dataset.churn_dataset`` gives them, with score and slope."""
-        return self._dataset.to_pandas()
+        """Customers of the base on ``dates``, as ``churn.dataset.churn_dataset`` gives them, with scores."""
+        return self.dataset.to_pandas()
 
     @cached_property
-    def _dataset(self) -> pl.DataFrame:
+    def dataset(self) -> pl.DataFrame:
+        """As ``churn_dataset``, in Polars: with score, segment, slope and, without contracts, ``p_alive``."""
         rows = churn_dataset(
             self.history,
             self.dates,
             self.churn,
             window=self.business.score.window,
             as_of=self.data_end,
-            features=self._features,
+            features=self._features.filter(pl.col("date").is_in(self.dates)),
         )
         table = collected(nw.from_native(rows).lazy()).sort("date", "customer_id")
-        if self.scorecard is None:
+        if self.scorecard is not None:
+            scored = self.scorecard.score(table).sort("date", "customer_id")
+            scored = scored.with_columns(slope=pl.Series(trailing_slopes(scored), dtype=pl.Float64))
+            table = table.hstack(scored.drop("customer_id", "date").get_columns())
+        return table if self.churn.contractual else self._with_chance_to_buy(table)
+
+    def _with_chance_to_buy(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Add P(alive) of BG/NBD, fitted at the first date; unchanged if the fit fails."""
+        rows = purchase_histories(self.history.before(self.data_end)["interactions"], self.dates)
+        bought = collected(nw.from_native(rows).lazy())
+        try:
+            model = BetaGeometric.fit(bought.filter(pl.col("date") == self.dates[0]))
+        except DataError:
             return table
-        scored = self.scorecard.score(table).drop("customer_id", "date")
-        table = pl.concat([table, scored], how="horizontal")
-        return table.with_columns(slope=pl.Series(trailing_slopes(table.select("customer_id", "date", "score"))))
+        alive = model.p_alive(*(bought[name].to_numpy() for name in ("frequency", "recency", "age")))
+        bought = bought.select("customer_id", "date", p_alive=pl.Series(alive))
+        return table.join(bought, on=["customer_id", "date"], how="left", maintain_order="left")
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """The score on trial: whether it predicts who leaves, and better than recency."""
+        if self.scorecard is None:
+            raise DataError("no score is declared. Give it [score.components].", file="business.toml")
+        return verdict(self.scorecard, self.dataset, self.churn)
+
+    def compare_models(self) -> Comparison:
+        """Churn models from the simplest to the largest, tested on customers that they were not fitted to.
+
+        Raises
+        ------
+        TooLittle
+            Too few customers left or stayed to fit or to test a model.
+        """
+        if self._comparison is None:
+            rows = self.dataset.drop(NOT_COUNTED, strict=False)
+            self._comparison = compare_models(rows, self.churn, use=self.business.churn.use)
+        return self._comparison
 
     def cohorts(self) -> "pd.DataFrame":
         """Share of each cohort that was active in each month after its first one."""

@@ -30,7 +30,7 @@ from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.ladder import RUNGS, ladder
 from engagekit.churn.model import ChurnModel
 from engagekit.prepare.history import History
-from engagekit.samples.sample import END, make_sample
+from engagekit.samples.make import END, make_sample
 
 ROUNDS, FOLDS = 10, 5
 SEEDS = range(1, 7)

@@ -126,8 +126,8 @@ from .prepare.working_hours import support_hours as support_hours
 from .reports.batch import report as report
 from .reports.results import Results as Results
 from .reports.results import results as results
-from .samples.sample import make_sample as make_sample
-from .samples.sample import write_sample as write_sample
+from .samples.make import make_sample as make_sample
+from .samples.make import write_sample as write_sample
 from .score.audit import audit as audit
 from .score.changes import moves as moves
 from .score.freeze import freeze as freeze

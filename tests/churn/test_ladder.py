@@ -16,8 +16,8 @@ from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.ladder import RUNGS, Rung, ladder
 from engagekit.errors import DataError
 from engagekit.prepare.history import History
-from engagekit.samples.sample import END as SAMPLE_END
-from engagekit.samples.sample import make_sample
+from engagekit.samples.make import END as SAMPLE_END
+from engagekit.samples.make import make_sample
 
 AHEAD = dt.timedelta(days=84)
 CHANNELS = [f"interactions_{name}" for name in PLANTED]

@@ -14,7 +14,7 @@ from engagekit.errors import DataError
 from engagekit.language import LANGUAGES, Language
 from engagekit.reports import score_sections
 from engagekit.reports.results import results
-from engagekit.samples.sample import make_sample, write_sample
+from engagekit.samples.make import make_sample, write_sample
 from engagekit.score.audit import FINDINGS
 from engagekit.score.trial import VERDICTS
 

@@ -13,9 +13,10 @@ import pytest
 from pandas.testing import assert_frame_equal as assert_pandas_equal
 from polars.testing import assert_frame_equal
 
-from engagekit import DataError, measure, open_rate
+from engagekit import DataError, measure
 from engagekit.frames.engine import ROW, column_names, small_table, to_narwhals, to_native
 from engagekit.frames.times import with_micros
+from engagekit.metrics import open_rate
 
 DATA = {"customer_id": ["b", "a", "c"], "value": [2.5, None, 1.0], "note": ["x", "y", "z"]}
 EVENING = dt.datetime(2026, 1, 1, 20, tzinfo=dt.UTC)

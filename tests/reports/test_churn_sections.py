@@ -7,15 +7,15 @@ from html import unescape
 import numpy as np
 import pandas as pd
 import pytest
-
 from engagekit.churn.ladder import RUNGS
+
 from engagekit.churn.leakage import SUSPECTS
 from engagekit.data.business import Business
 from engagekit.display.pseudonyms import KEY, pseudonyms
 from engagekit.language import LANGUAGES, Language
 from engagekit.reports import churn_sections
 from engagekit.reports.churning import GROUPS, churning
-from engagekit.samples.sample import make_sample, write_sample
+from engagekit.samples.make import make_sample, write_sample
 
 PAGE = ("first_screen", "alarm", "listed", "reasons", "tried", "changed", "stayed", "method")
 SETTINGS = '\n[churn]\nacceptance = 0.2\ncost = 2\ncapacity = 30\nuse = "average"\n'

@@ -9,7 +9,7 @@ import pytest
 from engagekit.data.business import Business
 from engagekit.errors import DataError
 from engagekit.reports.churning import churning
-from engagekit.samples.sample import make_sample, write_sample
+from engagekit.samples.make import make_sample, write_sample
 
 
 @pytest.fixture(scope="module")

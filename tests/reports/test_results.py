@@ -12,7 +12,7 @@ from engagekit.errors import DataError
 from engagekit.metrics.catalog import METRICS
 from engagekit.reports.churning import churning
 from engagekit.reports.results import results
-from engagekit.samples.sample import make_sample, write_sample
+from engagekit.samples.make import make_sample, write_sample
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics-json.md"
 TOML = """

@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -199,17 +198,16 @@ def check_goals(business: Business) -> None:
             raise DataError(f"there is no feature {name!r}. {did_you_mean(name, numbers)}", file=components)
 
 
-def results(business: Business | str | Path, as_of: dt.date | str | None = None) -> Results:
-    """What an engagement report says of a business.
+def results(study: Study) -> Results:
+    """What an engagement report says of a study.
 
     Raises
     ------
     DataError
-        A table cannot be read, too many of its rows were refused, no table has a row before the date, or a target
-        names no metric.
+        No table has a row before the date, a target names no metric, or a component of the score no feature.
     """
-    study = Study(business, as_of)
     check_goals(study.business)
     if study.business.tables and study.is_empty:
-        raise DataError(f"no table has a row before {study.end.date()}. Set a later as_of.", file="business.toml")
+        problem = f"no table has a row before {study.end.date()}. Set a later as_of."
+        raise DataError(problem, file=study.business.file.name)
     return Results(study)

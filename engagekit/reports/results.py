@@ -4,7 +4,6 @@ import datetime as dt
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -36,19 +35,23 @@ class Results:
     Attributes
     ----------
     study : Study
+    language : Language
+        The report's.
+    scoring : Scoring, optional
+        The score, its history and its verdict; None without interactions or a scorecard.
+    cohorts : pandas.DataFrame
+        Retention by month of arrival; empty without interactions.
     """
 
     study: Study
+    language: Language
+    scoring: Scoring | None
+    cohorts: pd.DataFrame
 
     @property
     def business(self) -> Business:
         """Whose report it is."""
         return self.study.business
-
-    @property
-    def language(self) -> Language:
-        """The report's."""
-        return self.study.language
 
     @property
     def end(self) -> dt.datetime:
@@ -64,16 +67,6 @@ class Results:
     def measured(self) -> pd.DataFrame:
         """Every metric that the tables allow."""
         return self.study.measured
-
-    @cached_property
-    def cohorts(self) -> pd.DataFrame:
-        """Retention by month of arrival; empty without interactions."""
-        return self.study.cohorts() if self.study.has("interactions") else pd.DataFrame()
-
-    @cached_property
-    def scoring(self) -> Scoring | None:
-        """The score, its history and its verdict; None without interactions or a scorecard."""
-        return scoring(self.study)
 
     @property
     def scores(self) -> pl.DataFrame:
@@ -210,4 +203,5 @@ def results(study: Study) -> Results:
     if study.business.tables and study.is_empty:
         problem = f"no table has a row before {study.end.date()}. Set a later as_of."
         raise DataError(problem, file=study.business.file.name)
-    return Results(study)
+    cohorts = study.cohorts() if study.has("interactions") else pd.DataFrame()
+    return Results(study, study.language, scoring(study), cohorts)

@@ -31,7 +31,8 @@ from events import write_events
 from engagekit.churn.statistics import Order, mean_of
 from engagekit.customers.features import snapshots
 from engagekit.prepare.history import History
-from engagekit.score.scorecard import PRESETS, Component, Scorecard
+from engagekit.score.components import PRESETS, Component
+from engagekit.score.scorecard import Scorecard
 from engagekit.score.trial import STATISTICS, Trial, trial
 
 ROOT = Path(__file__).resolve().parents[1]

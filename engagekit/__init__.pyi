@@ -4,10 +4,10 @@ from .churn.model import ChurnModel as ChurnModel
 from .customers.cohorts import retention_by_cohort as retention_by_cohort
 from .customers.cohorts import revenue_by_cohort as revenue_by_cohort
 from .customers.declines import declines as declines
-from .customers.declines import slopes as slopes
 from .customers.features import customer_features as customer_features
 from .customers.features import snapshots as snapshots
 from .customers.leak import check_no_leak as check_no_leak
+from .customers.slopes import slopes as slopes
 from .data.business import Business as Business
 from .data.working_week import WorkingWeek as WorkingWeek
 from .errors import DataError as DataError
@@ -129,10 +129,10 @@ from .reports.results import results as results
 from .samples.sample import make_sample as make_sample
 from .samples.sample import write_sample as write_sample
 from .score.audit import audit as audit
-from .score.changes import moves as moves
+from .score.changes import score_changes as score_changes
+from .score.components import PRESETS as PRESETS
+from .score.components import Component as Component
 from .score.freeze import freeze as freeze
-from .score.scorecard import PRESETS as PRESETS
-from .score.scorecard import Component as Component
 from .score.scorecard import Scorecard as Scorecard
 from .score.trial import Trial as Trial
 from .score.trial import trial as trial

@@ -17,8 +17,8 @@ from engagekit.churn.ladder import Ladder, ladder
 from engagekit.churn.leakage import TOO_GOOD, leakage_report, leaking_column
 from engagekit.churn.model import ChurnModel
 from engagekit.churn.survival import churn_times, survival
-from engagekit.customers.declines import trailing_slopes
 from engagekit.customers.features import customer_features
+from engagekit.customers.slopes import trailing_slopes
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
 from engagekit.decisions.contacts import contacts

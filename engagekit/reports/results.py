@@ -10,7 +10,6 @@ import pandas as pd
 import polars as pl
 
 from engagekit.customers.cohorts import retention_by_cohort
-from engagekit.customers.features import FEATURES
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
 from engagekit.data.tables import event_time
@@ -23,6 +22,7 @@ from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric, Ratio
 from engagekit.reports.prepared import MONTHS, history_of, known_by, month_starts, months_later, prepared_tables
 from engagekit.reports.scoring import NOBODY, Scoring, scoring
+from engagekit.score.components import check_components
 
 __all__ = ["Results", "as_data", "check_goals", "last_month", "results"]
 
@@ -186,7 +186,7 @@ def check_goals(business: Business) -> None:
         A target names no metric, one that has no better way, or a share that is not between 0 and 1; or a component
         names no feature.
     """
-    goals, components = (f"{business.file.name} [{section}]" for section in ("targets", "score.components"))
+    goals = f"{business.file.name} [targets]"
     for name, target in business.targets.items():
         if name not in METRICS:
             raise DataError(f"there is no metric {name!r}. {did_you_mean(name, METRICS)}", file=goals)
@@ -194,10 +194,7 @@ def check_goals(business: Business) -> None:
             raise DataError(f"{name} has no better way, neither up nor down, so it has no target. Drop it.", file=goals)
         if getattr(METRICS[name], "bounded", False) and not 0 <= target <= 1:
             raise DataError(f"{name}: {target:g} is not between 0 and 1. Write 35 % as 0.35.", file=goals)
-    numbers = [name for name in FEATURES if name != "preferred_channel"]
-    for name in business.score.components:
-        if name not in numbers:
-            raise DataError(f"there is no feature {name!r}. {did_you_mean(name, numbers)}", file=components)
+    check_components(business)
 
 
 def results(business: Business, as_of: dt.date | str | None = None) -> Results:

@@ -12,7 +12,7 @@ from engagekit.frames.times import days_long
 from engagekit.prepare.history import History
 from engagekit.reports.prepared import lived_until
 from engagekit.score.audit import audit
-from engagekit.score.changes import moves, segment_transitions
+from engagekit.score.changes import score_changes, segment_transitions
 from engagekit.score.freeze import reference_ends
 from engagekit.score.scorecard import SEGMENTS, Scorecard
 from engagekit.score.trial import Trial, trial
@@ -63,7 +63,7 @@ class Scoring:
         """How scores moved between two windows that do not overlap; empty without an earlier one."""
         if self.before is None or self.latest["score"].is_null().all():
             return pl.DataFrame()
-        moved: pl.DataFrame = moves(self.scorecard, self.scored, self.before, self.end)
+        moved: pl.DataFrame = score_changes(self.scorecard, self.scored, self.before, self.end)
         return moved
 
     def segment_transitions(self) -> pl.DataFrame:
@@ -112,8 +112,8 @@ def scoring(business: Business, history: History, dates: list[dt.datetime], end:
         scorecard,
         scored.filter(pl.col("date") == end),
         end,
-        tried=tried,
-        seen_until=seen,
+        trial=tried,
+        last_interaction=seen,
         reference_ends=reference_ends(business),
         actions=_actions(business, end),
         within=business.horizon,

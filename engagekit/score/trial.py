@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.statistics import Order, Ranking, mean_of
-from engagekit.customers.declines import trailing_slopes
 from engagekit.customers.features import OUTCOMES
+from engagekit.customers.slopes import trailing_slopes
 from engagekit.errors import DataError
-from engagekit.frames.engine import collected, to_narwhals
+from engagekit.frames.engine import collected
 from engagekit.frames.times import days_later, days_long
 from engagekit.metrics.intervals import rate_interval, wilson_interval
 from engagekit.prepare.history import History
 from engagekit.prepare.leaving import ends_by
+from engagekit.score.components import component_rows
 from engagekit.score.scorecard import SCALE, SEGMENTS, Scorecard
 
 if TYPE_CHECKING:
@@ -195,8 +196,8 @@ def _scored(scorecard: Scorecard, at_risk: Any) -> pl.DataFrame:
         if name in scorecard.features:
             raise DataError("is what came later, and no feature of a score.", column=name)
     keep = ["recency_days", "interactions", "churned", "next_value"]
-    wanted = list(dict.fromkeys(["customer_id", "date", *scorecard.features, *keep]))
-    table = collected(to_narwhals(at_risk, wanted).select(wanted)).sort("date", "customer_id")
+    rows = component_rows(at_risk, scorecard.features, ["customer_id", "date", *keep])
+    table = collected(rows).sort("date", "customer_id")
     scored: pl.DataFrame = scorecard.score(table, keep=keep)
     customer = (pl.col("customer_id").rank("dense") - 1).cast(pl.UInt32)
     return (
@@ -296,10 +297,11 @@ def _ranked(days: list[_Day], risks: list[Floats]) -> Ranked:
 
 
 def _shares(scorecard: Scorecard, rows: pl.DataFrame) -> Floats:
-    """Components between 0 and 1; NaN where one is not known."""
+    """Components between 0 and 1; NaN where one is not known. Rounded, so that equal ones are ties."""
     coverage = _numbers(rows["coverage"])
     weights = scorecard.weights.items()
-    return np.column_stack([_numbers(rows[f"{name}_points"]) * coverage / (SCALE * weight) for name, weight in weights])
+    points = {name: _numbers(rows[f"{name}_points"]) * coverage for name, _ in weights}
+    return np.column_stack([np.round(points[name] / (SCALE * weight), 6) for name, weight in weights])
 
 
 def _predictors(days: list[_Day], earlier: list[_Day]) -> "pd.DataFrame":

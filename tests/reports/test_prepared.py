@@ -6,7 +6,8 @@ import pytest
 
 from engagekit.data.business import Business
 from engagekit.reports.prepared import history_of, lived_until, month_starts, months_later, prepared_tables
-from engagekit.score.scorecard import Component, Scorecard
+from engagekit.score.components import Component
+from engagekit.score.scorecard import Scorecard
 
 END = dt.datetime(2026, 6, 1)
 CARD = Scorecard((Component("interactions", 1, 0, 4),))

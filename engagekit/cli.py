@@ -244,7 +244,7 @@ def _starter(kind: str, language: str) -> str:
     """A business.toml to fill in: its head from the template, its tables from their contracts."""
     from engagekit.data.tables import TABLES
     from engagekit.display.markup import template_path
-    from engagekit.score.scorecard import PRESETS
+    from engagekit.score.components import PRESETS
 
     parts = {
         name: ", ".join(f"{key} = {_toml(value)}" for key, value in part.items())

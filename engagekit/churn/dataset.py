@@ -8,7 +8,7 @@ import narwhals as nw
 
 from engagekit.customers.features import snapshot_rows
 from engagekit.customers.windows import window_values
-from engagekit.frames.engine import with_one_key_type, small_table
+from engagekit.frames.engine import small_table, with_one_key_type
 from engagekit.frames.times import days_long
 from engagekit.prepare.history import History, Past
 from engagekit.prepare.leaving import contracts_at_risk, ends_by
@@ -106,7 +106,11 @@ def _under_contract(past: Past, date: dt.datetime, ahead: str, grace: str | None
     """Who was subscribed on a date, and who of them no longer was so many days later."""
     paid = past.rows("subscriptions", ["customer_id", "starts_at", "ends_at"])
     standing: nw.LazyFrame[Any] = nw.from_native(contracts_at_risk(paid.to_native(), date, ahead, grace)).lazy()
-    return standing.filter("at_risk").select("customer_id", "churned").join(small_table(paid, {"date": [date]}), how="cross")
+    return (
+        standing.filter("at_risk")
+        .select("customer_id", "churned")
+        .join(small_table(paid, {"date": [date]}), how="cross")
+    )
 
 
 def _with_outcomes(

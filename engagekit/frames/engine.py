@@ -231,9 +231,7 @@ def small_table(frame: nw.LazyFrame[Any], columns: dict[str, list[int] | list[dt
     rows = (", ".join(_sql(value, duck) for value in row) for row in zip(*columns.values(), strict=True))
     values = ", ".join(f"({row})" for row in rows)
     query = f"select * from (values {values}) as small({', '.join(columns)})"  # noqa: S608 - numbers, times and our own names
-    table: nw.LazyFrame[Any] = nw.from_native(
-        native.query("rows", query) if duck else native.sparkSession.sql(query)
-    )
+    table: nw.LazyFrame[Any] = nw.from_native(native.query("rows", query) if duck else native.sparkSession.sql(query))
     return table
 
 

@@ -111,7 +111,7 @@ def base_at_risk(interactions: Any, date: dt.datetime, horizon: str = "84d") -> 
     ----------
     interactions : frame
         ``customer_id, time`` and, where given, ``event_id``. The horizon after the date must have been lived through.
-        An interaction without a customer is left out, and one that repeats an ``event_id``.
+        An interaction without a customer is left out; an ``event_id`` must not repeat.
     date : datetime
         The date, exclusive for what came before.
     horizon : str, default "84d"

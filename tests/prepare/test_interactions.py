@@ -93,10 +93,7 @@ def test_ids_that_are_numbers_are_ids_and_not_a_number_is_none(on_engine):
         ([7, 7, 7, 8, None], 3),
         ([7, 7, 7, 8, 9], 3),
     ]:
-        assert (
-            len(rows_of(of_unique(on_engine(frame.with_columns(event_id=pl.Series(ids)))), "minute"))
-            == counted
-        )
+        assert len(rows_of(of_unique(on_engine(frame.with_columns(event_id=pl.Series(ids)))), "minute")) == counted
 
 
 def test_without_event_ids_every_row_counts(on_engine):
@@ -126,11 +123,7 @@ def test_all_events_at_one_instant_and_in_any_order_are_all_there(on_engine):
 def test_the_order_of_rows_does_not_matter_and_a_second_export_of_the_same_adds_nothing(rows, randomly):
     frame, shuffled = events(*rows), events(*randomly.sample(rows, len(rows)))
     once = rows_of(of_unique(frame), *EVENTS)
-    assert (
-        rows_of(of_unique(shuffled), *EVENTS)
-        == rows_of(of_unique(pl.concat([frame, shuffled])), *EVENTS)
-        == once
-    )
+    assert rows_of(of_unique(shuffled), *EVENTS) == rows_of(of_unique(pl.concat([frame, shuffled])), *EVENTS) == once
     first = {name: min(row[1] for row in rows if row[2] == name) for *_, name in rows}
     assert {name: minute for _, minute, name in once} == first
     assert len(once) == len(first) == len(rows) - defects(frame)["repeated_event"]
@@ -201,9 +194,7 @@ def test_the_date_may_be_in_another_zone_than_the_times(on_engine):
 
 def test_what_repeats_an_event_from_the_date_on_does_not_change_what_was_seen_before_it(on_engine):
     rows = [("a", 0, "1"), ("a", 20, "1"), ("b", 30, "2")]
-    assert rows_of(of_unique(on_engine(events(*rows)), as_of=START + 10 * MINUTE), *EVENTS) == [
-        ("a", 0.0, "1")
-    ]
+    assert rows_of(of_unique(on_engine(events(*rows)), as_of=START + 10 * MINUTE), *EVENTS) == [("a", 0.0, "1")]
 
 
 @pytest.mark.parametrize("look", [valid_interactions, defects])

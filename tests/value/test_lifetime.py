@@ -17,6 +17,7 @@ from scipy.stats import beta as beta_distribution
 
 from engagekit.errors import DataError
 from engagekit.frames.engine import collected, to_narwhals
+from engagekit.prepare.interactions import unique
 from engagekit.value import fitting as likelihood
 from engagekit.value.fitting import NoConvergence
 from engagekit.value.lifetime import BetaGeometric, GammaGamma, ShiftedBetaGeometric, lifetime_value
@@ -408,7 +409,9 @@ def test_without_values_there_are_none():
 def test_a_repeated_event_is_one_purchase():
     rows = bought(*[("a", f"2026-01-0{day} 09:00", "purchase", 2.0) for day in (1, 2, 3)])
     rows = rows.with_columns(event_id=pl.Series(["1", "2", "2"]))
-    assert histories(purchase_history(rows, datetime(2026, 1, 16)))["a"][0] == 1
+    assert histories(purchase_history(unique(rows), datetime(2026, 1, 16)))["a"][0] == 1
+    with pytest.raises(DataError, match="event_id: 1 rows repeat"):
+        purchase_history(rows, datetime(2026, 1, 16))
 
 
 def test_no_purchase_is_no_history():

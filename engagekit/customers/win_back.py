@@ -89,7 +89,8 @@ def _silent(base: Past, past: Past, churn: ChurnDefinition) -> Rows:
 def _ended(past: Past, since: dt.datetime, churn: ChurnDefinition) -> Rows:
     """Customers whose last spell of paid periods ended after a date, and whose grace is over."""
     rows = past.rows("subscriptions", ["customer_id", "starts_at"], ["ends_at", "monthly_value", "subscription_id"])
-    periods = paid_periods(rows.to_native(), churn.late, past.as_of)
+    last_known = past.as_of - dt.timedelta(microseconds=1)  # a renewal on the date itself would not be there yet
+    periods = paid_periods(rows.to_native(), churn.late, last_known)
     begin, now = (micros_at(periods, "starts_at", time) for time in (since, past.as_of))
     if "monthly_value" not in periods.collect_schema().names():
         periods = periods.with_columns(monthly_value=nw.lit(None, nw.Float64))

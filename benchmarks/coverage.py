@@ -19,7 +19,7 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from engagekit import bounce_rate, open_rate, order_value
+from engagekit.metrics import bounce_rate, open_rate, order_value
 from engagekit.metrics.compare import difference
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.intervals import Floats, net_promoter_interval, ratio_interval, wilson_interval

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from hypothesis import settings
 
-from engagekit.samples.sample import make_sample, write_sample
+from engagekit.samples.make import make_sample, write_sample
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 settings.register_profile("kit", deadline=None)  # the first example pays for imports

@@ -11,6 +11,7 @@ from engagekit.data.business import Business
 from engagekit.language import LANGUAGES, Language
 from engagekit.metrics.catalog import CHANNELS, METRICS
 from engagekit.reports.results import results
+from engagekit.study import Study
 
 SURVEYED = """
 name = "Warung"
@@ -161,7 +162,7 @@ def run(tmp_path_factory):
     for name, lines in FILES.items():
         (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
     file = folder / "metrics.json"
-    file.write_text(json.dumps(results(Business.open(folder), "2026-03-01").as_dict()), "utf-8")
+    file.write_text(json.dumps(results(Study(folder, "2026-03-01")).as_dict()), "utf-8")
     return file
 
 

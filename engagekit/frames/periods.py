@@ -12,10 +12,11 @@ from engagekit.errors import DataError
 from engagekit.frames.engine import collected
 from engagekit.frames.times import local_time
 
-__all__ = ["PERIODS", "dated", "period_begun_in", "with_all_periods"]
+__all__ = ["PERIODS", "dated", "period_begun_in", "period_starts", "with_all_periods"]
 
 PERIODS = ("1d", "1w", "1mo", "1q", "1y")
 DAY = dt.timedelta(days=1)
+MONTHS_A_YEAR, MONTHS_A_QUARTER = 12, 3
 USUAL = 0.95  # share of the pauses between days with rows that a usual pause is not longer than
 NUMBERS = ("value", "low", "high", "numerator", "denominator")
 
@@ -143,3 +144,33 @@ def _start(time: nw.Expr, every: str) -> nw.Expr:
         since_monday = (time.dt.weekday() + 6) % 7  # Sunday is 7, and 0 on Spark
         return time.dt.truncate("1d") - nw.lit(dt.timedelta(days=1)) * since_monday
     return time.dt.truncate(every)
+
+
+def period_starts(end: dt.datetime, period: str, count: int) -> list[dt.datetime]:
+    """First days of the last calendar periods up to a time, at midnight, oldest first.
+
+    Parameters
+    ----------
+    end : datetime
+        The last start is on it or before it.
+    period : {"week", "month", "quarter"}
+        Length of a period; weeks start on Monday.
+    count : int
+        How many, from 1 on.
+
+    Examples
+    --------
+    >>> [str(day.date()) for day in period_starts(dt.datetime(2026, 3, 31), "month", 3)]
+    ['2026-01-01', '2026-02-01', '2026-03-01']
+    >>> [str(day.date()) for day in period_starts(dt.datetime(2026, 5, 1), "quarter", 2)]
+    ['2026-01-01', '2026-04-01']
+    """
+    midnight = dt.datetime.combine(end.date(), dt.time(), end.tzinfo)
+    if period == "week":
+        monday = end.date() - dt.timedelta(days=end.weekday())
+        days = [monday - dt.timedelta(weeks=back) for back in reversed(range(count))]
+        return [dt.datetime.combine(day, dt.time(), end.tzinfo) for day in days]
+    length = {"month": 1, "quarter": MONTHS_A_QUARTER}[period]
+    last = midnight.year * MONTHS_A_YEAR + (midnight.month - 1) // length * length
+    months = [last - length * back for back in reversed(range(count))]
+    return [midnight.replace(year=n // MONTHS_A_YEAR, month=n % MONTHS_A_YEAR + 1, day=1) for n in months]

@@ -23,7 +23,7 @@ MADE_BY = {
     "visits": "visits(interactions)",
     "views": "views(interactions)",
     "activity": "monthly_activity(interactions)",
-    "base": "base_at_risk(interactions) | contracts_at_risk(subscriptions)",
+    "base": "active_base(interactions or subscriptions)",
     "waits": "support_hours(tickets)",
     "invitations": "surveys",
     "scores": "Scorecard.score(customer_features(history))",

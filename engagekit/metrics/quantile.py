@@ -6,11 +6,11 @@ from typing import Any, ClassVar, Literal
 
 import narwhals as nw
 import numpy as np
-from scipy.special import ndtri
 
 from engagekit.metrics.declaration import Fields
 from engagekit.metrics.estimate import FIELDS
 from engagekit.metrics.intervals import Floats, upper_tail
+from engagekit.metrics.kaplan_meier import SurvivalCurve, kaplan_meier
 from engagekit.metrics.metric import Metric
 
 __all__ = ["Quantile", "quantile_interval", "waiting_interval"]
@@ -159,12 +159,10 @@ def waiting_interval(values: Floats, observed: Floats, q: float = 0.5, confidenc
     >>> waiting_interval(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 0.0, 1.0, 1.0]))[0]
     3.0
     """
-    from statsmodels.duration.survfunc import SurvfuncRight
-
     if not observed.any():
         return np.nan, np.nan, np.nan
-    curve = SurvfuncRight(values, observed)
-    times, excess = curve.surv_times, curve.surv_prob - (1 - q)
+    curve = kaplan_meier(values, observed)
+    times, excess = curve.times, curve.share - (1 - q)
     low, high = (_first(times, bound <= 1 - q) for bound in _band(curve, confidence))
     value = (_first(times, excess <= ROUNDING), _first(times, excess < -ROUNDING))
     return float(np.nanmean(value)) if np.isfinite(value[0]) else np.nan, low, high
@@ -174,13 +172,10 @@ def _first(times: Floats, reached: Any) -> float:
     return float(times[reached][0]) if reached.any() else np.nan
 
 
-def _band(curve: Any, confidence: float) -> tuple[Floats, Floats]:
-    """Log-log band of a survival curve at its times. The quantile bounds of statsmodels are NaN after a large drop."""
-    tail, share = upper_tail(confidence), curve.surv_prob
-    with np.errstate(all="ignore"):
-        half = ndtri(tail) * curve.surv_prob_se / (share * np.abs(np.log(share)))
-        lower, upper = share ** np.exp(half), share ** np.exp(-half)
-    if share[-1] <= ROUNDING:  # nobody is at risk any more: the upper bound comes from the last ones, who all ended
-        before = upper[-2] if len(upper) > 1 else 1.0
-        lower[-1], upper[-1] = 0, before * (1 - (1 - tail) ** (1 / curve.n_risk[-1]))
+def _band(curve: SurvivalCurve, confidence: float) -> tuple[Floats, Floats]:
+    """Log-log band of a survival curve at its times, also where nobody is at risk any more."""
+    lower, upper = curve.band(confidence)
+    if curve.share[-1] <= ROUNDING:  # the upper bound comes from the last ones at risk, who all had the event
+        before, tail = upper[-2] if len(upper) > 1 else 1.0, upper_tail(confidence)
+        lower[-1], upper[-1] = 0, before * (1 - (1 - tail) ** (1 / curve.at_risk[-1]))
     return lower, upper

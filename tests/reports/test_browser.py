@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from engagekit.reports.run import run
-from engagekit.samples.sample import make_sample, write_sample
+from engagekit.samples.make import make_sample, write_sample
 
 MEASURE = """<!doctype html><title>-</title><iframe width="{width}" height="800" srcdoc="{page}"></iframe><script>
 onload = () => {{

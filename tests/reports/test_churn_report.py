@@ -13,7 +13,7 @@ from engagekit.churn.model import ChurnModel
 from engagekit.cli import app
 from engagekit.data.business import Business
 from engagekit.language import Language
-from engagekit.samples.sample import make_sample, write_sample
+from engagekit.samples.make import make_sample, write_sample
 
 HEAD = 'name = "Tiny"\nkind = "ecommerce"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
 SCORE = "[score.components]\norders = {weight = 1, low = 0, high = 5}\n"

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from engagekit.data.business import Business
 from engagekit.language import Language
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.compare import difference
 from engagekit.metrics.estimate import Estimate
 from engagekit.reports.results import results
 from engagekit.reports.words import Writer
+from engagekit.study import Study
 
 TICKETS = replace(METRICS["tickets_opened"], better="lower")
 NPS, CHURN, VALUE = METRICS["net_promoter_score"], METRICS["churn_rate"], METRICS["order_value"]
@@ -97,7 +97,7 @@ def test_no_target_is_no_sentence():
 
 @pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
 def test_a_first_screen_has_three_sentences_and_six_numbers(sample_folders, kind):
-    told = Writer(results(Business.open(sample_folders[kind])))
+    told = Writer(results(Study(sample_folders[kind])))
     assert len(told.main_points()) == 3
     first, *others = told.headline()
     assert first.name == "engagement_score"
@@ -106,7 +106,7 @@ def test_a_first_screen_has_three_sentences_and_six_numbers(sample_folders, kind
 
 
 def test_the_shares_of_the_segments_are_those_of_the_scores(sample_folders):
-    found = results(Business.open(sample_folders["subscription"]))
+    found = results(Study(sample_folders["subscription"]))
     counts = dict(found.scores["segment"].value_counts().rows())
     assert min(counts.values()) >= 5
     assert Writer(found).segments == counts

@@ -97,19 +97,29 @@ def test_a_visit_is_engaged_by_its_length_two_views_or_a_key_action(on_engine):
     assert dict(rows_of(visits(seen, engaged_after_s=11), "customer_id", "engaged")) == {**engaged, "long": False}
 
 
-def test_a_single_interaction_is_engaged_by_its_own_duration(on_engine):
+def test_a_visit_lasts_as_long_as_its_span_or_a_longer_duration_recorded_in_it(on_engine):
     rows = [("a", 0, "view", 10.0), ("b", 0, "view", 9.5), ("c", 0, "view", None), ("d", 0, "view", float("nan"))]
     rows += [("e", 0, "view", 60.0), ("e", 0.1, "login", 60.0)]  # two interactions six seconds apart
     rows += [("f", 0, "view", -60.0)]
     found = visits(on_engine(events(*rows, columns=("customer_id", "minute", "action", "duration_s"))))
     assert rows_of(found, "customer_id", "duration_s", "engaged") == [
-        ("a", None, True),
-        ("b", None, False),
+        ("a", 10.0, True),
+        ("b", 9.5, False),
         ("c", None, False),
         ("d", None, False),
-        ("e", 6.0, False),
+        ("e", 60.0, True),
         ("f", None, False),
     ]
+
+
+def test_a_login_after_a_long_view_makes_no_bounce_of_it(on_engine):
+    """One view of 104 seconds is engaged, and so is the same view with a login four seconds later."""
+    alone = [("a", 0, "view", 104.0)]
+    followed = [*alone, ("a", 4 / 60, "login", None)]
+    slow = [("a", 0, "view", 3.0), ("a", 2, "login", 1.0)]  # two minutes, though none of it was recorded as long
+    for rows, expected in [(alone, (104.0, True)), (followed, (104.0, True)), (slow, (120.0, True))]:
+        interactions = events(*rows, columns=("customer_id", "minute", "action", "duration_s"))
+        assert rows_of(visits(on_engine(interactions)), "duration_s", "engaged") == [expected]
 
 
 def test_a_key_action_converts_a_visit(on_engine):
@@ -463,7 +473,7 @@ def test_all_events_at_one_instant_are_one_visit_of_no_length(on_engine):
 def test_totals_are_numbers_of_the_same_type_on_every_engine(on_engine):
     found = nw.from_native(visit_totals(on_engine(events(("a", 0, "view"), ("a", 1, "view")))))
     whole = dict.fromkeys(("visits", "single_visits", "views"), nw.Int64())
-    assert dict(found.collect_schema()) == {**whole, "duration_s": nw.Float64()}
+    assert dict(found.collect_schema()) == {**whole, "span_s": nw.Float64()}
 
 
 def test_a_visit_over_the_border_of_two_files_is_one(on_engine):
@@ -596,7 +606,8 @@ def slowly_described(visit):
     first_s, last_s = visit[0][1] * 60, visit[-1][1] * 60
     seen = [row for row in visit if row[2] == "view"]
     alone = len(visit) == 1
-    stay = visit[0][6] if alone else last_s - first_s
+    recorded = [row[6] for row in visit if row[6] is not None]
+    stay = max(recorded if alone else [last_s - first_s, *recorded], default=None)
     converted = any(row[2] == "purchase" for row in visit)
 
     pages = sorted((row[1], row[3]) for row in seen if row[3] is not None)
@@ -611,7 +622,7 @@ def slowly_described(visit):
         visit[-1][1],
         len(visit),
         len(seen),
-        None if alone else last_s - first_s,
+        stay,
         converted or len(seen) > 1 or (stay is not None and stay >= 10),
         converted,
         pages[0][1] if pages else None,

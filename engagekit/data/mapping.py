@@ -15,7 +15,7 @@ from engagekit.errors import DataError, did_you_mean
 
 __all__ = ["BATCH_ROWS", "MappedFile", "match_columns"]
 
-BATCH_ROWS = 250_000
+BATCH_ROWS = 100_000
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
+from .churn.backtest import backtest as backtest
+from .churn.comparison import compare_models as compare_models
 from .churn.dataset import churn_dataset as churn_dataset
-from .churn.ladder import ladder as ladder
 from .churn.model import ChurnModel as ChurnModel
 from .customers.cohorts import retention_by_cohort as retention_by_cohort
 from .customers.cohorts import revenue_by_cohort as revenue_by_cohort
@@ -115,6 +116,7 @@ from .metrics.web import visits_per_customer as visits_per_customer
 from .prepare.activity import monthly_activity as monthly_activity
 from .prepare.history import History as History
 from .prepare.interactions import defects as defects
+from .prepare.leaving import ChurnDefinition as ChurnDefinition
 from .prepare.leaving import base_at_risk as base_at_risk
 from .prepare.leaving import contracts_at_risk as contracts_at_risk
 from .prepare.orders import buyers as buyers
@@ -134,8 +136,8 @@ from .score.freeze import freeze as freeze
 from .score.scorecard import PRESETS as PRESETS
 from .score.scorecard import Component as Component
 from .score.scorecard import Scorecard as Scorecard
-from .score.trial import Trial as Trial
-from .score.trial import trial as trial
+from .score.verdict import Verdict as Verdict
+from .score.verdict import backtest_score as backtest_score
 from .value.lifetime import BetaGeometric as BetaGeometric
 from .value.lifetime import GammaGamma as GammaGamma
 from .value.lifetime import ShiftedBetaGeometric as ShiftedBetaGeometric

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
+from engagekit.churn.comparison import Comparison, compare_models
 from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.drift import drift
-from engagekit.churn.ladder import Ladder, ladder
 from engagekit.churn.leakage import TOO_GOOD, leakage_report, leaking_column
 from engagekit.churn.model import ChurnModel
 from engagekit.churn.survival import churn_times, survival
@@ -28,6 +28,7 @@ from engagekit.language import Language
 from engagekit.metrics.measure import measure
 from engagekit.metrics.retention import churn_rate
 from engagekit.prepare.history import History
+from engagekit.prepare.leaving import ChurnDefinition
 from engagekit.reports.prepared import history_of, lived_until, month_starts
 from engagekit.reports.results import as_data, check_goals, last_month
 from engagekit.reports.scoring import NOBODY
@@ -70,7 +71,7 @@ class Churning:
     survival : pandas.DataFrame
         ``segment`` (empty without a score) and what ``survival`` gives, of those at risk on ``watched_from``.
     watched_from : datetime, optional
-    ladder : Ladder, optional
+    comparison : Comparison, optional
         The baselines and the models, tried on the last date whose horizon is over; None where ``problem`` says why.
     problem : str
         Why there is no model: too few customers left or stayed, or too short a history; else empty.
@@ -101,7 +102,7 @@ class Churning:
     rates: pd.DataFrame = field(default_factory=pd.DataFrame)
     survival: pd.DataFrame = field(default_factory=pd.DataFrame)
     watched_from: dt.datetime | None = None
-    ladder: Ladder | None = None
+    comparison: Comparison | None = None
     problem: str = ""
     suspects: pd.DataFrame = field(default_factory=pd.DataFrame)
     importance: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -124,7 +125,8 @@ class Churning:
     @property
     def too_good(self) -> bool:
         """Whether the recommended rung is better than is usual of honest data."""
-        return self.ladder is not None and self.ladder.told(self.ladder.recommended)["value"] > TOO_GOOD
+        told = self.comparison
+        return told is not None and told.statistic(told.recommended)["value"] > TOO_GOOD
 
     def expected(self, column: str = "") -> tuple[float, float, float]:
         """How many of the customers at risk now, or how much of a column, will be lost; and its interval.
@@ -139,24 +141,23 @@ class Churning:
 
     def card(self) -> dict[str, Any]:
         """What goes with a saved model: of what data it is, and how good it was."""
-        if self.ladder is None:
+        if self.comparison is None:
             return {}
-        told = self.ladder
+        told, tested = self.comparison, self.comparison.backtest
         return {
             "business": self.business.slug,
             "as_of": self.end.date().isoformat(),
             "horizon": self.business.horizon,
             "window": self.business.score.window,
             "contractual": self.business.contractual,
-            "method": told.method,
-            "fitted_on": [date.date().isoformat() for date in told.dates],
-            "tried_on": told.dates[-1].date().isoformat(),
-            "fitted_rows": told.fitted_rows,
+            "fitted_on": [date.date().isoformat() for date in tested.train_dates],
+            "tried_on": None if tested.test_date is None else tested.test_date.date().isoformat(),
+            "fitted_rows": tested.train_rows,
             "model_rows": 0 if told.model is None else told.model.n_,
-            "tried_rows": told.tried_rows,
+            "tried_rows": tested.test_rows,
             "recommended": told.recommended,
             "best": told.best,
-            "rungs": [_without_nan(row) for row in told.rungs.to_dict("records")],
+            "statistics": [_without_nan(row) for row in tested.statistics.to_dict("records")],
             "calibration_error": told.calibration_error,
             "calibration_slope": _numbers(told.calibration_slope),
             "columns": [] if told.model is None else told.model.columns_,
@@ -176,7 +177,7 @@ class Churning:
         if len(self.today):
             told |= {"at_risk": len(self.today), "leaving": _numbers(self.expected())}
             told |= {"revenue_at_risk": _numbers(self.expected("value"))}
-        if self.ladder is not None and self.suspects.empty:
+        if self.comparison is not None and self.suspects.empty:
             told["model"] = self.card()
         return as_data(self.business, self.end, month, self.rates) | {"churn": told}
 
@@ -226,7 +227,7 @@ def churning(business: Business, as_of: dt.date | str | None = None) -> Churning
         stale=end < asked,
     )
     try:
-        climbed = ladder(known.drop("segment"), business.outcome_after, use=business.churn.use)
+        climbed = compare_models(known.drop("segment"), ChurnDefinition.of(business), use=business.churn.use)
     except TooLittle as error:
         return found(problem=str(error))
     suspects, importance = _looked_into(business, history, seen, known, climbed)
@@ -234,7 +235,7 @@ def churning(business: Business, as_of: dt.date | str | None = None) -> Churning
         return found(climbed, suspects=suspects)
     today = _today(business, history, climbed, now, end)
     listed = _listed(business, today)
-    tried = known.filter(pl.col("date") == climbed.dates[-1])
+    tried = known.filter(pl.col("date") == climbed.backtest.test_date)
     moved = drift(tried, now, _features(known)) if now.height else pd.DataFrame()
     return found(climbed, "", suspects, importance, moved, today, listed, _reasons(climbed, now, listed))
 
@@ -321,11 +322,11 @@ def _survival(
 
 
 def _looked_into(
-    business: Business, history: History, seen: pl.DataFrame, known: pl.DataFrame, climbed: Ladder
+    business: Business, history: History, seen: pl.DataFrame, known: pl.DataFrame, climbed: Comparison
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What makes the models too good, if anything does; and what each group of features is worth on the last date."""
-    last, accept = climbed.dates[-1], business.churn.accept
-    fitted, tried = (known.filter(pl.col("date").is_in(some)) for some in (climbed.dates[:-1], [last]))
+    last, accept = climbed.backtest.dates[-1], business.churn.accept
+    fitted, tried = (known.filter(pl.col("date").is_in(some)) for some in (climbed.backtest.train_dates, [last]))
     columns = [name for name in _features(known) if fitted[name].n_unique() > 1]
     whole = climbed.model is not None and len(climbed.model.columns_) > 1
     model, honest = None, None
@@ -361,9 +362,11 @@ def _groups(columns: list[str]) -> dict[str, list[str]]:
     return groups
 
 
-def _today(business: Business, history: History, climbed: Ladder, now: pl.DataFrame, end: dt.datetime) -> pd.DataFrame:
+def _today(
+    business: Business, history: History, climbed: Comparison, now: pl.DataFrame, end: dt.datetime
+) -> pd.DataFrame:
     """Customers at risk now, with their chance and what they are worth in a horizon."""
-    rate = float(climbed.chances[climbed.recommended].mean())
+    rate = float(climbed.backtest.probabilities[climbed.recommended].mean())
     told = [rate] * now.height if climbed.model is None else climbed.model.predict_proba(now)[:, 1].tolist()
     horizon, window = (
         days_long(name, text) for name, text in (("horizon", business.horizon), ("window", business.score.window))
@@ -389,13 +392,13 @@ def _listed(business: Business, today: pd.DataFrame) -> pd.DataFrame:
     return alike.drop(columns=["value", "expected_gain"])
 
 
-def _reasons(climbed: Ladder, now: pl.DataFrame, listed: pd.DataFrame) -> pd.DataFrame:
+def _reasons(climbed: Comparison, now: pl.DataFrame, listed: pd.DataFrame) -> pd.DataFrame:
     """What goes with a higher chance of leaving, of each customer to contact."""
     columns = ["customer_id", "feature", "value", "odds", "shared"]
     return pd.DataFrame(list(_told(climbed, now, listed)), columns=columns)
 
 
-def _told(climbed: Ladder, now: pl.DataFrame, listed: pd.DataFrame) -> Iterator[tuple[Any, str, Any, float, float]]:
+def _told(climbed: Comparison, now: pl.DataFrame, listed: pd.DataFrame) -> Iterator[tuple[Any, str, Any, float, float]]:
     if climbed.model is None or climbed.model.kind == "boosting" or listed.empty:
         return
     rows = now.filter(pl.col("customer_id").is_in(listed["customer_id"].to_list()))

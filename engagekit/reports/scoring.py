@@ -10,12 +10,13 @@ from engagekit.data.business import Business
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.times import days_long
 from engagekit.prepare.history import History
+from engagekit.prepare.leaving import ChurnDefinition
 from engagekit.reports.prepared import lived_until
 from engagekit.score.audit import audit
 from engagekit.score.changes import moves, segment_transitions
 from engagekit.score.freeze import reference_ends
 from engagekit.score.scorecard import SEGMENTS, Scorecard
-from engagekit.score.trial import Trial, trial
+from engagekit.score.verdict import Verdict, backtest_score
 
 __all__ = ["ACTIONS", "Scoring", "scoring"]
 
@@ -34,7 +35,7 @@ class Scoring:
         Scores on the first of each month and at the end, as ``Scorecard.history`` gives them.
     end : datetime
         The last of the dates.
-    trial : Trial
+    trial : Verdict
     findings : pandas.DataFrame
         What the audit found.
     window : timedelta
@@ -44,7 +45,7 @@ class Scoring:
     scorecard: Scorecard
     scored: pl.DataFrame
     end: dt.datetime
-    trial: Trial
+    trial: Verdict
     findings: pd.DataFrame
     window: dt.timedelta
 
@@ -96,17 +97,15 @@ def scoring(business: Business, history: History, dates: list[dt.datetime], end:
     scorecard, window = Scorecard.of(business), business.score.window
     scored = scorecard.history(history, [*dates, end], window)
     seen = history.before(end)["interactions"]["time"].max()
-    tried = trial(
+    tried = backtest_score(
         scorecard,
         history,
         dates or [end],
-        business.horizon,
+        ChurnDefinition.of(business),
         window=window,
         as_of=lived_until(
             business, history.before(end)["subscriptions" if business.contractual else "interactions"], end
         ),
-        contractual=business.contractual,
-        grace=business.grace,
     )
     found = audit(
         scorecard,

@@ -106,7 +106,7 @@ def rooms(folder):
         "scored": summed(scoring.scored.with_columns(pl.col("date").cast(pl.String)), ["date", "customer_id"]),
         "verdict": tried.verdict,
         "customers": [tried.customers, tried.churned, len(tried.dates), tried.falls],
-        "predictors": listed(tried.predictors, ["predictor", "statistic"]),
+        "predictors": listed(tried.backtest.statistics.drop(columns="n"), ["predictor", "statistic"]),
         "segments": listed(tried.segments, ["segment"]),
         "deciles": listed(tried.deciles, ["decile"]),
         "weights": listed(tried.weights, ["feature"]),

@@ -16,7 +16,7 @@ from engagekit.reports import score_sections
 from engagekit.reports.results import results
 from engagekit.samples.sample import make_sample, write_sample
 from engagekit.score.audit import FINDINGS
-from engagekit.score.trial import VERDICTS
+from engagekit.score.verdict import VERDICTS
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_a_trial_shows_its_figure_and_what_it_stands_on(found):
     assert found.language.number(trial.customers) in text
     for name in ("recency", "slope", "frequency", "base_rate"):
         assert found.language.text(f"predictor.{name}") in text
-    assert found.language.number(trial.told("score")["value"], 2) in text
+    assert found.language.number(trial.statistic("score")["value"], 2) in text
     assert not re.search(r"\bnan\b", text.lower())
 
 

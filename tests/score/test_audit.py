@@ -5,9 +5,10 @@ import polars as pl
 import pytest
 from worlds import DATES, END, card, made
 
+from engagekit.prepare.leaving import ChurnDefinition
 from engagekit.score.audit import FINDINGS, audit
 from engagekit.score.scorecard import Component, Scorecard
-from engagekit.score.trial import trial
+from engagekit.score.verdict import backtest_score
 
 AS_OF = dt.datetime(2026, 6, 1)
 EVERYONE = pl.DataFrame({"date": [AS_OF - dt.timedelta(days=1)] * 3, "segment": ["advocate", "potential", "at_risk"]})
@@ -60,7 +61,8 @@ def test_what_has_nothing_to_do_with_the_outcome_is_found():
     seen = pl.concat([history.before(END)["interactions"], noisy.filter(pl.col("time") < END)])
     history = type(history)({"interactions": seen, "subscriptions": history.before(END)["subscriptions"]})
     score = card(web=1, app=1, noise=1)
-    tried = trial(score, history, DATES[:4], as_of=END, contractual=True)
+    churn = ChurnDefinition(horizon="84d", contractual=True)
+    tried = backtest_score(score, history, DATES[:4], churn, as_of=END)
     scored = score.history(history, DATES[:1])
     found = audit(score, scored, DATES[0], tried=tried)
     assert list(found.loc[found["finding"] == "unrelated", "about"]) == ["interactions_noise"]

@@ -34,12 +34,12 @@ def test_everybody_at_risk_now_has_a_chance_and_a_value(found, kind):
     assert told.today["chance"].between(0, 1).all()
     assert told.today["value"].ge(0).all()
     assert told.today["chance"].std() > 0
-    assert 0.5 < told.ladder.told(told.ladder.recommended)["value"] < 0.95
+    assert 0.5 < told.comparison.statistic(told.comparison.recommended)["value"] < 0.95
 
 
-def test_the_ladder_has_the_score_and_where_nobody_has_a_contract_the_chance_to_buy(found):
-    assert {"score", "slope", "p_alive"} <= set(found["ecommerce"].ladder.rungs["rung"])
-    assert "p_alive" not in set(found["saas"].ladder.rungs["rung"])
+def test_the_candidates_have_the_score_and_where_nobody_has_a_contract_the_chance_to_buy(found):
+    assert {"score", "both", "p_alive"} <= set(found["ecommerce"].comparison.candidates)
+    assert "p_alive" not in found["saas"].comparison.candidates
 
 
 def test_contacts_are_worth_their_cost_and_no_more_than_can_be_made(folders, found, tmp_path):
@@ -57,7 +57,7 @@ def test_contacts_are_worth_their_cost_and_no_more_than_can_be_made(folders, fou
 
 def test_a_short_history_says_why_there_is_no_model(folders):
     told = churning(Study(folders / "ecommerce", "2025-10-01"))
-    assert told.ladder is None
+    assert told.comparison is None
     assert told.today.empty
     assert re.search("horizon over|teach nothing|horizon is over", told.problem)
 

@@ -7,7 +7,6 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from engagekit.score.trial import VERDICTS
 
 from engagekit.display.pseudonyms import KEY, pseudonyms
 from engagekit.errors import DataError
@@ -16,6 +15,7 @@ from engagekit.reports import score_sections
 from engagekit.reports.results import results
 from engagekit.samples.make import make_sample, write_sample
 from engagekit.score.audit import FINDINGS
+from engagekit.score.verdict import VERDICTS
 from engagekit.study import Study
 
 
@@ -58,7 +58,7 @@ def test_a_trial_shows_its_figure_and_what_it_stands_on(found):
     assert found.language.number(trial.customers) in text
     for name in ("recency", "slope", "frequency", "base_rate"):
         assert found.language.text(f"predictor.{name}") in text
-    assert found.language.number(trial.told("score")["value"], 2) in text
+    assert found.language.number(trial.statistic("score")["value"], 2) in text
     assert not re.search(r"\bnan\b", text.lower())
 
 

@@ -3,12 +3,13 @@ import datetime as dt
 import numpy as np
 import polars as pl
 import pytest
-from engagekit.score.trial import trial
 from worlds import DATES, END, card, made
 
+from engagekit.prepare.leaving import ChurnDefinition
 from engagekit.score.audit import FINDINGS, audit
 from engagekit.score.components import Component
 from engagekit.score.scorecard import Scorecard
+from engagekit.score.verdict import backtest_score
 
 AS_OF = dt.datetime(2026, 6, 1)
 EVERYONE = pl.DataFrame({"date": [AS_OF - dt.timedelta(days=1)] * 3, "segment": ["advocate", "potential", "at_risk"]})
@@ -61,9 +62,10 @@ def test_a_component_without_relation_to_the_outcome_is_a_finding():
     interactions = pl.concat([history.before(END)["interactions"], noisy.filter(pl.col("time") < END)])
     history = type(history)({"interactions": interactions, "subscriptions": history.before(END)["subscriptions"]})
     score = card(web=1, app=1, noise=1)
-    on_trial = trial(score, history, DATES[:4], as_of=END, contractual=True)
+    churn = ChurnDefinition(horizon="84d", contractual=True)
+    judged = backtest_score(score, history, DATES[:4], churn, as_of=END)
     scored = score.history(history, DATES[:1])
-    result = audit(score, scored, DATES[0], trial=on_trial)
+    result = audit(score, scored, DATES[0], verdict=judged)
     assert list(result.loc[result["finding"] == "unrelated", "about"]) == ["interactions_noise"]
 
 

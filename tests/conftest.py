@@ -77,6 +77,8 @@ def _spark():
         "spark.driver.host": "127.0.0.1",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.timestampType": "TIMESTAMP_NTZ",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # a third less CPU time
+        "spark.python.sql.dataFrameDebugging.enabled": "false",  # or each expression asks for the line it stands in
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",  # compiling takes longer than these frames do
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.shuffle.partitions": 1,
@@ -104,4 +106,10 @@ ENGINES = {
 @pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.needs("java")] * (name == "spark")) for name in ENGINES])
 def on_engine(request):
     """Function that moves a Polars frame to one of the engines."""
+    return ENGINES[request.param]
+
+
+@pytest.fixture(params=["pandas", "polars"])
+def in_memory(request):
+    """Function that moves a Polars frame to one of the engines that cost nothing to start."""
     return ENGINES[request.param]

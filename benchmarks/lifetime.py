@@ -8,7 +8,7 @@ Both sides start from a pandas frame in memory and end with parameters and their
 of their own with everything imported and one fit made. Rounds are interleaved, so that a busy machine slows both alike;
 the table shows medians, and the ratio of the medians. The synthetic customers are drawn from CDNOW's parameters over
 one to 39 weeks, once with times to the last digit, which leaves nothing to aggregate, and once in whole days, which is
-how purchases are counted. The two sides must agree on the parameters, or nothing is told.
+how purchases are counted. The two sides must agree on the parameters, else it stops.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def synthetic(customers: int, days: int | None = None) -> np.ndarray:
 
 
 def ours(rows: pd.DataFrame) -> tuple[float, list[float]]:
-    from engagekit.value.lifetime import BetaGeometric
+    from engagekit.value.beta_geometric import BetaGeometric
 
     start = time.perf_counter()
     model = BetaGeometric.fit(rows, "week")

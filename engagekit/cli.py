@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Column
 
-    from engagekit.reports.run import Run
+    from engagekit.reports.record import Run
 
 __all__ = ["main"]
 
@@ -40,7 +40,7 @@ def init(
     if (folder / "business.toml").exists():
         _stop(f"{folder / 'business.toml'} is there already. Give another folder.")
     if sample:
-        from engagekit.samples.sample import make_sample, write_sample
+        from engagekit.samples.make import make_sample, write_sample
 
         if language is not None:
             _stop("--language: a sample speaks the language of its kind: ecommerce id, saas ms, subscription en")

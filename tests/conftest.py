@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
-from engagekit.samples.sample import make_sample, write_sample
+from engagekit.samples.make import make_sample, write_sample
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 settings.register_profile("kit", deadline=None, max_examples=50)  # no deadline: the first example pays for imports

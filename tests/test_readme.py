@@ -11,7 +11,7 @@ from engagekit.data.business import Business
 from engagekit.metrics.catalog import METRICS
 from engagekit.prepare.history import History
 from engagekit.reports.results import results
-from engagekit.samples.sample import make_sample, write_sample
+from engagekit.samples.make import make_sample, write_sample
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 

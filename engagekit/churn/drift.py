@@ -1,52 +1,61 @@
-"""Whether customers are still like those that a model was fitted on (population stability index)."""
+"""Whether customers are still like those that a model was trained on (population stability index)."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import NDArray
+
+from engagekit.metrics.intervals import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["drift"]
+__all__ = ["AGEING", "drift"]
 
+AGEING = ("tenure_days",)  # features that rise by themselves from one date to the next
 BINS = 10
-MOST = 20
-HALF = 0.5
-SURE, FALSE_DISCOVERIES = 0.95, 0.1
+MOST_CATEGORIES = 20
+HALF = 0.5  # customers added to each bin, so that no share is 0
+CONFIDENCE, FALSE_DISCOVERIES = 0.95, 0.1
 BLANK, OTHER = "blank", "other"
 
 
 def drift(before: Any, after: Any, columns: Sequence[str] | None = None) -> "pd.DataFrame":
-    """How far the spread of each column has moved between two groups of customers.
+    """Population stability index of each column between two groups of customers, from 0 up.
+
+    ``tenure_days`` is left out: it rises by itself with every day, and says nothing about whether customers changed.
 
     Parameters
     ----------
     before, after : pandas.DataFrame or polars.DataFrame
-        Numbers and categories, a row a customer.
+        Numbers and categories, one row a customer, in any order.
     columns : sequence of str, optional
-        By default all that both have.
+        By default all columns that both have.
 
     Returns
     -------
     pandas.DataFrame
-        A row a column, the furthest first: ``column``; ``value``, the population stability index, from 0 on: the sum
-        over tenths of ``before`` (of categories: the twenty commonest), and over the blank, of (after - before)
-        log(after / before), of shares with half a customer added to each; and ``by_chance``, which it stays below in
-        95 % of cases where nothing has moved and the groups are of different customers [1]_ (with the same customers on
-        two dates, more often); and ``moved``, whether it is beyond chance at a false-discovery rate of 10 % over all
-        columns.
+        One row a column, by falling ``value`` and then by name:
+
+        - ``column``;
+        - ``value``, the index;
+        - ``by_chance``, the bound below which the index stays in 95 % of cases where nothing has changed and the groups
+          are different customers [1]_. With the same customers on two dates it stays below more often;
+        - ``moved``, whether the index is beyond chance at a false-discovery rate of 10 % over all columns.
 
     Raises
     ------
     ValueError
-        There is nobody in one of them.
+        One of the groups has no customers.
 
     Notes
     -----
-    That below 0.1 nothing has moved and above 0.25 much has is custom, and holds for no size of groups in particular.
+    The index is Σ (after − before) log(after / before), of the shares of customers in each bin, with half a customer
+    added to each. Bins are the tenths of ``before``, or its twenty commonest categories and the others, and blank.
+
+    It is customary to say that below 0.1 nothing has changed and above 0.25 much has. This holds for no size of groups
+    in particular.
 
     References
     ----------
@@ -67,36 +76,50 @@ def drift(before: Any, after: Any, columns: Sequence[str] | None = None) -> "pd.
     old, new = (nw.from_native(frame, eager_only=True).to_pandas() for frame in (before, after))
     if not len(old) or not len(new):
         raise ValueError("before, after: there is nobody in one of them, so nothing can have moved")
-    found = []
-    for name in columns or [name for name in old if name in new]:
-        counts = _counts(old[name], new[name])
-        shares = [(each + HALF) / (each + HALF).sum() for each in counts]
-        value = float(((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum())
-        freedom = len(counts[0]) - 1
-        by_chance = float(chi2.ppf(SURE, freedom) * (1 / len(old) + 1 / len(new))) if freedom else 0.0
-        chance = float(chi2.sf(value / (1 / len(old) + 1 / len(new)), freedom)) if freedom else 1.0
-        found.append((str(name), value, by_chance, chance))
-    table = pd.DataFrame(found, columns=["column", "value", "by_chance", "moved"])
-    table["moved"] = false_discovery_control(table["moved"]) <= FALSE_DISCOVERIES if len(table) else False
-    return table.sort_values("value", ascending=False, ignore_index=True)
+    names = [name for name in columns or old.columns if name in new and name not in AGEING]
+    indices, freedoms = np.array([_index(old[name], new[name]) for name in names]).reshape(-1, 2).T
+    scale = 1 / len(old) + 1 / len(new)
+    table = pd.DataFrame({"column": [str(name) for name in names], "value": indices})
+    table["by_chance"] = scale * np.where(freedoms > 0, chi2.ppf(CONFIDENCE, np.maximum(freedoms, 1)), 0.0)
+    p = np.where(freedoms > 0, chi2.sf(indices / scale, np.maximum(freedoms, 1)), 1.0)
+    table["moved"] = false_discovery_control(p) <= FALSE_DISCOVERIES if len(table) else p > 1
+    return table.sort_values(["value", "column"], ascending=[False, True], ignore_index=True)
 
 
-def _counts(old: "pd.Series[Any]", new: "pd.Series[Any]") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rows in each bin of the old; bins that neither has are left out."""
+def _index(old: "pd.Series[Any]", new: "pd.Series[Any]") -> tuple[float, int]:
+    """Index of a column, and its degrees of freedom."""
+    before, after = _counts(old, new)
+    was, now = ((counts + HALF) / (counts + HALF).sum() for counts in (before, after))
+    return float(((now - was) * np.log(now / was)).sum()), len(before) - 1
+
+
+def _counts(old: "pd.Series[Any]", new: "pd.Series[Any]") -> tuple[Floats, Floats]:
+    """Customers in each bin, before and after; bins without any are left out."""
     import pandas as pd
 
-    if pd.api.types.is_numeric_dtype(old) and not pd.api.types.is_bool_dtype(old):
-        known = old.dropna().astype(float)
-        edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if len(known) else np.array([])
-        binned = [
-            pd.Series(np.searchsorted(edges, each.astype(float))).where(each.notna().to_numpy(), -1)
-            for each in (old, new)
-        ]
-    else:
-        texts = [each.astype(object).where(each.notna(), BLANK).astype(str) for each in (old, new)]
-        common = set(texts[0].value_counts().index[:MOST])
-        binned = [each.where(each.isin(common), OTHER) for each in texts]
-    before, after = (each.value_counts() for each in binned)
+    numbers = pd.api.types.is_numeric_dtype(old) and not pd.api.types.is_bool_dtype(old)
+    binned = _tenths(old, new) if numbers else _categories(old, new)
+    before, after = (column.value_counts() for column in binned)
     bins = before.index.union(after.index)
-    first, second = (np.asarray(each.reindex(bins, fill_value=0), np.float64) for each in (before, after))
-    return first, second
+    was, now = (np.asarray(counts.reindex(bins, fill_value=0), np.float64) for counts in (before, after))
+    return was, now
+
+
+def _tenths(old: "pd.Series[Any]", new: "pd.Series[Any]") -> "list[pd.Series[Any]]":
+    """Number of the bin of each row, by the tenths of the old; -1 where blank."""
+    import pandas as pd
+
+    known = old.dropna().astype(float)
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if len(known) else np.array([])
+    return [
+        pd.Series(np.searchsorted(edges, column.astype(float))).where(column.notna().to_numpy(), -1)
+        for column in (old, new)
+    ]
+
+
+def _categories(old: "pd.Series[Any]", new: "pd.Series[Any]") -> "list[pd.Series[Any]]":
+    """Category of each row, if it is one of the commonest of the old; of equally common ones the first by name."""
+    texts = [column.astype(object).where(column.notna(), BLANK).astype(str) for column in (old, new)]
+    counts = texts[0].value_counts()
+    commonest = sorted(counts.index, key=lambda name: (-counts[name], name))[:MOST_CATEGORIES]
+    return [column.where(column.isin(commonest), OTHER) for column in texts]

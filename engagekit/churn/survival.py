@@ -1,4 +1,4 @@
-"""How long customers stay: who left when after a date, and the share that is left (Kaplan-Meier)."""
+"""How long customers stay: when each left after a date, and the survival curve of these times (Kaplan-Meier)."""
 
 import datetime as dt
 from typing import TYPE_CHECKING, Any
@@ -8,61 +8,59 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engagekit.frames.times import days_long, micros_at, with_micros
-from engagekit.metrics.intervals import upper_tail
-from engagekit.prepare.history import History
-from engagekit.prepare.interactions import US, valid_interactions
+from engagekit.metrics.kaplan_meier import kaplan_meier
+from engagekit.prepare.contracts import paid_periods
+from engagekit.prepare.history import History, Past
+from engagekit.prepare.leaving import ChurnDefinition
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["churn_times", "survival"]
 
+Rows = nw.LazyFrame[Any]
+
+MICROSECOND = dt.timedelta(microseconds=1)
 DAY_US = 86_400_000_000
-NEVER_US = 2**62
 
 
 def churn_times(
-    history: History,
-    date: dt.datetime,
-    horizon: str = "84d",
-    *,
-    as_of: dt.datetime | None = None,
-    contractual: bool = False,
-    grace: str | None = None,
+    history: History, date: dt.datetime, churn: ChurnDefinition, *, as_of: dt.datetime | None = None
 ) -> Any:
-    """When the customers at risk on a date left after it, as far as that is known.
+    """Days from a date until each customer in the base left, as far as that is known.
 
-    Without a contract, who has done nothing for a whole horizon has left when it is over. With one, who has no new paid
-    period within the grace after the end of the last has left at that end.
+    Without contracts, a customer leaves when a silence has lasted for a whole horizon; one that had lasted as long
+    before the date is counted from the date. With contracts, a customer leaves at the end of the spell that covers the
+    date.
 
     Parameters
     ----------
     history : History
-        With ``interactions`` or, if ``contractual``, ``subscriptions``.
+        With ``interactions`` or, with contracts, ``subscriptions``.
     date : datetime
-        At risk is who did something in the horizon before it; with a contract, of whom a paid period runs on it.
-    horizon : str, default "84d"
-        Days of 24 hours.
+        The date of the base.
+    churn : ChurnDefinition
+        What leaving means. Without contracts, the base is the customers with an interaction in the active window before
+        the date; with contracts, those with a spell that covers it.
     as_of : datetime, optional
-        End of the data; by default the last interaction.
-    contractual : bool, default False
-        Whether customers are lost when their paid periods end.
-    grace : str, optional
-        Days in which a contract can be renewed late; by default the horizon. The last such days of the data cannot tell
-        who left, so customers are watched until then.
+        End of the data; by default the time of the last interaction.
 
     Returns
     -------
     frame of the caller's kind
-        One row for each customer at risk on the date: ``customer_id``; ``days`` since the date, from 0 on, to when the
-        customer left or, of who has not, to the end of the watch; and ``left``.
+        One row for each customer in the base, in the order of ``customer_id``:
+
+        - ``customer_id``;
+        - ``days``, from 0 up, from the date until the customer left or, of the others, until the end of observation:
+          ``as_of``, less the grace of contracts, because a later renewal is not known yet;
+        - ``left``, whether the customer left.
 
     Raises
     ------
     DataError
         A table or column is absent.
     ValueError
-        ``horizon`` or ``grace`` is not a number of days, or one of ``date`` and the times lacks a zone.
+        One of ``date`` and the times lacks a zone.
 
     Examples
     --------
@@ -70,63 +68,43 @@ def churn_times(
     >>> from datetime import datetime
     >>> rows = pl.DataFrame({"customer_id": ["a", "b", "b"], "action": "view",
     ...     "time": [datetime(2026, 1, 25), datetime(2026, 1, 20), datetime(2026, 3, 1)]})
-    >>> found = churn_times(History({"interactions": rows}), datetime(2026, 2, 1), "28d", as_of=datetime(2026, 3, 3))
-    >>> found.sort("customer_id").rows()
+    >>> churn = ChurnDefinition(horizon="28d", contractual=False)
+    >>> churn_times(History({"interactions": rows}), datetime(2026, 2, 1), churn, as_of=datetime(2026, 3, 3)).rows()
     [('a', 21.0, True), ('b', 16.0, True)]
     """
     end = as_of or history.ends()
-    silence = days_long("grace", grace) if contractual and grace else days_long("horizon", horizon)
-    length = silence // dt.timedelta(microseconds=1) + contractual  # a renewal on the last day of the grace is one
-    past = history.before(end + dt.timedelta(microseconds=1))  # so that a paid period which ends then is known to
-    if contractual:
-        rows = past.rows("subscriptions", ["customer_id", "starts_at", "ends_at"])
-        for name in ("starts_at", "ends_at"):
-            rows = with_micros(rows, name, f"{name}:us")
-        day, last = (micros_at(rows, "starts_at", time) for time in (date, end))
-        spans = rows.select(
-            "customer_id", begins=nw.col("starts_at:us"), ends=nw.col("ends_at:us").fill_null(NEVER_US)
-        ).filter(~nw.col("customer_id").is_null(), nw.col("begins") < nw.col("ends"))
-        lag, last, there = 0, max(last - length, day), (nw.col("begins") <= day) & (nw.col("ends") > day)
-    else:
-        rows = valid_interactions(past["interactions"])
-        day, last = (micros_at(rows, "time", time) for time in (date, end))
-        spans = rows.select("customer_id", begins=nw.col(US), ends=nw.col(US)).filter(nw.col("begins") < last)
-        lag, there = length, (nw.col("begins") >= day - length) & (nw.col("begins") < day)
-    in_order: dict[str, Any] = {"order_by": "begins"}
-    reached = spans.with_columns(
-        reach=nw.col("ends").cum_max().over("customer_id", **in_order),
-        next=nw.col("begins").shift(-1).over("customer_id", **in_order),
-        there=there,
-    )
-    silent = (nw.col("next").is_null() | (nw.col("next") - nw.col("reach") >= length)) & (nw.col("reach") + lag >= day)
-    gone = reached.with_columns(at=nw.when(silent).then(nw.col("reach") + lag))
-    first = gone.group_by("customer_id").agg(nw.col("there").any(), nw.col("at").min()).filter("there")
-    left = nw.col("at") <= last
-    days = (nw.when(left).then(nw.col("at")).otherwise(nw.lit(last)) - day) / DAY_US
-    return past.to_native(first.select("customer_id", days=days, left=left), "interactions")
+    past = history.before(end + MICROSECOND)  # a paid period that ends at the end of the data is known to end
+    ends = _spell_ends if churn.contractual else _silences
+    rows, day, last = ends(past, date, churn, end)
+    left = nw.col("left_at") <= last
+    until = nw.when(left).then(nw.col("left_at")).otherwise(nw.lit(last))
+    times = rows.select("customer_id", days=(until - day) / DAY_US, left=left).sort("customer_id")
+    return past.to_native(times, "subscriptions" if churn.contractual else "interactions")
 
 
 def survival(days: ArrayLike, left: ArrayLike) -> "pd.DataFrame":
-    """Share of customers who have not left after so many days (Kaplan-Meier), in which the others count while watched.
+    """Share of customers still there after a number of days, from 0 to 1 (Kaplan-Meier).
+
+    Customers who have not left count for as long as they were observed.
 
     Parameters
     ----------
     days : array-like of float
-        Since the start, 0 or above, until a customer left or was last known to be there.
+        Since the start, 0 or above, until a customer left or was last observed.
     left : array-like of bool
         Whether the customer left then.
 
     Returns
     -------
     pandas.DataFrame
-        A row for the start, for each time at which somebody left, and for the end: ``days``; ``at_risk``, customers who
-        were watched until then; ``value``, 0 to 1; and ``low, high``, 95 % at each point by itself, from Greenwood's
-        standard error of log(-log), NaN where all have left.
+        A row for the start, for each time at which a customer left, and for the end: ``days``; ``at_risk``, customers
+        under observation until then; ``value``, the share; and ``low, high``, its 95 % interval at each point by
+        itself, from Greenwood's standard error of log(-log), NaN where all have left.
 
     Raises
     ------
     ValueError
-        There is nobody, a time is below 0 or missing, or there is no outcome for each.
+        There is no customer, a time is below 0 or missing, or the lengths differ.
 
     References
     ----------
@@ -138,23 +116,45 @@ def survival(days: ArrayLike, left: ArrayLike) -> "pd.DataFrame":
     [[0.0, 4.0, 1.0], [1.0, 4.0, 0.75], [2.0, 3.0, 0.5], [3.0, 1.0, 0.5]]
     """
     import pandas as pd
-    from scipy.special import ndtri
-    from statsmodels.duration.survfunc import SurvfuncRight
 
-    lived, gone = np.asarray(days, float), np.asarray(left, bool)
-    if not len(lived) or len(lived) != len(gone) or not (lived >= 0).all():
+    observed_days, has_left = np.asarray(days, float), np.asarray(left, bool)
+    if not len(observed_days) or len(observed_days) != len(has_left) or not (observed_days >= 0).all():
         raise ValueError("days: give a time of 0 or above for each customer, and one customer at least")
-    start = [(0.0, len(lived), 1.0, 1.0, 1.0)]
-    if not gone.any():
-        points = np.empty((0, len(start[0])))
-    else:
-        fitted = SurvfuncRight(lived, gone)
-        value, error = fitted.surv_prob, fitted.surv_prob_se
-        with np.errstate(divide="ignore", invalid="ignore"):
-            reach = np.exp(ndtri(upper_tail(0.95)) * error / -(value * np.log(value)))
-        points = np.column_stack([fitted.surv_times, fitted.n_risk, value, value**reach, value ** (1 / reach)])
-    longest = lived.max()
-    told = points[-1] if len(points) else np.array(start[0])
-    close = [] if told[0] == longest else [(longest, (lived == longest).sum(), *told[2:])]
-    table = pd.DataFrame([*start, *points, *close], columns=["days", "at_risk", "value", "low", "high"])
-    return table.astype({"at_risk": int})
+    curve = kaplan_meier(observed_days, has_left)
+    points = np.column_stack([curve.times, curve.at_risk, curve.share, *curve.band()])
+    points = np.vstack([[0.0, len(observed_days), 1.0, 1.0, 1.0], points])
+    longest = observed_days.max()
+    if points[-1, 0] < longest:
+        points = np.vstack([points, [longest, (observed_days == longest).sum(), *points[-1, 2:]]])
+    return pd.DataFrame(points, columns=["days", "at_risk", "value", "low", "high"]).astype({"at_risk": int})
+
+
+def _silences(past: Past, date: dt.datetime, churn: ChurnDefinition, end: dt.datetime) -> tuple[Rows, int, int]:
+    """When each customer in the base had been silent for a horizon; the date and the end of observation."""
+    rows = with_micros(past.rows("interactions", ["customer_id", "time"]), "time", "us")
+    day, last = (micros_at(rows, "time", time) for time in (date, end))
+    active = days_long("active_window", churn.active_window)
+    horizon, window = (length // MICROSECOND for length in (churn.ahead, active))
+    time = nw.col("us")
+    following = time.shift(-1).over("customer_id", order_by="us")
+    since = nw.when(time + horizon < day).then(nw.lit(day)).otherwise(time)
+    silent = nw.col("following").is_null() | (nw.col("following") - nw.col("since") >= horizon)
+    customers = (
+        rows.filter(time < last)
+        .with_columns(following=following, since=since, in_base=(time >= day - window) & (time < day))
+        .with_columns(left_at=nw.when(silent).then(nw.col("since") + horizon))
+        .group_by("customer_id")
+        .agg(nw.col("in_base").any(), nw.col("left_at").min())
+    )
+    return customers.filter("in_base"), day, last
+
+
+def _spell_ends(past: Past, date: dt.datetime, churn: ChurnDefinition, end: dt.datetime) -> tuple[Rows, int, int]:
+    """When the spell that covers the date ended, of each customer in the base; the date and the end of observation."""
+    names = ["ends_at", "monthly_value", "subscription_id"]
+    rows = past.rows("subscriptions", ["customer_id", "starts_at"], names)
+    day, last = (micros_at(rows, "starts_at", time) for time in (date, end))
+    periods = paid_periods(rows, churn.late, end)
+    covering = periods.filter(nw.col("spell_starts_us") <= day, nw.col("spell_ends_us") > day)
+    customers = covering.group_by("customer_id").agg(nw.col("spell_ends_us").min().alias("left_at"))
+    return customers, day, max(last - churn.late // MICROSECOND, day)

@@ -9,7 +9,7 @@ import polars as pl
 import polars.selectors as cs
 
 from engagekit.errors import DataError
-from engagekit.frames.engine import collected, distinct, to_narwhals
+from engagekit.frames.engine import collected, distinct_pairs, to_narwhals
 from engagekit.frames.periods import dated
 from engagekit.metrics.intervals import ratio_interval, wilson_interval
 from engagekit.prepare.interactions import valid_interactions
@@ -72,7 +72,7 @@ def retention_by_cohort(
     clock = time_zone or _zone(rows)
     rows, end = _dated(rows, "time", as_of, every, time_zone)
     arrived = _arrived(arrivals, end, every, clock)
-    found = _cells(distinct(rows, *KEYS), {"active": nw.len()}, arrived, end, every)
+    found = _cells(distinct_pairs(rows, *KEYS), {"active": nw.len()}, arrived, end, every)
     found = found.with_columns(pl.when("over").then("active")).with_columns(value=_ratio("active", "customers"))
     low, high = wilson_interval(found["active"].cast(pl.Float64).fill_null(math.nan), found["customers"])
     return _tidy(found.with_columns(low=low, high=high), ["active", "value", "low", "high"], interactions)
@@ -124,7 +124,7 @@ def revenue_by_cohort(
     clock = time_zone or _zone(rows)
     lines, _ = _dated(lines, "time", as_of, every, time_zone)
     rows, end = _dated(rows, "time", as_of, every, time_zone)
-    active = distinct(rows, *KEYS).join(_spent(lines), on=KEYS, how="left")
+    active = distinct_pairs(rows, *KEYS).join(_spent(lines), on=KEYS, how="left")
     spent = nw.col("spent")
     sums = {"active": nw.len(), "revenue": spent.sum(), "squares": (spent * spent).sum()}
     sums |= {name: nw.col(name).sum() for name in ("lines", "valued")}

@@ -13,7 +13,7 @@ import polars as pl
 
 from engagekit.customers.windows import DAY_US, window_sums
 from engagekit.errors import DataError
-from engagekit.frames.engine import ROW, alike, collected
+from engagekit.frames.engine import ROW, collected, with_one_key_type
 from engagekit.frames.times import with_micros
 from engagekit.prepare.history import History, Past
 
@@ -242,7 +242,7 @@ def _described(sums: Rows, past: Past, kinds: _Kinds) -> Rows:
     for name in past.fixed:
         if name.casefold() in taken:
             raise DataError("is an attribute of customers and a feature. Give the attribute another name.", column=name)
-    sums, arrivals = alike(sums, _arrivals(past), "customer_id")
+    sums, arrivals = with_one_key_type(sums, _arrivals(past), "customer_id")
     sums = sums.join(arrivals, on="customer_id", how="left")
     found = sums.with_columns(
         recency_days=(nw.col("date_us") - nw.col("us")) / DAY_US,

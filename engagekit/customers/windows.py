@@ -3,16 +3,18 @@
 import datetime as dt
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from itertools import zip_longest
+from operator import add
 from typing import Any
 
 import narwhals as nw
 
-from engagekit.frames.engine import beside
+from engagekit.frames.engine import small_table
 from engagekit.frames.times import micros_at, span_us, with_micros
 from engagekit.prepare.history import Past
 
-__all__ = ["DAY_US", "RECORDED", "window_sums", "window_values"]
+__all__ = ["DAY_US", "RECORDED", "last_before", "window_sums", "window_values"]
 
 Rows = nw.LazyFrame[Any]
 
@@ -89,9 +91,33 @@ def window_values(past: Past, windows: Mapping[dt.datetime, dt.datetime], length
         within, stretches = _counted_back(rows, ends, days)
         sums = within.with_columns(value=_money(past)).group_by("customer_id", "stretch").agg(nw.col("value").sum())
         totals = sums.join(stretches, on="stretch").group_by("customer_id", "date_us").agg(nw.col("value").sum())
-        named = beside(rows, {"date_us": list(ends.values()), "date": [dates[end] for end in ends]})
+        named = small_table(rows, {"date_us": list(ends.values()), "date": [dates[end] for end in ends]})
         found.append(totals.join(named, on="date_us").select("customer_id", "date", nw.col("value").fill_null(0.0)))
     return nw.concat(found)
+
+
+def last_before(past: Past, dates: Sequence[dt.datetime]) -> Rows:
+    """Last interaction of each customer before each date, however long ago, in one pass.
+
+    Parameters
+    ----------
+    past : Past
+        What was known before the last date.
+    dates : sequence of datetime
+        One at least.
+
+    Returns
+    -------
+    narwhals.LazyFrame
+        ``customer_id, date`` and ``us``, the last interaction in microseconds; no row for a customer without any.
+    """
+    rows = with_micros(past.rows("interactions", ["customer_id", "time"]), "time", "us")
+    ends = {date: micros_at(rows, "time", date) for date in dates}
+    passed = (nw.when(nw.col("us") >= end).then(nw.lit(1)).otherwise(nw.lit(0)) for end in ends.values())
+    latest = rows.with_columns(cell=reduce(add, passed)).group_by("customer_id", "cell").agg(nw.col("us").max())
+    cells = [(date, cell) for place, date in enumerate(sorted(ends, key=ends.__getitem__)) for cell in range(place + 1)]
+    looks = small_table(rows, {"date": [date for date, _ in cells], "cell": [cell for _, cell in cells]})
+    return latest.join(looks, on="cell").group_by("customer_id", "date").agg(nw.col("us").max())
 
 
 def _whole_days_apart(rows: Rows, dates: Sequence[dt.datetime]) -> list[dict[dt.datetime, int]]:
@@ -117,7 +143,7 @@ def _of_whole_days(
     ordered = _counted_back(_first_lines(past), ends, days)[0].group_by("customer_id", "stretch")
     orders = ordered.agg(nw.len().cast(nw.Int64).alias("orders"))
     stretches = sums.join(orders, on=["customer_id", "stretch"], how="left").join(windows, on="stretch")
-    named = beside(rows, {"date_us": list(ends.values()), "date": list(ends)})
+    named = small_table(rows, {"date_us": list(ends.values()), "date": list(ends)})
     return _over_windows(stretches, counted).join(named, on="date_us")
 
 
@@ -128,7 +154,7 @@ def _counted_back(rows: Rows, ends: dict[dt.datetime, int], days: int) -> tuple[
     stretch = math.gcd(days, days // 2, *back)
     rows = rows.filter(nw.col("us") >= first - days * DAY_US, nw.col("us") < last)
     rows = rows.with_columns(day=(last - 1 - nw.col("us")) // DAY_US)
-    windows = beside(rows, _windows(list(ends.values()), back, days, stretch))
+    windows = small_table(rows, _windows(list(ends.values()), back, days, stretch))
     return rows.with_columns(stretch=nw.col("day") // stretch), windows
 
 

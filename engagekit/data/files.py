@@ -52,7 +52,8 @@ def find_file(folder: Path, file: str) -> Path:
         path = (folder / file).resolve()
         inside, size = path.is_relative_to(folder.resolve()), path.stat().st_size if path.exists() else None
     except (OSError, ValueError, RuntimeError) as error:
-        raise DataError(f"cannot be looked up: {error}. Correct file = ... in business.toml.", file=file) from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"cannot be looked up: {reason}. Correct file = ... in business.toml.", file=file) from error
     if not inside:
         raise DataError(f"lies outside of the business's folder {folder.name}/. Copy it there.", file=file)
     if size is None:

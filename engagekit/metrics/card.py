@@ -9,8 +9,8 @@ from typing import Any
 
 from engagekit.errors import did_you_mean
 from engagekit.language import Language, decimals_of, decimals_supported
+from engagekit.metrics.declaration import Declaration
 from engagekit.metrics.estimate import FIELDS, Estimate
-from engagekit.metrics.metric import Metric
 
 __all__ = ["card", "explain", "with_numbers"]
 
@@ -23,7 +23,7 @@ MADE_BY = {
     "visits": "visits(interactions)",
     "views": "views(interactions)",
     "activity": "monthly_activity(interactions)",
-    "base": "base_at_risk(interactions) | contracts_at_risk(subscriptions)",
+    "base": "active_base(interactions or subscriptions)",
     "waits": "support_hours(tickets)",
     "invitations": "surveys",
     "scores": "Scorecard.score(customer_features(history))",
@@ -33,19 +33,19 @@ BRACED = re.compile(r"(\\text|\\operatorname|_)\{([^{}]*)\}")
 FRACTION = re.compile(r"\\frac\{([^{}]*)\}\{([^{}]*)\}")
 
 
-def card(metric: Metric, language: str = "en") -> str:
+def card(metric: Declaration, language: str = "en") -> str:
     """Card of a metric as HTML, which a notebook shows for the metric itself.
 
     Parameters
     ----------
-    metric : Metric
+    metric : Declaration
         One of the catalogue, or one of the analyst's own, which shows what it declares.
     language : {"id", "ms", "en"}, default "en"
         Of the words.
 
     Examples
     --------
-    >>> from engagekit import open_rate
+    >>> from engagekit.metrics import open_rate
     >>> "<strong>Open rate</strong>" in card(open_rate)
     True
     """
@@ -61,12 +61,12 @@ def card(metric: Metric, language: str = "en") -> str:
     return "<div>" + "".join(f"<p>{line}</p>" for line in lines if line) + "</div>"
 
 
-def explain(metric: Metric, language: str = "en", found: Mapping[str, Any] | None = None) -> str:
+def explain(metric: Declaration, language: str = "en", found: Mapping[str, Any] | None = None) -> str:
     """Card of a metric as text, and what a run found with its numbers put in.
 
     Parameters
     ----------
-    metric : Metric
+    metric : Declaration
         What to explain.
     language : {"id", "ms", "en"}, default "en"
         Of the words.
@@ -80,7 +80,7 @@ def explain(metric: Metric, language: str = "en", found: Mapping[str, Any] | Non
 
     Examples
     --------
-    >>> from engagekit import open_rate
+    >>> from engagekit.metrics import open_rate
     >>> print(explain(open_rate).splitlines()[0])
     Open rate (open_rate)
     """
@@ -94,13 +94,13 @@ def explain(metric: Metric, language: str = "en", found: Mapping[str, Any] | Non
 
 
 def with_numbers(
-    metric: Metric, estimate: Estimate, language: Language, currency: str, parts: tuple[float, ...] = ()
+    metric: Declaration, estimate: Estimate, language: Language, currency: str, parts: tuple[float, ...] = ()
 ) -> str:
     """Formula of a metric with the numbers of an estimate put in.
 
     Parameters
     ----------
-    metric : Metric
+    metric : Declaration
         What was measured.
     estimate : Estimate
         What was found.
@@ -113,7 +113,7 @@ def with_numbers(
 
     Examples
     --------
-    >>> from engagekit import net_promoter_score
+    >>> from engagekit.metrics import net_promoter_score
     >>> answers = [10] * 162 + [8] * 108 + [0] * 54
     >>> with_numbers(net_promoter_score, net_promoter_score(answers), Language("en"), "GBP", (162, 54))
     '(162 − 54) / 324 = 33.3 points, 95% between 24.9 and 41.1, from 324 answers'
@@ -135,7 +135,7 @@ def with_numbers(
     return language.text("explain.from", value=value, units=units)
 
 
-def _words(metric: Metric, language: Language) -> dict[str, str]:
+def _words(metric: Declaration, language: Language) -> dict[str, str]:
     text = language.text
     names = ("title", "meaning", "formula", "caveat")
     try:
@@ -153,14 +153,14 @@ def _words(metric: Metric, language: Language) -> dict[str, str]:
     }
 
 
-def _unit(metric: Metric, language: Language) -> str:
+def _unit(metric: Declaration, language: Language) -> str:
     try:
         return language.text(f"unit.{metric.unit}", n="").strip()
     except KeyError:
         return metric.unit
 
 
-def _columns(metric: Metric, language: Language) -> list[str]:
+def _columns(metric: Declaration, language: Language) -> list[str]:
     """Columns that it needs, the rows that count, and those of which it needs one."""
     any_of = [language.text("card.any_of", names=", ".join(metric.any_of))] if metric.any_of else []
     return [*metric.columns, *(f"{column} = {value}" for column, value in metric.where.items()), *any_of]
@@ -177,7 +177,7 @@ def _typed(formula: str) -> str:
     return " ".join(text.split()).replace("( ", "(").replace("\1", "{").replace("\2", "}")
 
 
-def _periods(metric: Metric, language: Language, found: Mapping[str, Any]) -> list[str]:
+def _periods(metric: Declaration, language: Language, found: Mapping[str, Any]) -> list[str]:
     """The latest month that is over and has a value, and all time."""
     rows = {row["period"]: row for row in found["metrics"] if row["metric"] == metric.name}
     if not rows:
@@ -196,7 +196,7 @@ def _periods(metric: Metric, language: Language, found: Mapping[str, Any]) -> li
     return lines
 
 
-def _when(metric: Metric, period: str, language: Language, business: Mapping[str, Any]) -> str:
+def _when(metric: Declaration, period: str, language: Language, business: Mapping[str, Any]) -> str:
     """Name of a month, of a base with the days of its horizon where the run tells them."""
     if period == ALL_TIME:
         return language.text("column.all")
@@ -207,7 +207,7 @@ def _when(metric: Metric, period: str, language: Language, business: Mapping[str
     return language.text("explain.horizon", month=month, days=days)
 
 
-def _parts(metric: Metric, found: Mapping[str, Any], period: str) -> tuple[float, ...]:
+def _parts(metric: Declaration, found: Mapping[str, Any], period: str) -> tuple[float, ...]:
     names = getattr(metric, "less", ())
     numerators = {row["metric"]: row["numerator"] for row in found["metrics"] if row["period"] == period}
     parts = tuple(numerators[name] for name in names if numerators.get(name) is not None)
@@ -224,7 +224,7 @@ def _quotient(estimate: Estimate, language: Language, parts: tuple[float, ...]) 
     return f"{top} / {written[-1]}"
 
 
-def _decimals(metric: Metric, estimate: Estimate) -> int | None:
+def _decimals(metric: Declaration, estimate: Estimate) -> int | None:
     """Decimals of the value: what its interval supports, and two significant digits at least where two decimals do."""
     sure, factor = math.isfinite(estimate.low), PERCENT if metric.measured_in == "rate" else 1
     value = factor * estimate.value

@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 import narwhals as nw
 
-from engagekit.metrics.metric import Ratio, are_flags
+from engagekit.metrics.declaration import are_flags
+from engagekit.metrics.metric import Ratio
 
 __all__ = [
     "cross_sell_rate",

@@ -3,7 +3,8 @@
 import narwhals as nw
 
 from engagekit.data.scales import SATISFIED_FROM
-from engagekit.metrics.metric import Ratio, Total, are_flags
+from engagekit.metrics.declaration import are_flags
+from engagekit.metrics.metric import Ratio, Total
 from engagekit.metrics.quantile import Quantile
 
 __all__ = [

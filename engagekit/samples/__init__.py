@@ -1,1 +1,1 @@
-"""Businesses made from a seed, whose truth is known."""
+"""Made-up businesses, reproducible from a seed, whose true parameters are known."""

@@ -1,4 +1,4 @@
-"""Files of a sample, written as a person would export them: CSV in the business's language, and settings."""
+"""Files of a sample as a business would export them: CSV in its language, and its settings."""
 
 import datetime as dt
 import json
@@ -15,12 +15,26 @@ from engagekit.samples.world import DAY, Rng, Shop
 
 __all__ = ["settings_text", "write_table"]
 
-FROZEN_AT = dt.datetime(2026, 8, 1)  # whose last 84 days give the score its bounds
-LINES_AT_ONCE = 1_000_000  # so that memory stays small
+FROZEN_AT = dt.datetime(2026, 8, 1)  # the 84 days before it give the score its bounds
+LINES_AT_ONCE = 1_000_000  # bounds the memory
 
 
 def write_table(rng: Rng, shop: Shop, folder: Path, table: str, frame: pl.DataFrame) -> None:
-    """Write a table to its CSV below the folder, with the planted rows among the others."""
+    """Write a table to its CSV in the folder, with the planted bad rows among the others.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Chooses where the planted rows go.
+    shop : dict
+        What ``sample.toml`` says of the business.
+    folder : Path
+        Folder of the business.
+    table : str
+        Name of the table.
+    frame : polars.DataFrame
+        Its rows.
+    """
     file = folder / _file(table, shop)
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as out:
@@ -32,7 +46,24 @@ def write_table(rng: Rng, shop: Shop, folder: Path, table: str, frame: pl.DataFr
 
 
 def settings_text(shop: Shop, kind: str, seed: int, tables: Mapping[str, pl.DataFrame]) -> str:
-    """Text of a ``business.toml`` that makes the exported files readable."""
+    """Text of the ``business.toml`` that describes the exported files.
+
+    Parameters
+    ----------
+    shop : dict
+        What ``sample.toml`` says of the business.
+    kind : str
+        Kind of the business.
+    seed : int
+        Seed of the sample.
+    tables : mapping of str to polars.DataFrame
+        The tables as written.
+
+    Returns
+    -------
+    str
+        TOML.
+    """
     lines = [_head(shop, kind, seed, tables["interactions"])]
     for table, frame in tables.items():
         lines += [*_table_settings(table, frame, shop), ""]
@@ -40,7 +71,7 @@ def settings_text(shop: Shop, kind: str, seed: int, tables: Mapping[str, pl.Data
 
 
 def _as_text(table: str, frame: pl.DataFrame, shop: Shop) -> pl.DataFrame:
-    """Write the cells of a table as the business's tools do."""
+    """Cells of a table as text, in the notation of the business's tools."""
     for ours, (one, other) in shop["multiplied"].get(table, {}).items():
         frame = frame.with_columns((pl.col(ours) / pl.col(one)).alias(other)).drop(ours)
     frame = frame.with_columns(
@@ -60,7 +91,7 @@ def _number_text(column: pl.Series, shop: Shop) -> pl.Series:
 
 
 def _with_planted(rng: Rng, text: pl.DataFrame, cells: dict[str, Any]) -> pl.DataFrame:
-    """Put spoilt copies of some rows below them."""
+    """Table with spoilt copies of random rows, each directly below its original."""
     text = text.with_row_index("at")
     spoilt = {column: pl.lit(cell or None, pl.String) for column, cell in cells.items() if column != "rows"}
     copies: pl.DataFrame = text[rng.integers(0, text.height, cells.get("rows", 0))].with_columns(**spoilt)
@@ -76,11 +107,11 @@ def _file(table: str, shop: Shop) -> str:
 
 
 def _head(shop: Shop, kind: str, seed: int, interactions: pl.DataFrame) -> str:
-    told = {key: _toml(shop[key]) for key in ("name", "language", "currency", "time_zone")}
+    values = {key: _toml(shop[key]) for key in ("name", "language", "currency", "time_zone")}
     components = "\n".join(_components(interactions, shop))
     head: str = shop["settings"]["head"]
     blocks = {key: shop[key] for key in ("targets", "web", "support")}
-    return head.format(kind=_toml(kind), seed=seed, components=components, **blocks, **told)
+    return head.format(kind=_toml(kind), seed=seed, components=components, **blocks, **values)
 
 
 def _table_settings(table: str, frame: pl.DataFrame, shop: Shop) -> Iterator[str]:
@@ -109,7 +140,7 @@ def _toml(value: Any) -> str:
 
 
 def _components(interactions: pl.DataFrame, shop: Shop) -> Iterator[str]:
-    """Lines of the score's components, each with its weight, bounds and direction."""
+    """Lines of the score's components with weight, bounds and direction."""
     end = FROZEN_AT.replace(tzinfo=ZoneInfo(shop["time_zone"]))
     active = pl.col("action").is_in(["purchase", "comment", "review", "share"])
     features = {

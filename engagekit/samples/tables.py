@@ -1,4 +1,4 @@
-"""What the eleven tables of a sample hold: everything its customers do, and what the business does."""
+"""The eleven tables of a sample: what its customers do, and what the business does."""
 
 import datetime as dt
 
@@ -46,7 +46,22 @@ SURVEYS = {  # invitations a week, mean score, its gain for each unit of engagem
 
 
 def make_tables(rng: Rng, shop: Shop, people: People) -> dict[str, pl.DataFrame]:
-    """Draw what these customers did, as the eleven tables in the order of ``TABLES``."""
+    """Draw the eleven tables of a sample, in the order of ``TABLES``.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of the random numbers; the order in which the tables are drawn is part of the sample.
+    shop : dict
+        What ``sample.toml`` says of the business.
+    people : People
+        Its customers.
+
+    Returns
+    -------
+    dict of str to polars.DataFrame
+        Rows by the name of their table.
+    """
     visits = make_visits(rng, shop, people)
     columns: dict[str, Columns | pl.DataFrame] = {
         "interactions": visits,
@@ -65,7 +80,7 @@ def make_tables(rng: Rng, shop: Shop, people: People) -> dict[str, pl.DataFrame]
 
 
 def _counted(rng: Rng, shop: Shop, table: str, columns: Columns) -> Columns:
-    """Add columns that count some of another one, by the shares in ``sample.toml`` and by luck."""
+    """Columns with further ones that count a random part of another, by the shares in ``sample.toml``."""
     for column, (whole, share) in shop["rates"][table].items():
         odds = share / (1 - share) * np.exp(rng.normal(0, 0.2, len(columns[whole])))
         columns[column] = rng.binomial(columns[whole], odds / (1 + odds))
@@ -74,12 +89,12 @@ def _counted(rng: Rng, shop: Shop, table: str, columns: Columns) -> Columns:
 
 def _customers(rng: Rng, shop: Shop, people: People) -> Columns:
     count = people.joined.size
-    pull = np.cumsum(np.exp(people.engagement.mean(axis=1)))
-    friend = np.searchsorted(pull, pull * rng.random(count))  # one of those before, rather an engaged one
-    friendless = (friend == np.arange(count)) | (people.left[friend] < people.joined)
+    weight = np.cumsum(np.exp(people.engagement.mean(axis=1)))
+    friend = np.searchsorted(weight, weight * rng.random(count))  # one who joined before, likelier an engaged one
+    friendless = (friend == np.arange(count)) | (people.left_at[friend] < people.joined)
     friendless |= rng.random(count) > REFERRED
     birthday = np.datetime64(START) - rng.integers(18 * 365, 65 * 365, count)
-    cancelled = {"cancelled_at": people.left} if shop["contract"] else {}
+    cancelled = {"cancelled_at": people.left_at} if shop["contract"] else {}
     return cancelled | {
         "customer_id": people.ids,
         "joined_at": people.joined,
@@ -92,7 +107,7 @@ def _customers(rng: Rng, shop: Shop, people: People) -> Columns:
 
 
 def _subscriptions(shop: Shop, people: People) -> Columns:
-    """Periods of 30 days from the one that START lies in; a customer's last one ends when they leave."""
+    """Periods of 30 days from the one that contains START; a customer's last period ends when they leave."""
     on = np.flatnonzero(people.plan >= 0)
     past = (-people.joined[on] // PERIOD).clip(0)
     counts = ((people.until(on) - 1 - people.joined[on]) // PERIOD - past + 1).astype(int)
@@ -102,14 +117,14 @@ def _subscriptions(shop: Shop, people: People) -> Columns:
     return {
         "customer_id": people.ids.gather(who),
         "starts_at": starts,
-        "ends_at": np.minimum(starts + PERIOD, people.left[who]),
+        "ends_at": np.minimum(starts + PERIOD, people.left_at[who]),
         "monthly_value": np.array(list(shop["plans"].values()))[people.plan[who]],
         "plan": pick(shop["plans"], people.plan[who]),
     }
 
 
 def _survey(rng: Rng, shop: Shop, people: People, kind: str) -> pl.DataFrame:
-    """Invitations to a survey, of which most stay unanswered; reviews come unasked."""
+    """Invitations to a survey, most of them unanswered; reviews come without an invitation."""
     weekly, mean, gain, spread = SURVEYS[kind]
     who, engagement, asked = moments(rng, shop, people, weekly)
     size, asks, (low, high) = who.size, kind != "review", SCALES[kind]
@@ -194,7 +209,7 @@ def _mentions(rng: Rng, shop: Shop, people: People) -> Columns:
 
 
 def _campaigns(rng: Rng, shop: Shop, people: People, visits: pl.DataFrame) -> Columns:
-    """One row for each month and channel, whose conversions and revenue are the orders that came of it."""
+    """One row for each month and channel; conversions and revenue are those of its orders."""
     bought = visits.filter(pl.col("campaign").is_not_null() & (pl.col("action") == "purchase"))
     month = 12 * bought["time"].dt.year() + bought["time"].dt.month() - 12 * START.year - START.month
     cell = (2 * month + (bought["channel"] == "social")).to_numpy()

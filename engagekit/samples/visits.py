@@ -1,4 +1,4 @@
-"""Visits of a sample's customers: the interactions table, by far the longest."""
+"""Visits of a sample's customers: the interactions table, by far the longest one."""
 
 import numpy as np
 import polars as pl
@@ -21,14 +21,29 @@ from engagekit.samples.world import (
 
 __all__ = ["make_visits"]
 
-PEOPLE_AT_ONCE = 20_000  # so that memory stays small
+PEOPLE_AT_ONCE = 20_000  # bounds the memory
 ON_VISITS = 0.8  # log visits for each unit of engagement
 SEASON = 1 + 0.12 * np.sin(2 * np.pi * (np.arange(WEEKS.size) + 10) / 52)
 REFUNDED = 0.02
 
 
 def make_visits(rng: Rng, shop: Shop, people: People) -> pl.DataFrame:
-    """Draw the interactions of these customers, in the order of time."""
+    """Draw the interactions of customers, in the order of time.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of the random numbers.
+    shop : dict
+        What ``sample.toml`` says of the business.
+    people : People
+        Its customers.
+
+    Returns
+    -------
+    polars.DataFrame
+        Rows of the table ``interactions``.
+    """
     firsts = range(0, people.joined.size, PEOPLE_AT_ONCE)
     parts = (_visits(rng, shop, people[first : first + PEOPLE_AT_ONCE], first) for first in firsts)
     frame = pl.concat([typed("interactions", part, shop) for part in parts])
@@ -36,7 +51,7 @@ def make_visits(rng: Rng, shop: Shop, people: People) -> pl.DataFrame:
 
 
 def _visits(rng: Rng, shop: Shop, people: People, first: int) -> pl.DataFrame:
-    """Visits of a part of the people, each with its actions in the order of ``sample.toml``, and refunds."""
+    """Visits of some customers, each with its actions in the order of ``sample.toml``, and refunds."""
     weekly = shop["visits"] * SEASON * np.exp(ON_VISITS * people.engagement)
     who, engagement, start = moments(rng, shop, people, weekly)
     channels, share = map(np.array, zip(*shop["channels"].items(), strict=True))
@@ -64,27 +79,27 @@ def _visits(rng: Rng, shop: Shop, people: People, first: int) -> pl.DataFrame:
 
 
 def _doings(rng: Rng, shop: Shop, action: Array, engagement: Array) -> Columns:
-    """Fill in each action: what was bought, how long it took, what was felt."""
+    """Columns of each action: product and price, duration, sentiment."""
     size, bought, timed = action.size, action == "purchase", np.isin(action, ["view", "feature"])
     item = rng.integers(0, len(shop["products"]), size)
     quantity = 1 + rng.poisson(0.2 * np.exp(0.4 * engagement))
     price = np.array(list(shop["products"].values()))[item]
     duration = np.exp(rng.normal(3.6 + 0.2 * engagement, 0.8)).clip(3, 600).round(1)
-    felt = np.tanh(0.3 + 0.4 * engagement + rng.normal(0, 0.5, size))
+    sentiment = np.tanh(0.3 + 0.4 * engagement + rng.normal(0, 0.5, size))
     return {
         "value": np.where(bought, price * quantity, np.nan),
         "product": blank(~bought, pick(shop["products"], item)),
         "quantity": np.where(bought, quantity, np.nan),
         "duration_s": np.where(timed, duration, np.nan),
         "page": blank(~timed, any_of(rng, shop["pages"], size)),
-        "sentiment": np.where(np.isin(action, ["comment", "review"]), felt, np.nan),
+        "sentiment": np.where(np.isin(action, ["comment", "review"]), sentiment, np.nan),
         "lasts": np.where(timed, duration, 15 * ~bought),
     }
 
 
 def _with_refunds(rng: Rng, lines: pl.DataFrame) -> pl.DataFrame:
-    unlucky = pl.Series(rng.random(lines.height) < REFUNDED)
-    refunds = lines.filter(unlucky & (lines["action"] == "purchase"))
+    refunded = pl.Series(rng.random(lines.height) < REFUNDED)
+    refunds = lines.filter(refunded & (lines["action"] == "purchase"))
     refunds = refunds.with_columns(
         -pl.col("value", "quantity"),
         action=pl.lit("refund"),

@@ -1,8 +1,7 @@
-"""The world of a sample: its calendar, its people and the draws that its tables are made of.
+"""The world of a sample: its calendar, its people, and the random draws that its tables share.
 
-Engagement drifts from week to week around a level of everybody's own and lowers their hazard of leaving, so
-that a decline comes before a departure as far as chance lets it. Moments are wall-clock seconds after
-``START``, infinite or NaN where there is none.
+Engagement drifts from week to week around an individual level and lowers the hazard of leaving, so that a decline tends
+to come before a departure. Moments are wall-clock seconds after ``START``, infinite or NaN where there is none.
 """
 
 import datetime as dt
@@ -58,30 +57,54 @@ Columns = dict[str, Any]  # by name; one value stands for a whole column
 
 @dataclass(frozen=True)
 class People:
-    """Lives of customers, in order of joining; engagement and hazard have a column for each of ``WEEKS``."""
+    """Customers in the order of joining.
+
+    Attributes
+    ----------
+    ids : polars.Series
+        Customer ids.
+    joined, left_at : ndarray
+        Moments of joining and leaving; infinite for those who have not left.
+    plan : ndarray
+        Number of the plan, -1 for none.
+    engagement, hazard : ndarray
+        With a column for each of ``WEEKS``.
+    """
 
     ids: pl.Series
     joined: Array
-    left: Array
+    left_at: Array
     plan: Array
     engagement: Array
     hazard: Array
 
     def __getitem__(self, part: slice) -> "People":
-        """Keep a part of them."""
+        """Customers of a slice."""
         return People(*(getattr(self, field.name)[part] for field in fields(self)))
 
     def here(self, times: Array) -> Array:
-        """Whether each customer has joined and not left, at each moment."""
-        return (self.joined[:, None] <= times) & (times < self.left[:, None])
+        """Whether each customer has joined and not left at each moment, a column a moment."""
+        return (self.joined[:, None] <= times) & (times < self.left_at[:, None])
 
     def until(self, who: Array) -> Array:
-        """Moment at which what is known of them ends."""
-        return np.minimum(self.left[who], SPAN)
+        """Moment of leaving, or the end of the history if that is earlier."""
+        return np.minimum(self.left_at[who], SPAN)
 
 
 def make_people(rng: Rng, shop: Shop, count: int, effect: float) -> People:
-    """Draw so many customers, whose engagement has this effect on the log hazard of leaving."""
+    """Draw the customers of a sample.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of the random numbers.
+    shop : dict
+        What ``sample.toml`` says of the business.
+    count : int
+        Number of customers.
+    effect : float
+        Log hazard ratio of leaving for each unit of engagement.
+    """
     day = np.where(rng.random(count) < 0.5, -rng.integers(1, 900, count), rng.integers(0, SPAN // DAY, count))
     joined = np.sort(day * DAY + _hour(rng, shop, count))
     drift = rng.normal(size=(WEEKS.size, count))
@@ -90,11 +113,11 @@ def make_people(rng: Rng, shop: Shop, count: int, effect: float) -> People:
     engagement = np.ascontiguousarray((rng.normal(0, LEVEL_SD, count) + DRIFT_SD * drift).T)
     hazard = -np.expm1(-shop["base_hazard"] * np.exp(effect * engagement))
     leaves = (rng.random(hazard.shape) < hazard) & (joined[:, None] <= WEEKS)
-    left = WEEKS[leaves.argmax(axis=1)] + rng.integers(0, 7, count) * DAY + _hour(rng, shop, count)
+    left_at = WEEKS[leaves.argmax(axis=1)] + rng.integers(0, 7, count) * DAY + _hour(rng, shop, count)
     return People(
         shop["prefix"] + pl.int_range(1, count + 1, eager=True).cast(pl.String).str.zfill(6),
         joined,
-        np.where(leaves.any(axis=1) & (left < SPAN), left, np.inf),
+        np.where(leaves.any(axis=1) & (left_at < SPAN), left_at, np.inf),
         np.where(rng.random(count) < shop["subscribed"], rng.integers(0, len(shop["plans"]), count), -1),
         engagement,
         hazard,
@@ -102,23 +125,23 @@ def make_people(rng: Rng, shop: Shop, count: int, effect: float) -> People:
 
 
 def _hour(rng: Rng, shop: Shop, count: int) -> Array:
-    """Second of the day between 6:30 and 21:30, when no clock is ever changed."""
+    """Seconds of the day from 6:30 to 21:30, when no time zone changes its clocks."""
     early, late = shop["hours"]
     return np.asarray((6.5 + 15 * rng.beta(early, late, count)) * HOUR, dtype=int)
 
 
 def any_time(rng: Rng, shop: Shop, count: int) -> Array:
-    """So many moments of the whole history, in order."""
+    """Random moments of the whole history, in order."""
     return np.sort(rng.integers(0, SPAN // DAY, count) * DAY + _hour(rng, shop, count))
 
 
 def awake(moment: Array) -> Array:
-    """Put moments of the night off until the morning."""
+    """Moments with those of the night moved to the morning."""
     return np.where(moment % DAY < 6.5 * HOUR, moment + 6.5 * HOUR, moment)
 
 
 def moments(rng: Rng, shop: Shop, people: People, weekly: float | Array) -> tuple[Array, Array, Array]:
-    """Draw what happens so many times a week while customers are here: who, their engagement, when."""
+    """Draw events at a weekly rate while customers are there: their index, their engagement and the moment."""
     counts = rng.poisson(weekly, people.engagement.shape).ravel()
     who, week = np.divmod(np.repeat(np.arange(counts.size), counts), WEEKS.size)
     weekdays = np.roll(shop["weekdays"], -START.weekday())
@@ -130,41 +153,41 @@ def moments(rng: Rng, shop: Shop, people: People, weekly: float | Array) -> tupl
 
 
 def pick(names: Iterable[str], codes: Array) -> pl.Series:
-    """Names by number, from 0; none for -1."""
+    """Names by number, from 0; null for -1."""
     return pl.Series([*names, None], dtype=pl.String).gather(codes)
 
 
 def any_of(rng: Rng, names: Collection[str], count: int) -> pl.Series:
-    """So many of these names, each as likely."""
+    """Random names with equal probability."""
     return pick(names, rng.integers(0, len(names), count))
 
 
 def voices(rng: Rng, texts: list[str], mood: Array) -> pl.Series:
-    """Words out of the third of the texts that moods 0 (bad) to 2 (good) stand for."""
+    """Random texts from the third that belongs to each mood, from 0 (bad) to 2 (good)."""
     each = len(texts) // 3
     return pick(texts, mood * each + rng.integers(0, each, mood.size))
 
 
 def blank(where: Array, series: pl.Series) -> pl.Series:
-    """Empty a series in some rows."""
+    """Series with null in some rows."""
     return series.set(pl.Series(where), None)
 
 
 def campaign_at(shop: Shop, moment: Array) -> pl.Series:
-    """Campaign that runs then: each has a month, in turn."""
+    """Campaign that runs at each moment; campaigns take turns by month."""
     month = np.searchsorted(MONTHS, moment, side="right") - 1
     return pick(shop["campaigns"], month % len(shop["campaigns"]))
 
 
 def clock(column: str, shop: Shop) -> pl.Expr:
-    """Time that the business's tools would keep for a column of moments."""
+    """Expression of the times that the business's tools record for a column of moments."""
     seconds = pl.when(pl.col(column).is_finite()).then(pl.col(column)).cast(pl.Int64)
     wall = pl.lit(START).cast(pl.Datetime("us")) + pl.duration(seconds=seconds)
     return wall.dt.truncate(shop["clock"]).dt.replace_time_zone(shop["time_zone"]).alias(column)
 
 
 def typed(table: str, columns: Columns | pl.DataFrame, shop: Shop) -> pl.DataFrame:
-    """Columns of a table, by name and with moments in seconds, in the order and types of ``TABLES``."""
+    """Frame of a table in the column order and types of ``TABLES``, from columns with moments in seconds."""
     frame = pl.DataFrame(columns)
     known = [column for column in TABLES[table].columns if column in frame.columns]
     return frame.select(_cast(column, column_type(table, column), frame.schema[column], shop) for column in known)

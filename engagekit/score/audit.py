@@ -13,7 +13,7 @@ from engagekit.errors import did_you_mean
 from engagekit.frames.engine import collected, to_narwhals
 from engagekit.frames.times import days_long, micros_at, with_micros
 from engagekit.score.scorecard import SEGMENTS, Scorecard
-from engagekit.score.trial import NOTICEABLE, Trial
+from engagekit.score.verdict import NOTICEABLE, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ def audit(
     scored: Any,
     as_of: dt.datetime,
     *,
-    tried: Trial | None = None,
+    tried: Verdict | None = None,
     seen_until: dt.datetime | None = None,
     reference_ends: dt.date | None = None,
     actions: Any = None,
@@ -57,8 +57,8 @@ def audit(
         Scores of one date, as ``Scorecard.score`` gives them; of several dates the last counts.
     as_of : datetime
         The date.
-    tried : Trial, optional
-        The score's trial, which says what each component has to do with who left and what customers spent.
+    tried : Verdict, optional
+        The score's verdict, which says what each component has to do with who left and what customers spent.
     seen_until : datetime, optional
         The last interaction.
     reference_ends : date, optional
@@ -127,7 +127,7 @@ def _latest(scorecard: Scorecard, scored: Any) -> pl.DataFrame:
     return table.filter(pl.col("date") == pl.col("date").max()) if "date" in table.columns else table
 
 
-def _irrelevant(points: pl.DataFrame, tried: Trial | None) -> Iterator[Found]:
+def _irrelevant(points: pl.DataFrame, tried: Verdict | None) -> Iterator[Found]:
     telling = []
     for name in points.columns:
         known = points[name].drop_nulls()

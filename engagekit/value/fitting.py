@@ -1,140 +1,200 @@
-"""Likelihoods of the lifetime models with their slopes and curvature, and the search for the likeliest parameters."""
+"""Maximum likelihood: the search for a model's parameters, and what every fitted model can say of its precision."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from engagekit.errors import DataError
+from engagekit.metrics.intervals import upper_tail
 
-__all__ = ["NoConvergence", "likeliest", "purchase_likelihood", "renewal_likelihood", "value_likelihood"]
+__all__ = ["FittedModel", "Floats", "NoConvergence", "likeliest", "logit_bounds"]
 
 Floats = NDArray[np.float64]
-Likelihood = Callable[[Floats], tuple[float, Floats, Floats]]  # parameters -> its logarithm, slopes and curvature
+Likelihood = Callable[[Floats], tuple[float, Floats, Floats]]  # parameters -> log-likelihood, gradient and Hessian
 
-FLAT = 1e-6  # slope of the mean log-likelihood where the search is over
-LONGEST_STEP = 1.0  # of logarithms of parameters
-LARGEST_ERROR = 5.0  # standard error of a logarithm above which the data do not tell the parameter
+GRADIENT_TOLERANCE = 1e-6  # of the mean log-likelihood
+LONGEST_STEP = 1.0  # in logarithms of parameters
+LARGEST_ERROR = 5.0  # standard error of a parameter's logarithm above which the data do not determine it
+WIDEST = 100.0  # half-width of an interval in logarithms; anything beyond it is the whole range
+SLOPE_STEP = 1e-4  # in logarithms of parameters, for the delta method
 
 
 class NoConvergence(DataError):
-    """Data that do not tell a model's parameters: none is likeliest, or many are as likely."""
+    """The data do not determine a model's parameters: the likelihood has no maximum, or is flat there."""
 
 
-def likeliest(likelihood: Likelihood, start: Sequence[float], customers: Floats, model: str) -> dict[str, Any]:
-    """Where the likelihood is highest: ``values`` of the parameters, and the covariance of their logarithms."""
+@dataclass(frozen=True, kw_only=True)
+class FittedModel:
+    """Parameters of a model, all above 0, with the log-likelihood and the covariance of the fit.
+
+    Attributes
+    ----------
+    log_likelihood, customers, covariance : float, int, ndarray
+        Of the fit; the covariance is that of the parameters' logarithms. NaN, 0 and None where the parameters were
+        given instead of fitted.
+
+    Raises
+    ------
+    ValueError
+        A parameter is not a number above 0.
+    """
+
+    log_likelihood: float = np.nan
+    customers: int = 0
+    covariance: Floats | None = field(default=None, repr=False, compare=False)
+
+    names: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.names:
+            if not 0 < getattr(self, name) < np.inf:
+                raise ValueError(f"{name}: {getattr(self, name)} is not a number above 0")
+
+    def standard_errors(self) -> dict[str, float]:
+        """Standard error of each parameter, in its unit, from the Hessian of the log-likelihood by the delta method."""
+        errors = np.sqrt(np.diag(self._covariance()))
+        return {name: float(getattr(self, name) * error) for name, error in zip(self.names, errors, strict=True)}
+
+    def interval(
+        self, figure: Callable[[Self], ArrayLike], confidence: float = 0.95, most: float = np.inf
+    ) -> tuple[Floats, Floats]:
+        """Confidence interval of any function of the parameters, in its unit.
+
+        By the delta method on its logarithm or, with a finite ``most``, its logit. The interval describes the
+        uncertainty of the expectation. A single customer varies far more.
+
+        Parameters
+        ----------
+        figure : callable
+            Takes a model and gives a number or an array from 0 to ``most``, such as ``lambda model: model.r``.
+        confidence : float, default 0.95
+            Coverage, between 0 and 1.
+        most : float, default inf
+            Upper end of the function's range, 1 for a probability. At either end the interval has no width.
+
+        Returns
+        -------
+        low, high : ndarray
+            In the function's unit and shape.
+
+        Raises
+        ------
+        ValueError
+            The model was not fitted, or ``confidence`` is not between 0 and 1.
+        """
+        from scipy.special import ndtri
+
+        half = float(ndtri(upper_tail(confidence))) * np.sqrt(self.variance(figure))
+        return logit_bounds(figure(self), half, most)
+
+    def variance(self, figure: Callable[[Self], ArrayLike]) -> Floats:
+        """Variance of any function of the parameters, in its unit squared, by the delta method. See ``interval``."""
+        covariance = self._covariance()
+        slopes = []
+        for name in self.names:
+            up, down = (replace(self, **{name: getattr(self, name) * np.exp(h)}) for h in (SLOPE_STEP, -SLOPE_STEP))
+            slopes.append((np.asarray(figure(up), float) - np.asarray(figure(down), float)) / (2 * SLOPE_STEP))
+        variance: Floats = np.maximum(np.einsum("i...,ij,j...->...", slopes, covariance, slopes), 0)
+        return variance
+
+    def _covariance(self) -> Floats:
+        if self.covariance is None:
+            raise ValueError(f"covariance: parameters that were given have none. Use {type(self).__name__}.fit.")
+        return self.covariance
+
+
+def likeliest(
+    model: type[FittedModel], likelihood: Likelihood, start: Sequence[float], customers: Floats
+) -> dict[str, Any]:
+    """Maximum likelihood estimates of a model's parameters, with the fields of ``FittedModel``.
+
+    Parameters
+    ----------
+    model : type
+        The class to fit; its ``names`` are the parameters in the order of ``start``.
+    likelihood : callable
+        Log-likelihood with its gradient and Hessian.
+    start : sequence of float
+        Where the search begins, above 0.
+    customers : ndarray
+        How many customers each row of the data stands for.
+
+    Returns
+    -------
+    dict
+        Keyword arguments of ``model``, but for its unit.
+
+    Raises
+    ------
+    NoConvergence
+        There is no maximum, or a parameter's standard error is too large to be of use.
+
+    Notes
+    -----
+    Newton's method within a trust region, on the logarithms of the parameters. Linear algebra runs on one thread, since
+    the last bits of a sum depend on how it is divided among threads.
+    """
     from scipy.optimize import minimize
+    from threadpoolctl import threadpool_limits
 
-    n, curve = customers.sum(), np.zeros(())
+    n, hessian = customers.sum(), np.zeros(())
 
     def cost(logs: Floats) -> tuple[float, Floats]:
-        nonlocal curve
+        nonlocal hessian
         values = np.exp(logs)
-        height, slope, bend = likelihood(values)
-        curve = -(bend * np.outer(values, values) + np.diag(slope * values)) / n
+        height, slope, curve = likelihood(values)
+        hessian = -(curve * np.outer(values, values) + np.diag(slope * values)) / n
         return -height / n, -slope * values / n
 
-    options = {"gtol": FLAT, "initial_trust_radius": 0.9 * LONGEST_STEP, "max_trust_radius": LONGEST_STEP}
-    with np.errstate(all="ignore"):  # where a step went too far, and is taken back
-        found = minimize(cost, np.log(start), jac=True, hess=lambda _: curve, method="trust-exact", options=options)
-    if found.success and np.isfinite(found.hess).all() and np.linalg.eigvalsh(found.hess)[0] > 0:
-        covariance = np.linalg.inv(found.hess) / n
+    options = {
+        "gtol": GRADIENT_TOLERANCE,
+        "initial_trust_radius": 0.9 * LONGEST_STEP,
+        "max_trust_radius": LONGEST_STEP,
+    }
+    with np.errstate(all="ignore"), threadpool_limits(1):  # a step that goes too far is taken back
+        best = minimize(cost, np.log(start), jac=True, hess=lambda _: hessian, method="trust-exact", options=options)
+    if best.success and np.isfinite(best.hess).all() and np.linalg.eigvalsh(best.hess)[0] > 0:
+        covariance = np.linalg.inv(best.hess) / n
         if np.diag(covariance).max() < LARGEST_ERROR**2:
-            values = np.exp(found.x - n * covariance @ found.jac).tolist()  # the last step of Newton's method
-            return {
-                "values": values,
-                "log_likelihood": float(-n * found.fun),
-                "customers": int(n),
-                "covariance": covariance,
-            }
-    raise NoConvergence(f"{model}: {n:g} customers do not tell its parameters. Take more of them, or a longer time.")
+            values = np.exp(best.x - n * covariance @ best.jac).tolist()  # the last step of Newton's method
+            fields = {"log_likelihood": float(-n * best.fun), "customers": int(n), "covariance": covariance}
+            return dict(zip(model.names, values, strict=True)) | fields
+    problem = f"{model.__name__}: {n:g} customers do not determine its parameters."
+    raise NoConvergence(f"{problem} Take more of them, or a longer time.")
 
 
-def purchase_likelihood(x: Floats, recency: Floats, age: Floats, customers: Floats) -> Likelihood:
-    """BG/NBD's, as in section 7 of the paper; what depends on x alone is computed once for each x."""
-    from scipy.special import digamma, expit, gammaln, zeta
+def logit_bounds(value: ArrayLike, half: Floats, most: float = np.inf) -> tuple[Floats, Floats]:
+    """Bounds of values from 0 to ``most``, given the half-width of their intervals, by the logit.
 
-    back = x > 0
-    levels, level = np.unique(x[back], return_inverse=True)
-    at_level, n, once, once_age = np.bincount(level, customers[back]), customers.sum(), customers[~back], age[~back]
-    x, recency, age, weight = x[back], recency[back], age[back], customers[back]
-    m = weight.sum()
+    Parameters
+    ----------
+    value : array-like
+        From 0 to ``most``.
+    half : ndarray
+        Half-width in the unit of the value, before the transformation.
+    most : float, default inf
+        Upper end of the range; without one the logit is the logarithm.
 
-    def likelihood(values: Floats) -> tuple[float, Floats, Floats]:
-        r, alpha, a, b = values
-        power, end, last, once_end = r + x, 1 / (alpha + age), 1 / (alpha + recency), 1 / (alpha + once_age)
-        log_end, since, near = np.log(end), np.log(last / end), 1 / (b + levels - 1)
-        gone = np.log(a * near)[level] + power * since  # log odds of having left
-        chance = expit(gone)
-        left = weight * chance
-        influence = np.stack([since, power * (end - last), np.full(len(x), 1 / a), -near[level]])  # on the log odds
-        rr, bb, ab = r + levels, b + levels, a + b + levels
-        height = n * r * np.log(alpha) + r * (once @ np.log(once_end)) + m * (gammaln(a + b) - gammaln(r) - gammaln(b))
-        height += at_level @ (gammaln(rr) + gammaln(bb) - gammaln(ab))
-        height += weight @ (np.maximum(gone, 0) + np.log1p(np.exp(-np.abs(gone))) + power * log_end)
-        slope = influence @ left
-        slope[0] += n * np.log(alpha) + once @ np.log(once_end) + weight @ log_end
-        slope[0] += at_level @ digamma(rr) - m * digamma(r)
-        slope[1] += n * r / alpha - r * (once @ once_end) - weight @ (power * end)
-        slope[2:] += m * digamma(a + b) - at_level @ digamma(ab)
-        slope[3] += at_level @ digamma(bb) - m * digamma(b)
-        curve = (influence * (left * (1 - chance))) @ influence.T
-        curve[0, 0] += at_level @ zeta(2, rr) - m * zeta(2, r)
-        curve[0, 1] += left @ (end - last) - weight @ end + n / alpha - once @ once_end
-        curve[1, 0] = curve[0, 1]
-        curve[1, 1] += (
-            (left * (last**2 - end**2) + weight * end**2) @ power - n * r / alpha**2 + r * (once @ once_end**2)
-        )
-        curve[2:, 2:] += m * zeta(2, a + b) - at_level @ zeta(2, ab)
-        curve[2, 2] -= left.sum() / a**2
-        curve[3, 3] += left @ near[level] ** 2 + at_level @ zeta(2, bb) - m * zeta(2, b)
-        return float(height), slope, curve
+    Returns
+    -------
+    low, high : ndarray
+        Equal to the value at either end of the range.
 
-    return likelihood
-
-
-def value_likelihood(x: Floats, value: Floats, customers: Floats) -> Likelihood:
-    """Gamma-Gamma's, (1a) of the note."""
-    from scipy.special import digamma, gammaln, zeta
-
-    n, log_value, spent = customers.sum(), np.log(value), x * value
-    log_spent = np.log(spent)
-
-    def likelihood(values: Floats) -> tuple[float, Floats, Floats]:
-        p, q, v = values
-        shape, joint, end = p * x, p * x + q, 1 / (v + spent)
-        rows = gammaln(joint) - gammaln(shape) + shape * log_spent - log_value + joint * np.log(end)
-        height = customers @ rows + n * (q * np.log(v) - gammaln(q))
-        slope_q = digamma(joint) + np.log(end)
-        slope = [
-            customers @ (x * (slope_q - digamma(shape) + log_spent)),
-            customers @ slope_q,
-            -customers @ (joint * end),
-        ]
-        pp, pq, pv = x**2 * (zeta(2, joint) - zeta(2, shape)), x * zeta(2, joint), -x * end
-        qq, qv, vv = zeta(2, joint), -end, joint * end**2
-        curve = np.array([[customers @ each for each in row] for row in ((pp, pq, pv), (pq, qq, qv), (pv, qv, vv))])
-        of_all = [[0, 0, 0], [0, -zeta(2, q), 1 / v], [0, 1 / v, -q / v**2]]
-        return float(height), slope + n * np.array([0, np.log(v) - digamma(q), q / v]), curve + n * np.array(of_all)
-
-    return likelihood
-
-
-def renewal_likelihood(made: Floats, ended: Floats, customers: Floats) -> Likelihood:
-    """Shifted beta-geometric's: B(α + 1, β + n)/B(α, β) where it ended after n renewals, else B(α, β + n)/B(α, β)."""
-    from scipy.special import betaln, digamma, zeta
-
-    n = customers.sum()
-
-    def likelihood(values: Floats) -> tuple[float, Floats, Floats]:
-        alpha, beta = values
-        one, other = alpha + ended, beta + made
-        height = customers @ betaln(one, other) - n * betaln(alpha, beta)
-        slopes = [customers @ digamma(each) - n * digamma(of) for each, of in ((one, alpha), (other, beta))]
-        both = customers @ digamma(one + other) - n * digamma(alpha + beta)
-        curves = [customers @ zeta(2, each) - n * zeta(2, of) for each, of in ((one, alpha), (other, beta))]
-        joint = customers @ zeta(2, one + other) - n * zeta(2, alpha + beta)
-        return float(height), np.array(slopes) - both, np.diag(curves) - joint
-
-    return likelihood
+    Examples
+    --------
+    >>> low, high = logit_bounds(0.5, np.array(0.1), most=1)
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.401, 0.599)
+    """
+    middle = np.asarray(value, float)
+    inside = (middle > 0) & (middle < most)
+    safe = np.where(inside, middle, min(most, 2) / 2)
+    rest = 1 - safe / most
+    odds = safe / rest
+    spread = np.minimum(half / (safe * rest), WIDEST)
+    low, high = (odds * np.exp(sign * spread) for sign in (-1, 1))
+    low, high = (np.where(inside, bound / (1 + bound / most), middle) for bound in (low, high))
+    return low, high

@@ -1,48 +1,58 @@
-"""Interactions -> how often each customer bought again, when last, and since when they are known."""
+"""Interactions -> how often each customer bought again, when last, and how long ago they first bought."""
 
 import datetime as dt
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import narwhals as nw
 
 from engagekit.errors import did_you_mean
-from engagekit.frames.engine import to_native
+from engagekit.frames.engine import small_table, to_native
 from engagekit.frames.periods import dated
-from engagekit.frames.times import with_micros
-from engagekit.prepare.interactions import valid_interactions
+from engagekit.frames.times import micros_at, with_micros
+from engagekit.prepare.interactions import US, valid_interactions
 
-__all__ = ["known_unit", "purchase_history"]
+__all__ = ["known_unit", "purchase_histories", "purchase_history"]
+
+Rows = nw.LazyFrame[Any]
 
 UNITS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "year": 365.25}  # days
 DAY_US = 86_400_000_000
+MONEY = 10_000  # sums of money are whole ten-thousandths, which add up to the same on any number of threads
 
 
 def purchase_history(interactions: Any, as_of: dt.datetime, unit: str = "week", *, time_zone: str | None = None) -> Any:
-    """One row a customer: how often they bought again, when last, and since when they could.
+    """Repeat purchases of each customer before a date, with recency and age in a unit of time.
 
-    Purchases of one day are one, **whatever the unit**: merging them by week would hide purchases, and move every
-    parameter. Refunds are left out, and counted; they undo no purchase. So is a day whose purchases come to less than
-    0, and a customer without a purchase.
+    Purchases of one day count as one, **whatever the unit**: merging them by week would hide purchases, and move every
+    parameter. Refunds are left out and counted; they undo no purchase. Also left out are days whose purchases add up to
+    less than 0, and customers without a purchase.
 
     Parameters
     ----------
     interactions : frame
-        ``customer_id, time, action`` and, where given, ``value, event_id``. Actions other than ``purchase`` and
-        ``refund`` do not matter here.
+        ``customer_id, time, action`` and, where given, ``value, event_id``, with unique rows. Only the actions
+        ``purchase`` and ``refund`` count.
     as_of : datetime
-        Interactions from then on are not seen.
+        Interactions from then on are left out.
     unit : str, default "week"
         Unit of time: ``day``, ``week``, ``month`` (30.44 days) or ``year`` (365.25 days).
     time_zone : str, optional
-        Zone whose days count; by default that of the times. DuckDB and Spark do not keep it: say it there.
+        Time zone of the calendar days; by default that of the times. DuckDB and Spark do not keep it, so it must be
+        given there.
 
     Returns
     -------
     frame of the caller's kind
-        ``customer_id``; ``frequency``, days with a purchase after the first such day; ``recency``, time from the first
-        to the last of them, and ``age``, to the last day before ``as_of``, both in the unit and counted in whole days;
-        with values also ``value``, the mean of a day's purchases after the first day, null where there is none;
-        ``refunds``, how many were left out; and ``unit``.
+        One row a customer, in the order of ``customer_id``:
+
+        - ``customer_id``;
+        - ``frequency``, days with a purchase after the first such day;
+        - ``recency``, time from the first of these days to the last, and ``age``, to the last day before ``as_of``,
+          both in the unit and counted in whole days;
+        - with values, ``value``, the mean value of the days after the first, null where there is none;
+        - ``refunds``, how many were left out;
+        - ``unit``.
 
     Raises
     ------
@@ -50,6 +60,10 @@ def purchase_history(interactions: Any, as_of: dt.datetime, unit: str = "week", 
         A column is absent, or ``time`` holds no times.
     ValueError
         ``unit`` is unknown, one of ``as_of`` and the times lacks a zone, or ``time_zone`` is needed.
+
+    Notes
+    -----
+    Values are added up as whole ten-thousandths, so that sums are the same however the rows are divided among threads.
 
     Examples
     --------
@@ -60,63 +74,142 @@ def purchase_history(interactions: Any, as_of: dt.datetime, unit: str = "week", 
     >>> purchase_history(bought, datetime(2026, 1, 16)).drop("refunds").rows()
     [('a', 2, 1.0, 2.0, 16.0, 'week')]
     """
+    return to_native(_histories(interactions, [as_of], unit, time_zone).drop("date"), interactions)
+
+
+def purchase_histories(
+    interactions: Any, dates: Iterable[dt.datetime], unit: str = "week", *, time_zone: str | None = None
+) -> Any:
+    """Repeat purchases of each customer before each of many dates, in one pass over the interactions.
+
+    Parameters
+    ----------
+    interactions : frame
+        As ``purchase_history`` takes them.
+    dates : iterable of datetime
+        For each, interactions from then on are left out.
+    unit : str, default "week"
+        Unit of time: ``day``, ``week``, ``month`` (30.44 days) or ``year`` (365.25 days).
+    time_zone : str, optional
+        Time zone of the calendar days, as ``purchase_history`` takes it.
+
+    Returns
+    -------
+    frame of the caller's kind
+        As ``purchase_history`` gives it for each date, with the ``date`` after ``customer_id``, in the order of
+        ``date`` and ``customer_id``.
+
+    Raises
+    ------
+    DataError
+        A column is absent, or ``time`` holds no times.
+    ValueError
+        As ``purchase_history``; or there is no date.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> import polars as pl
+    >>> bought = pl.DataFrame({"customer_id": "a", "action": "purchase",
+    ...     "time": [datetime(2026, 1, 1), datetime(2026, 1, 8)]})
+    >>> both = purchase_histories(bought, [datetime(2026, 1, 5), datetime(2026, 1, 16)])
+    >>> both.select("frequency", "recency").rows()
+    [(0, 0.0), (1, 1.0)]
+    """
+    ordered = sorted(set(dates))
+    if not ordered:
+        raise ValueError("dates: there is none, and there must be one at least")
+    return to_native(_histories(interactions, ordered, unit, time_zone), interactions)
+
+
+def _histories(interactions: Any, dates: Sequence[dt.datetime], unit: str, time_zone: str | None) -> Rows:
+    """What ``purchase_histories`` gives, as a Narwhals lazy frame; dates rise."""
     length = DAY_US * UNITS[known_unit(unit)]
-    rows, end = dated(valid_interactions(interactions, ["action"], ["value"], as_of), "time", "1d", as_of, time_zone)
+    rows = valid_interactions(interactions, ["action"], ["value"], dates[-1])
     priced = "value" in rows.collect_schema().names()
-    rows = rows if priced else rows.with_columns(value=nw.lit(None, nw.Float64))
-    days = _purchase_days(with_micros(rows, "period", "day"))
-    counted, later = nw.when(nw.col("counts")), nw.when(nw.col("counts") & (nw.col("day") > nw.col("first")))
-    sums = (
-        days.with_columns(first=counted.then(nw.col("day")).min().over("customer_id"))
-        .with_columns(
-            counted.then(nw.col("day")).alias("last"),
-            later.then(nw.lit(1)).otherwise(nw.lit(0)).alias("frequency"),
-            later.then(nw.col("value")).alias("value"),
+    ends = [micros_at(rows, "time", date) for date in dates]
+    last_days = [_last_day(dated(rows, "time", None, date, time_zone)[1] or date) for date in dates]
+    days = _purchase_days(dated(rows, "time", "1d", None, time_zone)[0], ends, priced)
+    each_date = small_table(rows, {"following": list(range(len(dates))), "date": list(dates), "last_day": last_days})
+    return (
+        _sums(days.join(each_date, how="cross").filter(nw.col("stretch") <= nw.col("following")))
+        .select(
+            "customer_id",
+            "date",
+            nw.col("frequency").cast(nw.Int64),
+            ((nw.col("last") - nw.col("first")) / length).alias("recency"),
+            ((nw.col("last_day") - nw.col("first")) / length).alias("age"),
+            *([_mean_value()] if priced else []),
+            nw.col("refunds").cast(nw.Int64),
+            unit=nw.lit(unit),
         )
-        .group_by("customer_id")
-        .agg(nw.col("first").min(), nw.col("last").max(), nw.col("frequency", "refunds").sum(), nw.col("value").mean())
-        .filter(~nw.col("first").is_null())
+        .sort("date", "customer_id")
     )
-    last_day = (((end or as_of) - dt.timedelta(microseconds=1)).replace(tzinfo=None) - dt.datetime(1970, 1, 1)).days
-    found = sums.select(
-        "customer_id",
-        nw.col("frequency").cast(nw.Int64),
-        ((nw.col("last") - nw.col("first")) / length).alias("recency"),
-        ((nw.lit(last_day * DAY_US) - nw.col("first")) / length).alias("age"),
-        *([nw.col("value").cast(nw.Float64)] if priced else []),
-        nw.col("refunds").cast(nw.Int64),
-        unit=nw.lit(unit),
-    )
-    return to_native(found, interactions)
 
 
-def _purchase_days(rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """Customers' days: whether one ``counts``, its ``value`` and its ``refunds``."""
-    bought, value = nw.when(nw.col("action") == "purchase"), nw.col("value")
-    lines = rows.filter(nw.col("action").is_in(["purchase", "refund"])).with_columns(
-        bought.then(nw.lit(1)).otherwise(nw.lit(0)).alias("bought"), bought.then(value).alias("value")
+def _last_day(end: dt.datetime) -> int:
+    """Start of the last day before an end, in microseconds of the wall clock."""
+    clock = (end - dt.timedelta(microseconds=1)).replace(tzinfo=None)
+    return (clock - dt.datetime(1970, 1, 1)).days * DAY_US
+
+
+def _purchase_days(rows: Rows, ends: Sequence[int], priced: bool) -> Rows:
+    """Purchases, lines and money of customers by day and stretch, the number of ends that a time has reached."""
+    rows = rows.filter(nw.col("action").is_in(["purchase", "refund"]))
+    bought = nw.when(nw.col("action") == "purchase")
+    reached = [nw.when(nw.col(US) >= end).then(nw.lit(1)).otherwise(nw.lit(0)) for end in ends]
+    money = (nw.col("value").cast(nw.Float64) * MONEY).round(0) if priced else nw.lit(None, nw.Float64)
+    return (
+        with_micros(rows, "period", "day")
+        .with_columns(
+            stretch=nw.sum_horizontal(*reached),
+            bought=bought.then(nw.lit(1)).otherwise(nw.lit(0)),
+            money=bought.then(money).cast(nw.Int64),
+        )
+        .group_by("customer_id", "day", "stretch")
+        .agg(
+            nw.col("bought").sum(),
+            nw.len().alias("lines"),
+            nw.col("money").sum(),
+            nw.col("money").count().alias("priced"),
+        )
     )
-    days = lines.group_by("customer_id", "day").agg(
-        nw.col("bought").sum(), nw.len().alias("lines"), value.sum(), value.count().alias("priced")
+
+
+def _sums(parts: Rows) -> Rows:
+    """First and last day, repeat purchases, money and refunds before each date, from the parts of customers' days."""
+    keys = ["customer_id", "date", "last_day"]
+    days = parts.group_by(*keys, "day").agg(nw.col("bought", "lines", "money", "priced").sum())
+    valued = nw.col("priced") > 0
+    below = valued & (nw.col("money") < 0)
+    days = days.with_columns(
+        day=nw.when(~below & (nw.col("bought") > 0)).then(nw.col("day")),
+        refunds=nw.col("lines") - nw.when(below).then(nw.lit(0)).otherwise(nw.col("bought")),
     )
-    days = days.with_columns(nw.when(nw.col("priced") > 0).then(value).alias("value"))
-    below = nw.when(value < 0)
-    return days.select(
-        "customer_id",
-        "day",
-        "value",
-        counts=below.then(nw.lit(False)).otherwise(nw.col("bought") > 0),
-        refunds=below.then(nw.col("lines")).otherwise(nw.col("lines") - nw.col("bought")),
+    later = nw.when(valued & (nw.col("day") > nw.col("day").min().over("customer_id", "date")))
+    days = days.with_columns(valued=later.then(nw.lit(1)).otherwise(nw.lit(0)), money=later.then(nw.col("money")))
+    sums = days.group_by(keys).agg(
+        nw.col("day").min().alias("first"),
+        nw.col("day").max().alias("last"),
+        (nw.col("day").count() - 1).alias("frequency"),
+        nw.col("money", "valued", "refunds").sum(),
     )
+    return sums.filter(~nw.col("first").is_null())
+
+
+def _mean_value() -> nw.Expr:
+    """Money of a day with a value after the first day; null where there is none."""
+    mean = nw.col("money").cast(nw.Float64) / nw.col("valued").cast(nw.Float64) / MONEY
+    return nw.when(nw.col("valued") > 0).then(mean).alias("value")
 
 
 def known_unit(unit: str) -> str:
-    """Give a unit of time back, if it is one.
+    """Return a unit of time if it is known.
 
     Raises
     ------
     ValueError
-        It is not; offers the nearest.
+        It is not; the message offers the nearest.
 
     Examples
     --------

@@ -7,17 +7,17 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from engagekit.churn.ladder import RUNGS, Rung, ladder
 from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 from worlds import DATES, END, PLANTED, made
 
 from engagekit.churn import ladder as module
 from engagekit.churn.dataset import churn_dataset
-from engagekit.churn.ladder import RUNGS, Rung, ladder
 from engagekit.errors import DataError
 from engagekit.prepare.history import History
-from engagekit.samples.sample import END as SAMPLE_END
-from engagekit.samples.sample import make_sample
+from engagekit.samples.make import END as SAMPLE_END
+from engagekit.samples.make import make_sample
 
 AHEAD = dt.timedelta(days=84)
 CHANNELS = [f"interactions_{name}" for name in PLANTED]

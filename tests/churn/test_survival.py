@@ -13,6 +13,7 @@ from worlds import DATES, END, made
 from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.survival import churn_times, survival
 from engagekit.prepare.history import History
+from engagekit.prepare.leaving import ChurnDefinition
 
 DAY = dt.timedelta(days=1)
 DATE = dt.datetime(2026, 3, 1)
@@ -41,7 +42,7 @@ def test_the_curve_and_its_band_are_those_published():
     assert found.loc[35, "value"] == found.loc[23, "value"]
 
 
-def test_a_curve_of_those_who_all_stayed_or_all_left():
+def test_a_curve_where_all_stayed_or_all_left():
     assert survival([3, 5], [False, False])["value"].to_list() == [1, 1]
     gone = survival([0, 5], [True, True])
     assert gone["value"].to_list() == [1, 0.5, 0]
@@ -68,31 +69,36 @@ def test_the_band_holds_the_truth_at_a_point():
     assert 0.92 <= held / 400 <= 0.98
 
 
-def by_hand(times, length):
-    """Days to leaving, and whether that is known, of a customer with these interactions; None if not at risk."""
-    if not any(DATE - length <= time < DATE for time in times):
+def by_hand(times, horizon, window):
+    """Days to leaving, and whether that is known, of a customer with these interactions; None outside the base."""
+    if not any(DATE - window <= time < DATE for time in times):
         return None
     times = sorted(time for time in times if time < LAST)
-    for time, following in zip(times, [*times[1:], None], strict=True):
-        if (following is None or following - time >= length) and time + length >= DATE:
-            gone = time + length
-            return ((gone - DATE) / DAY, True) if gone <= LAST else ((LAST - DATE) / DAY, False)
-    raise AssertionError(times)
+    silences = []
+    for time, following in zip(times, [*times[1:], LAST + 999 * DAY], strict=True):
+        start = DATE if time + horizon < DATE <= following else time
+        if following - start >= horizon and start + horizon >= DATE:
+            silences.append(start + horizon)
+    gone = min(silences)
+    return ((gone - DATE) / DAY, True) if gone <= LAST else ((LAST - DATE) / DAY, False)
 
 
 hours = st.lists(st.integers(-24 * 100, 24 * 190), min_size=1, max_size=8)
+lengths = st.sampled_from([7, 28, 60])
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.dictionaries(st.sampled_from("abcdef"), hours, min_size=1), st.sampled_from([7, 28, 60]))
-def test_without_a_contract_who_is_silent_for_a_horizon_has_left(customers, length):
-    seen = {who: [DATE + dt.timedelta(hours=hour) for hour in each] for who, each in customers.items()}
-    rows = [(who, time, "view") for who, times in seen.items() for time in times]
+@settings(max_examples=80, deadline=None)
+@given(st.dictionaries(st.sampled_from("abcdef"), hours, min_size=1), lengths, lengths)
+def test_without_a_contract_a_customer_leaves_after_a_silence_of_a_horizon(customers, horizon, window):
+    times = {who: [DATE + dt.timedelta(hours=hour) for hour in each] for who, each in customers.items()}
+    rows = [(who, time, "view") for who, each in times.items() for time in each]
     frame = pl.DataFrame(rows, schema=["customer_id", "time", "action"], orient="row")
-    found = churn_times(History({"interactions": frame}), DATE, f"{length}d", as_of=LAST)
-    told = {who: by_hand(times, dt.timedelta(days=length)) for who, times in seen.items()}
+    churn = ChurnDefinition(horizon=f"{horizon}d", active_window=f"{window}d", contractual=False)
+    found = churn_times(History({"interactions": frame}), DATE, churn, as_of=LAST)
+    expected = {who: by_hand(each, horizon * DAY, window * DAY) for who, each in times.items()}
+    assert found["customer_id"].to_list() == sorted(who for who, each in expected.items() if each)
     assert {who: (round(days, 9), left) for who, days, left in found.rows()} == {
-        who: (round(each[0], 9), each[1]) for who, each in told.items() if each
+        who: (round(each[0], 9), each[1]) for who, each in expected.items() if each
     }
 
 
@@ -117,12 +123,16 @@ PAID = pl.DataFrame(
 ONE = pl.DataFrame({"customer_id": ["on"], "time": [DATE - DAY], "action": ["view"]})
 
 
+def contracts(grace=""):
+    return ChurnDefinition(horizon="28d", contractual=True, grace=grace)
+
+
 @pytest.mark.parametrize("engine", ["polars", "pandas", "duckdb"])
-def test_with_a_contract_who_does_not_renew_within_a_horizon_has_left_at_its_end(engine):
+def test_with_a_contract_a_customer_leaves_at_the_end_of_the_spell(engine):
     kinds = {"polars": lambda frame: frame, "pandas": pl.DataFrame.to_pandas}
     kinds["duckdb"] = lambda frame: duckdb.from_arrow(frame.to_arrow())
     history = History({"interactions": kinds[engine](ONE), "subscriptions": kinds[engine](PAID)})
-    found = churn_times(history, DATE, "28d", as_of=LAST, contractual=True)
+    found = churn_times(history, DATE, contracts("28d"), as_of=LAST)
     found = pl.from_pandas(found.df()) if engine == "duckdb" else pl.DataFrame(found)
     watched = (LAST - DATE) / DAY - 28  # later it is not known yet who renews
     assert {who: (round(days, 6), left) for who, days, left in found.rows()} == {
@@ -136,9 +146,30 @@ def test_with_a_contract_who_does_not_renew_within_a_horizon_has_left_at_its_end
 
 def test_a_contract_is_renewed_within_its_grace_or_has_ended():
     history = History({"interactions": ONE, "subscriptions": PAID})
-    for grace, left in (("7d", False), ("6d", True)):
-        found = churn_times(history, DATE, "28d", as_of=LAST, contractual=True, grace=grace)
+    for grace, left in (("7d", False), ("6d", True), ("", True)):
+        found = churn_times(history, DATE, contracts(grace), as_of=LAST)
         assert dict(found.select("customer_id", "left").rows())["late"] is left
+
+
+def test_a_customer_in_a_gap_no_longer_than_the_grace_is_in_the_base():
+    """The period before the gap ends two days before the date, the one after it starts three days after the date."""
+    days = [(-30, -2), (3, 40)]
+    rows = [("a", *(DATE + day * DAY for day in each)) for each in days]
+    paid = pl.DataFrame(rows, schema=["customer_id", "starts_at", "ends_at"], orient="row")
+    history = History({"interactions": ONE, "subscriptions": paid})
+    assert churn_times(history, DATE, contracts("5d"), as_of=LAST).rows() == [("a", 40, True)]
+    assert churn_times(history, DATE, contracts("4d"), as_of=LAST).rows() == []
+
+
+def test_a_free_trial_is_no_paid_period():
+    paid = PAID.with_columns(monthly_value=pl.when(pl.col("customer_id") == "on").then(0.0).otherwise(5.0))
+    found = churn_times(History({"interactions": ONE, "subscriptions": paid}), DATE, contracts(), as_of=LAST)
+    assert found["customer_id"].to_list() == ["late", "lost", "overlaps", "renews"]
+
+
+def test_contracts_need_no_interactions():
+    found = churn_times(History({"subscriptions": PAID}), DATE, contracts(), as_of=LAST)
+    assert found.height == 5
 
 
 def test_nobody_has_left_whose_renewal_can_still_come():
@@ -147,19 +178,20 @@ def test_nobody_has_left_whose_renewal_can_still_come():
     paid = pl.DataFrame({"customer_id": "a", "starts_at": starts, "ends_at": [start + 27 * DAY for start in starts]})
     history = History({"interactions": ONE, "subscriptions": paid})
     for day in range(60, 140):
-        found = churn_times(history, DATE, "84d", as_of=DATE + day * DAY, contractual=True)
+        found = churn_times(history, DATE, contracts("84d"), as_of=DATE + day * DAY)
         assert found["left"].to_list() == [False]
 
 
 def test_the_planted_hazard_comes_out():
-    """With the same hazard for everybody the curve is a power of what is left after a week."""
+    """With the same hazard for everybody the curve is a power of the share that stays for a week."""
     history = made(7, customers=4_000, strength=0)
-    found = churn_times(history, DATES[0], as_of=END, contractual=True)
+    churn = ChurnDefinition(horizon="84d", contractual=True)
+    found = churn_times(history, DATES[0], churn, as_of=END)
     curve = survival(found["days"], found["left"])
     for row in curve.iloc[1:].itertuples():
         weeks = round(row.days / 7)
         assert row.value == pytest.approx(0.98**weeks, abs=0.02)
     assert curve["days"].max() <= (END - DATES[0]) / DAY
-    rows = churn_dataset(history, DATES[:1], as_of=END, contractual=True)
+    rows = churn_dataset(history, DATES[:1], churn, as_of=END)
     left = (found["left"] & (found["days"] <= 84)).sum()
     assert left == rows["churned"].sum()

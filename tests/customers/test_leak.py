@@ -30,6 +30,7 @@ def history(to_engine=lambda frame: frame):
             "opened_at": [AS_OF - DAY] * 2,
             "solved_at": [AS_OF + DAY, None],
             "score": [5, None],
+            "scored_at": [AS_OF + DAY, None],
         }
     )
     customers = pl.DataFrame({"customer_id": ["a", "b"], "joined_at": [AS_OF - 99 * DAY] * 2, "plan": ["x", "y"]})

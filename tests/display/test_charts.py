@@ -10,7 +10,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from engagekit.display import charts, drawing
+from engagekit.display import charts, drawing, heatmap
 from engagekit.display.markup import template_path
 from engagekit.language import LANGUAGES, Language
 
@@ -347,11 +347,11 @@ def test_colours_can_be_told_apart_without_hue_and_numbers_read_on_the_heat_map(
     segments = [theme[name] for name in ("at-risk", "potential", "advocate")]
     assert min(contrast(a, b) for a in segments for b in segments if a != b) >= 1.5
     assert min(contrast(colour, theme["paper"]) for colour in segments) >= 3
-    heat = [theme[f"heat-{step}"] for step in range(len(charts.HEAT))]
+    heat = [theme[f"heat-{step}"] for step in range(len(heatmap.HEAT))]
     away = [contrast(colour, theme["paper"]) for colour in heat]
     assert away == sorted(away)
     for step, colour in enumerate(heat):
-        over = theme["ink"] if step < charts.HEAT_UNDER_INK else theme["paper"]
+        over = theme["ink"] if step < heatmap.HEAT_UNDER_INK else theme["paper"]
         assert contrast(colour, over) >= 4.5
 
 

@@ -11,7 +11,8 @@ from polars.io.plugins import register_io_source
 from polars.testing import assert_frame_equal
 from scipy import stats
 
-from engagekit import (
+from engagekit.errors import DataError
+from engagekit.metrics import (
     click_rate,
     handling_hours,
     net_promoter_score,
@@ -23,7 +24,6 @@ from engagekit import (
     tickets_opened,
     unsubscribe_rate,
 )
-from engagekit.errors import DataError
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.estimate import FIELDS
 from engagekit.metrics.intervals import wilson_interval
@@ -483,7 +483,7 @@ def test_a_group_column_that_is_absent_is_named_with_the_nearest(on_engine):
         ({"metrics": []}, "metrics: name at least one"),
         ({"metrics": [open_rate, click_rate, open_rate]}, "metrics: open_rate is there twice"),
         ({"metrics": open_rate, "every": "1mo"}, "at: name the column"),
-        ({"metrics": open_rate, "until": "2026-01-01"}, "at: name the column"),
+        ({"metrics": open_rate, "as_of": "2026-01-01"}, "at: name the column"),
         ({"metrics": open_rate, "every": "month", "at": "campaign"}, "every: 'month' is none of 1d, 1w, 1mo, 1q, 1y"),
         ({"metrics": open_rate, "confidence": 95}, "confidence: 95 is not between 0 and 1"),
         ({"metrics": handling_hours, "confidence": 1}, "confidence: 1 is not between 0 and 1"),
@@ -509,6 +509,39 @@ def test_words_where_numbers_are_needed_are_refused(on_engine):
     frame = on_engine(MAILINGS.with_columns(opens=pl.lit("twenty")))
     with pytest.raises(DataError, match="opens: open_rate needs numbers, and this is text"):
         open_rate(frame)
+
+
+def test_true_and_false_are_no_scores(on_engine):
+    with pytest.raises(DataError, match="score: net_promoter_score needs scores, and this is true or false"):
+        net_promoter_score([True, False])
+    answers = on_engine(pl.DataFrame({"score": [True, False], "kind": "csat", "customer_id": ["a", "b"]}))
+    for metric in ("satisfaction_mean", "engagement_score", "ticket_satisfaction_rate"):
+        with pytest.raises(DataError, match=f"score: {metric} needs scores"):
+            METRICS[metric](answers)
+
+
+def test_numbers_where_words_are_needed_are_refused(on_engine):
+    scores = on_engine(pl.DataFrame({"segment": [0, 2], "customer_id": ["a", "b"]}))
+    with pytest.raises(DataError, match="segment: at_risk_rate needs text, and this is Int64. Write out"):
+        METRICS["at_risk_rate"](scores)
+    answers = on_engine(pl.DataFrame({"kind": [1], "score": [9]}))
+    with pytest.raises(DataError, match="kind: net_promoter_score needs text, and this is Int64"):
+        net_promoter_score(answers)
+
+
+@pytest.mark.parametrize("dtype", [pl.Int64, pl.Float64, pl.String])
+def test_a_frame_without_rows_has_no_value_whatever_its_types(dtype, on_engine):
+    for name in ("at_risk_rate", "net_promoter_score", "open_rate", "page_views", "handling_hours", "order_value"):
+        metric = METRICS[name]
+        empty = pl.DataFrame(schema=dict.fromkeys(metric.needed([]), dtype))
+        estimate = metric(on_engine(empty))
+        assert math.isnan(estimate.value)
+        assert (estimate.reason, estimate.n) == ("no_rows", 0)
+
+
+def test_a_frame_of_pandas_without_rows_has_no_value():
+    for metric in METRICS.values():
+        assert metric(pd.DataFrame(columns=list(dict.fromkeys(metric.needed([]))))).reason == "no_rows"
 
 
 def test_a_row_whose_arithmetic_is_undefined_does_not_count(on_engine):

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from statsmodels.duration.survfunc import SurvfuncRight
 
-from engagekit import (
-    Estimate,
+from engagekit import Estimate
+from engagekit.metrics import (
     churn_rate,
     handling_hours,
     net_promoter_score,

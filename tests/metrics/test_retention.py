@@ -4,12 +4,11 @@ import polars as pl
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from engagekit import (
-    DataError,
+from engagekit import DataError, contracts_at_risk
+from engagekit.metrics import (
     annualised,
     churn_rate,
     churn_rate_average_base,
-    contracts_at_risk,
     first_purchase_churn_rate,
     gross_revenue_retention,
     lost_to_acquired_ratio,

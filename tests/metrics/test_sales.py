@@ -4,13 +4,11 @@ import polars as pl
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from engagekit import (
-    DataError,
-    buyers,
+from engagekit.errors import DataError
+from engagekit.metrics import (
     cross_sell_rate,
     gross_order_value,
     order_value,
-    orders,
     orders_per_customer,
     product_usage_rate,
     refund_rate,
@@ -18,6 +16,7 @@ from engagekit import (
     repeat_purchase_rate,
     revenue_per_customer,
 )
+from engagekit.prepare.orders import buyers, orders
 
 DAY = dt.datetime(2026, 1, 1)
 LINES = pl.DataFrame(

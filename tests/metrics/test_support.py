@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from engagekit import (
-    DataError,
+from engagekit import DataError
+from engagekit.metrics import (
     first_response_hours,
     first_response_p90_hours,
     handling_hours,

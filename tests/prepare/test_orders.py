@@ -7,7 +7,8 @@ import narwhals as nw
 import polars as pl
 import pytest
 
-from engagekit import DataError, buyers, orders
+from engagekit.errors import DataError
+from engagekit.prepare.orders import buyers, orders
 
 DAY = dt.timedelta(days=1)
 START = dt.datetime(2026, 1, 1, 9, tzinfo=ZoneInfo("Asia/Jakarta"))

@@ -8,8 +8,9 @@ from collections import Counter
 import pytest
 from typer.testing import CliRunner
 
-from engagekit import Business, click_rate
+from engagekit import Business
 from engagekit.cli import app
+from engagekit.metrics import click_rate
 
 HEAD = 'name = "{name}"\nkind = "ecommerce"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
 RETAIL = """as_of = 2011-12-10

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 from engagekit.cli import app
 from engagekit.data.business import Business
 from engagekit.reports.results import results
-from engagekit.samples.sample import make_sample, write_sample
+from engagekit.samples.make import make_sample, write_sample
 
 
 class Made(dict):

@@ -1,9 +1,15 @@
 import json
+import os
+from html import unescape
+from pathlib import Path
 
+import nbformat
 import pytest
 from filelock import FileLock
 
+from engagekit.reports import run as running
 from engagekit.reports.batch import OutputLocked, report
+from engagekit.reports.record import LONGEST_MESSAGE
 
 TOML = 'name = "{name}"\nkind = "saas"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
 MAILINGS = '[tables.mailings]\nfile = "mailings.csv"\n'
@@ -103,3 +109,83 @@ def test_a_worker_that_dies_takes_nobody_along(tmp_path, monkeypatch):
     runs = report([*good, shop(tmp_path, "dead", "Deadly")], tmp_path / "out", jobs=2)
     assert [run.status for run in runs] == ["ok", "ok", "failed"]
     assert "BrokenProcessPool" in runs[2].error
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """Name of a template that measures nothing, so that a good run is quick."""
+    results = {"schema": 1, "as_of": "2026-11-01", "month": "2026-10", "tables": [], "metrics": []}
+    results["business"] = {"name": "Good shop", "language": "en", "currency": "GBP"}
+    last = f"from IPython.display import display\ndisplay({{{running.SENTINEL!r}: {results!r}}}, raw=True)"
+    parameters = nbformat.v4.new_code_cell('business: str = ""\nas_of: str = ""', metadata={"tags": ["parameters"]})
+    notebook = nbformat.v4.new_notebook(cells=[parameters, nbformat.v4.new_code_cell(last)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    nbformat.write(notebook, folder / "tiny.ipynb")
+    monkeypatch.setattr(running, "template_path", lambda *parts: folder.joinpath(*parts))
+    return "tiny"
+
+
+def nested_too_deep(root, out):
+    folder = shop(root, "nested")
+    (folder / "business.toml").write_text("a = " + "[" * 5_000 + "]" * 5_000)
+    return folder
+
+
+def with_too_long_a_path(root, out):
+    return root / ("x" * 300)
+
+
+def with_a_file_in_place_of_its_reports(root, out):
+    out.mkdir()
+    (out / "blocked").write_text("")
+    return shop(root, "blocked")
+
+
+def whose_settings_nobody_may_read(root, out):
+    return shop(root, "secret")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        nested_too_deep,
+        with_too_long_a_path,
+        with_a_file_in_place_of_its_reports,
+        whose_settings_nobody_may_read,
+    ],
+)
+def test_a_business_that_cannot_even_be_recorded_stops_no_other(tmp_path, tiny, monkeypatch, make):
+    out = tmp_path / "out"
+    bad, good = make(tmp_path, out), shop(tmp_path, "good", "Good shop")
+    read = Path.read_text
+
+    def refused(self, *how, **named):  # root may read everything, so that chmod would not do
+        if self.parent.name == "secret":
+            raise PermissionError(13, "Permission denied", str(self))
+        return read(self, *how, **named)
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    runs = report([bad, good], out, template=tiny)
+    assert [run.status for run in runs] == ["failed", "ok"], runs
+    assert 0 < len(runs[0].error) <= LONGEST_MESSAGE
+    index = (out / "index.html").read_text("utf-8")
+    assert 'href="good/tiny/report.html"' in index
+    assert runs[0].error in unescape(index)
+    assert runs[0].name in index
+
+
+def test_a_long_reason_is_cut(tmp_path, tiny):
+    folder = shop(tmp_path, "long")
+    (folder / "business.toml").write_text("x" * 5_000 + " = 1")
+    (run,) = report([folder], tmp_path / "out", template=tiny)
+    assert len(run.error) == LONGEST_MESSAGE
+    record = json.loads((tmp_path / "out" / "long" / "tiny.failed" / "run.json").read_text("utf-8"))
+    assert record["error"] == run.error
+
+
+def test_two_names_of_one_folder_are_one_business(tmp_path, tiny):
+    folder = shop(tmp_path, "good")
+    os.symlink(folder, tmp_path / "other-name")
+    assert len(report([folder, tmp_path / "other-name"], tmp_path / "out", template=tiny)) == 1

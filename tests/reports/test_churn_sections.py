@@ -8,8 +8,8 @@ from html import unescape
 import numpy as np
 import pandas as pd
 import pytest
-
 from engagekit.churn.ladder import RUNGS
+
 from engagekit.churn.leakage import SUSPECTS
 from engagekit.data.business import Business
 from engagekit.display.pseudonyms import KEY, pseudonyms

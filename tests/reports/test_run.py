@@ -1,13 +1,16 @@
 import hashlib
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import nbformat
 import pytest
+from filelock import FileLock
 
 from engagekit.errors import DataError
 from engagekit.reports import run as running
+from engagekit.reports.kernel import FOLDER_PREFIX, LOCK, YOUNG_S
 from engagekit.reports.run import run
 
 FOUND = {"schema": 1, "as_of": "2026-11-01", "tables": []}
@@ -176,3 +179,38 @@ def test_a_page_that_would_run_a_script_is_no_report(business, template, tmp_pat
     done = run(business, tmp_path / "out", template=name)
     assert done.status == "failed"
     assert "script" in done.error
+
+
+def test_what_a_killed_run_left_of_its_kernel_is_removed_by_the_next(business, template, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def kernel(name, age):
+        folder = tmp_path / f"{FOLDER_PREFIX}{name}"
+        folder.mkdir()
+        (folder / "connection.json").write_text("key")
+        (folder / LOCK).touch()
+        os.utime(folder, (folder.stat().st_mtime - age,) * 2)
+        return folder
+
+    killed, young, used = kernel("killed", 2 * YOUNG_S), kernel("young", 0), kernel("used", 2 * YOUNG_S)
+    with FileLock(used / LOCK):
+        run(business, tmp_path / "out", template=template(SENTINEL))
+        assert [killed.exists(), young.exists(), used.exists()] == [False, True, True]
+    assert len(list(tmp_path.glob(f"{FOLDER_PREFIX}*"))) == 2
+
+
+def test_start_up_files_of_whoever_runs_it_change_no_report(business, template, tmp_path, monkeypatch):
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text("raise SystemExit('personal')\n")
+    (startup / "01.py").write_text("personal = 1\n")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    done = run(business, tmp_path / "out", template=template("assert 'personal' not in globals()", SENTINEL))
+    assert done.status == "ok", done.error
+
+
+def test_a_file_in_the_place_of_the_reports_is_named(business, template, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "my-shop").write_text("")
+    with pytest.raises(DataError, match="my-shop: the reports of this business cannot be written here .File exists."):
+        run(business, tmp_path / "out", template=template(SENTINEL))

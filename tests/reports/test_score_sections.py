@@ -7,6 +7,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from engagekit.score.trial import VERDICTS
 
 from engagekit.data.business import Business
 from engagekit.display.pseudonyms import KEY, pseudonyms
@@ -14,9 +15,8 @@ from engagekit.errors import DataError
 from engagekit.language import LANGUAGES, Language
 from engagekit.reports import score_sections
 from engagekit.reports.results import results
-from engagekit.samples.sample import make_sample, write_sample
+from engagekit.samples.make import make_sample, write_sample
 from engagekit.score.audit import FINDINGS
-from engagekit.score.trial import VERDICTS
 
 
 @pytest.fixture(scope="module")

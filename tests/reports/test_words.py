@@ -7,7 +7,8 @@ import pytest
 
 from engagekit.language import Language
 from engagekit.metrics.catalog import METRICS
-from engagekit.metrics.estimate import Estimate, difference
+from engagekit.metrics.compare import difference
+from engagekit.metrics.estimate import Estimate
 from engagekit.reports.words import Writer
 
 TICKETS = replace(METRICS["tickets_opened"], better="lower")
@@ -17,7 +18,7 @@ NPS, CHURN, VALUE = METRICS["net_promoter_score"], METRICS["churn_rate"], METRIC
 def compared(new, old):
     """Results that hold one metric in September, of which October is the last whole month."""
     now = pd.Timestamp("2026-10-01")
-    change = difference(new, old)
+    change = difference(old, new)
     return SimpleNamespace(
         language=Language("en"),
         business=SimpleNamespace(currency="GBP", targets={}),

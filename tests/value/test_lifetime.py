@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -14,13 +15,16 @@ import polars as pl
 import pytest
 from scipy.integrate import quad
 from scipy.stats import beta as beta_distribution
+from scipy.stats import spearmanr
 
 from engagekit.errors import DataError
 from engagekit.frames.engine import collected, to_narwhals
-from engagekit.value import fitting as likelihood
+from engagekit.value.beta_geometric import BetaGeometric, purchase_likelihood
 from engagekit.value.fitting import NoConvergence
-from engagekit.value.lifetime import BetaGeometric, GammaGamma, ShiftedBetaGeometric, lifetime_value
-from engagekit.value.purchase_history import purchase_history
+from engagekit.value.gamma_gamma import GammaGamma, value_likelihood
+from engagekit.value.lifetime_value import lifetime_value
+from engagekit.value.purchase_history import purchase_histories, purchase_history
+from engagekit.value.shifted_beta_geometric import ShiftedBetaGeometric, renewal_likelihood
 
 END = datetime(1997, 10, 1)
 PAPER = BetaGeometric(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="week")
@@ -177,16 +181,16 @@ def test_purchases_merged_by_week_move_every_parameter(transactions):
 
 LIKELIHOODS = {
     "purchases": (
-        lambda: likelihood.purchase_likelihood(
+        lambda: purchase_likelihood(
             *np.array([[0, 0, 1, 2, 30], [0, 0, 3, 9, 39], [4, 30, 39, 12.5, 40], [5, 7, 1, 2, 3]])
         ),
         [0.6, 5.0, 0.8, 2.5],
     ),
     "values": (
-        lambda: likelihood.value_likelihood(*np.array([[1, 2, 9], [20, 70, 33.5], [4, 2, 1]])),
+        lambda: value_likelihood(*np.array([[1, 2, 9], [20, 70, 33.5], [4, 2, 1]])),
         [2.0, 3.0, 15.0],
     ),
-    "renewals": (lambda: likelihood.renewal_likelihood(*np.array([[0, 2, 5], [1, 1, 0], [4, 2, 7.0]])), [0.7, 1.2]),
+    "renewals": (lambda: renewal_likelihood(*np.array([[0, 2, 5], [1, 1, 0], [4, 2, 7.0]])), [0.7, 1.2]),
 }
 
 
@@ -211,7 +215,7 @@ def test_the_likelihood_of_a_history_by_integrals():
         return (gone + there) * beta_distribution.pdf(p, a, b)
 
     by_hand = np.log(quad(density, 0, 1)[0] * alpha**r * r * (r + 1))
-    found, _, _ = likelihood.purchase_likelihood(*np.array([[x], [recency], [age], [1.0]]))(values)
+    found, _, _ = purchase_likelihood(*np.array([[x], [recency], [age], [1.0]]))(values)
     assert found == pytest.approx(by_hand)
 
 
@@ -341,14 +345,56 @@ def test_any_engine_gives_the_same_fit(on_engine, model):
     )
 
 
-def test_dependence_of_value_on_frequency_is_reported():
+def spending(together):
+    """Histories and values of a made-up world, in which frequent customers spend more at a time or do not."""
     rng = np.random.default_rng(0)
-    x = rng.integers(1, 9, 3000)
-    value = rng.gamma(5 * x, 1 / (x * rng.gamma(4.0, 1 / 16.0, 3000))) * x
-    spend = GammaGamma.fit(pl.DataFrame({"frequency": x, "value": value}))
+    rows = drawn(8, 3000).with_columns(customer_id=pl.int_range(3000))
+    x = rows["frequency"].to_numpy()
+    per_customer = rng.gamma(4.0, 1 / 16.0, 3000) / np.maximum(x, 1) ** together
+    value = rng.gamma(5 * np.maximum(x, 1), 1 / (np.maximum(x, 1) * per_customer))
+    return rows.with_columns(value=pl.Series(np.where(x > 0, value, np.nan)))
+
+
+def test_both_correlations_are_those_of_numpy_and_scipy():
+    repeat = spending(together=1).filter(pl.col("frequency") > 0)
+    spend = GammaGamma.fit(repeat)
+    x, value = (repeat[name].to_numpy() for name in ("frequency", "value"))
     assert spend.correlation == pytest.approx(np.corrcoef(x, value)[0, 1])
-    assert spend.correlation > 0.4
+    assert spend.rank_correlation == pytest.approx(spearmanr(x, value).statistic)
+
+
+def test_both_correlations_by_hand_of_rows_that_are_many_customers():
+    """Frequencies lie .5 from their mean, values -12.5, -2.5, -2.5 and 17.5; mid-ranks of values -45, 0, 0 and 45."""
+    rows = {"frequency": [1, 1, 2, 2], "value": [10.0, 20.0, 20.0, 40.0], "customers": [30] * 4}
+    spend = GammaGamma.fit(pl.DataFrame(rows))
+    assert spend.correlation == pytest.approx(0.5 * (12.5 + 2.5 - 2.5 + 17.5) / np.sqrt(1 * 475))
+    assert spend.rank_correlation == pytest.approx(30 * 90 / np.sqrt(3600 * 4050))
     assert not spend.independent
+
+
+@pytest.mark.parametrize("correlations", [(0.31, 0.1), (0.1, 0.31), (-0.31, np.nan), (np.nan, -0.31)])
+def test_one_correlation_is_enough_for_dependence(correlations):
+    pearson, spearman = correlations
+    assert not GammaGamma(p=6, q=4, v=16, correlation=pearson, rank_correlation=spearman).independent
+
+
+def test_parameters_without_a_correlation_are_taken_as_independent():
+    assert GammaGamma(p=6, q=4, v=16).independent
+
+
+def test_no_value_is_given_where_frequency_and_value_go_together():
+    for together in (0, 1):
+        rows = spending(together)
+        purchases, spend = BetaGeometric.fit(rows, "week"), GammaGamma.fit(rows)
+        assert spend.independent is (together == 0)
+        expected = lifetime_value(rows, purchases, spend, periods=26)
+        money = expected.select("mean_value", "^expected_value.*$")
+        assert money.null_count().sum_horizontal().item() == (4 * 3000 if together else 0)
+        assert expected["purchases"].null_count() == 0
+        once = "never_bought_again" + " value_not_independent" * together
+        notes = {True: {once}, False: {"value_not_independent" if together else ""}}
+        for is_once, rows_of in expected.group_by(rows["frequency"] == 0):
+            assert set(rows_of["note"]) == notes[is_once[0]]
 
 
 # Histories
@@ -405,10 +451,65 @@ def test_without_values_there_are_none():
     assert histories(found)["a"] == (2, 1.0, 2.0, 1, "week")
 
 
-def test_a_repeated_event_is_one_purchase():
-    rows = bought(*[("a", f"2026-01-0{day} 09:00", "purchase", 2.0) for day in (1, 2, 3)])
-    rows = rows.with_columns(event_id=pl.Series(["1", "2", "2"]))
-    assert histories(purchase_history(rows, datetime(2026, 1, 16)))["a"][0] == 1
+def by_hand(rows, date):
+    """What purchase_history gives before a date, customer by customer in a plain loop, in days."""
+    histories = {}
+    for customer in sorted({row[0] for row in rows}):
+        days, refunds = {}, 0
+        for _, time, action, value in (row for row in rows if row[0] == customer and row[1] < date):
+            if action in ("purchase", "refund"):
+                days.setdefault(time.date(), []).append((action, value))
+        counted = {}
+        for day, lines in days.items():
+            values = [value for action, value in lines if action == "purchase" and value is not None]
+            below = sum(values) < 0
+            refunds += len(lines) if below else sum(action == "refund" for action, _ in lines)
+            if not below and any(action == "purchase" for action, _ in lines):
+                counted[day] = sum(values) if values else None
+        if counted:
+            first, *later = sorted(counted)
+            values = [counted[day] for day in later if counted[day] is not None]
+            last_day = (date - timedelta(microseconds=1)).date()
+            times = ((max(counted) - first).days, (last_day - first).days)
+            mean = sum(values) / len(values) if values else None
+            histories[customer] = (len(later), *times, mean, refunds, "day")
+    return histories
+
+
+def test_many_dates_at_once_are_as_each_by_itself(on_engine):
+    rng = np.random.default_rng(0)
+    hours, customers = rng.integers(0, 24 * 60, 400), rng.integers(0, 12, 400)
+    actions, values = rng.choice(["purchase", "refund", "view"], 400, p=[0.5, 0.2, 0.3]), rng.integers(-9, 30, 400)
+    start = datetime(2026, 1, 1)
+    rows = [
+        (f"c{customer:02}", start + timedelta(hours=int(hour)), str(action), float(value) if value % 7 else None)
+        for customer, hour, action, value in zip(customers, hours, actions, values, strict=True)
+    ]
+    table = pl.DataFrame(rows, ["customer_id", "time", "action", "value"], orient="row")
+    dates = [datetime(2026, 2, 20), datetime(2026, 1, 12, 15), datetime(2026, 1, 5), datetime(2026, 1, 12, 9)]
+    found = purchase_histories(on_engine(table), dates, "day")
+    together = collected(to_narwhals(found, ["date", *COLUMNS]))
+    assert together.select("date", "customer_id").rows() == sorted(together.select("date", "customer_id").rows())
+    for date in dates:
+        expected = by_hand(rows, date)
+        alone = together.filter(pl.col("date") == date).select(COLUMNS)
+        assert {row[0]: row[1:] for row in alone.rows()} == {
+            customer: (*numbers[:3], pytest.approx(numbers[3]) if numbers[3] is not None else None, *numbers[4:])
+            for customer, numbers in expected.items()
+        }
+
+
+def test_histories_of_no_date_are_refused():
+    with pytest.raises(ValueError, match="dates: there is none"):
+        purchase_histories(bought(*ROWS), [])
+
+
+def test_dates_of_a_zone_are_its_own_days():
+    """A purchase at 23:00 in London is of the next day in Jakarta, and after a date at that midnight."""
+    rows = bought(("a", "2026-01-01 12:00", "purchase", 1.0), ("a", "2026-01-01 23:00", "purchase", 1.0), zone="UTC")
+    dates = [datetime(2026, 1, day, tzinfo=ZoneInfo("Asia/Jakarta")) for day in (2, 3)]
+    found = purchase_histories(rows, dates, "day", time_zone="Asia/Jakarta")
+    assert found.select("frequency", "recency", "age").rows() == [(0, 0, 0), (1, 1, 1)]
 
 
 def test_no_purchase_is_no_history():
@@ -525,7 +626,7 @@ def test_a_repeat_buyer_whose_value_is_not_above_0_is_refused(bad, shown):
 @pytest.mark.parametrize(
     ("rows", "unit", "message"),
     [
-        (GOOD, None, "unit: say it"),
+        (GOOD, None, "unit: name it"),
         (GOOD, "fortnight", "unit: 'fortnight' is not known"),
         (GOOD | {"unit": ["day"] * 3}, "week", "unit: day and week do not go together"),
         (GOOD | {"unit": ["day", "week", "week"]}, None, "unit: day and week do not go together"),
@@ -543,9 +644,9 @@ def test_what_cannot_be_fitted_is_refused(rows, unit, message):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ({"frequency": [2], "recency": [3.0], "age": [9.0]}, "1 customers do not tell its parameters"),
+        ({"frequency": [2], "recency": [3.0], "age": [9.0]}, "1 customers do not determine its parameters"),
         ({"frequency": [0, 0], "recency": [0.0, 0.0], "age": [9.0, 8.0]}, "nobody bought again"),
-        ({"frequency": [5] * 4, "recency": [9.0] * 4, "age": [9.0] * 4}, "4 customers do not tell"),
+        ({"frequency": [5] * 4, "recency": [9.0] * 4, "age": [9.0] * 4}, "4 customers do not determine"),
     ],
 )
 def test_histories_that_do_not_tell_the_parameters_are_no_convergence(rows, message):
@@ -566,8 +667,8 @@ def test_nobody_who_left_is_no_convergence():
     ("rows", "message"),
     [
         ({"frequency": [0, 0], "value": [None, None]}, "nobody bought again"),
-        ({"frequency": [2], "value": [5.0]}, "1 customers do not tell"),
-        ({"frequency": [2, 3, 4], "value": [5.0] * 3}, "3 customers do not tell"),
+        ({"frequency": [2], "value": [5.0]}, "1 customers do not determine"),
+        ({"frequency": [2, 3, 4], "value": [5.0] * 3}, "3 customers do not determine"),
     ],
 )
 def test_values_that_do_not_tell_the_parameters_are_no_convergence(rows, message):
@@ -580,7 +681,7 @@ def test_values_that_do_not_tell_the_parameters_are_no_convergence(rows, message
     [
         ({"renewals": [3, 1], "ended": [False, False]}, "ended: is false for all: nobody left"),
         ({"renewals": [0, 0], "ended": [True, False]}, "renewals: is 0 for all: nobody renewed"),
-        ({"renewals": [0, 1], "ended": [True, False], "customers": [40, 60]}, "do not tell its parameters"),
+        ({"renewals": [0, 1], "ended": [True, False], "customers": [40, 60]}, "do not determine its parameters"),
     ],
 )
 def test_contracts_that_do_not_tell_the_parameters_are_no_convergence(rows, message):
@@ -625,5 +726,16 @@ def test_arguments_out_of_range_are_refused(summary, fitted):
 
 
 def test_importing_the_module_does_not_import_scipy_optimize():
-    code = "import sys, engagekit.value.lifetime; sys.exit('scipy.optimize' in sys.modules)"
+    code = "import sys, engagekit.value.lifetime_value; sys.exit('scipy.optimize' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_room_offers_its_names_and_loads_them_when_they_are_used():
+    code = """
+import sys, engagekit.value as value
+print("numpy" in sys.modules, *(callable(getattr(value, name)) for name in value.__all__))
+"""
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    shown = run.stdout.split()
+    assert shown[0] == "False"
+    assert set(shown[1:]) == {"True"}

@@ -1,8 +1,8 @@
-"""Sample businesses made from a seed, whose truth is known.
+"""Make and write a sample business, whose true parameters are known.
 
-Every customer has an engagement that nobody sees; it drives what they do and lowers their hazard of leaving.
-``sample_world`` makes the customers, ``sample_visits`` and ``sample_tables`` what they do, ``sample_files``
-the exports; what the businesses sell and say lies in ``sample.toml``.
+Every customer has a hidden engagement, which drives what they do and lowers their hazard of leaving. ``world`` makes
+the customers, ``visits`` and ``tables`` what they do, and ``files`` the exports; products, texts and rates are in
+``sample.toml``.
 """
 
 import tomllib
@@ -26,23 +26,25 @@ EFFECT = -1.1
 
 @dataclass(frozen=True)
 class Truth:
-    """What a sample knows and a business never does.
+    """True parameters of a sample, which a business never knows.
 
     Attributes
     ----------
     effect : float
-        Log hazard ratio of leaving for each unit of engagement; negative where engagement keeps customers.
+        Log hazard ratio of leaving for each unit of engagement; negative where engaged customers stay longer.
     base_hazard : float
-        Hazard of leaving, a week, at engagement 0.
+        Weekly hazard of leaving at engagement 0.
     arm_effect : float
         The experiment's true difference in conversion probability, treatment less control.
     arm_baseline : float
         Conversion probability of the control arm.
     customers : polars.DataFrame
-        One row a customer: customer_id, left_at (null: still here), engagement (mean over their weeks).
+        One row a customer: ``customer_id``; ``left_at``, null for those who have not left; and ``engagement``, the mean
+        over the customer's weeks.
     weekly : polars.DataFrame
-        One row for each week that a customer was here at the start of: customer_id, week (its first day),
-        engagement, and hazard: 1 - exp(-base_hazard * exp(effect * engagement)), the chance of leaving in it.
+        One row for each customer and week at whose start the customer was there: ``customer_id``; ``week``, its first
+        day; ``engagement``; and ``hazard``, the probability of leaving within it:
+        1 - exp(-base_hazard * exp(effect * engagement)).
     """
 
     effect: float
@@ -55,20 +57,20 @@ class Truth:
 
 @dataclass(frozen=True)
 class Sample:
-    """A made-up business with every table, and what is true of it.
+    """A made-up business: its tables and its true parameters.
 
     Attributes
     ----------
     kind : {"ecommerce", "saas", "subscription"}
         A key of ``SLUGS``.
     seed : int
-        What it was made from.
+        Seed of the random numbers.
     tables : dict of str to polars.DataFrame
         The eleven tables, as reading the files of ``write_sample`` gives them.
     truth : Truth
-        What no table says.
+        True parameters.
     faults, left_out : dict of str to int
-        Rows that a table's file has besides: those that reading refuses, those that a ``keep`` rule drops.
+        Further rows in the file of a table: those that reading refuses, and those that a ``keep`` rule drops.
     """
 
     kind: str
@@ -87,17 +89,28 @@ def make_sample(kind: str, *, customers: int = 2_000, seed: int = 1, effect: flo
     kind : {"ecommerce", "saas", "subscription"}
         A coffee shop in Indonesia, an accounting app in Malaysia or a recipe box in Britain.
     customers : int, default 2000
-        Everybody ever seen, at least 100; half of them are there on the first day.
+        Number of customers over the whole history, at least 100. Half of them are there on the first day.
     seed : int, default 1
         The same seed gives the same business.
     effect : float, default -1.1
-        Log hazard ratio of leaving for each unit of engagement. With 0, engagement tells nothing about
-        leaving; where nobody cancels, customers who come seldom are still likelier to seem gone.
+        Log hazard ratio of leaving for each unit of engagement. With 0, engagement does not predict leaving. Without
+        contracts, customers who come seldom are still likelier to look as if they had left.
 
     Returns
     -------
     Sample
-        Tables and truth.
+        Tables and true parameters.
+
+    Raises
+    ------
+    ValueError
+        ``kind`` is unknown, or ``customers`` is below 100.
+
+    Examples
+    --------
+    >>> sample = make_sample("saas", customers=100)
+    >>> len(sample.tables), sample.truth.customers.height
+    (11, 100)
     """
     if kind not in SLUGS:
         raise ValueError(f"kind: {kind!r} is not known. {did_you_mean(kind, SLUGS)}")
@@ -119,22 +132,22 @@ def make_sample(kind: str, *, customers: int = 2_000, seed: int = 1, effect: flo
 
 
 def write_sample(sample: Sample, folder: str | Path) -> Path:
-    """Write a business as a person would export it: ``business.toml`` and ``data/*.csv``.
+    """Write a sample as a business would export it: ``business.toml`` and ``data/*.csv``.
 
-    Headers, numbers and dates are those of the business's language. The rows of ``sample.faults`` and
-    ``sample.left_out`` stand among the others.
+    Headers, numbers and dates are in the language of the business. The files also hold the rows counted in
+    ``sample.faults`` and ``sample.left_out``.
 
     Parameters
     ----------
     sample : Sample
-        What ``make_sample`` gave.
+        As ``make_sample`` gives it.
     folder : str or Path
-        Made where it is not there yet; files of the same name are replaced.
+        Created if it does not exist; files of the same name are replaced.
 
     Returns
     -------
     Path
-        The ``business.toml``.
+        Path of the ``business.toml``.
     """
     shop, rng = _shop(sample.kind), np.random.default_rng(sample.seed)
     settings = Path(folder) / "business.toml"
@@ -145,7 +158,7 @@ def write_sample(sample: Sample, folder: str | Path) -> Path:
 
 
 def _shop(kind: str) -> Shop:
-    """Read what ``sample.toml`` says of a business and of all three."""
+    """Settings of a business in ``sample.toml``, with those that all three share."""
     file = resources.files("engagekit.samples") / "sample.toml"
     words: dict[str, Shop] = tomllib.loads(file.read_text("utf-8"))
     return words | words[kind]
@@ -156,9 +169,8 @@ def _truth(shop: Shop, people: People, effect: float) -> Truth:
     engagement, hazard = people.engagement[who, week], people.hazard[who, week]
     weeks = np.bincount(who, minlength=people.joined.size)
     mean = np.where(weeks, np.bincount(who, engagement, weeks.size) / weeks.clip(1), np.nan)
-    customers = pl.DataFrame({"customer_id": people.ids, "left_at": people.left, "engagement": mean})
+    customers = pl.DataFrame({"customer_id": people.ids, "left_at": people.left_at, "engagement": mean})
     customers = customers.with_columns(clock("left_at", shop), pl.col("engagement").fill_nan(None))
     day = np.datetime64(START) + 7 * week
     weekly = {"customer_id": people.ids.gather(who), "week": day, "engagement": engagement, "hazard": hazard}
-    told = (effect, shop["base_hazard"], shop["arm_effect"], ARM_BASELINE)
-    return Truth(*told, customers, pl.DataFrame(weekly))
+    return Truth(effect, shop["base_hazard"], shop["arm_effect"], ARM_BASELINE, customers, pl.DataFrame(weekly))

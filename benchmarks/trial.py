@@ -25,14 +25,15 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from engagekit.score.trial import STATISTICS, Trial, trial
 from events import END as EVENTS_END
 from events import write_events
 
 from engagekit.churn.statistics import Order, mean_of
 from engagekit.customers.features import snapshots
 from engagekit.prepare.history import History
-from engagekit.score.scorecard import PRESETS, Component, Scorecard
-from engagekit.score.trial import STATISTICS, Trial, trial
+from engagekit.score.components import PRESETS, Component
+from engagekit.score.scorecard import Scorecard
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))

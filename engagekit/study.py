@@ -13,9 +13,10 @@ import polars as pl
 from engagekit.churn.comparison import Comparison, compare_models
 from engagekit.churn.dataset import churn_dataset
 from engagekit.customers.cohorts import retention_by_cohort
-from engagekit.customers.declines import trailing_slopes
 from engagekit.customers.features import snapshots
 from engagekit.customers.groups import check_groups, with_groups
+from engagekit.customers.slopes import trailing_slopes
+from engagekit.customers.win_back import win_back
 from engagekit.data.business import Business
 from engagekit.data.given import day_after, in_zone, renamed
 from engagekit.data.reading import Reading
@@ -307,9 +308,9 @@ class Study:
 
     def _scores_by_period(self) -> Prepared | None:
         """Scores on the first day of each period, dated by the period before, whose end it is."""
-        if self._scored is None:
+        if self.scorecard is None:
             return None
-        starts = self._scored.filter(pl.col("date").is_in(self._starts("interactions", self.business.score.window)))
+        starts = self.scored.filter(pl.col("date").is_in(self._starts("interactions", self.business.score.window)))
         return starts.with_columns(pl.col("date").dt.offset_by(f"-{PERIODS[self.period]}")), "date"
 
     @cached_property
@@ -321,17 +322,16 @@ class Study:
     @property
     def scores(self) -> "pd.DataFrame":
         """Scores on the first day of each period and at the end, as ``Scorecard.history`` gives them."""
-        if self._scored is None:
-            raise DataError("no score is declared. Give it [score.components].", file="business.toml")
-        return self._scored.to_pandas()
+        return self.scored.to_pandas()
 
     @cached_property
-    def _scored(self) -> pl.DataFrame | None:
+    def scored(self) -> pl.DataFrame:
+        """As ``scores``, in Polars."""
         if self.scorecard is None:
-            return None
+            raise DataError("no score is declared. Give it [score.components].", file="business.toml")
         dates = [*self._starts("interactions", self.business.score.window), self.end]
-        scored: pl.DataFrame = self.scorecard.score(self._features.filter(pl.col("date").is_in(dates)))
-        return scored
+        made: pl.DataFrame = self.scorecard.score(self._features.filter(pl.col("date").is_in(dates)))
+        return made
 
     def features(self, dates: Iterable[dt.datetime] | None = None) -> "pd.DataFrame":
         """What each customer did in the score's window before each date; by default the end."""
@@ -409,6 +409,12 @@ class Study:
             rows = self.dataset.drop(NOT_COUNTED, strict=False)
             self._comparison = compare_models(rows, self.churn, use=self.business.churn.use)
         return self._comparison
+
+    def win_back(self) -> "pd.DataFrame":
+        """Customers who churned within the last horizon, the most valuable first, as ``win_back`` gives them."""
+        customers = self.described("customers") if self.has("customers") else None
+        rows = win_back(self.history, self.data_end, self.churn, customers=customers)
+        return collected(nw.from_native(rows).lazy()).to_pandas()
 
     def cohorts(self) -> "pd.DataFrame":
         """Share of each cohort that was active in each month after its first one."""
@@ -500,11 +506,7 @@ class Study:
             "cohort": self._arrivals,
             "channel": lambda: self._features.select(*of_date, channel="preferred_channel"),
         }
-        return groups | ({"segment": lambda: self._segments.select(*of_date, "segment")} if self.scorecard else {})
-
-    @property
-    def _segments(self) -> pl.DataFrame:
-        return self._scored if self._scored is not None else pl.DataFrame()
+        return groups | ({"segment": lambda: self.scored.select(*of_date, "segment")} if self.scorecard else {})
 
     def _arrivals(self) -> pl.DataFrame:
         """Month in which each customer arrived."""

@@ -12,6 +12,7 @@ from engagekit.metrics.catalog import METRICS
 from engagekit.prepare.history import History
 from engagekit.reports.results import results
 from engagekit.samples.make import make_sample, write_sample
+from engagekit.study import Study
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
@@ -45,7 +46,7 @@ def test_the_readme_shows_what_explain_prints(tmp_path, monkeypatch):
     file = Path(command.split()[-1])
     file.parent.mkdir(parents=True)
     write_sample(make_sample("ecommerce"), tmp_path / "ecommerce")
-    file.write_text(json.dumps(results(Business.open(tmp_path / "ecommerce")).as_dict()), "utf-8")
+    file.write_text(json.dumps(results(Study(tmp_path / "ecommerce")).as_dict()), "utf-8")
     explained = CliRunner().invoke(app, command.split())
     assert explained.exit_code == 0
     assert explained.output.splitlines()[-1] == f"  All time: {line}"

@@ -15,6 +15,7 @@ from engagekit.frames.times import local_time
 __all__ = ["PERIODS", "dated", "period_begun_in", "period_starts", "with_all_periods"]
 
 PERIODS = ("1d", "1w", "1mo", "1q", "1y")
+DAY = dt.timedelta(days=1)
 MONTHS_A_YEAR, MONTHS_A_QUARTER = 12, 3
 USUAL = 0.95  # share of the pauses between days with rows that a usual pause is not longer than
 NUMBERS = ("value", "low", "high", "numerator", "denominator")
@@ -66,7 +67,7 @@ def dated(
     return rows if every is None else rows.with_columns(period=_start(time, every)), end
 
 
-def period_begun_in(rows: nw.LazyFrame[Any], at: str, every: str) -> dt.datetime | None:
+def period_begun_in(rows: nw.LazyFrame[Any], at: str) -> dt.datetime | None:
     """Start of the period within which the data begin; None where they cover their first period from its start.
 
     Days without a row at the start of a period can mean that nothing happened or that the data begin later. They are
@@ -79,8 +80,6 @@ def period_begun_in(rows: nw.LazyFrame[Any], at: str, every: str) -> dt.datetime
         As ``dated`` returns them, with a ``period``.
     at : str
         Column with the time of a row.
-    every : str
-        The period's length, one of ``PERIODS``.
 
     Examples
     --------
@@ -89,19 +88,17 @@ def period_begun_in(rows: nw.LazyFrame[Any], at: str, every: str) -> dt.datetime
     >>> for first in (2, 10):
     ...     times = pl.datetime_range(dt.datetime(2026, 1, first), dt.datetime(2026, 3, 1), "1d", eager=True)
     ...     rows, _ = dated(nw.from_native(pl.LazyFrame({"time": times})), "time", "1mo", None, None)
-    ...     print(period_begun_in(rows, "time", "1mo"))
+    ...     print(period_begun_in(rows, "time"))
     None
     2026-01-01 00:00:00
     """
-    if every == "1d":
+    begin, period = collected(rows.select(nw.col(at).min().alias("begin"), nw.col("period").min())).row(0)
+    if begin is None or begin - period < DAY:
         return None
-    days = rows.group_by(nw.col(at).dt.truncate("1d").alias("day")).agg(nw.col("period").min())
-    known = collected(days).select(pl.col("day", "period").cast(pl.Datetime("us"))).sort("day")
-    if known.is_empty():
-        return None
-    first, period = known.row(0)
-    usual = known["day"].diff().dt.total_microseconds().quantile(USUAL, "higher") or 0
-    return period if first - period > dt.timedelta(microseconds=usual) else None
+    days = rows.group_by(nw.col(at).dt.truncate("1d").alias("day")).agg(nw.len().alias("rows"))
+    pauses = collected(days).sort("day")["day"].diff().dt.total_microseconds()
+    usual = dt.timedelta(microseconds=pauses.quantile(USUAL, "higher") or 0)
+    return period if begin - period >= usual + DAY else None
 
 
 def with_all_periods(

@@ -10,7 +10,7 @@ import polars as pl
 
 from engagekit.errors import DataError
 from engagekit.frames.engine import collected, to_narwhals
-from engagekit.frames.periods import PERIODS, dated, with_all_periods
+from engagekit.frames.periods import PERIODS, dated, period_begun_in, with_all_periods
 from engagekit.metrics.declaration import Declaration
 from engagekit.metrics.estimate import FIELDS
 from engagekit.metrics.intervals import upper_tail
@@ -102,7 +102,7 @@ def measure(
     keys = [*by, "period"] if every else by
     result = pl.concat(_tidy(*collection, confidence) for collection in sums_and_values(rows, metrics, keys))
     if every and at:
-        result = with_all_periods(result, by, every, None, end)
+        result = with_all_periods(result, by, every, period_begun_in(rows, at), end)
     order = pl.col("metric").cast(pl.Enum([metric.name for metric in metrics]))
     tidy = result.sort(order, *keys)
     return tidy.to_pandas() if nw.dependencies.is_pandas_dataframe(frame) else tidy

@@ -7,6 +7,7 @@ import narwhals as nw
 
 from engagekit.frames.engine import to_narwhals, to_native
 from engagekit.frames.times import micros_at, span_us, with_micros
+from engagekit.prepare.interactions import check_unique
 
 __all__ = ["PURCHASES", "buyers", "orders"]
 
@@ -25,9 +26,9 @@ def orders(interactions: Any) -> Any:
     Parameters
     ----------
     interactions : frame
-        ``customer_id, time, action, value`` and, where given, ``order_id, product``. A line without a customer is left
-        out. A refund's value is taken back, whichever sign it is written with. Purchases of an order that come to less
-        than zero are a refund.
+        ``customer_id, time, action, value`` and, where given, ``order_id, product, event_id``; an ``event_id`` must not
+        repeat. A line without a customer is left out. A refund's value is taken back, whichever sign it is written
+        with. Purchases of an order that come to less than zero are a refund.
 
     Returns
     -------
@@ -47,7 +48,8 @@ def orders(interactions: Any) -> Any:
     >>> orders(lines).sort("order_id").select("customer_id", "order_id", "time", "value", "lines").rows()
     [('a', '1', 1, 15.0, 2), ('b', '2', 2, 7.0, 1)]
     """
-    rows = to_narwhals(interactions, ["customer_id", "time", "action", "value"], ["order_id", "product"])
+    rows = to_narwhals(interactions, ["customer_id", "time", "action", "value"], ["order_id", "product", "event_id"])
+    check_unique(rows)
     names = rows.collect_schema().names()
     if "order_id" not in names:
         rows = rows.with_columns(nw.lit(None, nw.String).alias("order_id"))

@@ -4,13 +4,11 @@ import datetime as dt
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import pandas as pd
 import polars as pl
 
-from engagekit.customers.features import FEATURES
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
 from engagekit.errors import DataError, did_you_mean
@@ -21,6 +19,7 @@ from engagekit.metrics.compare import difference
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
 from engagekit.reports.scoring import NOBODY, Scoring, scoring
+from engagekit.score.components import check_components
 from engagekit.study import SHOWN, Study
 
 __all__ = ["Results", "as_data", "check_goals", "results"]
@@ -36,19 +35,23 @@ class Results:
     Attributes
     ----------
     study : Study
+    language : Language
+        The report's.
+    scoring : Scoring, optional
+        The score, its history and its verdict; None without interactions or a scorecard.
+    cohorts : pandas.DataFrame
+        Retention by month of arrival; empty without interactions.
     """
 
     study: Study
+    language: Language
+    scoring: Scoring | None
+    cohorts: pd.DataFrame
 
     @property
     def business(self) -> Business:
         """Whose report it is."""
         return self.study.business
-
-    @property
-    def language(self) -> Language:
-        """The report's."""
-        return self.study.language
 
     @property
     def end(self) -> dt.datetime:
@@ -64,16 +67,6 @@ class Results:
     def measured(self) -> pd.DataFrame:
         """Every metric that the tables allow."""
         return self.study.measured
-
-    @cached_property
-    def cohorts(self) -> pd.DataFrame:
-        """Retention by month of arrival; empty without interactions."""
-        return self.study.cohorts() if self.study.has("interactions") else pd.DataFrame()
-
-    @cached_property
-    def scoring(self) -> Scoring | None:
-        """The score, its history and its verdict; None without interactions or a scorecard."""
-        return scoring(self.study)
 
     @property
     def scores(self) -> pl.DataFrame:
@@ -184,7 +177,7 @@ def check_goals(business: Business) -> None:
         A target names no metric, one that has no better way, or a share that is not between 0 and 1; or a component
         names no feature.
     """
-    goals, components = (f"{business.file.name} [{section}]" for section in ("targets", "score.components"))
+    goals = f"{business.file.name} [targets]"
     for name, target in business.targets.items():
         if name not in METRICS:
             raise DataError(f"there is no metric {name!r}. {did_you_mean(name, METRICS)}", file=goals)
@@ -192,10 +185,7 @@ def check_goals(business: Business) -> None:
             raise DataError(f"{name} has no better way, neither up nor down, so it has no target. Drop it.", file=goals)
         if getattr(METRICS[name], "bounded", False) and not 0 <= target <= 1:
             raise DataError(f"{name}: {target:g} is not between 0 and 1. Write 35 % as 0.35.", file=goals)
-    numbers = [name for name in FEATURES if name != "preferred_channel"]
-    for name in business.score.components:
-        if name not in numbers:
-            raise DataError(f"there is no feature {name!r}. {did_you_mean(name, numbers)}", file=components)
+    check_components(business)
 
 
 def results(study: Study) -> Results:
@@ -210,4 +200,5 @@ def results(study: Study) -> Results:
     if study.business.tables and study.is_empty:
         problem = f"no table has a row before {study.end.date()}. Set a later as_of."
         raise DataError(problem, file=study.business.file.name)
-    return Results(study)
+    cohorts = study.cohorts() if study.has("interactions") else pd.DataFrame()
+    return Results(study, study.language, scoring(study), cohorts)

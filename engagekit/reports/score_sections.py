@@ -302,7 +302,7 @@ def _migration(found: Results, scoring: Scoring) -> str:
         return text(f"segment.{segment}") if segment else text("fallen.no_score")
 
     rows: dict[str, dict[str, str]] = {}
-    for (new,), column in scoring.transitions().group_by("segment_after", maintain_order=True):
+    for (new,), column in scoring.transitions.group_by("segment_after", maintain_order=True):
         hidden = hidden_cells(column["customers"].to_list())
         for place, (old, customers) in enumerate(column.select("segment_before", "customers").iter_rows()):
             row = rows.setdefault(named(old), {text("column.segment"): named(old)})

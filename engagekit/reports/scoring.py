@@ -11,7 +11,7 @@ from engagekit.data.business import Business
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.times import days_long
 from engagekit.score.audit import audit
-from engagekit.score.changes import moves, segment_transitions
+from engagekit.score.changes import score_changes, segment_transitions
 from engagekit.score.freeze import reference_ends
 from engagekit.score.scorecard import SEGMENTS, Scorecard
 from engagekit.score.verdict import Verdict
@@ -29,52 +29,35 @@ class Scoring:
 
     Attributes
     ----------
-    study : Study
     scorecard : Scorecard
+    scored : polars.DataFrame
+        Scores on the first of each month and at the end.
+    end : datetime
+        The last date with scores.
+    trial : Verdict
+        Whether the score predicts who leaves.
+    findings : pandas.DataFrame
+        What the audit says.
+    window : timedelta
+        Time that the score looks back on.
     """
 
-    study: Study
     scorecard: Scorecard
+    scored: pl.DataFrame
+    end: dt.datetime
+    trial: Verdict
+    findings: pd.DataFrame
+    window: dt.timedelta
 
     @property
-    def end(self) -> dt.datetime:
-        """The last date with scores."""
-        return self.study.end
-
-    @cached_property
-    def scored(self) -> pl.DataFrame:
-        """Scores on the first of each month and at the end."""
-        return pl.from_pandas(self.study.scores)
-
-    @property
-    def trial(self) -> Verdict:
-        """Whether the score predicts who leaves."""
-        return self.study.verdict
-
-    @cached_property
     def latest(self) -> pl.DataFrame:
         """Scores at the end."""
         return self.scored.filter(pl.col("date") == self.end)
 
-    @cached_property
-    def findings(self) -> pd.DataFrame:
-        """What the audit says."""
-        return audit(
-            self.scorecard,
-            self.latest,
-            self.end,
-            tried=self.trial,
-            seen_until=self.study.described("interactions")["time"].max(),
-            reference_ends=reference_ends(self.study.business),
-            actions=_actions(self.study.business, self.end),
-            within=self.study.churn.horizon,
-        )
-
     @property
     def before(self) -> dt.datetime | None:
         """Latest date whose window was over when that of the end began; None without one."""
-        window = days_long("window", self.study.business.score.window)
-        known = self.scored.drop_nulls("score").filter(pl.col("date") <= self.end - window)
+        known = self.scored.drop_nulls("score").filter(pl.col("date") <= self.end - self.window)
         return max(known["date"], default=None)
 
     @cached_property
@@ -82,9 +65,10 @@ class Scoring:
         """How scores moved between two windows that do not overlap; empty without an earlier one."""
         if self.before is None or self.latest["score"].is_null().all():
             return pl.DataFrame()
-        moved: pl.DataFrame = moves(self.scorecard, self.scored, self.before, self.end)
+        moved: pl.DataFrame = score_changes(self.scorecard, self.scored, self.before, self.end)
         return moved
 
+    @property
     def transitions(self) -> pl.DataFrame:
         """How many went from which segment into which; as ``moves``, for two windows that do not overlap."""
         counted: pl.DataFrame = segment_transitions(self.moves)
@@ -92,8 +76,28 @@ class Scoring:
 
 
 def scoring(study: Study) -> Scoring | None:
-    """The score of a study; None without a scorecard or interactions."""
-    return None if study.scorecard is None else Scoring(study, study.scorecard)
+    """The score of a study; None without a scorecard or interactions.
+
+    Raises
+    ------
+    DataError
+        Bounds are not frozen, or ``actions.csv`` cannot be read.
+    """
+    if study.scorecard is None:
+        return None
+    scored, business = study.scored, study.business
+    findings = audit(
+        study.scorecard,
+        scored.filter(pl.col("date") == study.end),
+        study.end,
+        verdict=study.verdict,
+        last_interaction=study.described("interactions")["time"].max(),
+        reference_ends=reference_ends(business),
+        actions=_actions(business, study.end),
+        within=study.churn.horizon,
+    )
+    window = days_long("window", business.score.window)
+    return Scoring(study.scorecard, scored, study.end, study.verdict, findings, window)
 
 
 def _actions(business: Business, end: dt.datetime) -> pl.DataFrame | None:

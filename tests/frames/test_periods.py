@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from engagekit.errors import DataError
+from engagekit.frames.periods import PERIODS
 from engagekit.metrics import handling_hours, net_promoter_score, open_rate
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Total
@@ -194,7 +195,50 @@ def test_an_end_on_a_boundary_cuts_nothing():
     found = measure(seen([dt.datetime(2026, 1, 8)]), visits, every="1mo", at="time", as_of="2026-04-01")
     assert found["period"].dt.month().to_list() == [1, 2, 3]
     assert found["reason"].to_list() == ["", "no_rows", "no_rows"]
-    assert found["warning"].to_list() == [""] * 3
+    assert found["warning"].to_list() == ["partial_period", "", ""]  # nothing is known before the 8th
+
+
+@pytest.mark.parametrize(
+    ("first", "pause", "partial"),
+    [(1, 1, False), (2, 1, False), (3, 1, True), (20, 1, True), (3, 2, False), (8, 7, False), (9, 7, True)],
+)
+def test_the_first_period_is_partial_where_the_data_begin_after_more_than_a_usual_pause(
+    first, pause, partial, on_engine
+):
+    """Daily data may rest on the first of the month, and a mailing every seven days may come on the 8th."""
+    start, end = dt.datetime(2026, 1, first, 9), dt.datetime(2026, 3, 31)
+    times = pl.datetime_range(start, end, f"{pause}d", eager=True).to_list()
+    result = measure(on_engine(seen(times)), visits, every="1mo", at="time", as_of="2026-04-01")
+    warnings = nw.from_native(result)["warning"].to_list()
+    assert warnings == ["partial_period" if partial else "", "", ""]
+
+
+def test_one_long_pause_later_on_excuses_no_late_beginning():
+    """Sixty days of data from the 10th on, with a pause of twelve days: one pause in 48 is no usual one."""
+    days = [dt.datetime(2026, 1, 10) + dt.timedelta(days=day) for day in range(60) if not 20 <= day < 32]
+    result = measure(seen(days), visits, every="1mo", at="time")
+    assert result["warning"].to_list() == ["partial_period", "", ""]
+
+
+def test_the_first_period_of_every_group_is_the_first_of_the_data():
+    """A group that begins in February has no January; the data begin on 20 January."""
+    times = [dt.datetime(2026, 1, 20), dt.datetime(2026, 1, 21), dt.datetime(2026, 2, 1), dt.datetime(2026, 2, 2)]
+    frame = seen(times).with_columns(team=pl.Series(["a", "a", "b", "b"]))
+    result = measure(frame, visits, by="team", every="1mo", at="time")
+    marked = {(row["team"], row["period"].month): row["warning"] for row in result.iter_rows(named=True)}
+    assert marked == {("a", 1): "partial_period", ("a", 2): "", ("b", 1): "partial_period", ("b", 2): ""}
+
+
+def test_a_quarter_and_a_week_begin_late_too_and_a_day_never():
+    times = [dt.datetime(2026, 1, 9, 12), dt.datetime(2026, 1, 10, 12), dt.datetime(2026, 1, 11, 12)]
+    warnings = {every: measure(seen(times), visits, every=every, at="time")["warning"][0] for every in PERIODS}
+    assert warnings == {
+        "1d": "",
+        "1w": "partial_period",
+        "1mo": "partial_period",
+        "1q": "partial_period",
+        "1y": "partial_period",
+    }
 
 
 def test_the_mark_of_a_cut_period_goes_beside_other_warnings():

@@ -16,6 +16,7 @@ import polars as pl
 
 import engagekit as ek
 from engagekit.churn.dataset import churn_dataset
+from engagekit.churn.outcomes import DIFFERENCE
 from engagekit.frames.periods import period_starts
 from engagekit.prepare.leaving import active_base
 from engagekit.study import Study
@@ -107,7 +108,7 @@ def rooms(folder):
     labels = churn_dataset(study.history, dates, churn, as_of=end)
     return {
         "metrics": by_metric | {"changes": changes},
-        "score": {"scored": summed(with_text(study.scores), ["date", "customer_id"])},
+        "score": {"scored": summed(with_text(study.scores), ["date", "customer_id"])} | judged(study.verdict),
         "customers": {
             "cohorts": summed(study.cohorts(), ["cohort", "age"]),
             "features": summed(collected(features), ["customer_id"]),
@@ -119,6 +120,21 @@ def rooms(folder):
             ],
             "labels": summed(with_text(labels), ["date", "customer_id"]),
         },
+    }
+
+
+def judged(verdict):
+    """What a verdict stands on."""
+    statistics = verdict.backtest.statistics
+    columns = ["predictor", "statistic", "value", "low", "high", *DIFFERENCE, "dates"]
+    return {
+        "verdict": verdict.verdict,
+        "customers": [verdict.customers, verdict.churned, len(verdict.dates), verdict.falls],
+        "predictors": listed(statistics[columns].astype({"dates": int}), ["predictor", "statistic"]),
+        "segments": listed(verdict.segments, ["segment"]),
+        "deciles": listed(verdict.deciles, ["decile"]),
+        "weights": listed(verdict.weights, ["feature"]),
+        "gain": [rounded(number) for number in verdict.gain],
     }
 
 

@@ -52,7 +52,7 @@ def test_different_customers_give_the_interval_of_independent_means():
 
 def test_a_ratio_of_sums_is_compared_over_customers_and_not_over_orders():
     def orders(**values):
-        return pl.DataFrame({"customer_id": list(values), "value": list(values.values())}).explode("value")
+        return pl.DataFrame({"customer_id": list(values), "value": list(values.values()), "lines": 1}).explode("value")
 
     new, old = orders(a=[10.0, 20.0], b=[30.0]), orders(a=[10.0], b=[10.0, 40.0])
     z = {"a": (30 - 20 * 2) / 3 - (10 - 20) / 3, "b": (30 - 20) / 3 - (50 - 20 * 2) / 3}

@@ -130,7 +130,7 @@ def as_orders(sample, number):
     """A row for each of a customer's y orders, which together come to x."""
     customers = pl.DataFrame({"customer_id": range(30), "x": sample.x[number], "y": sample.y[number]})
     each = (pl.col("x") / pl.col("y")).repeat_by(pl.col("y").cast(pl.UInt32))
-    return customers.filter(pl.col("y") > 0).select("customer_id", value=each).explode("value")
+    return customers.filter(pl.col("y") > 0).select("customer_id", value=each, lines=1).explode("value")
 
 
 def test_every_cell_is_printed_and_those_outside_are_counted(coverage, monkeypatch, capsys):

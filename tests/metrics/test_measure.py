@@ -21,6 +21,7 @@ from engagekit.metrics import (
     reach_engagement_rate,
     return_on_ad_spend,
     satisfaction_rate,
+    session_duration_s,
     tickets_opened,
     unsubscribe_rate,
 )
@@ -32,6 +33,7 @@ from engagekit.metrics.metric import Ratio, Total
 from engagekit.metrics.quantile import Quantile
 
 NAN, INF = math.nan, math.inf
+ANA = {"customer_id": "ana"}
 RATES = [open_rate, click_rate, unsubscribe_rate]
 MAILINGS = pl.DataFrame(
     {
@@ -120,6 +122,7 @@ def test_a_group_in_which_no_row_counts_is_undefined_for_every_kind_of_metric(on
             "team": ["a", "a", "b"],
             "work_minutes": [60, 30, None],
             "value": [1.0, 2.0, None],
+            "lines": [1, 1, 1],
             "customer_id": ["x", "y", "z"],
         }
     )
@@ -173,11 +176,11 @@ def test_nan_as_a_group_is_the_missing_group():
         (open_rate, {"opens": 5, "delivered": 10}, {"opens": -1, "delivered": 10}, "opens -1, delivered 10"),
         (open_rate, {"opens": 0, "delivered": 10}, {"opens": 0, "delivered": -3}, "opens 0, delivered -3"),
         (open_rate, {"opens": 5.0, "delivered": 9.0}, {"opens": INF, "delivered": INF}, "opens inf, delivered inf"),
-        (order_value, {"value": 5.0, "customer_id": "a"}, {"value": INF, "customer_id": "b"}, "value inf, customer_id"),
+        (session_duration_s, {"duration_s": 5.0, **ANA}, {"duration_s": INF, **ANA}, "duration_s inf"),
         (open_rate, {"opens": 5.0, "delivered": 9.0}, {"opens": 5.0, "delivered": INF}, "opens 5.0, delivered inf"),
         (return_on_ad_spend, {"revenue": 5.0, "spend": 9.0}, {"revenue": 5.0, "spend": INF}, "revenue 5.0, spend inf"),
         (return_on_ad_spend, {"revenue": 5.0, "spend": 9.0}, {"revenue": INF, "spend": 9.0}, "revenue inf, spend 9.0"),
-        (order_value, {"value": 5.0, "customer_id": "a"}, {"value": -INF, "customer_id": "b"}, "value -inf"),
+        (session_duration_s, {"duration_s": 5.0, **ANA}, {"duration_s": -INF, **ANA}, "duration_s -inf"),
         (net_promoter_score, {"score": 10, "kind": "nps"}, {"score": 11, "kind": "nps"}, "score 11"),
         (net_promoter_score, {"score": 10, "kind": "nps"}, {"score": -1, "kind": "nps"}, "score -1"),
         (net_promoter_score, {"score": 10.0, "kind": "nps"}, {"score": 8.5, "kind": "nps"}, "score 8.5"),
@@ -231,8 +234,8 @@ def test_a_bad_row_is_found_in_every_group_and_among_good_metrics():
 
 
 def test_a_bad_row_is_found_where_rows_are_summed_to_customers():
-    frame = pl.DataFrame({"customer_id": ["a", "a", "b"], "value": [1.0, INF, 2.0]})
-    with pytest.raises(DataError, match=r"order_value: .*row 1: value inf, customer_id a\."):
+    frame = pl.DataFrame({"customer_id": ["a", "a", "b"], "value": [1.0, INF, 2.0], "lines": [1, 1, 1]})
+    with pytest.raises(DataError, match=r"order_value: .*row 1: value inf, lines 1, customer_id a\."):
         measure(frame, order_value)
 
 
@@ -250,6 +253,7 @@ CUSTOMERS = pl.DataFrame(
     {
         "customer_id": ["a", "a", "b", "c", "c", "c", "d", "e"],
         "value": [10.0, 30.0, 12.0, 55.0, 60.0, 58.0, 25.0, 8.0],
+        "lines": [1] * 8,
     }
 )
 
@@ -318,6 +322,7 @@ def replications():
             "sample": np.repeat(sample.ravel(), times),
             "customer_id": np.repeat(customer.ravel(), times),
             "value": np.repeat(level.ravel(), times) + random.normal(0, 3, times.sum()),
+            "lines": 1,
         }
     )
 
@@ -607,15 +612,16 @@ def test_units_of_three_kinds_read_only_their_own_columns():
         register_io_source(source, schema=frame.schema), [open_rate, order_value, handling_hours, ratio("o", "opens")]
     )
     assert sorted(scans) == [
-        ["customer_id", "value"],
-        ["customer_id", "value"],
+        ["customer_id", "lines", "value"],
+        ["customer_id", "lines", "value"],
         ["delivered", "opens"],
         ["work_minutes"],
     ]
 
 
 def test_a_plain_list_becomes_a_frame_of_units():
-    assert framed([1.0, 2.0], order_value).to_dict(as_series=False) == {"customer_id": [0, 1], "value": [1.0, 2.0]}
+    made = framed([1.0, 2.0], session_duration_s)
+    assert made.to_dict(as_series=False) == {"customer_id": [0, 1], "duration_s": [1.0, 2.0]}
     assert framed([9], net_promoter_score).to_dict(as_series=False) == {"score": [9], "kind": ["nps"]}
 
 
@@ -628,7 +634,7 @@ def _declared(name):
     [
         ("return_on_ad_spend", {"revenue": [INF, -INF, 5.0], "spend": [1.0] * 3}, "revenue -inf"),
         ("churn_rate", {"churned": [1, 0], "at_risk": [20, 30]}, "at_risk 20"),
-        ("reopen_rate", {"reopened": [5, 0], "solved_at": [1, 2]}, "reopened 5"),
+        ("reopen_rate", {"reopened": [-1, 0], "solved_at": [1, 2]}, "reopened -1"),
         ("human_open_rate", {"opens": [40], "machine_opens": [-10], "delivered": [100]}, "machine_opens -10"),
         ("human_open_rate", {"opens": [150], "machine_opens": [60], "delivered": [100]}, "opens 150"),
         ("visits_per_customer", {"customer_id": ["a", "b"], "events": [-1, 2]}, "events -1"),

@@ -81,6 +81,31 @@ def test_a_refund_without_its_order_lowers_the_money_and_is_no_order(metric, num
     assert (found.numerator, found.denominator, found.value) == (numerator, denominator, numerator / denominator)
 
 
+@pytest.mark.parametrize(
+    ("metric", "numerator", "denominator"),
+    [
+        (order_value, 100 + 50 - 55, 2),  # 47.5, and not 95
+        (gross_order_value, 100 + 50, 2),
+        (orders_per_customer, 2, 2),
+        (revenue_per_customer, 100 + 50 - 55, 2),
+        (refund_rate, 55, 150),
+        (refunded_order_rate, 1, 2),
+    ],
+    ids=named,
+)
+def test_an_order_refunded_beyond_its_price_stays_an_order(metric, numerator, denominator):
+    rows = [("ana", 1, "purchase", 100.0, "1"), ("budi", 1, "purchase", 50.0, "2"), ("budi", 9, "refund", 55.0, "2")]
+    schema = ["customer_id", "time", "action", "value", "order_id"]
+    estimate = metric(orders(pl.DataFrame(rows, schema=schema, orient="row")))
+    assert (estimate.numerator, estimate.denominator) == (numerator, denominator)
+
+
+def test_a_refund_of_nothing_is_no_order():
+    rows = [("ana", 1, "purchase", 100.0), ("budi", 2, "refund", 0.0)]
+    kept = orders(pl.DataFrame(rows, schema=["customer_id", "time", "action", "value"], orient="row"))
+    assert order_value(kept).value == revenue_per_customer(kept).value == 100
+
+
 def test_an_order_given_away_is_an_order():
     given = pl.DataFrame({"customer_id": ["a", "b"], "value": [100, 0], "lines": [1, 1]})
     assert order_value(given).value == 50

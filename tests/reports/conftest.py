@@ -4,9 +4,9 @@ import pytest
 from typer.testing import CliRunner
 
 from engagekit.cli import app
-from engagekit.data.business import Business
 from engagekit.reports.results import results
 from engagekit.samples.make import make_sample, write_sample
+from engagekit.study import Study
 
 
 class Made(dict):
@@ -24,7 +24,7 @@ class Made(dict):
 @pytest.fixture(scope="session")
 def sample_results(sample_folders):
     """Results of the small samples, by kind; not to be changed."""
-    return Made(lambda kind: results(Business.open(sample_folders[kind])))
+    return Made(lambda kind: results(Study(sample_folders[kind])))
 
 
 @pytest.fixture(scope="session")

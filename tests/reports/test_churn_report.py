@@ -14,6 +14,7 @@ from engagekit.cli import app
 from engagekit.data.business import Business
 from engagekit.language import Language
 from engagekit.reports.results import results
+from engagekit.study import Study
 
 HEAD = 'name = "Tiny"\nkind = "ecommerce"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
 SCORE = "[score.components]\norders = {weight = 1, low = 0, high = 5}\n"
@@ -83,7 +84,7 @@ def test_metrics_json_has_the_churn_and_the_index_the_question(sample, report):
 
 def test_the_churn_rate_is_that_of_the_engagement_report(sample, report):
     churn = json.loads((report / "metrics.json").read_text("utf-8"))
-    engagement = results(Business.open(sample)).as_dict()
+    engagement = results(Study(sample)).as_dict()
     rates = {}
     for name, metrics in {"churn": churn["metrics"], "engagement": engagement["metrics"]}.items():
         rates[name] = {

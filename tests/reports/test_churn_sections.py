@@ -11,11 +11,11 @@ import pytest
 from engagekit.churn.ladder import RUNGS
 
 from engagekit.churn.leakage import SUSPECTS
-from engagekit.data.business import Business
 from engagekit.display.pseudonyms import KEY, pseudonyms
 from engagekit.language import LANGUAGES, Language
 from engagekit.reports import churn_sections
 from engagekit.reports.churning import GROUPS, churning
+from engagekit.study import Study
 
 PAGE = ("first_screen", "alarm", "listed", "reasons", "tried", "changed", "stayed", "method")
 SETTINGS = '\n[churn]\nacceptance = 0.2\ncost = 2\ncapacity = 30\nuse = "average"\n'
@@ -27,7 +27,7 @@ def found(churn_samples, tmp_path_factory):
     folder = shutil.copytree(churn_samples["subscription"], tmp_path_factory.mktemp("box") / "green-basket")
     settings = folder / "business.toml"
     settings.write_text(settings.read_text("utf-8") + SETTINGS, "utf-8")
-    return churning(Business.open(folder))
+    return churning(Study(folder))
 
 
 def spoken(found, code, **changes):

@@ -11,6 +11,7 @@ from engagekit.data.business import Business
 from engagekit.errors import DataError
 from engagekit.metrics.catalog import METRICS
 from engagekit.reports.results import results
+from engagekit.study import Study
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics-json.md"
 TOML = """
@@ -42,7 +43,7 @@ def mailer(tmp_path):
 
 
 def test_the_last_whole_month_is_reported_and_later_rows_are_not(mailer):
-    found = results(mailer)
+    found = results(Study(mailer))
     assert found.end.isoformat() == "2026-03-01T00:00:00+07:00"
     assert found.month == pd.Timestamp("2026-02-01")
     period, new, old = found.current("open_rate")
@@ -52,7 +53,7 @@ def test_the_last_whole_month_is_reported_and_later_rows_are_not(mailer):
 
 
 def test_a_date_within_a_month_leaves_that_month_out_of_the_comparison(mailer):
-    found = results(mailer, "2026-02-10")
+    found = results(Study(mailer, "2026-02-10"))
     assert found.month == pd.Timestamp("2026-01-01")
     assert found.current("open_rate")[1].denominator == 200
     february = found.series("open_rate").iloc[-1]
@@ -60,7 +61,7 @@ def test_a_date_within_a_month_leaves_that_month_out_of_the_comparison(mailer):
 
 
 def test_only_what_the_tables_allow_is_measured(mailer):
-    found = results(mailer)
+    found = results(Study(mailer))
     assert list(found.channels) == ["mailing"]
     assert {metric.name for metric in found.channels["mailing"]} == {
         "open_rate",
@@ -74,12 +75,12 @@ def test_only_what_the_tables_allow_is_measured(mailer):
 def test_a_target_that_names_no_metric_is_refused_with_the_nearest(mailer):
     odd = mailer.model_copy(update={"targets": {"open_rates": 0.4}})
     with pytest.raises(DataError, match="no metric 'open_rates'. Did you mean open_rate?"):
-        results(odd)
+        results(Study(odd))
 
 
 def test_a_month_without_rows_is_there_without_a_value(mailer, tmp_path):
     (tmp_path / "mailings.csv").write_text(MAILINGS + "2026-05-31,f,100,100,50,5\n")
-    found = results(Business.open(tmp_path))
+    found = results(Study(tmp_path))
     april = found.series("open_rate").set_index("period").loc["2026-04-01"]
     assert math.isnan(april["value"])
     assert april["reason"] == "no_rows"
@@ -127,9 +128,9 @@ def test_every_metric_of_the_kit_is_measured_of_a_sample(sample_results, kind):
     assert all(found.current(name)[0] is not None for name in expected)
 
 
-def test_a_metric_of_the_report_is_the_metric_of_the_table(sample_folders, sample_results):
+def test_a_metric_of_the_report_is_the_metric_of_the_table(sample_folders):
     business = Business.open(sample_folders["saas"])
-    found = sample_results["saas"]
+    found = results(Study(business))
     october = business.table("surveys", lazy=True).filter(
         pl.col("answered_at").dt.strftime("%Y-%m") == "2026-10", pl.col("kind") == "nps"
     )
@@ -157,7 +158,7 @@ def test_a_customer_who_cancelled_is_lost_though_they_still_visit(tmp_path):
     (tmp_path / "seen.csv").write_text("customer_id,time,channel,action\n" + lines)
     tables = '[tables.subscriptions]\nfile = "paid.csv"\n[tables.interactions]\nfile = "seen.csv"'
     (tmp_path / "business.toml").write_text(TOML.format(more=tables).replace("ecommerce", "saas"))
-    churn = results(Business.open(tmp_path)).series("churn_rate").set_index("period")
+    churn = results(Study(tmp_path)).series("churn_rate").set_index("period")
     assert (churn.loc["2026-02-01", "numerator"], churn.loc["2026-02-01", "denominator"]) == (1, 2)
     assert (churn.loc["2026-03-01", "numerator"], churn.loc["2026-03-01", "denominator"]) == (0, 1)
 
@@ -174,7 +175,7 @@ def steady(tmp_path, days):
     score = "[score.components]\ninteractions = {weight = 1, low = 0, high = 10}"
     more = f'{score}\n[tables.interactions]\nfile = "seen.csv"'
     (tmp_path / "business.toml").write_text(TOML.format(more=more))
-    return results(Business.open(tmp_path))
+    return results(Study(tmp_path))
 
 
 def test_a_steady_business_does_not_seem_to_rise_from_the_start_of_its_data(tmp_path):
@@ -203,12 +204,12 @@ def test_a_decline_of_the_same_customers_is_seen(sample_results):
 )
 def test_a_target_that_makes_no_sense_is_refused(mailer, targets, message):
     with pytest.raises(DataError, match=message):
-        results(mailer.model_copy(update={"targets": targets}))
+        results(Study(mailer.model_copy(update={"targets": targets})))
 
 
 def test_a_date_before_all_data_is_an_error_and_no_empty_report(mailer):
     with pytest.raises(DataError, match="no table has a row before 2020-01-01"):
-        results(mailer, "2020-01-01")
+        results(Study(mailer, "2020-01-01"))
 
 
 def test_a_month_of_first_orders_counts_only_when_its_last_day_has_its_window_behind_it(sample_results):
@@ -221,7 +222,7 @@ def test_a_month_of_first_orders_counts_only_when_its_last_day_has_its_window_be
 def test_a_business_file_of_another_name_is_the_one_that_is_read(mailer, tmp_path):
     other = tmp_path / "other.toml"
     other.write_text((tmp_path / "business.toml").read_text().replace("Toko <script>", "Other"))
-    assert results(Business.open(other)).as_dict()["business"]["name"] == "Other"
+    assert results(Study(other)).as_dict()["business"]["name"] == "Other"
 
 
 def test_a_past_date_does_not_see_what_came_later(tmp_path):
@@ -237,7 +238,7 @@ def test_a_past_date_does_not_see_what_came_later(tmp_path):
     tables = "".join(f'[tables.{name}]\nfile = "{name}.csv"\n' for name in ("tickets", "campaigns"))
     (tmp_path / "business.toml").write_text(TOML.format(more=tables))
     business = Business.open(tmp_path)
-    past, later = results(business, "2026-02-01"), results(business, "2026-03-01")
+    past, later = results(Study(business, "2026-02-01")), results(Study(business, "2026-03-01"))
     numbers = {
         "tickets_opened": (4, 4),
         "reopen_rate": (1 / 2, 3 / 4),

@@ -490,7 +490,7 @@ class Study:
         check_groups(rows.to_native(), by)
         length = None if every is None else PERIODS.get(every, every)
         measured = measure(rows.to_native(), metrics, by=by, every=length, at=at, as_of=self.end)
-        result = nw.from_native(measured).to_polars()
+        result: pl.DataFrame = nw.from_native(measured).to_polars()
         if "segment" in {*by, *where} and MADE_OF.get(table, table) in ("interactions", "scores"):
             circular = pl.concat_str("warning", pl.lit(" circular")).str.strip_chars()
             result = result.with_columns(warning=circular)

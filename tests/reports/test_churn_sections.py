@@ -1,6 +1,7 @@
 """What the churn report says: in three languages, without a customer's id, and silent where nothing can be told."""
 
 import re
+import shutil
 from dataclasses import replace
 from html import unescape
 
@@ -15,7 +16,6 @@ from engagekit.display.pseudonyms import KEY, pseudonyms
 from engagekit.language import LANGUAGES, Language
 from engagekit.reports import churn_sections
 from engagekit.reports.churning import GROUPS, churning
-from engagekit.samples.make import make_sample, write_sample
 from engagekit.study import Study
 
 PAGE = ("first_screen", "alarm", "listed", "reasons", "tried", "changed", "stayed", "method")
@@ -23,10 +23,9 @@ SETTINGS = '\n[churn]\nacceptance = 0.2\ncost = 2\ncapacity = 30\nuse = "average
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def found(churn_samples, tmp_path_factory):
     """A sample, with the model that looks at everything."""
-    folder = tmp_path_factory.mktemp("box") / "green-basket"
-    write_sample(make_sample("subscription", customers=900), folder)
+    folder = shutil.copytree(churn_samples["subscription"], tmp_path_factory.mktemp("box") / "green-basket")
     settings = folder / "business.toml"
     settings.write_text(settings.read_text("utf-8") + SETTINGS, "utf-8")
     return churning(Study(folder))

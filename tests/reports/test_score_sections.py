@@ -138,8 +138,8 @@ def test_without_a_score_there_is_nothing_to_try(found):
 
 
 @pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
-def test_a_small_sample_has_a_verdict_too(sample_folders, kind):
-    small = results(Study(sample_folders[kind]))
+def test_a_small_sample_has_a_verdict_too(sample_results, kind):
+    small = sample_results[kind]
     assert small.scoring.trial.verdict in VERDICTS
     assert small.language.text(f"verdict.{small.scoring.trial.verdict}") in words(score_sections.trial(small))
     assert "<h3" in score_sections.fallen(small)

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from engagekit import DataError, contracts_at_risk
+from engagekit import ChurnDefinition, DataError
 from engagekit.metrics import (
     annualised,
     churn_rate,
@@ -19,6 +19,7 @@ from engagekit.metrics import (
     revenue_churn_rate,
     stickiness,
 )
+from engagekit.prepare.leaving import active_base
 
 LOST, START, ACQUIRED = 50, 1000, 200
 REVENUE = pl.DataFrame(
@@ -205,7 +206,8 @@ def test_a_contract_counts_from_its_paid_periods_to_every_rate():
         schema=["customer_id", "starts_at", "ends_at", "monthly_value"],
         orient="row",
     )
-    found = contracts_at_risk(paid, day, f"{(end - day).days}d")
+    churn = ChurnDefinition(horizon=f"{(end - day).days}d", contractual=True)
+    found = active_base(paid, day, churn)
     parts = {
         churn_rate: (1, 3),
         retention_rate: (2, 3),

@@ -34,7 +34,6 @@ from engagekit.prepare.history import History
 from engagekit.prepare.leaving import ChurnDefinition
 from engagekit.samples.make import END, make_sample
 
-CONTRACTS = ChurnDefinition(horizon="84d", contractual=True)
 ROUNDS, FOLDS = 10, 5
 SEEDS = range(1, 7)
 NUMBERS, WORDS = make_column_selector(dtype_include=np.number), make_column_selector(dtype_exclude=np.number)
@@ -125,7 +124,7 @@ def samples() -> None:
         zone = tables["interactions"]["time"].dtype.time_zone
         end = pl.Series([dt.datetime.combine(END, dt.time())]).dt.replace_time_zone(zone)[0]
         dates = [end - dt.timedelta(weeks=12 + 4 * back) for back in range(12)]
-        rows = churn_dataset(History(tables), dates, CONTRACTS, as_of=end).drop("preferred_channel")
+        rows = churn_dataset(History(tables), dates, CHURN, as_of=end).drop("preferred_channel")
         compared = compare_models(rows, CHURN, candidates=[each for each in CANDIDATES if each.name == "logistic"])
         tested = compared.backtest
         week = (pl.col("week") - pl.lit(tested.test_date.date())).abs()

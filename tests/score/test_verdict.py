@@ -15,7 +15,7 @@ from engagekit.churn.dataset import churn_dataset
 from engagekit.customers.features import customer_features
 from engagekit.errors import DataError
 from engagekit.prepare.history import History
-from engagekit.prepare.leaving import ChurnDefinition
+from engagekit.prepare.leaving import ChurnDefinition, active_base
 from engagekit.score.scorecard import Component, Scorecard
 from engagekit.score.verdict import FEWEST, VERDICTS, backtest_score, verdict, with_scores
 

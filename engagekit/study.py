@@ -71,8 +71,9 @@ class Study:
     business : Business
     end : datetime
         Midnight of the date, in the business's zone.
-    history : History
-        The tables behind the time firewall, for features, labels and models.
+    firewall : History
+        The tables, of which features, labels and models see only what was known before a date; in Polars or, of frames
+        that were given, in their kind.
 
     Raises
     ------
@@ -167,13 +168,18 @@ class Study:
         if period not in PERIODS:
             raise ValueError(f"period: {period!r} is not known. {did_you_mean(period, PERIODS)}")
         self.business, self.end, self.period = business, end, period
-        self.history = History(frames, fixed=business.fixed)
+        self.firewall = History(frames, fixed=business.fixed)
         self._frames = frames
         self._churn: ChurnDefinition | None = None
         self._scorecard: Scorecard | None = None
         self._comparison: Comparison | None = None
         self._described: dict[str, Any] = {}
         self._prepared: dict[str, Prepared | None] = {}
+
+    @cached_property
+    def history(self) -> History:
+        """As ``firewall``, in pandas for a business in a folder."""
+        return History.of(self.business) if self._of_folder else self.firewall
 
     @property
     def language(self) -> Language:
@@ -266,7 +272,7 @@ class Study:
     def described(self, name: str) -> Any:
         """As ``table``, in Polars or, of DuckDB and Spark frames, in their kind."""
         if name not in self._described:
-            rows = self.history.described(self.end)[name]
+            rows = self.firewall.described(self.end)[name]
             self._described[name] = rows.collect() if isinstance(rows, pl.LazyFrame) else rows
         return self._described[name]
 
@@ -299,7 +305,7 @@ class Study:
         days = [day for day in days if day + self.churn.outcome_after <= self.data_end]
         if not days:
             return None
-        past = self.history.before(self.data_end + MICROSECOND)  # so that what ends then is over, or renewed then
+        past = self.firewall.before(self.data_end + MICROSECOND)  # so that what ends then is over, or renewed then
         optional = ["ends_at", "monthly_value", "subscription_id"] if self.churn.contractual else []
         time = "starts_at" if self.churn.contractual else "time"
         rows = past.rows(table, ["customer_id", time], optional).to_native()
@@ -338,7 +344,7 @@ class Study:
         days = list(dates or [self.end])
         if set(days) <= set(self._features["date"]):
             return self._features.filter(pl.col("date").is_in(days)).to_pandas()
-        rows = snapshots(self.history, days, self.business.score.window)
+        rows = snapshots(self.firewall, days, self.business.score.window)
         return collected(nw.from_native(rows).lazy()).to_pandas()
 
     @cached_property
@@ -346,7 +352,7 @@ class Study:
         """Features on all dates that are looked at: first days of periods, the end, and the end of the data."""
         dates = {*self._starts("interactions", self.business.score.window), self.end}
         dates |= set(self.dates) if self._says_churn else set()
-        rows = snapshots(self.history, sorted(dates), self.business.score.window)
+        rows = snapshots(self.firewall, sorted(dates), self.business.score.window)
         return collected(nw.from_native(rows).lazy())
 
     @cached_property
@@ -364,7 +370,7 @@ class Study:
     def dataset(self) -> pl.DataFrame:
         """As ``churn_dataset``, in Polars: with score, segment, slope and, without contracts, ``p_alive``."""
         rows = churn_dataset(
-            self.history,
+            self.firewall,
             self.dates,
             self.churn,
             window=self.business.score.window,
@@ -380,7 +386,7 @@ class Study:
 
     def _with_chance_to_buy(self, table: pl.DataFrame) -> pl.DataFrame:
         """Add P(alive) of BG/NBD, fitted at the first date; unchanged if the fit fails."""
-        rows = purchase_histories(self.history.before(self.data_end)["interactions"], self.dates)
+        rows = purchase_histories(self.firewall.before(self.data_end)["interactions"], self.dates)
         bought = collected(nw.from_native(rows).lazy())
         try:
             model = BetaGeometric.fit(bought.filter(pl.col("date") == self.dates[0]))
@@ -413,7 +419,7 @@ class Study:
     def win_back(self) -> "pd.DataFrame":
         """Customers who churned within the last horizon, the most valuable first, as ``win_back`` gives them."""
         customers = self.described("customers") if self.has("customers") else None
-        rows = win_back(self.history, self.data_end, self.churn, customers=customers)
+        rows = win_back(self.firewall, self.data_end, self.churn, customers=customers)
         return collected(nw.from_native(rows).lazy()).to_pandas()
 
     def cohorts(self) -> "pd.DataFrame":

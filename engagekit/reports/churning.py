@@ -243,7 +243,7 @@ def _survival(study: Study) -> pd.DataFrame:
     if not study.dates[:-1]:
         return pd.DataFrame(columns=["segment", "days", "at_risk", "value", "low", "high"])
     first = study.dates[0]
-    watched = collected(nw.from_native(churn_times(study.history, first, study.churn, as_of=study.data_end)).lazy())
+    watched = collected(nw.from_native(churn_times(study.firewall, first, study.churn, as_of=study.data_end)).lazy())
     rows = study.dataset.filter(pl.col("date") == first)
     segments = rows.select("customer_id", "segment" if "segment" in rows.columns else pl.lit("").alias("segment"))
     watched = watched.join(segments, on="customer_id", how="left").with_columns(pl.col("segment").fill_null(""))

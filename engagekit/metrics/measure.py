@@ -1,4 +1,4 @@
-"""``measure``: many metrics of one table in one pass, on any engine."""
+"""``measure``: estimates of many metrics of one table in one pass, on any engine."""
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence

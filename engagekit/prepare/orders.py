@@ -1,4 +1,4 @@
-"""Interactions -> orders, and orders -> buyers."""
+"""Orders from interactions, and buyers from orders."""
 
 import datetime as dt
 from typing import Any
@@ -17,26 +17,27 @@ _ENDS = {"first_product": nw.col("first_product").min(), "last_product": nw.col(
 
 
 def orders(interactions: Any) -> Any:
-    """One row an order, with refunds taken off.
+    """One row per order, net of refunds, and one per refund that belongs to no order.
 
     An order is a customer's ``order_id``, or their purchases at one instant where there is none. A refund under its
-    order's id lowers that order; one without is an order of its own, with a negative value and no purchase.
+    order's id lowers the value of that order. A refund without an order is a row of its own, with a negative ``value``
+    and no ``lines``; it lowers the revenue and is no order.
 
     Parameters
     ----------
     interactions : frame
         ``customer_id, time, action, value`` and, where given, ``order_id, product``. A line without a customer is left
-        out. A refund's value is taken back, whichever sign it is written with. Purchases of an order that come to less
-        than zero are a refund.
+        out. A refund's value is subtracted, whichever sign it has. Purchases of an order that add up to less than zero
+        are a refund.
 
     Returns
     -------
     frame of the caller's kind
         ``customer_id, order_id, time`` (its first line), ``value`` (net, in the business's currency; null where no
-        line has one), ``lines`` (purchases in it), ``gross`` (money of its purchases) and ``refunded`` (money taken
+        line has one), ``lines`` (its purchases), ``gross`` (money of its purchases) and ``refunded`` (money paid
         back, from 0 up). Each of these two is 0 where the order has no such line, and null where it has some and none
         of them has a value. Where interactions have a ``product``, also ``first_product`` and ``last_product``:
-        alphabetically, of those bought, so that two that differ mean two products or more.
+        alphabetically, of the products bought, so that two different ones mean several products.
 
     Examples
     --------
@@ -77,7 +78,7 @@ def orders(interactions: Any) -> Any:
         nw.col("refunded").count().alias("returned"),
         *(_ENDS[name] for name in products),
     )
-    found = grouped.select(
+    rows = grouped.select(
         "customer_id",
         "order_id",
         "time",
@@ -88,8 +89,8 @@ def orders(interactions: Any) -> Any:
         *products,
     )
     gross, refunded = nw.col("gross"), nw.col("refunded")
-    taken_back = nw.when(gross < 0)  # purchases booked below zero, more than a voucher takes off
-    settled = found.with_columns(
+    taken_back = nw.when(gross < 0)  # a return booked as a purchase below zero
+    settled = rows.with_columns(
         taken_back.then(nw.lit(0)).otherwise(nw.col("lines")).cast(nw.Int64).alias("lines"),
         taken_back.then(nw.lit(0.0)).otherwise(gross).alias("gross"),
         taken_back.then(refunded - gross).otherwise(refunded).alias("refunded"),
@@ -98,23 +99,23 @@ def orders(interactions: Any) -> Any:
 
 
 def buyers(orders: Any, as_of: dt.datetime, window: str = "90d") -> Any:
-    """One row a buyer: when they first bought, and whether they came back within the window.
+    """One row per buyer: when they first bought, and whether they bought again within the window.
 
     Parameters
     ----------
     orders : frame
-        As ``orders`` gives them. An order without a customer is left out.
+        As ``orders`` returns them. An order without a customer is left out.
     as_of : datetime
-        Orders from then on are not seen.
+        End of the data. Later orders are not used.
     window : str, default "90d"
-        Days from the first order, its end exclusive, in which a later one counts.
+        Days from the first order, their end exclusive, in which a later order counts.
 
     Returns
     -------
     frame of the caller's kind
         ``customer_id, first_at, repeated, window_over``: whether a later order came in the window, and whether the
-        window has been lived through; and where the orders tell their products ``several_products``: whether two or
-        more were bought in the window, the first order's included; null where no product is known.
+        window is over; and where the orders have products ``several_products``: whether two or more were bought in the
+        window, the first order's included; null where no product is known.
 
     Examples
     --------
@@ -133,7 +134,7 @@ def buyers(orders: Any, as_of: dt.datetime, window: str = "90d") -> Any:
     bought = bought.with_columns(first_us=nw.col("us").min().over("customer_id"))
     in_window = nw.when(nw.col("us") - nw.col("first_us") < window_us)
     products = [name for name in PRODUCTS if name in rows.collect_schema().names()]
-    found = (
+    first_orders = (
         bought.with_columns(last_us=in_window.then(nw.col("us")), **{p: in_window.then(nw.col(p)) for p in products})
         .group_by("customer_id")
         .agg(
@@ -149,10 +150,10 @@ def buyers(orders: Any, as_of: dt.datetime, window: str = "90d") -> Any:
     }
     if len(products) == len(PRODUCTS):
         flags["several_products"] = nw.col("first_product") != nw.col("last_product")
-    return to_native(found.select("customer_id", "first_at", **flags), orders)
+    return to_native(first_orders.select("customer_id", "first_at", **flags), orders)
 
 
 def _money(name: str, valued: str, lines: nw.Expr) -> nw.Expr:
-    """Sum of some lines of an order: 0 where there are none, null where none of them has a value."""
+    """Sum of some lines of an order: 0 without lines, null where no line has a value."""
     known = nw.when(nw.col(valued) > 0).then(nw.col(name))
     return known.otherwise(nw.when(lines == 0).then(nw.lit(0.0))).alias(name)

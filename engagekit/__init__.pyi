@@ -27,7 +27,7 @@ from .prepare.visits import visits as visits
 from .reports.batch import report as report
 from .samples.make import make_sample as make_sample
 from .samples.make import write_sample as write_sample
-from .score.scorecard import Component as Component
+from .score.components import Component as Component
 from .score.scorecard import Scorecard as Scorecard
 from .study import Study as Study
 

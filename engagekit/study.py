@@ -13,9 +13,10 @@ import polars as pl
 from engagekit.churn.comparison import Comparison, compare_models
 from engagekit.churn.dataset import churn_dataset
 from engagekit.customers.cohorts import retention_by_cohort
-from engagekit.customers.declines import trailing_slopes
 from engagekit.customers.features import snapshots
 from engagekit.customers.groups import check_groups, with_groups
+from engagekit.customers.slopes import trailing_slopes
+from engagekit.customers.win_back import win_back
 from engagekit.data.business import Business
 from engagekit.data.given import day_after, in_zone, renamed
 from engagekit.data.reading import Reading
@@ -409,6 +410,12 @@ class Study:
             self._comparison = compare_models(rows, self.churn, use=self.business.churn.use)
         return self._comparison
 
+    def win_back(self) -> "pd.DataFrame":
+        """Customers who churned within the last horizon, the most valuable first, as ``win_back`` gives them."""
+        customers = self.described("customers") if self.has("customers") else None
+        rows = win_back(self.history, self.data_end, self.churn, customers=customers)
+        return collected(nw.from_native(rows).lazy()).to_pandas()
+
     def cohorts(self) -> "pd.DataFrame":
         """Share of each cohort that was active in each month after its first one."""
         return self._cohorts.copy()
@@ -483,7 +490,7 @@ class Study:
         check_groups(rows.to_native(), by)
         length = None if every is None else PERIODS.get(every, every)
         measured = measure(rows.to_native(), metrics, by=by, every=length, at=at, as_of=self.end)
-        result = nw.from_native(measured).to_polars()
+        result: pl.DataFrame = nw.from_native(measured).to_polars()
         if "segment" in {*by, *where} and MADE_OF.get(table, table) in ("interactions", "scores"):
             circular = pl.concat_str("warning", pl.lit(" circular")).str.strip_chars()
             result = result.with_columns(warning=circular)

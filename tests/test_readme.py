@@ -1,4 +1,4 @@
-"""The README's code runs as they stand, and its commands print what it says."""
+"""The README's code runs as it stands, and its commands print what it says."""
 
 import json
 import re

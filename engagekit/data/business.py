@@ -136,7 +136,7 @@ class Business(BaseModel):
 
     @property
     def outcome_after(self) -> dt.timedelta:
-        """How long after a date it is known who left: the horizon and, of contracts, the grace."""
+        """Time after a date at which churn is known: the horizon and, with contracts, the grace."""
         grace = days_long("grace", self.grace) if self.contractual else dt.timedelta(0)
         return days_long("horizon", self.horizon) + grace
 
@@ -147,7 +147,7 @@ class Business(BaseModel):
         Raises
         ------
         DataError
-            The folder's name leaves nothing, or a name that Windows reserves.
+            The folder's name has no letter or digit, or is one that Windows reserves.
         """
         slug = slug_of(self._folder.name)
         if not slug:
@@ -157,7 +157,7 @@ class Business(BaseModel):
 
     @property
     def file(self) -> Path:
-        """Its ``business.toml``."""
+        """Path of ``business.toml``."""
         return self._file
 
     @property
@@ -167,12 +167,12 @@ class Business(BaseModel):
 
     @property
     def week(self) -> WorkingWeek | None:
-        """Its working hours; None where ``business.toml`` gives none."""
+        """Working hours; None where ``business.toml`` gives none."""
         hours = self.support.hours.model_dump(exclude_none=True)
         return WorkingWeek(hours, self.time_zone, self.support.holidays) if hours else None
 
     def reading(self, table: str) -> Reading:
-        """Read a table, and say what became of its rows; nothing is raised for refused ones.
+        """Read a table and account for each of its rows; refused rows raise nothing.
 
         Raises
         ------
@@ -229,14 +229,17 @@ class Business(BaseModel):
         Raises
         ------
         ValueError
-            ``as_of`` is not an ISO date.
+            ``as_of`` is not an ISO date, or the first or last one that there is.
         """
         wish = as_of or self.as_of
         if wish == LAST_COMPLETE_MONTH:
             wish = self._last_complete_month()
         day = wish if isinstance(wish, dt.date) else _day(wish)
         midnight = dt.datetime.combine(day, dt.time(), ZoneInfo(self.time_zone))
-        return midnight.astimezone(dt.UTC).astimezone(midnight.tzinfo)  # a time that the clock left out moves on
+        try:
+            return midnight.astimezone(dt.UTC).astimezone(midnight.tzinfo)  # moves a time that does not exist
+        except OverflowError:
+            raise ValueError(f"as_of: {day.isoformat()!r} is at the end of the calendar. Give a day between") from None
 
     def _last_complete_month(self) -> dt.date:
         events = [(name, event_time(name)) for name in self.tables if event_time(name) not in PLANNED]
@@ -251,7 +254,7 @@ class Business(BaseModel):
 
 
 def slug_of(name: str) -> str:
-    """Name for paths: lower case with hyphens; empty where nothing is left, or Windows reserves what is.
+    """Name for paths: lower case with hyphens; empty if no letter or digit remains, or Windows reserves the name.
 
     Examples
     --------

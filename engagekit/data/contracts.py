@@ -69,7 +69,7 @@ class Column:
     kind : str
         A key of ``TYPES``.
     description : str
-        Meaning, as ``engagekit init`` writes it beside the column.
+        Meaning; ``engagekit init`` writes it into the starter's comments.
     checks : tuple of Rule
         Rules that its cells keep.
     presence : {"required", "optional", "filled"}

@@ -15,7 +15,7 @@ from engagekit.errors import DataError, did_you_mean
 
 __all__ = ["BATCH_ROWS", "MappedFile", "match_columns"]
 
-BATCH_ROWS = 250_000
+BATCH_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class MappedFile:
     def _value(self, batch: pl.DataFrame, name: str) -> pl.Series:
         made_of, kind = self.columns[name], column_type(self.table, name)
         if isinstance(made_of, Product):
-            left, right = (parse_number(batch[place], self.style) for place in self._places(name))
-            return left * right
+            one, other = (parse_number(batch[place], self.style) for place in self._places(name))
+            return one * other
         if isinstance(made_of, str):
             return parse(batch[self._places(name)[0]], kind, self.style)
         cell = pl.Series([made_of.constant]) if made_of else pl.Series([None], dtype=pl.String)

@@ -2,7 +2,7 @@
 
 Each function maps a column of cells to a column of values. A cell that cannot be read becomes null; the caller
 compares with the cell to say which one it was. Most columns are written in one way throughout, so each is first read
-in that way, and the other ways are tried only on the cells that are left.
+in that way, and the other ways are tried only on the remaining cells.
 """
 
 import datetime as dt
@@ -227,8 +227,8 @@ def _dated(cells: pl.Series, style: Style, placed: Placed) -> pl.Series:
         unread = times.is_null() & text.is_not_null()
         if not unread.any():
             break
-        left = text.filter(unread)
-        shaped = _where(left.str.contains(shape), left)
+        rest = text.filter(unread)
+        shaped = _where(rest.str.contains(shape), rest)
         times = _filled(times, unread, placed(_read(shaped, ISO[shape]), ISO[shape], zone))
     return times
 

@@ -115,7 +115,7 @@ class Reading:
         column, reason, rows, first_row = self.reasons().row(0)
         way_out = WAYS_OUT.get(column_type(self.table, column), "") if reason.startswith("not_") else ""
         raise DataError(
-            f"was refused: {reason} ({rows:,} rows). In all {self.refused.height:,} of {self.rows:,} rows "
+            f"the cell was refused: {reason} ({rows:,} rows). In all {self.refused.height:,} of {self.rows:,} rows "
             f"({share:.1%}) were refused, and at most {refuse_above:.0%} may be. Correct the rows, "
             f"{way_out}or set refuse_above in [tables.{self.table}] of business.toml.",
             file=self.file,

@@ -33,7 +33,7 @@ def read_toml(file: Path) -> dict[str, Any]:
 
 
 def explained(error: ValidationError, settings: dict[str, Any], model: type[BaseModel]) -> str:
-    """First complaint of pydantic as one sentence with the key, the value and the way out; unknown keys go first."""
+    """Pydantic's first error as one sentence with the key, the value and the way out; unknown keys come first."""
     first = min(error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden")
     *parents, key = first["loc"]
     above = _place(parents, settings)

@@ -3,7 +3,6 @@
 import narwhals as nw
 
 from engagekit.data.scales import SATISFIED_FROM
-from engagekit.metrics.declaration import are_flags
 from engagekit.metrics.metric import Ratio, Total
 from engagekit.metrics.quantile import Quantile
 
@@ -88,7 +87,7 @@ reopen_rate = Ratio(
     channel="support",
     table="tickets",
     columns=("reopened", "solved_at"),
-    valid=are_flags("reopened"),
+    valid=nw.col("reopened").cast(nw.Float64) >= 0,  # a count, or a flag
     numerator=nw.when(~nw.col("solved_at").is_null() | _reopened).then(_reopened.cast(nw.Float64)),
     bounded=True,
     method="wilson",

@@ -7,6 +7,7 @@ import narwhals as nw
 
 from engagekit.frames.engine import to_narwhals, to_native
 from engagekit.frames.times import micros_at, span_us, with_micros
+from engagekit.prepare.interactions import check_unique
 
 __all__ = ["PURCHASES", "buyers", "orders"]
 
@@ -26,9 +27,9 @@ def orders(interactions: Any) -> Any:
     Parameters
     ----------
     interactions : frame
-        ``customer_id, time, action, value`` and, where given, ``order_id, product``. A line without a customer is left
-        out. A refund's value is subtracted, whichever sign it has. Purchases of an order that add up to less than zero
-        are a refund.
+        ``customer_id, time, action, value`` and, where given, ``order_id, product, event_id``; an ``event_id`` must not
+        repeat. A line without a customer is left out. A refund's value is subtracted, whichever sign it has. Purchases
+        of an order that add up to less than zero are a refund.
 
     Returns
     -------
@@ -48,18 +49,46 @@ def orders(interactions: Any) -> Any:
     >>> orders(lines).sort("order_id").select("customer_id", "order_id", "time", "value", "lines").rows()
     [('a', '1', 1, 15.0, 2), ('b', '2', 2, 7.0, 1)]
     """
-    rows = to_narwhals(interactions, ["customer_id", "time", "action", "value"], ["order_id", "product"])
-    names = rows.collect_schema().names()
-    if "order_id" not in names:
+    rows = to_narwhals(interactions, ["customer_id", "time", "action", "value"], ["order_id", "product", "event_id"])
+    check_unique(rows)
+    products = [name for name in PRODUCTS if "product" in rows.collect_schema().names()]
+    grouped = (
+        _order_lines(rows, products)
+        .group_by("customer_id", "order_id", "instant", "sort")
+        .agg(
+            nw.col("time").min(),
+            nw.col("value").sum(),
+            nw.col("value").count().alias("valued"),
+            nw.col("lines").sum().cast(nw.Int64),
+            nw.len().cast(nw.Int64).alias("all_lines"),
+            nw.col("gross", "refunded").sum().cast(nw.Float64),
+            nw.col("gross").count().alias("paid"),
+            nw.col("refunded").count().alias("returned"),
+            *(_ENDS[name] for name in products),
+        )
+    )
+    net = grouped.select(
+        "customer_id",
+        "order_id",
+        "time",
+        nw.when(nw.col("valued") > 0).then(nw.col("value")).alias("value"),
+        "lines",
+        _money("gross", "paid", nw.col("lines")),
+        _money("refunded", "returned", nw.col("all_lines") - nw.col("lines")),
+        *products,
+    )
+    return to_native(_with_returns_as_refunds(net), interactions)
+
+
+def _order_lines(rows: nw.LazyFrame[Any], products: list[str]) -> nw.LazyFrame[Any]:
+    """Purchases and refunds of known customers, with what identifies their order and each part of its money."""
+    if "order_id" not in rows.collect_schema().names():
         rows = rows.with_columns(nw.lit(None, nw.String).alias("order_id"))
     alone, value = nw.when(nw.col("order_id").is_null()), nw.col("value")
-    rows = rows.with_columns(
-        value=nw.when((nw.col("action") == "refund") & (value > 0)).then(0 - value).otherwise(value)
-    )
+    signed = nw.when((nw.col("action") == "refund") & (value > 0)).then(0 - value).otherwise(value)
+    rows = rows.filter(nw.col("action").is_in(PURCHASES), ~nw.col("customer_id").is_null()).with_columns(value=signed)
     bought, returned = (nw.when(nw.col("action") == action) for action in PURCHASES)
-    products = [name for name in PRODUCTS if "product" in names]
-    known = ~nw.col("customer_id").is_null()
-    lines = rows.filter(nw.col("action").is_in(PURCHASES), known).with_columns(
+    return rows.with_columns(
         alone.then(nw.col("time")).alias("instant"),
         alone.then(nw.col("action")).alias("sort"),
         bought.then(nw.lit(1)).otherwise(nw.lit(0)).alias("lines"),
@@ -67,35 +96,17 @@ def orders(interactions: Any) -> Any:
         returned.then(0 - value).alias("refunded"),
         *(bought.then(nw.col("product")).alias(name) for name in products),
     )
-    grouped = lines.group_by("customer_id", "order_id", "instant", "sort").agg(
-        nw.col("time").min(),
-        nw.col("value").sum(),
-        nw.col("value").count().alias("valued"),
-        nw.col("lines").sum().cast(nw.Int64),
-        nw.len().cast(nw.Int64).alias("all_lines"),
-        nw.col("gross", "refunded").sum().cast(nw.Float64),
-        nw.col("gross").count().alias("paid"),
-        nw.col("refunded").count().alias("returned"),
-        *(_ENDS[name] for name in products),
-    )
-    rows = grouped.select(
-        "customer_id",
-        "order_id",
-        "time",
-        nw.when(nw.col("valued") > 0).then(value).alias("value"),
-        "lines",
-        _money("gross", "paid", nw.col("lines")),
-        _money("refunded", "returned", nw.col("all_lines") - nw.col("lines")),
-        *products,
-    )
+
+
+def _with_returns_as_refunds(orders: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Orders in which purchases that add up to less than zero, such as returns, are a refund and no order."""
     gross, refunded = nw.col("gross"), nw.col("refunded")
-    taken_back = nw.when(gross < 0)  # a return booked as a purchase below zero
-    settled = rows.with_columns(
-        taken_back.then(nw.lit(0)).otherwise(nw.col("lines")).cast(nw.Int64).alias("lines"),
-        taken_back.then(nw.lit(0.0)).otherwise(gross).alias("gross"),
-        taken_back.then(refunded - gross).otherwise(refunded).alias("refunded"),
+    is_return = nw.when(gross < 0)
+    return orders.with_columns(
+        is_return.then(nw.lit(0)).otherwise(nw.col("lines")).cast(nw.Int64).alias("lines"),
+        is_return.then(nw.lit(0.0)).otherwise(gross).alias("gross"),
+        is_return.then(refunded - gross).otherwise(refunded).alias("refunded"),
     )
-    return to_native(settled, interactions)
 
 
 def buyers(orders: Any, as_of: dt.datetime, window: str = "90d") -> Any:

@@ -36,7 +36,7 @@ def visits(
     ----------
     interactions : frame
         ``customer_id, time, action`` and, where given, ``session_id, duration_s, page, channel, campaign, event_id``.
-        An interaction without a customer or a time is left out, and one that repeats an ``event_id``. One with a
+        An interaction without a customer or a time is left out; an ``event_id`` must not repeat. One with a
         ``session_id`` belongs to the visit of that customer and id, however long the gaps in it; those without one
         are split by the gap rule among themselves.
     gap : str, default "30m"

@@ -335,7 +335,8 @@ def _worth(study: Study, now: pl.DataFrame) -> pl.DataFrame:
         if "opening_value" not in paid.columns:
             return now.select("customer_id", value=pl.lit(None, pl.Float64))
         months = horizon.days / DAYS_A_MONTH
-        return paid.filter("in_base").select("customer_id", value=pl.col("opening_value") * months)
+        base: pl.DataFrame = paid.filter("in_base")
+        return base.select("customer_id", value=pl.col("opening_value") * months)
     if now["value"].is_null().all():
         return now.select("customer_id", value=pl.lit(None, pl.Float64))
     lost = pl.col("value").fill_null(0).clip(0) * (horizon / window)  # a customer with refunds alone costs nothing

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 import polars as pl
 
-from engagekit.customers.features import FEATURES
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
 from engagekit.errors import DataError, did_you_mean
@@ -20,6 +19,7 @@ from engagekit.metrics.compare import difference
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
 from engagekit.reports.scoring import NOBODY, Scoring, scoring
+from engagekit.score.components import check_components
 from engagekit.study import SHOWN, Study
 
 __all__ = ["Results", "as_data", "check_goals", "results"]
@@ -177,7 +177,7 @@ def check_goals(business: Business) -> None:
         A target names no metric, one that has no better way, or a share that is not between 0 and 1; or a component
         names no feature.
     """
-    goals, components = (f"{business.file.name} [{section}]" for section in ("targets", "score.components"))
+    goals = f"{business.file.name} [targets]"
     for name, target in business.targets.items():
         if name not in METRICS:
             raise DataError(f"there is no metric {name!r}. {did_you_mean(name, METRICS)}", file=goals)
@@ -185,10 +185,7 @@ def check_goals(business: Business) -> None:
             raise DataError(f"{name} has no better way, neither up nor down, so it has no target. Drop it.", file=goals)
         if getattr(METRICS[name], "bounded", False) and not 0 <= target <= 1:
             raise DataError(f"{name}: {target:g} is not between 0 and 1. Write 35 % as 0.35.", file=goals)
-    numbers = [name for name in FEATURES if name != "preferred_channel"]
-    for name in business.score.components:
-        if name not in numbers:
-            raise DataError(f"there is no feature {name!r}. {did_you_mean(name, numbers)}", file=components)
+    check_components(business)
 
 
 def results(study: Study) -> Results:

@@ -11,7 +11,7 @@ from engagekit.data.business import Business
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.times import days_long
 from engagekit.score.audit import audit
-from engagekit.score.changes import moves, segment_transitions
+from engagekit.score.changes import score_changes, segment_transitions
 from engagekit.score.freeze import reference_ends
 from engagekit.score.scorecard import SEGMENTS, Scorecard
 from engagekit.score.verdict import Verdict
@@ -65,7 +65,7 @@ class Scoring:
         """How scores moved between two windows that do not overlap; empty without an earlier one."""
         if self.before is None or self.latest["score"].is_null().all():
             return pl.DataFrame()
-        moved: pl.DataFrame = moves(self.scorecard, self.scored, self.before, self.end)
+        moved: pl.DataFrame = score_changes(self.scorecard, self.scored, self.before, self.end)
         return moved
 
     @property
@@ -90,8 +90,8 @@ def scoring(study: Study) -> Scoring | None:
         study.scorecard,
         scored.filter(pl.col("date") == study.end),
         study.end,
-        tried=study.verdict,
-        seen_until=study.described("interactions")["time"].max(),
+        verdict=study.verdict,
+        last_interaction=study.described("interactions")["time"].max(),
         reference_ends=reference_ends(business),
         actions=_actions(business, study.end),
         within=study.churn.horizon,

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from engagekit.churn.backtest import Backtest, backtest
 from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.outcomes import FEWEST_ON_A_DATE
-from engagekit.customers.declines import trailing_slopes
 from engagekit.customers.features import OUTCOMES
+from engagekit.customers.slopes import trailing_slopes
 from engagekit.errors import DataError
 from engagekit.frames.engine import collected, to_narwhals
 from engagekit.frames.times import days_long

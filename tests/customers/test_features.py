@@ -193,6 +193,9 @@ def test_snapshots_need_a_date():
         snapshots(history(), [])
 
 
+@pytest.mark.parametrize(
+    "on_engine", ["pandas", "polars", "duckdb", pytest.param("spark", marks=pytest.mark.soak)], indirect=True
+)
 def test_the_firewall_holds_for_every_feature(on_engine):
     customers = pl.DataFrame(
         {"customer_id": ["a", "b", "d"], "joined_at": [END - 99 * DAY, END + DAY, None], "plan": ["x", "y", "z"]}

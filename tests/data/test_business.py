@@ -346,7 +346,7 @@ def test_too_many_refused_rows_refuse_the_table_but_not_its_reading(folder):
     business = opened(folder)
     assert business.reading("interactions").refused.height == 1
     for lazy in (False, True):
-        with pytest.raises(DataError, match=r"kunjungan.csv, row 4, value: was refused: not_number") as caught:
+        with pytest.raises(DataError, match=r"kunjungan.csv, row 4, value: the cell was refused: not_number") as caught:
             business.table("interactions", lazy=lazy)
         assert caught.value.value == "gratis"
         assert "gratis" not in str(caught.value)
@@ -449,6 +449,11 @@ def test_without_a_dated_row_there_is_no_last_month(folder):
     for settings in (HEAD, HEAD + TABLE):
         with pytest.raises(DataError, match=r"business.toml: no table has a dated row.* Set as_of"):
             opened(folder, settings).end()
+
+
+def test_a_day_whose_midnight_is_before_the_calendar_is_a_value_error(folder):
+    with pytest.raises(ValueError, match="^as_of: '0001-01-01' is at the end of the calendar"):
+        opened(folder, HEAD).end("0001-01-01")
 
 
 @pytest.mark.parametrize("as_of", ["2026-02-30", "01/11/2026", "yesterday", "2026-11"])

@@ -278,9 +278,9 @@ def jakarta(*moment):
     ],
 )
 def test_an_iso_time_is_placed_in_the_business_s_zone(cell, expected):
-    found = value("time", cell, time_zone="Asia/Jakarta")
-    assert found == expected
-    assert found.utcoffset() == dt.timedelta(hours=7)
+    time = value("time", cell, time_zone="Asia/Jakarta")
+    assert time == expected
+    assert time.utcoffset() == dt.timedelta(hours=7)
 
 
 @pytest.mark.parametrize(
@@ -356,8 +356,8 @@ def test_an_hour_that_never_came_is_unreadable():
 
 
 def test_of_an_hour_that_came_twice_the_earlier_is_taken():
-    found = value("time", "2026-10-25 01:30", time_zone="Europe/London")
-    assert found.astimezone(dt.UTC) == dt.datetime(2026, 10, 25, 0, 30, tzinfo=dt.UTC)
+    time = value("time", "2026-10-25 01:30", time_zone="Europe/London")
+    assert time.astimezone(dt.UTC) == dt.datetime(2026, 10, 25, 0, 30, tzinfo=dt.UTC)
 
 
 def test_a_day_is_a_day_though_its_midnight_never_came():
@@ -387,8 +387,8 @@ def test_wall_clock_times_around_a_change_of_clocks_are_as_zoneinfo_says(day, mi
     wall = day + dt.timedelta(minutes=minutes)
     expected = wall.replace(tzinfo=LONDON)
     exists = expected.astimezone(dt.UTC).astimezone(LONDON).replace(tzinfo=None) == wall
-    found = value("time", wall.isoformat(" "), time_zone="Europe/London")
-    assert (found and found.astimezone(dt.UTC)) == (expected.astimezone(dt.UTC) if exists else None)
+    time = value("time", wall.isoformat(" "), time_zone="Europe/London")
+    assert (time and time.astimezone(dt.UTC)) == (expected.astimezone(dt.UTC) if exists else None)
 
 
 def test_stored_times_are_placed_and_stored_dates_are_midnights():

@@ -140,9 +140,9 @@ def test_the_limit_itself_is_allowed(tmp_path):
 
 
 def test_a_blank_cell_and_a_number_in_another_language_are_explained(tmp_path):
-    with pytest.raises(DataError, match="row 2, customer_id: was refused: missing"):
+    with pytest.raises(DataError, match="row 2, customer_id: the cell was refused: missing"):
         events(tmp_path, ",2026-01-01,web,view").check(0)
-    with pytest.raises(DataError, match=r"value: was refused: not_number.*numbers \(numbers = .en.\)"):
+    with pytest.raises(DataError, match=r"value: the cell was refused: not_number.*numbers \(numbers = .en.\)"):
         events(tmp_path, 'a,2026-01-01,web,view,"1.200,50"', head=HEAD + ",value").check(0)
 
 

@@ -634,7 +634,7 @@ def _declared(name):
     [
         ("return_on_ad_spend", {"revenue": [INF, -INF, 5.0], "spend": [1.0] * 3}, "revenue -inf"),
         ("churn_rate", {"churned": [1, 0], "in_base": [20, 30]}, "in_base 20"),
-        ("reopen_rate", {"reopened": [5, 0], "solved_at": [1, 2]}, "reopened 5"),
+        ("reopen_rate", {"reopened": [-1, 0], "solved_at": [1, 2]}, "reopened -1"),
         ("human_open_rate", {"opens": [40], "machine_opens": [-10], "delivered": [100]}, "machine_opens -10"),
         ("human_open_rate", {"opens": [150], "machine_opens": [60], "delivered": [100]}, "opens 150"),
         ("visits_per_customer", {"customer_id": ["a", "b"], "events": [-1, 2]}, "events -1"),

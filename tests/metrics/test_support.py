@@ -75,6 +75,11 @@ def test_one_of_three_solved_tickets_was_reopened():
     assert reopen_rate(frame[3:4]).reason == "no_rows"
 
 
+def test_a_ticket_that_was_reopened_twice_counts_once(on_engine):
+    frame = pl.DataFrame({"reopened": [2, 1, 0, 0, None], "solved_at": [1, 2, 3, None, 5]})
+    assert (reopen_rate(on_engine(frame)).numerator, reopen_rate(on_engine(frame)).denominator) == (2, 3)
+
+
 def test_tickets_are_shared_among_active_customers():
     """Five tickets of four customers: one of whom had none, and one was active for two months."""
     activity = pl.DataFrame({"customer_id": ["a", "a", "b", "c", "d"], "tickets": [1, 0, 0, 3, 1]})

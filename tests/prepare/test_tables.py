@@ -6,7 +6,8 @@ import pytest
 
 from engagekit.data.business import Business
 from engagekit.prepare.tables import MADE_OF
-from engagekit.score.scorecard import Component, Scorecard
+from engagekit.score.components import Component
+from engagekit.score.scorecard import Scorecard
 from engagekit.study import Study
 
 END = dt.datetime(2026, 6, 1)

@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 from engagekit import DataError
 from engagekit.frames.engine import to_narwhals
 from engagekit.frames.times import micros_at, span_us, with_micros
+from engagekit.prepare.interactions import unique
 from engagekit.prepare.visits import views, visit_totals, visits
 
 MINUTE = dt.timedelta(minutes=1)
@@ -264,7 +265,7 @@ def test_rows_that_repeat_an_event_id_are_one_interaction_at_its_earliest_time(o
         ("c", 0, "view", "x", "3"),
         ("c", 0, "view", "x", "3"),
     ]
-    seen = on_engine(events(*rows, columns=IDENTIFIED))
+    seen = unique(on_engine(events(*rows, columns=IDENTIFIED)))
     assert rows_of(visits(seen), "customer_id", "started_at", "events", "views", "duration_s") == [
         ("a", 0.0, 2, 2, 1200.0),
         ("b", 0.0, 2, 2, 0.0),
@@ -696,7 +697,7 @@ def added_up(found):
 
 @given(NAMED, st.sampled_from(["30m", "31m", "1h"]), st.sampled_from([[], ["session_id"], ["event_id"]]))
 def test_totals_are_those_of_the_visits(rows, gap, absent):
-    frame = events(*rows, columns=IDS).drop(absent)
+    frame = unique(events(*rows, columns=IDS)).drop(absent)
     assert rows_of(visit_totals(frame, gap)) == added_up(visits(frame, gap))
 
 
@@ -712,7 +713,7 @@ def test_totals_are_those_of_the_visits_on_every_engine(on_engine):
         )
         for _ in range(2_000)
     ]
-    frame = events(*rows, columns=(*WITH_SESSIONS, "event_id"))
+    frame = unique(events(*rows, columns=(*WITH_SESSIONS, "event_id")))
     assert rows_of(visit_totals(on_engine(frame))) == added_up(visits(frame))
 
 
@@ -720,7 +721,8 @@ def test_totals_are_those_of_the_visits_on_every_engine(on_engine):
 def test_the_order_of_rows_does_not_matter(rows, names, randomly):
     named = [(*row, *ids) for row, ids in zip(rows, names, strict=False)]
     frame, shuffled = (
-        events(*some, columns=(*ALL, "session_id", "event_id")) for some in (named, randomly.sample(named, len(named)))
+        unique(events(*some, columns=(*ALL, "session_id", "event_id")))
+        for some in (named, randomly.sample(named, len(named)))
     )
     for prepare in (visits, views, visit_totals):
         assert rows_of(prepare(shuffled)) == rows_of(prepare(frame))
@@ -739,7 +741,7 @@ def test_events_and_views_add_up_and_exits_are_as_many_as_visits_with_a_view(row
 @example([("a", 0, "view", "y", "s", "1"), ("a", 0, "view", "x", "t", "1"), ("a", 7.5, "view", "x", "s", "2")])
 @given(NAMED)
 def test_events_that_are_repeated_add_up_once(rows):
-    frame = events(*rows, columns=IDS)
+    frame = unique(events(*rows, columns=IDS))
     found, seen = visits(frame), views(frame)
     assert found["events"].sum() == len({row[-1] for row in rows if row[-1]}) + sum(row[-1] is None for row in rows)
     assert found["views"].sum() == len(seen)
@@ -769,7 +771,7 @@ def test_two_files_that_overlap_equal_their_union(rows, end, start):
     whole = events(*rows, columns=ALL).with_row_index("event_id").with_columns(pl.col("event_id").cast(pl.String))
     overlapping = pl.concat([whole.head(max(start, end)), whole.slice(min(start, end))])
     for prepare in (visits, views, visit_totals):
-        assert rows_of(prepare(overlapping)) == rows_of(prepare(whole))
+        assert rows_of(prepare(unique(overlapping))) == rows_of(prepare(whole))
 
 
 @given(EVENTS, INSTANTS)

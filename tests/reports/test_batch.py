@@ -33,7 +33,7 @@ def test_one_failure_leaves_the_others_alone_and_is_in_the_index(tmp_path):
     runs = report([bad, tmp_path / "nobody", good], tmp_path / "out", jobs=2, done=heard.append)
     assert [run.status for run in runs] == ["failed", "failed", "ok"]
     assert sorted(run.slug for run in heard) == ["bad", "good", "nobody"]
-    assert "mailings.csv, row 2, sent: 'x' was refused: not_count" in runs[0].error
+    assert "mailings.csv, row 2, sent: the cell was refused: not_count" in runs[0].error
     index = (tmp_path / "out" / "index.html").read_text("utf-8")
     assert 'href="good/engagement/report.html"' in index
     assert "Good &amp; &lt;i&gt;shop&lt;/i&gt;" in index

@@ -7,9 +7,6 @@ import subprocess
 
 import pytest
 
-from engagekit.reports.run import run
-from engagekit.samples.make import make_sample, write_sample
-
 MEASURE = """<!doctype html><title>-</title><iframe width="{width}" height="800" srcdoc="{page}"></iframe><script>
 onload = () => {{
   const page = document.querySelector("iframe").contentDocument, all = [...page.body.querySelectorAll("*")];
@@ -37,12 +34,9 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["engagement", "churn"])
-def page(request, tmp_path_factory):
-    out = tmp_path_factory.mktemp("out")
-    write_sample(make_sample("subscription", customers=900), out / "box")
-    assert run(out / "box", out, template=request.param).status == "ok"
-    return (out / "box" / request.param / "report.html").read_text("utf-8")
+@pytest.fixture(params=["engagement", "churn"])
+def page(request, written_reports):
+    return (written_reports["subscription", request.param] / "report.html").read_text("utf-8")
 
 
 @pytest.mark.needs("chromium")

@@ -9,21 +9,12 @@ import pytest
 from engagekit.data.business import Business
 from engagekit.errors import DataError
 from engagekit.reports.churning import churning
-from engagekit.samples.make import make_sample, write_sample
 from engagekit.study import Study
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    root = tmp_path_factory.mktemp("businesses")
-    for kind in ("ecommerce", "saas"):
-        write_sample(make_sample(kind, customers=900), root / kind)
-    return root
-
-
-@pytest.fixture(scope="module")
-def found(folders):
-    return {kind: churning(Study(folders / kind)) for kind in ("ecommerce", "saas")}
+def found(churn_samples):
+    return {kind: churning(Study(churn_samples[kind])) for kind in ("ecommerce", "saas")}
 
 
 @pytest.mark.parametrize("kind", ["ecommerce", "saas"])
@@ -34,16 +25,16 @@ def test_everybody_at_risk_now_has_a_chance_and_a_value(found, kind):
     assert told.today["chance"].between(0, 1).all()
     assert told.today["value"].ge(0).all()
     assert told.today["chance"].std() > 0
-    assert 0.5 < told.ladder.told(told.ladder.recommended)["value"] < 0.95
+    assert 0.5 < told.comparison.statistic(told.comparison.recommended)["value"] < 0.95
 
 
-def test_the_ladder_has_the_score_and_where_nobody_has_a_contract_the_chance_to_buy(found):
-    assert {"score", "slope", "p_alive"} <= set(found["ecommerce"].ladder.rungs["rung"])
-    assert "p_alive" not in set(found["saas"].ladder.rungs["rung"])
+def test_the_candidates_have_the_score_and_where_nobody_has_a_contract_the_chance_to_buy(found):
+    assert {"score", "both", "p_alive"} <= set(found["ecommerce"].comparison.candidates)
+    assert "p_alive" not in found["saas"].comparison.candidates
 
 
-def test_contacts_are_worth_their_cost_and_no_more_than_can_be_made(folders, found, tmp_path):
-    folder = Path(shutil.copytree(folders / "saas", tmp_path / "saas"))
+def test_contacts_are_worth_their_cost_and_no_more_than_can_be_made(churn_samples, found, tmp_path):
+    folder = Path(shutil.copytree(churn_samples["saas"], tmp_path / "saas"))
     settings = folder / "business.toml"
     settings.write_text(settings.read_text("utf-8") + "\n[churn]\nacceptance = 0.2\ncost = 2\ncapacity = 7\n", "utf-8")
     told = churning(Study(folder))
@@ -55,15 +46,15 @@ def test_contacts_are_worth_their_cost_and_no_more_than_can_be_made(folders, fou
     assert gains[0] == pytest.approx(best)
 
 
-def test_a_short_history_says_why_there_is_no_model(folders):
-    told = churning(Study(folders / "ecommerce", "2025-10-01"))
-    assert told.ladder is None
+def test_a_short_history_says_why_there_is_no_model(churn_samples):
+    told = churning(Study(churn_samples["ecommerce"], "2025-10-01"))
+    assert told.comparison is None
     assert told.today.empty
     assert re.search("horizon over|teach nothing|horizon is over", told.problem)
 
 
-def test_an_attribute_that_knows_the_outcome_stops_the_list_unless_it_is_accepted(folders, tmp_path):
-    folder = Path(shutil.copytree(folders / "saas", tmp_path / "saas"))
+def test_an_attribute_that_knows_the_outcome_stops_the_list_unless_it_is_accepted(churn_samples, tmp_path):
+    folder = Path(shutil.copytree(churn_samples["saas"], tmp_path / "saas"))
     business = Business.open(folder)
     customers = business.table("customers")
     gone = customers["cancelled_at"].notna() if "cancelled_at" in customers else customers["customer_id"].isna()
@@ -94,8 +85,8 @@ def test_without_interactions_nobody_can_be_told_to_leave(tmp_path):
         churning(Study(tmp_path))
 
 
-def test_names_of_ours_are_no_attributes_and_a_slip_in_accept_is_told_at_once(folders, tmp_path):
-    folder = Path(shutil.copytree(folders / "saas", tmp_path / "saas"))
+def test_names_of_ours_are_no_attributes_and_a_slip_in_accept_is_told_at_once(churn_samples, tmp_path):
+    folder = Path(shutil.copytree(churn_samples["saas"], tmp_path / "saas"))
     settings = folder / "business.toml"
     text = settings.read_text("utf-8")
     settings.write_text(
@@ -110,9 +101,9 @@ def test_names_of_ours_are_no_attributes_and_a_slip_in_accept_is_told_at_once(fo
 
 
 @pytest.mark.parametrize("kind", ["ecommerce", "saas"])
-def test_an_export_that_is_older_than_was_asked_is_told_of_its_own_day(folders, found, kind):
+def test_an_export_that_is_older_than_was_asked_is_told_of_its_own_day(churn_samples, found, kind):
     """Asked for a later day than the data go to, nobody is taken to have left for that."""
-    late = churning(Study(folders / kind, "2026-12-20"))
+    late = churning(Study(churn_samples[kind], "2026-12-20"))
     assert late.stale
     assert not found[kind].stale
     assert late.end == found[kind].end

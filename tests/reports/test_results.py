@@ -10,9 +10,7 @@ import pytest
 from engagekit.data.business import Business
 from engagekit.errors import DataError
 from engagekit.metrics.catalog import METRICS
-from engagekit.reports.churning import churning
 from engagekit.reports.results import results
-from engagekit.samples.make import make_sample, write_sample
 from engagekit.study import Study
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics-json.md"
@@ -89,8 +87,8 @@ def test_a_month_without_rows_is_there_without_a_value(mailer, tmp_path):
     assert found.current("open_rate")[2].reason == "no_rows"
 
 
-def test_metrics_json_is_what_its_page_says(sample_folders):
-    found = json.loads(json.dumps(results(Study(sample_folders["ecommerce"])).as_dict(), allow_nan=False))
+def test_metrics_json_is_what_its_page_says(sample_results):
+    found = json.loads(json.dumps(sample_results["ecommerce"].as_dict(), allow_nan=False))
     sections = dict(re.findall(r"\n## (.+?)\n(.*?)(?=\n## |\Z)", DOCS.read_text("utf-8"), re.DOTALL))
     documented = {
         name: {key for row in re.findall(r"^\|(.+?)\|", text, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)}
@@ -108,9 +106,8 @@ def test_metrics_json_is_what_its_page_says(sample_folders):
         assert re.fullmatch(r"all|\d{4}-\d{2}", row["period"])
 
 
-def test_the_churn_of_metrics_json_is_what_its_page_says(tmp_path):
-    write_sample(make_sample("saas", customers=900), tmp_path / "saas")
-    found = json.loads(json.dumps(churning(Study(tmp_path / "saas")).as_dict(), allow_nan=False))
+def test_the_churn_of_metrics_json_is_what_its_page_says(written_reports):
+    found = json.loads((written_reports["saas", "churn"] / "metrics.json").read_text("utf-8"))
     text = DOCS.read_text("utf-8")
     documented = {
         name: {key for row in re.findall(r"^\|(.+?)\|", part, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)}
@@ -123,8 +120,8 @@ def test_the_churn_of_metrics_json_is_what_its_page_says(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
-def test_every_metric_of_the_kit_is_measured_of_a_sample(sample_folders, kind):
-    found = results(Study(sample_folders[kind]))
+def test_every_metric_of_the_kit_is_measured_of_a_sample(sample_results, kind):
+    found = sample_results[kind]
     contractual = {"gross_revenue_retention", "net_revenue_retention", "revenue_churn_rate"}
     expected = set(METRICS) - (contractual if kind == "ecommerce" else set())
     assert set(found.measured["metric"]) == expected
@@ -144,8 +141,8 @@ def test_a_metric_of_the_report_is_the_metric_of_the_table(sample_folders):
     assert estimate.value == pytest.approx(100 * (promoters - detractors) / len(score))
 
 
-def test_churn_is_dated_only_where_its_horizon_is_over(sample_folders):
-    found = results(Study(sample_folders["ecommerce"]))
+def test_churn_is_dated_only_where_its_horizon_is_over(sample_results):
+    found = sample_results["ecommerce"]
     churn = found.series("churn_rate").dropna(subset="value")
     assert churn["period"].max() == pd.Timestamp("2026-08-01")
     assert math.isnan(found.overall("churn_rate").value)
@@ -189,9 +186,9 @@ def test_a_steady_business_does_not_seem_to_rise_from_the_start_of_its_data(tmp_
     assert found.series("churn_rate").dropna(subset="value")["value"].eq(0).all()
 
 
-def test_a_decline_of_the_same_customers_is_seen(sample_folders):
+def test_a_decline_of_the_same_customers_is_seen(sample_results):
     """Paired by customer, by hand: the union of both months, whoever is missing in one adding nothing to it."""
-    found = results(Study(sample_folders["ecommerce"]))
+    found = sample_results["ecommerce"]
     _, new, old = found.current("engagement_score")
     difference, low, high = found.change("engagement_score")
     assert difference == pytest.approx(new.value - old.value)
@@ -215,8 +212,8 @@ def test_a_date_before_all_data_is_an_error_and_no_empty_report(mailer):
         results(Study(mailer, "2020-01-01"))
 
 
-def test_a_month_of_first_orders_counts_only_when_its_last_day_has_its_window_behind_it(sample_folders):
-    found = results(Study(sample_folders["ecommerce"]))
+def test_a_month_of_first_orders_counts_only_when_its_last_day_has_its_window_behind_it(sample_results):
+    found = sample_results["ecommerce"]
     period, _, _ = found.current("repeat_purchase_rate")
     assert period <= pd.Timestamp("2026-07-01")  # 31 July and 90 days are 29 October
     assert period + pd.DateOffset(months=1) + pd.Timedelta(days=90) <= pd.Timestamp("2026-11-01")

@@ -73,32 +73,29 @@ def test_what_outlives_a_run_is_among_its_inputs(business, template, tmp_path):
     assert record["state_sha256"] == {"scorecard.json": hashlib.sha256(b"{}").hexdigest()}
 
 
-@pytest.mark.parametrize(
-    ("cell", "reason"),
-    [
-        ("1 / 0", "ZeroDivisionError in cell 2: division by zero"),
-        (
-            "from engagekit import DataError\nraise DataError('11 is off the scale', file='a.csv', row=14)",
-            "a.csv, row 14: 11 is off the scale",
-        ),
-        ("import sys; sys.exit(0)", "there is no sentinel"),
-        ("import os; os._exit(3)", "kernel died"),
-        ("input('?')", "StdinNotImplementedError"),
-    ],
-)
-def test_a_failed_run_keeps_the_previous_report_and_says_why(business, template, tmp_path, cell, reason):
+FAILURES = {
+    "1 / 0": "ZeroDivisionError in cell 2: division by zero",
+    "from engagekit import DataError\nraise DataError('11 is off the scale', file='a.csv', row=14)": (
+        "a.csv, row 14: 11 is off the scale"
+    ),
+    "import sys; sys.exit(0)": "there is no sentinel",
+    "import os; os._exit(3)": "kernel died",
+    "input('?')": "StdinNotImplementedError",
+}
+
+
+def test_a_failed_run_keeps_the_previous_report_and_says_why(business, template, tmp_path):
     out = tmp_path / "out"
     run(business, out, template=template(SENTINEL))
     before = files(out / "my-shop" / "tiny")
-    template(cell, SENTINEL)
-    done = run(business, out, template="tiny")
-    assert done.status == "failed"
-    assert reason in done.error
-    assert files(out / "my-shop" / "tiny") == before
-    record = json.loads((out / "my-shop" / "tiny.failed" / "run.json").read_text("utf-8"))
-    assert (record["status"], record["error"]) == ("failed", done.error)
-    template(SENTINEL)
-    assert run(business, out, template="tiny").status == "ok"
+    for cell, reason in FAILURES.items():
+        done = run(business, out, template=template(cell, SENTINEL))
+        assert done.status == "failed", cell
+        assert reason in done.error
+        assert files(out / "my-shop" / "tiny") == before
+        record = json.loads((out / "my-shop" / "tiny.failed" / "run.json").read_text("utf-8"))
+        assert (record["status"], record["error"]) == ("failed", done.error)
+    assert run(business, out, template=template(SENTINEL)).status == "ok"
     assert os.listdir(out / "my-shop") == ["tiny"]
 
 

@@ -7,7 +7,6 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from engagekit.score.trial import VERDICTS
 
 from engagekit.display.pseudonyms import KEY, pseudonyms
 from engagekit.errors import DataError
@@ -16,6 +15,7 @@ from engagekit.reports import score_sections
 from engagekit.reports.results import results
 from engagekit.samples.make import make_sample, write_sample
 from engagekit.score.audit import FINDINGS
+from engagekit.score.verdict import VERDICTS
 from engagekit.study import Study
 
 
@@ -58,7 +58,7 @@ def test_a_trial_shows_its_figure_and_what_it_stands_on(found):
     assert found.language.number(trial.customers) in text
     for name in ("recency", "slope", "frequency", "base_rate"):
         assert found.language.text(f"predictor.{name}") in text
-    assert found.language.number(trial.told("score")["value"], 2) in text
+    assert found.language.number(trial.statistic("score")["value"], 2) in text
     assert not re.search(r"\bnan\b", text.lower())
 
 
@@ -138,8 +138,8 @@ def test_without_a_score_there_is_nothing_to_try(found):
 
 
 @pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
-def test_a_small_sample_has_a_verdict_too(sample_folders, kind):
-    small = results(Study(sample_folders[kind]))
+def test_a_small_sample_has_a_verdict_too(sample_results, kind):
+    small = sample_results[kind]
     assert small.scoring.trial.verdict in VERDICTS
     assert small.language.text(f"verdict.{small.scoring.trial.verdict}") in words(score_sections.trial(small))
     assert "<h3" in score_sections.fallen(small)

@@ -39,8 +39,8 @@ def bare(tmp_path, tables="", **files):
 
 
 @pytest.fixture(scope="module")
-def found(sample_folders):
-    return {kind: results(Study(folder)) for kind, folder in sample_folders.items()}
+def found(sample_results):
+    return sample_results
 
 
 def words(html):

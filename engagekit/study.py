@@ -27,7 +27,7 @@ from engagekit.frames.periods import period_starts
 from engagekit.frames.times import days_long
 from engagekit.language import Language
 from engagekit.metrics.catalog import METRICS, metric_named
-from engagekit.metrics.compare import paired_difference
+from engagekit.metrics.compare import paired_differences
 from engagekit.metrics.estimate import FIELDS
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric, Ratio
@@ -554,23 +554,24 @@ class Study:
 
         Customers who are in both periods are compared with themselves. Old before new; NaN where there is none.
         """
-        found = {}
+        last: dict[tuple[str, dt.datetime], list[Ratio]] = {}
         for name, rows in self.measured.groupby("metric", sort=False):
             metric = METRICS[str(name)]
-            ended = rows[rows["value"].notna() & (rows["period"] <= _naive(self.last_period))]
-            made = self.prepared(metric.table)
-            if isinstance(metric, Ratio) and metric.unit == "customer" and not ended.empty and made is not None:
-                found[metric.name] = self._change(metric, made, ended["period"].max().to_pydatetime())
-        return found
+            ended = rows["period"][rows["value"].notna() & (rows["period"] <= _naive(self.last_period))]
+            if isinstance(metric, Ratio) and metric.unit == "customer" and not ended.empty:
+                last.setdefault((metric.table, ended.max().to_pydatetime()), []).append(metric)
+        changes = {}
+        for (table, period), metrics in last.items():
+            changes |= paired_differences(metrics, *self._last_two(table, period))
+        return changes
 
-    def _change(self, metric: Ratio, made: Prepared, period: dt.datetime) -> tuple[float, float, float]:
-        frame, at = made
-        rows = collected(nw.from_native(frame).lazy())
-        length = PERIODS[self.period]
-        start = rows[at].dt.replace_time_zone(None).dt.truncate(length)
+    def _last_two(self, table: str, period: dt.datetime) -> list[pl.DataFrame]:
+        """Rows of the period before and of a period."""
+        frame, at = self.prepared(table) or (pl.DataFrame(), "")
+        rows, length = collected(nw.from_native(frame).lazy()), PERIODS[self.period]
+        starts = rows[at].dt.replace_time_zone(None).dt.truncate(length)
         before = pl.Series([period]).dt.offset_by(f"-{length}").item()
-        new, old = (rows.filter(start == day) for day in (period, before))
-        return paired_difference(metric, old, new)
+        return [rows.filter(starts == day) for day in (before, period)]
 
     def _starts(self, table: str, before: str) -> list[dt.datetime]:
         """First days of the last periods up to the end that have so much data before them.

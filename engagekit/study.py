@@ -560,9 +560,10 @@ class Study:
             ended = rows["period"][rows["value"].notna() & (rows["period"] <= _naive(self.last_period))]
             if isinstance(metric, Ratio) and metric.unit == "customer" and not ended.empty:
                 last.setdefault((metric.table, ended.max().to_pydatetime()), []).append(metric)
-        changes = {}
+        changes: dict[str, tuple[float, float, float]] = {}
         for (table, period), metrics in last.items():
-            changes |= paired_differences(metrics, *self._last_two(table, period))
+            before, after = self._last_two(table, period)
+            changes |= paired_differences(metrics, before, after)
         return changes
 
     def _last_two(self, table: str, period: dt.datetime) -> list[pl.DataFrame]:

@@ -119,9 +119,9 @@ def paired_differences(
     >>> round(paired_differences([engagement_score], may, june)["engagement_score"][0], 3)
     2.0
     """
-    sides = [unit_totals(frame, metrics, unit) for frame in (old, new)]
+    before, after = (unit_totals(frame, metrics, unit) for frame in (old, new))
     tail = upper_tail(confidence)
-    return {metric.name: _paired(metric, *(side[metric.name] for side in sides), tail) for metric in metrics}
+    return {metric.name: _paired(metric, before[metric.name], after[metric.name], tail) for metric in metrics}
 
 
 def _paired(metric: Ratio, old: pl.DataFrame, new: pl.DataFrame, tail: float) -> tuple[float, float, float]:

@@ -32,7 +32,7 @@ from engagekit.metrics.estimate import FIELDS
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric, Ratio
 from engagekit.prepare.history import History
-from engagekit.prepare.leaving import ChurnDefinition, active_base
+from engagekit.prepare.leaving import ChurnDefinition, active_base, ends_by
 from engagekit.prepare.tables import MADE_OF, Prepared, prepared_table
 from engagekit.score.scorecard import Scorecard
 from engagekit.score.verdict import Verdict, verdict
@@ -302,7 +302,7 @@ class Study:
         """Customers on the first day of each period whose outcome is known."""
         table = "subscriptions" if self.churn.contractual else "interactions"
         days = self._starts(table, self.churn.active_window or "1d") if table in self._frames else []
-        days = [day for day in days if day + self.churn.outcome_after <= self.data_end]
+        days = list(ends_by(days, self.churn.outcome_after, self.data_end))
         if not days:
             return None
         past = self.firewall.before(self.data_end + MICROSECOND)  # so that what ends then is over, or renewed then

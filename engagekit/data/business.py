@@ -28,7 +28,6 @@ from engagekit.data.tables import TABLES, event_time
 from engagekit.data.toml import explained, read_toml
 from engagekit.data.working_week import WorkingWeek
 from engagekit.errors import DataError, did_you_mean
-from engagekit.frames.times import days_long
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,12 +132,6 @@ class Business(BaseModel):
         business._file = file.resolve()
         business._folder = business._file.parent
         return business
-
-    @property
-    def outcome_after(self) -> dt.timedelta:
-        """Time after a date at which churn is known: the horizon and, with contracts, the grace."""
-        grace = days_long("grace", self.grace) if self.contractual else dt.timedelta(0)
-        return days_long("horizon", self.horizon) + grace
 
     @property
     def slug(self) -> str:

@@ -232,7 +232,7 @@ class Business(BaseModel):
         try:
             return midnight.astimezone(dt.UTC).astimezone(midnight.tzinfo)  # moves a time that does not exist
         except OverflowError:
-            raise ValueError(f"as_of: {day.isoformat()!r} is at the end of the calendar. Give a day between") from None
+            raise ValueError(f"as_of: {day.isoformat()!r} is at the end of the calendar. Give another day") from None
 
     def _last_complete_month(self) -> dt.date:
         events = [(name, event_time(name)) for name in self.tables if event_time(name) not in PLANNED]

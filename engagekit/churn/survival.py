@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from engagekit.frames.times import days_long, micros_at, with_micros
 from engagekit.metrics.intervals import upper_tail
+from engagekit.metrics.kaplan_meier import kaplan_meier
 from engagekit.prepare.history import History
 from engagekit.prepare.interactions import US, valid_interactions
 
@@ -139,7 +140,6 @@ def survival(days: ArrayLike, left: ArrayLike) -> "pd.DataFrame":
     """
     import pandas as pd
     from scipy.special import ndtri
-    from statsmodels.duration.survfunc import SurvfuncRight
 
     lived, gone = np.asarray(days, float), np.asarray(left, bool)
     if not len(lived) or len(lived) != len(gone) or not (lived >= 0).all():
@@ -148,11 +148,11 @@ def survival(days: ArrayLike, left: ArrayLike) -> "pd.DataFrame":
     if not gone.any():
         points = np.empty((0, len(start[0])))
     else:
-        fitted = SurvfuncRight(lived, gone)
-        value, error = fitted.surv_prob, fitted.surv_prob_se
+        curve = kaplan_meier(lived, gone)
+        value, error = curve.share, curve.standard_error
         with np.errstate(divide="ignore", invalid="ignore"):
             reach = np.exp(ndtri(upper_tail(0.95)) * error / -(value * np.log(value)))
-        points = np.column_stack([fitted.surv_times, fitted.n_risk, value, value**reach, value ** (1 / reach)])
+        points = np.column_stack([curve.times, curve.at_risk, value, value**reach, value ** (1 / reach)])
     longest = lived.max()
     told = points[-1] if len(points) else np.array(start[0])
     close = [] if told[0] == longest else [(longest, (lived == longest).sum(), *told[2:])]

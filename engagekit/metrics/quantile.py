@@ -1,13 +1,15 @@
 """Quantile: a median or another quantile of values, and of waiting times of which some are not over."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import bdtr, bdtrik, ndtri
 
 from engagekit.metrics.intervals import Floats, upper_tail
+from engagekit.metrics.kaplan_meier import SurvivalCurve, kaplan_meier
 from engagekit.metrics.metric import Fields, Metric
 
 __all__ = ["Quantile", "quantile_interval", "waiting_interval"]
@@ -101,12 +103,11 @@ def quantile_interval(values: Floats, q: float = 0.5, confidence: float = 0.95) 
     >>> [float(number) for number in quantile_interval(np.arange(1.0, 11.0))]
     [5.5, 2.0, 9.0]
     """
-    from scipy.stats import binom
-
     if not len(values):
         return np.nan, np.nan, np.nan
     ordered = np.sort(values)
-    below, above = (int(rank) for rank in binom.interval(confidence, len(values), q))
+    tail = upper_tail(confidence)
+    below, above = (_binomial_quantile(level, len(values), q) for level in (1 - tail, tail))
     inside = below >= 1 and above < len(values)
     low, high = (ordered[below - 1], ordered[above]) if inside else (np.nan, np.nan)
     return float(np.quantile(ordered, q)), float(low), float(high)
@@ -148,28 +149,32 @@ def waiting_interval(values: Floats, observed: Floats, q: float = 0.5, confidenc
     >>> waiting_interval(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 0.0, 1.0, 1.0]))[0]
     3.0
     """
-    from statsmodels.duration.survfunc import SurvfuncRight
-
     if not observed.any():
         return np.nan, np.nan, np.nan
-    curve = SurvfuncRight(values, observed)
-    times, left = curve.surv_times, curve.surv_prob - (1 - q)
+    curve = kaplan_meier(values, observed.astype(bool))
+    times, left = curve.times, curve.share - (1 - q)
     low, high = (_first(times, bound <= 1 - q) for bound in _band(curve, confidence))
     value = (_first(times, left <= ROUNDING), _first(times, left < -ROUNDING))
     return float(np.nanmean(value)) if np.isfinite(value[0]) else np.nan, low, high
+
+
+def _binomial_quantile(level: float, n: int, p: float) -> int:
+    """Smallest count whose probability of not being exceeded in n trials reaches the level, as ``binom.ppf``."""
+    count: int = max(math.ceil(bdtrik(level, n, p)), 0)
+    return count if count == 0 or bdtr(count - 1, n, p) < level else count - 1
 
 
 def _first(times: Floats, reached: Any) -> float:
     return float(times[reached][0]) if reached.any() else np.nan
 
 
-def _band(curve: Any, confidence: float) -> tuple[Floats, Floats]:
-    """Log-log band of a survival curve, at its times; statsmodels' bounds of a quantile are lost where it drops far."""
-    tail, share = upper_tail(confidence), curve.surv_prob
+def _band(curve: SurvivalCurve, confidence: float) -> tuple[Floats, Floats]:
+    """Log-log band of a survival curve, at its times."""
+    tail, share = upper_tail(confidence), curve.share
     with np.errstate(all="ignore"):
-        half = ndtri(tail) * curve.surv_prob_se / (share * np.abs(np.log(share)))
+        half = ndtri(tail) * curve.standard_error / (share * np.abs(np.log(share)))
         lower, upper = share ** np.exp(half), share ** np.exp(-half)
     if share[-1] <= ROUNDING:  # nobody is left; that all of the last ones went leaves this open
         before = upper[-2] if len(upper) > 1 else 1.0
-        lower[-1], upper[-1] = 0, before * (1 - (1 - tail) ** (1 / curve.n_risk[-1]))
+        lower[-1], upper[-1] = 0, before * (1 - (1 - tail) ** (1 / curve.at_risk[-1]))
     return lower, upper

@@ -7,7 +7,7 @@ JOBS ?= 2
 GET_VENV := test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq python3-venv \
   || { echo "Python's venv is missing. Install it: sudo apt-get install python3-venv" >&2; false; }
 
-.PHONY: report test lint types unit notebooks clean
+.PHONY: report test lint types unit notebooks soak clean
 
 report: .venv/kit
 	@for kind in $(SAMPLES); do \
@@ -29,6 +29,11 @@ unit: .venv/dev
 
 notebooks: .venv/dev
 	@$(BIN)/pytest -q --nbval-lax --nbval-current-env notebooks
+
+# What takes long, run by hand before a release: reports of large samples.
+soak: .venv/dev
+	@$(BIN)/python benchmarks/reports.py --rounds 1 --customers 20000
+	@$(BIN)/python benchmarks/reports.py --rounds 1 --customers 200000 --parquet
 
 # Two stamps, each made again only when what it depends on changes.
 .venv/kit: pyproject.toml constraints.txt

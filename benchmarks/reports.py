@@ -119,8 +119,8 @@ def print_reports(name, customers, business, rounds):
             command = [*CLI, business, "--template", template, "--out", out]
             cpu, wall, peak = medians([cost(command) for _ in range(rounds)])
         label = f"{name}{f' of {customers:,}' if customers else ''}: {template}"
-        beside = f"  first edition {before} s, to reach {goal} s" if before else ""
-        print(f"{label:44} {cpu:7.1f} s {wall:7.1f} s {peak:7.0f} MB{beside}", flush=True)
+        reference = f"  first edition {before} s, to reach {goal} s" if before else ""
+        print(f"{label:44} {cpu:7.1f} s {wall:7.1f} s {peak:7.0f} MB{reference}", flush=True)
 
 
 def main():

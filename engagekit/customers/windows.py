@@ -34,6 +34,7 @@ class _Windows(NamedTuple):
     @property
     def last(self) -> int:
         return max(self.ends.values())
+        return max(self.ends.values())
 
     @property
     def back(self) -> list[int]:
@@ -100,12 +101,12 @@ def window_sums(past: Past, dates: Sequence[dt.datetime], window: str, counted: 
 
 
 def window_values(past: Past, windows: Mapping[dt.datetime, dt.datetime], length: str) -> Rows:
-    """Who did anything in each of many windows, and for how much money: a part of ``window_sums`` at less cost.
+    """Customers with an interaction in each of many windows, and their money: a part of ``window_sums`` at less cost.
 
     Parameters
     ----------
     past : Past
-        What was known when the last one ended.
+        What was known when the last window ended.
     windows : mapping of datetime to datetime
         The end of each window, exclusive, by the date that stands for it; one at least.
     length : str
@@ -138,7 +139,7 @@ def window_values(past: Past, windows: Mapping[dt.datetime, dt.datetime], length
 def last_before(past: Past, dates: Sequence[dt.datetime]) -> Rows:
     """Time of each customer's last interaction before each date, however long before it.
 
-    Days without an interaction are then ``(date_us - us) / DAY_US``, also of customers without one in a window.
+    Days since it are ``(date_us - us) / DAY_US``, also of customers without an interaction in a window.
 
     Parameters
     ----------
@@ -152,10 +153,6 @@ def last_before(past: Past, dates: Sequence[dt.datetime]) -> Rows:
     narwhals.LazyFrame
         One row for each customer and date with an interaction before it: ``customer_id, date, date_us`` and ``us``, the
         time of the last one, both in whole microseconds.
-
-    Notes
-    -----
-    Interactions are reduced to the last one of each customer between two dates in one pass over them.
 
     Examples
     --------

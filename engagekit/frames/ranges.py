@@ -82,4 +82,6 @@ class _Positions:
 
     def of(self, places: Sequence[int]) -> np.ndarray:
         """First row of each key at or after each place, key by key."""
-        return np.searchsorted(self._cells, (self._keys[:, None] * self._width + np.array(places)[None, :]).ravel())
+        wanted = (self._keys[:, None] * self._width + np.array(places)[None, :]).ravel()
+        positions: np.ndarray = np.searchsorted(self._cells, wanted)
+        return positions

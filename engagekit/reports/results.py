@@ -21,6 +21,7 @@ from engagekit.metrics.compare import paired_difference
 from engagekit.metrics.estimate import Estimate, difference
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric, Ratio
+from engagekit.prepare.interactions import unique
 from engagekit.reports.prepared import MONTHS, history_of, known_by, month_starts, months_later, prepared_tables
 from engagekit.reports.scoring import NOBODY, Scoring, scoring
 
@@ -221,7 +222,7 @@ def results(business: Business, as_of: dt.date | str | None = None) -> Results:
     tables = {name: _before(business.table(name, lazy=True), event_time(name), end) for name in business.tables}
     if tables and all(frame.head(1).collect().is_empty() for frame in tables.values()):
         raise DataError(f"no table has a row before {end.date()}. Set a later as_of.", file=business.file.name)
-    seen = tables["interactions"].collect() if "interactions" in tables else None
+    seen = unique(tables["interactions"].collect()) if "interactions" in tables else None
     if seen is not None:
         tables["interactions"] = seen.lazy()
     prepared = {name: (frame, event_time(name)) for name, frame in tables.items()}

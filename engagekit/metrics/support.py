@@ -1,4 +1,4 @@
-"""What customers ask for help with, and how long it takes (`prepare/working_hours.py`)."""
+"""Metrics of support: tickets, and waiting times in working hours (`prepare/working_hours.py`)."""
 
 import narwhals as nw
 
@@ -22,7 +22,7 @@ MINUTES_AN_HOUR = 60
 ZENDESK = "Zendesk, Explore: metrics and attributes."
 
 _work = nw.col("work_minutes") / MINUTES_AN_HOUR
-_reopened = nw.col("reopened").cast(nw.Boolean)  # solved once before, even where it is open again
+_reopened = nw.col("reopened").cast(nw.Boolean)  # it was solved before, even if it is open again
 _score = nw.col("score").cast(nw.Float64)
 
 tickets_opened = Total(

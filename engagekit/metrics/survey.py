@@ -1,4 +1,4 @@
-"""What customers answer: recommendation, satisfaction, effort and reviews."""
+"""Metrics of surveys: recommendation, satisfaction, effort and reviews."""
 
 from typing import Literal
 

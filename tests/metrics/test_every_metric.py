@@ -47,7 +47,7 @@ BUYERS = {
 }
 BASE = {
     "customer_id": PEOPLE,
-    "at_risk": [True] * 6 + [False] * 6,
+    "in_base": [True] * 6 + [False] * 6,
     "churned": [True, False, False, False, True, False] + [False] * 6,
     "acquired": [False] * 6 + [True, True, False, False, False, False],
     "remained": [False, True, True, True, False, True, True, True, True, False, False, True],

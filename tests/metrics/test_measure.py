@@ -633,7 +633,7 @@ def _declared(name):
     ("name", "columns", "said"),
     [
         ("return_on_ad_spend", {"revenue": [INF, -INF, 5.0], "spend": [1.0] * 3}, "revenue -inf"),
-        ("churn_rate", {"churned": [1, 0], "at_risk": [20, 30]}, "at_risk 20"),
+        ("churn_rate", {"churned": [1, 0], "in_base": [20, 30]}, "in_base 20"),
         ("reopen_rate", {"reopened": [-1, 0], "solved_at": [1, 2]}, "reopened -1"),
         ("human_open_rate", {"opens": [40], "machine_opens": [-10], "delivered": [100]}, "machine_opens -10"),
         ("human_open_rate", {"opens": [150], "machine_opens": [60], "delivered": [100]}, "opens 150"),
@@ -642,7 +642,7 @@ def _declared(name):
         ("mean_post_engagement_rate", {"reach": [-10, 5], "likes": [1, 1]}, "reach -10"),
         ("stickiness", {"customer_id": ["a"], "active_days": [-3], "days": [-31]}, "active_days -3"),
         ("refunded_order_rate", {"lines": [1], "refunded": [-5.0]}, "refunded -5"),
-        ("net_revenue_retention", {"opening_value": [-10.0], "closing_value": [1.0], "at_risk": [1]}, "value -10"),
+        ("net_revenue_retention", {"opening_value": [-10.0], "closing_value": [1.0], "in_base": [1]}, "value -10"),
     ],
 )  # fmt: skip
 def test_an_impossible_part_of_a_row_is_named_though_the_row_would_pass(name, columns, said, on_engine):
@@ -666,7 +666,7 @@ def test_rows_without_a_customer_are_not_one_customer(on_engine):
 
 @pytest.mark.parametrize("name", ["conversion_rate", "churn_rate"])
 def test_words_for_flags_are_refused_in_prepared_tables_too(name, on_engine):
-    frame = pl.DataFrame({"customer_id": ["a"], "converted": ["True"], "churned": ["no"], "at_risk": ["yes"]})
+    frame = pl.DataFrame({"customer_id": ["a"], "converted": ["True"], "churned": ["no"], "in_base": ["yes"]})
     with pytest.raises(DataError, match=f"{name} needs numbers, and this is text"):
         METRICS[name](on_engine(frame))
 

@@ -83,7 +83,7 @@ def test_plain_values_of_the_column_that_picks_rows_are_still_picked():
     ("metric", "columns"),
     [
         (open_rate, "opens, delivered"),
-        (churn_rate, "churned, at_risk"),
+        (churn_rate, "churned, in_base"),
         (reach_engagement_rate, "reach, likes, comments, shares, saves, clicks"),
     ],
 )

@@ -21,7 +21,7 @@ from engagekit.metrics import (
     session_duration_s,
 )
 from engagekit.metrics.metric import Metric, Ratio
-from engagekit.metrics.quantile import Quantile
+from engagekit.metrics.quantile import Quantile, quantile_interval
 
 ANSWERS = [10, 9, 9, 8, 3]  # three promoters and one detractor of five: 40 points
 
@@ -369,3 +369,11 @@ def test_a_rate_that_a_few_carry_has_its_own_interval_and_warns_too():
     estimate = open_rate(pl.DataFrame({"opens": [200, 4, 5, 3], "delivered": [1000, 20, 30, 10]}))
     assert estimate.warning == "machine_opens few_carry_it"
     assert estimate.method == "effective_wilson"
+
+
+@pytest.mark.parametrize("q", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("confidence", [0.05, 0.5, 0.95])
+def test_an_interval_of_a_quantile_holds_its_value(q, confidence):
+    for n in range(1, 60):
+        value, low, high = quantile_interval(np.arange(float(n)), q, confidence)
+        assert math.isnan(low) or low <= value <= high

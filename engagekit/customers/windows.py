@@ -34,7 +34,6 @@ class _Windows(NamedTuple):
     @property
     def last(self) -> int:
         return max(self.ends.values())
-        return max(self.ends.values())
 
     @property
     def back(self) -> list[int]:

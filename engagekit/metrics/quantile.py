@@ -120,7 +120,8 @@ def quantile_interval(values: Floats, q: float = 0.5, confidence: float = 0.95) 
     below, above = (int(rank) for rank in binom.interval(confidence, len(values), q))
     inside = below >= 1 and above < len(values)
     low, high = (ordered[below - 1], ordered[above]) if inside else (np.nan, np.nan)
-    return float(np.quantile(ordered, q)), float(low), float(high)
+    value = float(np.quantile(ordered, q))  # between two values, it may lie beyond a narrow interval's rank
+    return value, float(np.minimum(low, value)), float(np.maximum(high, value))
 
 
 def waiting_interval(values: Floats, observed: Floats, q: float = 0.5, confidence: float = 0.95) -> Result:

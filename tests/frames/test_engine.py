@@ -14,7 +14,7 @@ from pandas.testing import assert_frame_equal as assert_pandas_equal
 from polars.testing import assert_frame_equal
 
 from engagekit import DataError, measure
-from engagekit.frames.engine import ROW, column_names, small_table, to_narwhals, to_native
+from engagekit.frames.engine import ROW, column_names, repeated_values, small_table, to_narwhals, to_native
 from engagekit.frames.times import with_micros
 from engagekit.metrics import open_rate
 

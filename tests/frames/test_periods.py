@@ -48,7 +48,7 @@ def starts(time: dt.datetime) -> dict[str, dt.datetime]:
     }
 
 
-def seen(times, zone=None) -> pl.DataFrame:
+def dated_rows(times, zone=None) -> pl.DataFrame:
     frame = pl.DataFrame({"visits": [1.0] * len(times), "time": times}, schema_overrides={"time": pl.Datetime("us")})
     return (
         frame
@@ -57,8 +57,8 @@ def seen(times, zone=None) -> pl.DataFrame:
     )
 
 
-def counted(found) -> dict[dt.datetime, float]:
-    rows = nw.from_native(found).rows(named=True)
+def counted(result) -> dict[dt.datetime, float]:
+    rows = nw.from_native(result).rows(named=True)
     return {pd.Timestamp(row["period"]).to_pydatetime(): row["value"] for row in rows if row["reason"] == ""}
 
 
@@ -67,20 +67,20 @@ def keeps_no_zone(frame) -> bool:
 
 
 def expected(times, every) -> dict[dt.datetime, int]:
-    found: dict[dt.datetime, int] = {}
+    result: dict[dt.datetime, int] = {}
     for time in times:
         start = starts(time)[every]
-        found[start] = found.get(start, 0) + 1
-    return found
+        result[start] = result.get(start, 0) + 1
+    return result
 
 
 @pytest.mark.parametrize("every", ["1d", "1w", "1mo", "1q", "1y"])
 def test_periods_start_where_the_calendar_of_the_zone_says(every, on_engine):
-    frame = on_engine(seen(EDGES, "Asia/Jakarta"))
+    frame = on_engine(dated_rows(EDGES, "Asia/Jakarta"))
     zone = {"time_zone": "Asia/Jakarta"} if keeps_no_zone(frame) else {}
-    found = measure(frame, visits, every=every, at="time", **zone)
+    result = measure(frame, visits, every=every, at="time", **zone)
     local = [time.replace(tzinfo=UTC).astimezone(JAKARTA) for time in EDGES]
-    assert counted(found) == expected(local, every)
+    assert counted(result) == expected(local, every)
 
 
 @pytest.mark.parametrize("every", ["1d", "1w", "1mo", "1q", "1y"])
@@ -88,20 +88,20 @@ def test_periods_of_many_times_equal_those_of_python(every, on_engine):
     random = np.random.default_rng(7)
     times = [dt.datetime(2024, 11, 1) + dt.timedelta(minutes=int(m)) for m in random.integers(0, 800 * 24 * 60, 80)]
     zone = {"time_zone": "America/New_York"}
-    found = measure(on_engine(seen(times, "UTC")), visits, every=every, at="time", **zone)
+    result = measure(on_engine(dated_rows(times, "UTC")), visits, every=every, at="time", **zone)
     local = [time.replace(tzinfo=UTC).astimezone(ZoneInfo("America/New_York")) for time in times]
-    assert counted(found) == expected(local, every)
+    assert counted(result) == expected(local, every)
 
 
 def test_an_event_late_on_31_january_utc_is_of_february_in_jakarta(on_engine):
-    frame = on_engine(seen([dt.datetime(2026, 1, 31, 23, 30)], "UTC"))
+    frame = on_engine(dated_rows([dt.datetime(2026, 1, 31, 23, 30)], "UTC"))
     january, february = dt.datetime(2026, 1, 1), dt.datetime(2026, 2, 1)
     assert counted(measure(frame, visits, every="1mo", at="time", time_zone="Asia/Jakarta")) == {february: 1}
     assert counted(measure(frame, visits, every="1mo", at="time", time_zone="UTC")) == {january: 1}
 
 
 def test_duckdb_and_spark_keep_no_zone_and_so_ask_for_it(on_engine):
-    frame = on_engine(seen(EDGES, "Asia/Jakarta"))
+    frame = on_engine(dated_rows(EDGES, "Asia/Jakarta"))
     if keeps_no_zone(frame):
         with pytest.raises(ValueError, match="time_zone: say it"):
             measure(frame, visits, every="1mo", at="time")
@@ -110,7 +110,7 @@ def test_duckdb_and_spark_keep_no_zone_and_so_ask_for_it(on_engine):
 
 
 def test_a_time_without_zone_is_wall_clock_time_already(on_engine):
-    frame = on_engine(seen(EDGES))
+    frame = on_engine(dated_rows(EDGES))
     for zone in (None, "Asia/Jakarta"):
         assert counted(measure(frame, visits, every="1d", at="time", time_zone=zone)) == expected(EDGES, "1d")
 
@@ -133,8 +133,8 @@ def test_a_period_without_rows_is_undefined_for_every_metric_and_group(on_engine
             "visits": [1, 2, 3],
         }
     )
-    found = measure(on_engine(frame), [visits, handling_hours], by="team", every="1mo", at="time")
-    rows = nw.from_native(found).rows(named=True)
+    result = measure(on_engine(frame), [visits, handling_hours], by="team", every="1mo", at="time")
+    rows = nw.from_native(result).rows(named=True)
     table = [(r["metric"], None if pd.isna(r["team"]) else r["team"], r["period"].month, r["reason"]) for r in rows]
     cells = [(None, 1), (None, 2), (None, 3), ("a", 1), ("a", 2), ("a", 3)]
     filled = {(None, 3), ("a", 1), ("a", 3)}
@@ -182,9 +182,9 @@ def test_the_end_cuts_rows_and_marks_the_period_that_it_cuts(as_of, on_engine):
         dt.datetime(2026, 2, 9, 17),
         dt.datetime(2026, 3, 1),
     ]
-    frame = on_engine(seen(times, "UTC"))
-    found = measure(frame, visits, every="1mo", at="time", as_of=as_of, time_zone="Asia/Jakarta")
-    rows = nw.from_native(found).rows(named=True)
+    frame = on_engine(dated_rows(times, "UTC"))
+    result = measure(frame, visits, every="1mo", at="time", as_of=as_of, time_zone="Asia/Jakarta")
+    rows = nw.from_native(result).rows(named=True)
     assert [(row["period"].month, row["value"], row["warning"]) for row in rows] == [
         (1, 1, ""),
         (2, 1, "partial_period"),
@@ -192,10 +192,10 @@ def test_the_end_cuts_rows_and_marks_the_period_that_it_cuts(as_of, on_engine):
 
 
 def test_an_end_on_a_boundary_cuts_nothing():
-    found = measure(seen([dt.datetime(2026, 1, 8)]), visits, every="1mo", at="time", as_of="2026-04-01")
-    assert found["period"].dt.month().to_list() == [1, 2, 3]
-    assert found["reason"].to_list() == ["", "no_rows", "no_rows"]
-    assert found["warning"].to_list() == ["partial_period", "", ""]  # nothing is known before the 8th
+    result = measure(dated_rows([dt.datetime(2026, 1, 8)]), visits, every="1mo", at="time", as_of="2026-04-01")
+    assert result["period"].dt.month().to_list() == [1, 2, 3]
+    assert result["reason"].to_list() == ["", "no_rows", "no_rows"]
+    assert result["warning"].to_list() == ["partial_period", "", ""]  # nothing is known before the 8th
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_the_first_period_is_partial_where_the_data_begin_after_more_than_a_usua
     """Daily data may rest on the first of the month, and a mailing every seven days may come on the 8th."""
     start, end = dt.datetime(2026, 1, first, 9), dt.datetime(2026, 3, 31)
     times = pl.datetime_range(start, end, f"{pause}d", eager=True).to_list()
-    result = measure(on_engine(seen(times)), visits, every="1mo", at="time", as_of="2026-04-01")
+    result = measure(on_engine(dated_rows(times)), visits, every="1mo", at="time", as_of="2026-04-01")
     warnings = nw.from_native(result)["warning"].to_list()
     assert warnings == ["partial_period" if partial else "", "", ""]
 
@@ -216,14 +216,14 @@ def test_the_first_period_is_partial_where_the_data_begin_after_more_than_a_usua
 def test_one_long_pause_later_on_excuses_no_late_beginning():
     """Sixty days of data from the 10th on, with a pause of twelve days: one pause in 48 is no usual one."""
     days = [dt.datetime(2026, 1, 10) + dt.timedelta(days=day) for day in range(60) if not 20 <= day < 32]
-    result = measure(seen(days), visits, every="1mo", at="time")
+    result = measure(dated_rows(days), visits, every="1mo", at="time")
     assert result["warning"].to_list() == ["partial_period", "", ""]
 
 
 def test_the_first_period_of_every_group_is_the_first_of_the_data():
     """A group that begins in February has no January; the data begin on 20 January."""
     times = [dt.datetime(2026, 1, 20), dt.datetime(2026, 1, 21), dt.datetime(2026, 2, 1), dt.datetime(2026, 2, 2)]
-    frame = seen(times).with_columns(team=pl.Series(["a", "a", "b", "b"]))
+    frame = dated_rows(times).with_columns(team=pl.Series(["a", "a", "b", "b"]))
     result = measure(frame, visits, by="team", every="1mo", at="time")
     marked = {(row["team"], row["period"].month): row["warning"] for row in result.iter_rows(named=True)}
     assert marked == {("a", 1): "partial_period", ("a", 2): "", ("b", 1): "partial_period", ("b", 2): ""}
@@ -231,7 +231,7 @@ def test_the_first_period_of_every_group_is_the_first_of_the_data():
 
 def test_a_quarter_and_a_week_begin_late_too_and_a_day_never():
     times = [dt.datetime(2026, 1, 9, 12), dt.datetime(2026, 1, 10, 12), dt.datetime(2026, 1, 11, 12)]
-    warnings = {every: measure(seen(times), visits, every=every, at="time")["warning"][0] for every in PERIODS}
+    warnings = {every: measure(dated_rows(times), visits, every=every, at="time")["warning"][0] for every in PERIODS}
     assert warnings == {
         "1d": "",
         "1w": "partial_period",
@@ -243,29 +243,29 @@ def test_a_quarter_and_a_week_begin_late_too_and_a_day_never():
 
 def test_the_mark_of_a_cut_period_goes_beside_other_warnings():
     frame = pl.DataFrame({"opens": [5, 7], "delivered": [10, 10], "time": [dt.datetime(2026, 1, 8)] * 2})
-    found = measure(frame, open_rate, every="1w", at="time", as_of="2026-01-09")
-    assert found["warning"].to_list() == ["machine_opens partial_period"]
-    assert found["period"].to_list() == [dt.datetime(2026, 1, 5)]
+    result = measure(frame, open_rate, every="1w", at="time", as_of="2026-01-09")
+    assert result["warning"].to_list() == ["machine_opens partial_period"]
+    assert result["period"].to_list() == [dt.datetime(2026, 1, 5)]
 
 
 def test_an_end_without_periods_only_leaves_out_rows():
     times = [dt.datetime(2026, 1, 8), dt.datetime(2026, 1, 9), None]
-    found = visits(seen(times), at="time", as_of="2026-01-09")
-    assert (found.value, found.warning) == (1, "")
+    result = visits(dated_rows(times), at="time", as_of="2026-01-09")
+    assert (result.value, result.warning) == (1, "")
 
 
 def test_a_row_without_a_date_belongs_to_no_period(on_engine):
-    frame = on_engine(seen([dt.datetime(2026, 1, 8), None]))
+    frame = on_engine(dated_rows([dt.datetime(2026, 1, 8), None]))
     assert counted(measure(frame, visits, every="1mo", at="time")) == {dt.datetime(2026, 1, 1): 1}
     assert visits(frame, at="time").value == 1
-    nowhere = on_engine(seen([None, None]))
+    nowhere = on_engine(dated_rows([None, None]))
     assert len(measure(nowhere, visits, every="1mo", at="time")) == 0
 
 
 def test_no_rows_at_all_have_no_periods(on_engine):
-    found = measure(on_engine(seen([])), [visits], every="1mo", at="time", as_of="2026-02-01")
-    assert len(found) == 0
-    assert "period" in found.columns
+    result = measure(on_engine(dated_rows([])), [visits], every="1mo", at="time", as_of="2026-02-01")
+    assert len(result) == 0
+    assert "period" in result.columns
 
 
 def test_words_are_no_times(on_engine):
@@ -275,11 +275,11 @@ def test_words_are_no_times(on_engine):
 
 
 def test_an_end_with_a_zone_needs_one_in_the_times(on_engine):
-    frame = on_engine(seen([dt.datetime(2026, 1, 8)]))
+    frame = on_engine(dated_rows([dt.datetime(2026, 1, 8)]))
     with pytest.raises(ValueError, match="time_zone: say it, because as_of has a zone and 'time' has none"):
         measure(frame, visits, at="time", as_of="2026-01-09T00:00+07:00")
 
 
 def test_a_metric_is_measured_by_period_directly():
-    found = visits(seen(EDGES), every="1q", at="time")
-    assert found.select("period", "value").rows() == [(dt.datetime(2025, 10, 1), 1), (dt.datetime(2026, 1, 1), 6)]
+    result = visits(dated_rows(EDGES), every="1q", at="time")
+    assert result.select("period", "value").rows() == [(dt.datetime(2025, 10, 1), 1), (dt.datetime(2026, 1, 1), 6)]

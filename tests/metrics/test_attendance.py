@@ -28,23 +28,23 @@ def named(value):
     ids=named,
 )
 def test_a_ratio_is_of_the_events_that_tell_both_parts(metric, numerator, denominator):
-    found = metric(EVENTS)
-    assert (found.numerator, found.denominator) == (numerator, denominator)
-    assert found.value == pytest.approx(numerator / denominator)
-    assert found.method == "delta"
+    estimate = metric(EVENTS)
+    assert (estimate.numerator, estimate.denominator) == (numerator, denominator)
+    assert estimate.value == pytest.approx(numerator / denominator)
+    assert estimate.method == "delta"
 
 
 @pytest.mark.parametrize(("metric", "total"), [(registrations, 70), (attendees, 60)], ids=named)
 def test_a_total_is_the_sum_over_events(metric, total):
-    found = metric(EVENTS)
-    assert (found.value, found.n, found.method) == (total, 3, "")
+    estimate = metric(EVENTS)
+    assert (estimate.value, estimate.n, estimate.method) == (total, 3, "")
     assert metric([5, None, 0]).value == 5
 
 
 @pytest.mark.parametrize(("metric", "whole"), [(metric, metric.columns[1]) for metric in RATIOS], ids=named)
 def test_nothing_to_divide_by_is_no_rate(metric, whole):
-    found = metric(EVENTS.with_columns(pl.lit(0).alias(whole)))
-    assert (found.reason, found.denominator) == ("zero_denominator", 0)
+    estimate = metric(EVENTS.with_columns(pl.lit(0).alias(whole)))
+    assert (estimate.reason, estimate.denominator) == ("zero_denominator", 0)
 
 
 @pytest.mark.parametrize("metric", RATIOS, ids=named)
@@ -57,6 +57,6 @@ def test_events_are_pooled_and_not_averaged(metric):
 @pytest.mark.parametrize("metric", RATIOS, ids=named)
 def test_walk_ins_can_pass_one(metric):
     part, whole = metric.columns
-    found = metric(pl.DataFrame({part: [12, 12], whole: [8, 12]}))
-    assert found.value == 1.2
-    assert found.low >= 0
+    estimate = metric(pl.DataFrame({part: [12, 12], whole: [8, 12]}))
+    assert estimate.value == 1.2
+    assert estimate.low >= 0

@@ -41,25 +41,25 @@ def named(value):
     ids=named,
 )
 def test_a_ratio_is_of_the_campaigns_that_tell_both_parts(metric, numerator, denominator):
-    found = metric(CAMPAIGNS)
-    assert (found.numerator, found.denominator) == (numerator, denominator)
-    assert found.value == pytest.approx(numerator / denominator)
+    estimate = metric(CAMPAIGNS)
+    assert (estimate.numerator, estimate.denominator) == (numerator, denominator)
+    assert estimate.value == pytest.approx(numerator / denominator)
 
 
 def test_return_on_spend_is_pooled_and_not_averaged():
-    found = return_on_ad_spend(CAMPAIGNS)
-    assert found.value == 1.5  # the mean of the two returns, 5 and 1/3, would be 2.67
-    assert found.units == 2
+    estimate = return_on_ad_spend(CAMPAIGNS)
+    assert estimate.value == 1.5  # the mean of the two returns, 5 and 1/3, would be 2.67
+    assert estimate.units == 2
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=named)
 def test_nothing_to_divide_by_has_no_ratio(metric):
     part, whole = metric.columns
-    found = metric(pl.DataFrame({part: [500], whole: [0]}))
-    assert (found.reason, found.numerator) == ("zero_denominator", 500)
+    estimate = metric(pl.DataFrame({part: [500], whole: [0]}))
+    assert (estimate.reason, estimate.numerator) == ("zero_denominator", 500)
 
 
 def test_campaigns_are_compared_by_name():
-    found = return_on_ad_spend(CAMPAIGNS, by="campaign").sort("campaign")
-    assert found["value"].to_list() == pytest.approx([5, 1 / 3, float("nan")], nan_ok=True)
-    assert found["reason"].to_list() == ["", "", "no_rows"]
+    estimate = return_on_ad_spend(CAMPAIGNS, by="campaign").sort("campaign")
+    assert estimate["value"].to_list() == pytest.approx([5, 1 / 3, float("nan")], nan_ok=True)
+    assert estimate["reason"].to_list() == ["", "", "no_rows"]

@@ -21,15 +21,15 @@ HOSTILE = '<script>alert("x")</script>'
 @pytest.mark.parametrize("code", LANGUAGES)
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 def test_a_card_says_what_the_metric_is_and_where_it_is_from(metric, code):
-    found = card(metric, code)
+    shown = card(metric, code)
     text = Language(code).text
-    assert f"<strong>{text(f'metric.{metric.name}.title')}</strong>" in found
-    assert f"<code>{metric.name}</code>" in found
-    assert f"<code>{metric.table}</code>" in found
-    assert "$\\displaystyle " in found
+    assert f"<strong>{text(f'metric.{metric.name}.title')}</strong>" in shown
+    assert f"<code>{metric.name}</code>" in shown
+    assert f"<code>{metric.table}</code>" in shown
+    assert "$\\displaystyle " in shown
     for column in metric.columns + metric.any_of:
-        assert column in found
-    assert "&amp;amp;" not in found
+        assert column in shown
+    assert "&amp;amp;" not in shown
 
 
 def test_a_notebook_shows_the_english_card():
@@ -48,10 +48,10 @@ def test_a_metric_of_the_analysts_own_has_a_card_of_what_it_declares():
         measured_in="ratio",
         reference="House rule 7.",
     )
-    found = card(own, "ms")
-    assert "<strong>items_per_basket</strong>" in found
-    assert "(items). House rule 7." in found
-    assert "$" not in found
+    shown = card(own, "ms")
+    assert "<strong>items_per_basket</strong>" in shown
+    assert "(items). House rule 7." in shown
+    assert "$" not in shown
 
 
 def test_whatever_a_metric_is_called_its_card_is_text():
@@ -63,11 +63,11 @@ def test_whatever_a_metric_is_called_its_card_is_text():
         any_of=('"><img src=x>',),
         reference=HOSTILE + "'\"",
     )
-    found = hostile._repr_html_()
-    assert "<script" not in found
-    assert "<img" not in found
-    assert "<b>" not in found
-    assert found.count("&lt;script&gt;") == 5
+    shown = hostile._repr_html_()
+    assert "<script" not in shown
+    assert "<img" not in shown
+    assert "<b>" not in shown
+    assert shown.count("&lt;script&gt;") == 5
     assert HOSTILE in repr(hostile)
 
 
@@ -91,7 +91,7 @@ TWO = pl.DataFrame({"attended": [9, 21], "registered": [10, 20]})
 NOBODY = pl.DataFrame({"attended": [0], "registered": [0]})
 
 
-def found_of(estimate, month="2026-02", **more):
+def run_of(estimate, month="2026-02", **more):
     """Content of a metrics.json with one metric in one month."""
     row = {"metric": "lost_to_acquired_ratio", "period": month, **estimate.as_dict()} | more
     business = {"name": "Kedai", "language": "en", "currency": "GBP"}
@@ -99,22 +99,22 @@ def found_of(estimate, month="2026-02", **more):
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "message"),
     [
         ("en", "(162 − 54) / 324 = 33.3 points, 95% between 24.9 and 41.1, from 324 answers"),
         ("id", "(162 − 54) / 324 = 33,3 poin, 95% antara 24,9 dan 41,1, dari 324 jawaban"),
         ("ms", "(162 − 54) / 324 = 33.3 mata, 95% antara 24.9 dengan 41.1, daripada 324 jawapan"),
     ],
 )
-def test_a_score_shows_both_parts_of_its_numerator_where_they_are_known(code, said):
+def test_a_score_shows_both_parts_of_its_numerator_where_they_are_known(code, message):
     metric = METRICS["net_promoter_score"]
     estimate = metric([10] * 162 + [8] * 108 + [0] * 54)
-    assert with_numbers(metric, estimate, Language(code), "IDR", (162, 54)) == said
-    assert with_numbers(metric, estimate, Language(code), "IDR") == said.replace("(162 − 54)", "108")
+    assert with_numbers(metric, estimate, Language(code), "IDR", (162, 54)) == message
+    assert with_numbers(metric, estimate, Language(code), "IDR") == message.replace("(162 − 54)", "108")
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "said"),
+    ("name", "data", "message"),
     [
         ("reach_engagement_rate", POSTS, "49 / 1,200 = 4.1%, from 1 posts"),
         ("churn_rate", CHURN, "50 / 1,000 = 5.0%, 95% between 3.8% and 6.5%, from 1,000 customers"),
@@ -131,31 +131,31 @@ def test_a_score_shows_both_parts_of_its_numerator_where_they_are_known(code, sa
         ("likes", POSTS.head(0), "no data in this period (0 posts)"),
     ],
 )
-def test_a_formula_with_numbers_reads_as_its_arithmetic(name, data, said):
+def test_a_formula_with_numbers_reads_as_its_arithmetic(name, data, message):
     metric = METRICS[name]
-    assert with_numbers(metric, metric(data), Language("en"), "GBP") == said
+    assert with_numbers(metric, metric(data), Language("en"), "GBP") == message
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "parts", "said"),
+    ("name", "data", "parts", "message"),
     [("complaint_rate", MAILED, (), "2 / 4,861 = 0.04%, "), ("mention_balance", TALK, (8, 7), "(8 − 7) / 16 = 0.06, ")],
 )
-def test_a_small_value_keeps_its_digits_however_wide_its_interval_is(name, data, parts, said):
+def test_a_small_value_keeps_its_digits_however_wide_its_interval_is(name, data, parts, message):
     metric = METRICS[name]
-    assert with_numbers(metric, metric(data), Language("en"), "GBP", parts).startswith(said)
+    assert with_numbers(metric, metric(data), Language("en"), "GBP", parts).startswith(message)
 
 
 @pytest.mark.parametrize(
-    ("code", "currency", "data", "said"),
+    ("code", "currency", "data", "message"),
     [
         ("id", "IDR", ORDERS, "4.500.000 / 3 = Rp1,5 juta, 95% antara Rp257.931 dan Rp2,74 juta, dari 3 pelanggan"),
         ("en", "GBP", SALES, "60.5 / 3 = £20, 95% between -£5 and £46, from 3 customers"),
     ],
 )
-def test_money_is_written_in_its_currency(code, currency, data, said):
+def test_money_is_written_in_its_currency(code, currency, data, message):
     """1.5 million ± 4.303 · 0.5 / √3 of them; 20.17 ± 4.303 · 10.25 / √3."""
     metric = METRICS["order_value"]
-    assert with_numbers(metric, metric(data), Language(code), currency) == said
+    assert with_numbers(metric, metric(data), Language(code), currency) == message
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -191,7 +191,7 @@ def test_a_terminal_shows_formulas_without_latex(name, formula):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("net_promoter_score", "Table: surveys (score, kind = nps)."),
         ("reach_engagement_rate", "(reach, one at least of likes, comments, shares, saves, clicks)."),
@@ -199,8 +199,8 @@ def test_a_terminal_shows_formulas_without_latex(name, formula):
         ("churn_rate", "Independent units: customers."),
     ],
 )
-def test_it_says_which_rows_and_columns_count_and_what_makes_the_table(name, said):
-    assert said in explain(METRICS[name])
+def test_it_says_which_rows_and_columns_count_and_what_makes_the_table(name, message):
+    assert message in explain(METRICS[name])
 
 
 def test_what_makes_every_prepared_table_is_a_function_of_the_kit():
@@ -215,14 +215,14 @@ def test_what_makes_every_prepared_table_is_a_function_of_the_kit():
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "message"),
     [("en", "February 2026, over 84 days: "), ("id", "selama 84 hari: "), ("ms", "selama 84 hari: ")],
 )
-def test_what_is_told_of_the_base_says_over_how_many_days(code, said):
-    found = found_of(METRICS["churn_rate"](CHURN), metric="churn_rate")
-    assert said not in explain(METRICS["churn_rate"], code, found)
-    found["business"]["horizon"] = "84d"
-    assert f"{said}50 / 1" in explain(METRICS["churn_rate"], code, found)
+def test_what_is_told_of_the_base_says_over_how_many_days(code, message):
+    shown = run_of(METRICS["churn_rate"](CHURN), metric="churn_rate")
+    assert message not in explain(METRICS["churn_rate"], code, shown)
+    shown["business"]["horizon"] = "84d"
+    assert f"{message}50 / 1" in explain(METRICS["churn_rate"], code, shown)
 
 
 def test_the_latest_month_with_a_value_is_explained_and_then_all_time():
@@ -230,10 +230,10 @@ def test_the_latest_month_with_a_value_is_explained_and_then_all_time():
     months = {"2026-01": TWO, "2026-02": NOBODY, "2026-03": TWO.head(1), "all": TWO}  # the third is not over
     rows = [{"metric": metric.name, "period": period, **metric(events).as_dict()} for period, events in months.items()]
     business = {"name": "Kedai", "language": "en", "currency": "GBP"}
-    found = {"business": business, "as_of": "2026-03-09", "month": "2026-02", "metrics": rows}
-    told = explain(metric, "en", found).splitlines()
-    *_, head, month, always = (line for line in told if not line.startswith("    "))  # warnings are set in
-    assert told[-1] == f"    {Language('en').text('warning.few_units')}"
+    shown = {"business": business, "as_of": "2026-03-09", "month": "2026-02", "metrics": rows}
+    lines = explain(metric, "en", shown).splitlines()
+    *_, head, month, always = (line for line in lines if not line.startswith("    "))  # warnings are set in
+    assert lines[-1] == f"    {Language('en').text('warning.few_units')}"
     assert head == "Kedai, 2026-03-09"
     assert month.endswith("30 / 30 = 100.0%, 95% between 15.3% and 184.7%, from 2 events")  # ± 12.706 · 2/30
     assert "January" in month or "2026-01" in month
@@ -243,10 +243,10 @@ def test_the_latest_month_with_a_value_is_explained_and_then_all_time():
 def test_a_metric_that_the_run_has_not_is_named_with_the_nearest_that_it_has():
     estimate = METRICS["lost_to_acquired_ratio"](CHURN)
     with pytest.raises(ValueError, match="open_rate was not measured in this run. There are: lost_to_acquired_ratio"):
-        explain(METRICS["open_rate"], "en", found_of(estimate))
+        explain(METRICS["open_rate"], "en", run_of(estimate))
 
 
 def test_a_metric_that_is_undefined_in_every_month_says_why():
     metric = METRICS["lost_to_acquired_ratio"]
     assert metric(CHURN).reason == "zero_denominator"  # nobody was acquired
-    assert "nothing to divide by" in explain(metric, "en", found_of(metric(CHURN)))
+    assert "nothing to divide by" in explain(metric, "en", run_of(metric(CHURN)))

@@ -30,7 +30,7 @@ def coverage():
 
 
 @pytest.fixture(scope="module")
-def found(coverage):
+def cells_of(coverage):
     """Cells of every family, quickly."""
     return {
         family.__name__: list(family(REPLICATIONS // 5 if family is coverage.survived else REPLICATIONS))
@@ -56,16 +56,16 @@ def simulation_error(cell):
     "family",
     ["wilson", "wilson_on_average", "net_promoter", "ratios", "means", "quantiles", "newcombe", "mover", "paired"],
 )
-def test_intervals_hold_the_truth_as_often_as_asked(found, family):
-    assert not [cell for cell in outside(found[family]) if (cell.case, cell.size) not in OUTSIDE]
+def test_intervals_hold_the_truth_as_often_as_asked(cells_of, family):
+    assert not [cell for cell in outside(cells_of[family]) if (cell.case, cell.size) not in OUTSIDE]
 
 
-def test_a_median_of_which_some_are_still_open_is_held_as_often_as_asked(found):
-    assert not outside([cell for cell in found["survived"] if cell.case.startswith("50%")])
+def test_a_median_of_which_some_are_still_open_is_held_as_often_as_asked(cells_of):
+    assert not outside([cell for cell in cells_of["survived"] if cell.case.startswith("50%")])
 
 
-def test_a_90th_percentile_of_which_some_are_still_open_is_held_as_often_as_asked(found):
-    assert not outside([cell for cell in found["survived"] if cell.case.startswith("90%")])
+def test_a_90th_percentile_of_which_some_are_still_open_is_held_as_often_as_asked(cells_of):
+    assert not outside([cell for cell in cells_of["survived"] if cell.case.startswith("90%")])
 
 
 @pytest.mark.xfail(reason="a few visit very often: 1 interval in 11 lies below the truth", strict=True)
@@ -79,26 +79,26 @@ def test_an_interval_of_what_a_few_carry_warns(coverage):
     sample = coverage.bouncers(np.random.default_rng(5), (1, 400))
     sums = sample.sums()
     sums |= {"n": sums["y"], "units": np.array([400.0])}
-    found = bounce_rate.estimates(sums, 0.95)
-    assert found["warning"] == ["few_carry_it"]
+    cells_of = bounce_rate.estimates(sums, 0.95)
+    assert cells_of["warning"] == ["few_carry_it"]
 
 
-def test_the_figures_beside_agree_with_ours(found):
+def test_the_figures_beside_agree_with_ours(cells_of):
     for family, peer in [("wilson", "statsmodels"), ("wilson_on_average", "statsmodels"), ("newcombe", "statsmodels")]:
-        for cell in found[family]:
+        for cell in cells_of[family]:
             assert cell.beside[peer] == pytest.approx(cell.coverage, abs=1e-9)
     for family in ("wilson", "net_promoter", "quantiles"):
-        for cell in found[family]:
+        for cell in cells_of[family]:
             error = math.sqrt(cell.coverage * (1 - cell.coverage) / REPLICATIONS)
             assert math.isnan(cell.coverage) or abs(cell.beside["Monte Carlo"] - cell.coverage) < ERRORS * error
 
 
-def test_rows_taken_for_units_hold_the_truth_less_often(found):
-    assert all(cell.beside["rows as units"] < cell.coverage - 0.05 for cell in found["ratios"])
+def test_rows_taken_for_units_hold_the_truth_less_often(cells_of):
+    assert all(cell.beside["rows as units"] < cell.coverage - 0.05 for cell in cells_of["ratios"])
 
 
-def test_the_plain_interval_of_a_score_holds_it_less_often(found):
-    assert all(cell.beside["plain Wald"] <= cell.coverage + 1e-3 for cell in found["net_promoter"])
+def test_the_plain_interval_of_a_score_holds_it_less_often(cells_of):
+    assert all(cell.beside["plain Wald"] <= cell.coverage + 1e-3 for cell in cells_of["net_promoter"])
 
 
 @pytest.mark.parametrize("kind", ["RATIOS", "MEANS"])
@@ -110,10 +110,10 @@ def test_one_large_draw_agrees_with_the_truth(coverage, kind):
         assert abs(float(sample.ratio[0]) - truth) < ERRORS * error, case
 
 
-def test_the_median_of_ten_is_held_by_its_second_and_ninth(coverage, found):
+def test_the_median_of_ten_is_held_by_its_second_and_ninth(coverage, cells_of):
     # missed where none or one, or nine or ten, of ten fall below it: 2 (1 + 10) of 2^10
     assert coverage.ranks(0.5, 10) == (2, 9)
-    assert found["quantiles"][0].coverage == pytest.approx(1 - 22 / 1024)
+    assert cells_of["quantiles"][0].coverage == pytest.approx(1 - 22 / 1024)
 
 
 def test_the_paired_interval_is_what_paired_difference_gives(coverage):
@@ -158,7 +158,7 @@ def test_a_coverage_is_judged_as_it_is_printed(coverage):
     assert [coverage.Cell("", "", 0, share, (0.92, 0.97)).inside for share in shares] == [False, True, True, False]
 
 
-def test_no_two_cells_are_called_the_same(found):
-    for cells in found.values():
+def test_no_two_cells_are_called_the_same(cells_of):
+    for cells in cells_of.values():
         names = sorted((cell.case, cell.size, cell.truth) for cell in cells)
         assert all(one != other for one, other in pairwise(names))

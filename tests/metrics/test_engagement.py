@@ -27,15 +27,15 @@ def test_the_articles_customer_has_71_points_and_is_an_advocate_where_65_would_n
 
 def test_the_score_of_all_is_the_mean_with_students_interval():
     scores = [71.0, 100, 0, 50]
-    found = engagement_score(CARD.score(CUSTOMERS))
+    estimate = engagement_score(CARD.score(CUSTOMERS))
     half = stats.t.ppf(0.975, 3) * stats.sem(scores)
-    assert found.value == pytest.approx(221 / 4)
-    assert (found.low, found.high) == pytest.approx((max(221 / 4 - half, 0), min(221 / 4 + half, 100)))
+    assert estimate.value == pytest.approx(221 / 4)
+    assert (estimate.low, estimate.high) == pytest.approx((max(221 / 4 - half, 0), min(221 / 4 + half, 100)))
 
 
 def test_an_interval_of_points_ends_at_100():
-    found = engagement_score([95, 99, 60])  # 84.7 plus or minus 53.3
-    assert (found.low, found.high) == (pytest.approx(84.667 - 53.298, abs=2e-3), 100)
+    estimate = engagement_score([95, 99, 60])  # 84.7 plus or minus 53.3
+    assert (estimate.low, estimate.high) == (pytest.approx(84.667 - 53.298, abs=2e-3), 100)
 
 
 def test_shares_of_segments():

@@ -109,8 +109,8 @@ def test_net_promoter_interval_covers_95_percent_by_enumeration(promoters, detra
 def test_a_ratio_to_one_a_unit_is_students_interval_of_a_mean(values, confidence):
     x = np.array(values, float)
     half = stats.t.ppf(0.5 + confidence / 2, len(x) - 1) * stats.sem(x)
-    found = ratio_interval(len(x), *sums(x, np.ones(len(x))), confidence=confidence)
-    np.testing.assert_allclose(found, (x.mean() - half, x.mean() + half), rtol=1e-9, atol=1e-9)
+    result = ratio_interval(len(x), *sums(x, np.ones(len(x))), confidence=confidence)
+    np.testing.assert_allclose(result, (x.mean() - half, x.mean() + half), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -166,8 +166,8 @@ def test_a_rate_over_units_by_hand():
     k = 40²/400 = 4; s² = 4/3 · 2/40² = 1/600; n = 0.21 · 600 = 126; t(3) = 3.1824, t²/n = 0.080380:
     (0.3 + 0.040190 ± sqrt(0.080380 · 0.21 + 0.040190²)) / 1.080380 = (0.340190 ± 0.135997) / 1.080380.
     """
-    found = rate_interval(*sums(np.array([2.0, 3, 3, 4]), np.full(4, 10.0)))
-    assert found == pytest.approx((0.189001, 0.440759), abs=2e-6)
+    result = rate_interval(*sums(np.array([2.0, 3, 3, 4]), np.full(4, 10.0)))
+    assert result == pytest.approx((0.189001, 0.440759), abs=2e-6)
 
 
 @pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
@@ -194,9 +194,9 @@ def test_many_units_of_one_trial_come_to_wilsons_interval(rate):
     off = []
     for n in (100, 10_000, 1_000_000):
         hits = rate * n
-        found, expected = np.array(rate_interval(hits, n, hits, hits, n)), np.array(wilson_interval(hits, n))
-        assert found[0] < expected[0] < expected[1] < found[1]  # t is wider than z
-        off.append(np.abs(found - expected).max())
+        result, expected = np.array(rate_interval(hits, n, hits, hits, n)), np.array(wilson_interval(hits, n))
+        assert result[0] < expected[0] < expected[1] < result[1]  # t is wider than z
+        off.append(np.abs(result - expected).max())
     assert off[0] > 50 * off[1] > 50 * 50 * off[2]
     assert off[2] < 1e-8
 
@@ -256,10 +256,10 @@ def test_units_that_do_not_spread_have_no_interval_of_their_own(x, y):
     [([0, 0, 0], [5, 9, 2]), ([5, 9, 2], [5, 9, 2]), ([1, 3], [10, 30]), ([3], [10]), ([3, 0], [10, 0])],
 )
 def test_a_metric_then_has_the_interval_of_its_trials_and_says_so(opens, delivered):
-    found = open_rate(pl.DataFrame({"opens": opens, "delivered": delivered}))
+    result = open_rate(pl.DataFrame({"opens": opens, "delivered": delivered}))
     trials = proportion_confint(sum(opens), sum(delivered), method="wilson")
-    assert (found.low, found.high) == pytest.approx(trials, abs=1e-12)
-    assert (found.method, found.warning) == ("wilson", "machine_opens within_one_unit")
+    assert (result.low, result.high) == pytest.approx(trials, abs=1e-12)
+    assert (result.method, result.warning) == ("wilson", "machine_opens within_one_unit")
 
 
 def test_rates_of_many_groups_equal_each_alone():
@@ -280,8 +280,8 @@ def test_one_unit_beside_which_the_others_are_nothing_leaves_the_whole_range(cli
     """A mailing to everyone and a test to one: as if of one unit, of which nothing is known but that it is a rate."""
     low, high = rate_interval(*sums(np.array(clicks, float), np.array(delivered, float)))
     assert (low, high) == pytest.approx((0, 1), abs=1e-3)
-    found = click_rate(pl.DataFrame({"clicks": clicks, "delivered": delivered}))
-    assert 0 <= found.low <= found.value <= found.high <= 1
+    result = click_rate(pl.DataFrame({"clicks": clicks, "delivered": delivered}))
+    assert 0 <= result.low <= result.value <= result.high <= 1
 
 
 @pytest.mark.parametrize("confidence", [0, 1, 95, -0.5, NAN])
@@ -312,10 +312,10 @@ def test_more_confidence_is_a_wider_interval():
 
 def test_an_estimate_is_json_with_null_for_what_is_undefined():
     estimate = Estimate(NAN, NAN, math.inf, 0.0, 5.0, 5, 1, "", "one_unit", "zero_denominator")
-    found = json.loads(json.dumps(estimate.as_dict(), allow_nan=False))
-    assert list(found) == list(FIELDS)
-    assert (found["value"], found["low"], found["high"]) == (None, None, None)
-    assert (found["numerator"], found["n"], found["warning"]) == (0.0, 5, "one_unit")
+    result = json.loads(json.dumps(estimate.as_dict(), allow_nan=False))
+    assert list(result) == list(FIELDS)
+    assert (result["value"], result["low"], result["high"]) == (None, None, None)
+    assert (result["numerator"], result["n"], result["warning"]) == (0.0, 5, "one_unit")
 
 
 def test_an_estimate_is_made_of_a_row_that_has_more_than_it_needs():

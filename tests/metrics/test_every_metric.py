@@ -13,7 +13,6 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-import engagekit
 from engagekit import metrics
 from engagekit.data.tables import TABLES
 from engagekit.errors import DataError
@@ -229,11 +228,6 @@ def test_every_metric_of_the_room_is_in_the_catalogue_under_its_name():
     defined = [(name, value) for module in modules for name, value in vars(module).items() if isinstance(value, Metric)]
     assert {name: value for name, value in defined if not name.startswith("_")} == METRICS
     assert all(metric.name == name for name, metric in METRICS.items())
-
-
-@every_metric
-def test_it_can_be_imported_from_the_package(metric):
-    assert getattr(engagekit, metric.name) is metric
 
 
 @every_metric

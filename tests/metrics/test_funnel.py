@@ -31,9 +31,9 @@ def events(*rows, naive=False):
     return frame.with_columns(pl.col("time").dt.replace_time_zone(None)) if naive else frame
 
 
-def rows_of(found, *names):
+def rows_of(result, *names):
     """Rows of a funnel in their order, with None for NaN."""
-    frame = pl.from_pandas(found) if isinstance(found, pd.DataFrame) else found
+    frame = pl.from_pandas(result) if isinstance(result, pd.DataFrame) else result
     return frame.fill_nan(None).select(names).rows()
 
 
@@ -51,8 +51,8 @@ SHOP = [
 
 
 def test_customers_come_through_in_order(on_engine):
-    found = funnel(on_engine(events(*SHOP)), STEPS, "7d")
-    assert rows_of(found, "step", "customers", "value", "step_value", "median_hours", "left_out") == [
+    result = funnel(on_engine(events(*SHOP)), STEPS, "7d")
+    assert rows_of(result, "step", "customers", "value", "step_value", "median_hours", "left_out") == [
         ("view", 4, 1.0, None, 0.0, 0),
         ("cart", 2, 0.5, 0.5, 3.0, 0),
         ("purchase", 1, 0.25, 0.5, 30.0, 0),
@@ -60,8 +60,8 @@ def test_customers_come_through_in_order(on_engine):
 
 
 def test_the_interval_is_wilson_s_of_those_who_entered(on_engine):
-    found = funnel(on_engine(events(*SHOP)), STEPS, "7d", confidence=0.9)
-    for customers, (low, high) in zip((4, 2, 1), rows_of(found, "low", "high"), strict=True):
+    result = funnel(on_engine(events(*SHOP)), STEPS, "7d", confidence=0.9)
+    for customers, (low, high) in zip((4, 2, 1), rows_of(result, "low", "high"), strict=True):
         assert (low, high) == pytest.approx(proportion_confint(customers, 4, 0.1, "wilson"), abs=1e-12)
 
 
@@ -77,38 +77,38 @@ def test_steps_at_one_time_count_in_any_order_of_rows(on_engine):
 
 def test_a_later_chance_at_a_step_counts(on_engine):
     rows = [("a", 0, "purchase"), ("a", 1, "view"), ("a", 2, "purchase"), ("a", 3, "cart"), ("a", 4, "purchase")]
-    found = funnel(on_engine(events(*rows, ("z", 900, "x"))), STEPS, "7d")
-    assert rows_of(found, "customers", "median_hours") == [(1, 0.0), (1, 2.0), (1, 3.0)]
+    result = funnel(on_engine(events(*rows, ("z", 900, "x"))), STEPS, "7d")
+    assert rows_of(result, "customers", "median_hours") == [(1, 0.0), (1, 2.0), (1, 3.0)]
 
 
 def test_the_window_runs_from_the_first_entry_and_its_end_is_exclusive(on_engine):
     rows = [("in", 0, "view"), ("in", 12 - 1 / 3600, "cart"), ("out", 0, "view"), ("out", 12, "cart")]
     rows += [("again", 0, "view"), ("again", 11, "view"), ("again", 13, "cart"), ("z", 900, "x")]
-    found = funnel(on_engine(events(*rows)), ["view", "cart"], "12h")
-    assert rows_of(found, "customers") == [(3,), (1,)]
-    assert found["median_hours"].to_list()[1] == pytest.approx(12 - 1 / 3600)
+    result = funnel(on_engine(events(*rows)), ["view", "cart"], "12h")
+    assert rows_of(result, "customers") == [(3,), (1,)]
+    assert result["median_hours"].to_list()[1] == pytest.approx(12 - 1 / 3600)
     assert rows_of(funnel(on_engine(events(*rows)), ["view", "cart"], "721m"), "customers") == [(3,), (2,)]
 
 
 def test_who_may_still_come_further_is_left_out(on_engine):
     rows = [("a", 0, "view"), ("a", 1, "cart"), ("b", 100, "view"), ("b", 101, "cart"), ("c", 124, "login")]
-    seen = on_engine(events(*rows))
-    assert rows_of(funnel(seen, ["view", "cart"], "24h"), "customers", "left_out") == [(2, 0), (2, 0)]
-    assert rows_of(funnel(seen, ["view", "cart"], "25h"), "customers", "left_out") == [(1, 1), (1, 1)]
+    interactions = on_engine(events(*rows))
+    assert rows_of(funnel(interactions, ["view", "cart"], "24h"), "customers", "left_out") == [(2, 0), (2, 0)]
+    assert rows_of(funnel(interactions, ["view", "cart"], "25h"), "customers", "left_out") == [(1, 1), (1, 1)]
 
 
 def test_nothing_from_the_date_on_is_seen(on_engine):
     rows = [("a", 0, "view"), ("a", 20, "cart"), ("b", 30, "view"), ("c", 31, "view")]
-    seen = on_engine(events(*rows))
+    interactions = on_engine(events(*rows))
     for hours, expected in [(24, (1, 1, 0)), (31, (1, 1, 1)), (60, (3, 1, 0))]:
-        found = funnel(seen, ["view", "cart"], "24h", as_of=(START + hours * HOUR).astimezone(dt.UTC))
-        (entered, left_out), (carts, _) = rows_of(found, "customers", "left_out")
+        result = funnel(interactions, ["view", "cart"], "24h", as_of=(START + hours * HOUR).astimezone(dt.UTC))
+        (entered, left_out), (carts, _) = rows_of(result, "customers", "left_out")
         assert (entered, carts, left_out) == expected
 
 
 def test_a_step_that_nobody_took_has_nobody(on_engine):
-    found = funnel(on_engine(events(*SHOP)), ["view", "gift", "purchase"], "7d")
-    assert rows_of(found, "customers", "value", "step_value", "median_hours") == [
+    result = funnel(on_engine(events(*SHOP)), ["view", "gift", "purchase"], "7d")
+    assert rows_of(result, "customers", "value", "step_value", "median_hours") == [
         (4, 1.0, None, 0.0),
         (0, 0.0, 0.0, None),
         (0, 0.0, None, None),
@@ -117,28 +117,28 @@ def test_a_step_that_nobody_took_has_nobody(on_engine):
 
 @pytest.mark.parametrize("rows", [SHOP, []])
 def test_a_first_step_that_nobody_took_leaves_all_undefined(on_engine, rows):
-    found = funnel(on_engine(events(*rows)), ["gift", "view"], "7d")
-    assert rows_of(found, *COLUMNS) == [(step, 0, None, None, None, None, None, 0) for step in ("gift", "view")]
-    assert all(math.isnan(number) for number in found["value"])
+    result = funnel(on_engine(events(*rows)), ["gift", "view"], "7d")
+    assert rows_of(result, *COLUMNS) == [(step, 0, None, None, None, None, None, 0) for step in ("gift", "view")]
+    assert all(math.isnan(number) for number in result["value"])
 
 
 def test_all_left_out_is_undefined_and_says_how_many(on_engine):
-    found = funnel(on_engine(events(("a", 0, "view"), ("b", 1, "view"))), ["view", "cart"], "7d")
-    assert rows_of(found, "customers", "value", "left_out") == [(0, None, 2)] * 2
+    result = funnel(on_engine(events(("a", 0, "view"), ("b", 1, "view"))), ["view", "cart"], "7d")
+    assert rows_of(result, "customers", "value", "left_out") == [(0, None, 2)] * 2
 
 
 def test_what_lacks_a_customer_a_time_or_an_action_is_left_out(on_engine):
     rows = [(None, 0, "view"), ("a", None, "view"), ("a", 1, None), (None, 2, "cart"), ("b", 0, "view")]
-    found = funnel(on_engine(events(*rows, ("b", 3, "cart"), (None, 9_000, "x"), ("z", 900, "x"))), STEPS, "7d")
-    assert rows_of(found, "customers", "left_out") == [(1, 0), (1, 0), (0, 0)]
+    result = funnel(on_engine(events(*rows, ("b", 3, "cart"), (None, 9_000, "x"), ("z", 900, "x"))), STEPS, "7d")
+    assert rows_of(result, "customers", "left_out") == [(1, 0), (1, 0), (0, 0)]
 
 
 def test_the_result_is_small_and_of_the_caller_s_kind(on_engine):
-    seen = on_engine(events(*SHOP))
-    found = funnel(seen, STEPS, "7d")
-    assert type(found) is (pd.DataFrame if isinstance(seen, pd.DataFrame) else pl.DataFrame)
-    assert list(found.columns) == COLUMNS
-    assert found.shape == (3, len(COLUMNS))
+    interactions = on_engine(events(*SHOP))
+    result = funnel(interactions, STEPS, "7d")
+    assert type(result) is (pd.DataFrame if isinstance(interactions, pd.DataFrame) else pl.DataFrame)
+    assert list(result.columns) == COLUMNS
+    assert result.shape == (3, len(COLUMNS))
 
 
 def test_the_input_is_not_changed():
@@ -175,11 +175,11 @@ def test_other_arguments_that_cannot_be_are_refused():
 
 def slow_funnel(rows, steps, within, end=None):
     """Customers at each step, median hours to it, and who was left out, in plain Python."""
-    seen = [row for row in rows if end is None or row[1] < end]
-    end = max((row[1] for row in seen), default=None) if end is None else end
+    interactions = [row for row in rows if end is None or row[1] < end]
+    end = max((row[1] for row in interactions), default=None) if end is None else end
     hours, left_out = [[] for _ in steps], 0
-    for who in {row[0] for row in seen}:
-        entries = [at for name, at, action in seen if name == who and action == steps[0]]
+    for who in {row[0] for row in interactions}:
+        entries = [at for name, at, action in interactions if name == who and action == steps[0]]
         if not entries:
             continue
         if min(entries) + within > end:
@@ -188,7 +188,8 @@ def slow_funnel(rows, steps, within, end=None):
         at = entry = min(entries)
         hours[0].append(0)
         for number, step in enumerate(steps[1:], start=1):
-            later = [t for name, t, action in seen if name == who and action == step and at <= t < entry + within]
+            own = [t for name, t, action in interactions if name == who and action == step]
+            later = [t for t in own if at <= t < entry + within]
             if not later:
                 break
             at = min(later)
@@ -196,10 +197,10 @@ def slow_funnel(rows, steps, within, end=None):
     return [(len(taken), statistics.median(taken) if taken else None, left_out) for taken in hours]
 
 
-def close(found, expected):
-    found = rows_of(found, "customers", "median_hours", "left_out")
-    assert [(customers, left_out) for customers, _, left_out in found] == [(c, out) for c, _, out in expected]
-    for (_, hours, _), (_, slow, _) in zip(found, expected, strict=True):
+def close(result, expected):
+    result = rows_of(result, "customers", "median_hours", "left_out")
+    assert [(customers, left_out) for customers, _, left_out in result] == [(c, out) for c, _, out in expected]
+    for (_, hours, _), (_, slow, _) in zip(result, expected, strict=True):
         assert hours == (None if slow is None else pytest.approx(slow))
 
 
@@ -218,20 +219,20 @@ def test_a_funnel_equals_a_second_route_in_any_order_of_rows(rows, within, end):
 def test_every_engine_equals_the_second_route(on_engine):
     draw = random.Random(11)
     rows = [(f"c{draw.randrange(120)}", draw.randrange(300), draw.choice([*STEPS, "login"])) for _ in range(1_500)]
-    seen = on_engine(events(*rows))
+    interactions = on_engine(events(*rows))
     for end in (None, 200):
         as_of = None if end is None else START + end * HOUR
-        found = funnel(seen, STEPS, "2d", as_of=as_of)
-        close(found, slow_funnel(rows, STEPS, 48, end))
-        assert rows_of(found, *COLUMNS) == rows_of(funnel(events(*rows), STEPS, "2d", as_of=as_of), *COLUMNS)
+        result = funnel(interactions, STEPS, "2d", as_of=as_of)
+        close(result, slow_funnel(rows, STEPS, 48, end))
+        assert rows_of(result, *COLUMNS) == rows_of(funnel(events(*rows), STEPS, "2d", as_of=as_of), *COLUMNS)
 
 
 def test_the_clickstream_s_funnel_equals_a_second_route(shared):
     """Customers who saw a product, put one in the cart within a week, and bought."""
     file = pl.read_csv(shared("clickstream_demo") / "ecom.csv.gz", try_parse_dates=True)
     steps = ["product_view", "add_to_cart", "purchase"]
-    found = funnel(file.rename({"user_id": "customer_id", "timestamp": "time", "event": "action"}), steps, "7d")
+    result = funnel(file.rename({"user_id": "customer_id", "timestamp": "time", "event": "action"}), steps, "7d")
     epoch = dt.datetime(2024, 1, 1)
     rows = [(who, (at - epoch) / HOUR, event) for who, event, at in file.select("user_id", "event", "timestamp").rows()]
-    close(found, slow_funnel(rows, steps, 7 * 24))
-    assert found["customers"][0] + found["left_out"][0] == file.filter(event="product_view")["user_id"].n_unique()
+    close(result, slow_funnel(rows, steps, 7 * 24))
+    assert result["customers"][0] + result["left_out"][0] == file.filter(event="product_view")["user_id"].n_unique()

@@ -8,10 +8,10 @@ from engagekit.metrics import loyalty_participation_rate, referral_rate
 
 def test_members_are_a_share_of_the_customers_of_whom_it_is_known():
     customers = pl.DataFrame({"loyalty_member": [True] * 15 + [False] * 133 + [None] * 9})
-    found = loyalty_participation_rate(customers)
-    assert (found.numerator, found.denominator, found.units) == (15, 148, 148)
-    assert found.value == 15 / 148
-    assert (found.low, found.high) == pytest.approx((0.0624, 0.1605), abs=5e-5)
+    estimate = loyalty_participation_rate(customers)
+    assert (estimate.numerator, estimate.denominator, estimate.units) == (15, 148, 148)
+    assert estimate.value == 15 / 148
+    assert (estimate.low, estimate.high) == pytest.approx((0.0624, 0.1605), abs=5e-5)
 
 
 def test_a_number_of_points_is_not_a_membership():
@@ -23,9 +23,9 @@ def test_customers_without_a_referrer_were_not_referred():
     customers = pl.DataFrame(
         {"customer_id": ["a", "b", "c", "d", "e", None], "referred_by": ["b", None, "a", None, None, "a"]}
     )
-    found = referral_rate(customers)  # whom the last row is about is not known
-    assert (found.numerator, found.denominator, found.value) == (2, 5, 0.4)
-    assert (found.low, found.high) == pytest.approx(proportion_confint(2, 5, method="wilson"))
+    estimate = referral_rate(customers)  # whom the last row is about is not known
+    assert (estimate.numerator, estimate.denominator, estimate.value) == (2, 5, 0.4)
+    assert (estimate.low, estimate.high) == pytest.approx(proportion_confint(2, 5, method="wilson"))
 
 
 def test_nobody_referred_is_a_rate_of_zero_and_no_customer_is_none():

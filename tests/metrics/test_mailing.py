@@ -42,19 +42,19 @@ def test_the_interval_is_that_of_mailings_and_not_of_people():
 
     Their variance is 8/5 (1 + 36 + 49) / 400², as of 193 readers drawn one by one; t of 5/3 degrees is 5.2186.
     """
-    found = open_rate(pl.DataFrame({"opens": [20, 36, 28], "delivered": [100, 200, 100]}))
+    estimate = open_rate(pl.DataFrame({"opens": [20, 36, 28], "delivered": [100, 200, 100]}))
     readers = 0.21 * 0.79 / (8 / 5 * (1 + 36 + 49) / 400**2)
     t2 = stats.t.ppf(0.975, 5 / 3) ** 2
     root = math.sqrt(t2 * 0.21 * 0.79 / readers + (t2 / (2 * readers)) ** 2)
     expected = [(0.21 + t2 / (2 * readers) + side * root) / (1 + t2 / readers) for side in (-1, 1)]
-    assert [found.low, found.high] == pytest.approx(expected, rel=1e-12)
-    assert (found.units, found.method) == (3, "effective_wilson")
+    assert [estimate.low, estimate.high] == pytest.approx(expected, rel=1e-12)
+    assert (estimate.units, estimate.method) == (3, "effective_wilson")
 
 
 def test_an_interval_of_shares_ends_between_0_and_1():
-    found = open_rate(MAILINGS)
-    assert 0 <= found.low < found.high <= 1
-    assert found.high - found.low > 0.9  # two mailings of so different size and rate say next to nothing
+    estimate = open_rate(MAILINGS)
+    assert 0 <= estimate.low < estimate.high <= 1
+    assert estimate.high - estimate.low > 0.9  # two mailings of so different size and rate say next to nothing
 
 
 def test_more_clicks_than_opens_are_no_fault():

@@ -55,8 +55,8 @@ def ratio(name, x, y=None, **options):
     return Ratio(name=name, columns=columns, **{"numerator": nw.col(x), **denominator, **options})
 
 
-def rows(found):
-    return nw.from_native(found).rows(named=True)
+def rows(result):
+    return nw.from_native(result).rows(named=True)
 
 
 def same(one, other):
@@ -87,20 +87,20 @@ def test_groups_equal_sums_by_hand_and_null_is_a_group(by, on_engine):
         group = tuple(row[name] for name in names)
         opens, delivered = expected.get(group, (0, 0))
         expected[group] = opens + row["opens"], delivered + row["delivered"]
-    found = {}
+    result = {}
     for row in rows(measure(on_engine(MAILINGS), open_rate, by=by)):
         group = tuple(None if pd.isna(row[name]) else row[name] for name in names)
-        found[group] = row["numerator"], row["denominator"]
+        result[group] = row["numerator"], row["denominator"]
         assert row["value"] == pytest.approx(row["numerator"] / row["denominator"])
-    assert found == expected
-    assert (None,) in {group[:1] for group in found}
+    assert result == expected
+    assert (None,) in {group[:1] for group in result}
 
 
 def test_the_frame_has_the_metric_the_groups_and_the_fields_of_an_estimate():
-    found = measure(MAILINGS, RATES, by=["channel", "campaign"])
-    assert found.columns == ["metric", "channel", "campaign", *FIELDS]
-    assert found.schema["n"] == found.schema["units"] == pl.Int64
-    assert {found.schema[name] for name in ("value", "low", "high", "numerator", "denominator")} == {pl.Float64}
+    result = measure(MAILINGS, RATES, by=["channel", "campaign"])
+    assert result.columns == ["metric", "channel", "campaign", *FIELDS]
+    assert result.schema["n"] == result.schema["units"] == pl.Int64
+    assert {result.schema[name] for name in ("value", "low", "high", "numerator", "denominator")} == {pl.Float64}
 
 
 def test_pandas_in_gives_pandas_out_and_everything_else_polars(on_engine):
@@ -111,9 +111,9 @@ def test_pandas_in_gives_pandas_out_and_everything_else_polars(on_engine):
 
 def test_groups_of_an_empty_frame_are_none(on_engine):
     frame = on_engine(MAILINGS.with_columns(work_minutes=1.0, ticket_id=pl.lit("t")).head(0))
-    found = measure(frame, [*RATES, handling_hours, tickets_opened], by="campaign")
-    assert len(found) == 0
-    assert list(found.columns) == ["metric", "campaign", *FIELDS]
+    result = measure(frame, [*RATES, handling_hours, tickets_opened], by="campaign")
+    assert len(result) == 0
+    assert list(result.columns) == ["metric", "campaign", *FIELDS]
 
 
 def test_a_group_in_which_no_row_counts_is_undefined_for_every_kind_of_metric(on_engine):
@@ -127,8 +127,8 @@ def test_a_group_in_which_no_row_counts_is_undefined_for_every_kind_of_metric(on
         }
     )
     total = Total(**_declared("minutes"), columns=("work_minutes",), value=nw.col("work_minutes"))
-    found = rows(measure(on_engine(frame), [handling_hours, order_value, total], by="team"))
-    assert [(row["metric"], row["team"], row["reason"], row["n"]) for row in found] == [
+    result = rows(measure(on_engine(frame), [handling_hours, order_value, total], by="team"))
+    assert [(row["metric"], row["team"], row["reason"], row["n"]) for row in result] == [
         ("handling_hours", "a", "", 2),
         ("handling_hours", "b", "no_rows", 0),
         ("order_value", "a", "", 2),
@@ -136,7 +136,7 @@ def test_a_group_in_which_no_row_counts_is_undefined_for_every_kind_of_metric(on
         ("minutes", "a", "", 2),
         ("minutes", "b", "no_rows", 0),
     ]
-    assert all(math.isnan(row["value"]) for row in found if row["team"] == "b")
+    assert all(math.isnan(row["value"]) for row in result if row["team"] == "b")
 
 
 def test_nan_and_null_do_not_count(on_engine):
@@ -146,31 +146,31 @@ def test_nan_and_null_do_not_count(on_engine):
             "opens": [10.0, 5.0, NAN, 7.0, None, 20.0],
         }
     )
-    found = open_rate(on_engine(frame))
-    assert (found.numerator, found.denominator, found.n, found.units) == (30, 150, 2, 2)
+    result = open_rate(on_engine(frame))
+    assert (result.numerator, result.denominator, result.n, result.units) == (30, 150, 2, 2)
 
 
 def test_an_answer_that_is_nan_is_neither_promoter_nor_error(on_engine):
     frame = pl.DataFrame({"kind": ["nps"] * 4, "score": [10.0, NAN, 3.0, None]})
-    found = net_promoter_score(on_engine(frame))
-    assert (found.numerator, found.n, found.value) == (0, 2, 0)
+    result = net_promoter_score(on_engine(frame))
+    assert (result.numerator, result.n, result.value) == (0, 2, 0)
 
 
 def test_reactions_that_are_nan_count_as_null(on_engine):
     frame = pl.DataFrame({"reach": [100, 100, 100], "likes": [NAN, 5.0, NAN], "shares": [2.0, NAN, NAN]})
-    found = reach_engagement_rate(on_engine(frame))
-    assert (found.numerator, found.denominator, found.n) == (7, 200, 2)
+    result = reach_engagement_rate(on_engine(frame))
+    assert (result.numerator, result.denominator, result.n) == (7, 200, 2)
 
 
 def test_nan_as_a_group_is_the_missing_group():
     frame = MAILINGS.with_columns(price=pl.Series([1.5, NAN, None, 1.5, NAN, None]))
-    found = measure(frame, open_rate, by="price")
-    assert found["price"].to_list() == [None, 1.5]
-    assert found["n"].to_list() == [4, 2]
+    result = measure(frame, open_rate, by="price")
+    assert result["price"].to_list() == [None, 1.5]
+    assert result["n"].to_list() == [4, 2]
 
 
 @pytest.mark.parametrize(
-    ("metric", "good", "bad", "said"),
+    ("metric", "good", "bad", "message"),
     [
         (open_rate, {"opens": 5, "delivered": 10}, {"opens": 12, "delivered": 10}, "opens 12, delivered 10"),
         (open_rate, {"opens": 5, "delivered": 10}, {"opens": -1, "delivered": 10}, "opens -1, delivered 10"),
@@ -192,7 +192,7 @@ def test_nan_as_a_group_is_the_missing_group():
         (handling_hours, {"work_minutes": 5}, {"work_minutes": -5}, "work_minutes -5"),
     ],
 )  # fmt: skip
-def test_a_row_that_cannot_be_true_is_named(metric, good, bad, said, on_engine):
+def test_a_row_that_cannot_be_true_is_named(metric, good, bad, message, on_engine):
     frame = on_engine(pl.DataFrame([good, good, bad, good]))
     counted = (
         "1" if type(frame).__module__.startswith(("duckdb", "_duckdb", "pyspark")) else "1, counted from row 0): row 2"
@@ -200,7 +200,7 @@ def test_a_row_that_cannot_be_true_is_named(metric, good, bad, said, on_engine):
     with pytest.raises(DataError) as caught:
         metric(frame)
     assert str(caught.value).startswith(f"{metric.name}: rows that cannot be true ({counted}")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -223,8 +223,8 @@ def test_what_is_infinite_or_has_a_negative_denominator_is_never_true(x, y, opti
 def test_a_row_whose_arithmetic_has_no_result_does_not_count(on_engine):
     mean_of_rates = ratio("mean_of_rates", "x", least=0)
     mean_of_rates = dataclasses.replace(mean_of_rates, columns=("x", "y"), numerator=nw.col("x") / nw.col("y"))
-    found = mean_of_rates(on_engine(pl.DataFrame({"x": [1.0, 0.0, 3.0], "y": [2.0, 0.0, 4.0]})))
-    assert (found.value, found.n) == (0.625, 2)
+    result = mean_of_rates(on_engine(pl.DataFrame({"x": [1.0, 0.0, 3.0], "y": [2.0, 0.0, 4.0]})))
+    assert (result.value, result.n) == (0.625, 2)
 
 
 def test_a_bad_row_is_found_in_every_group_and_among_good_metrics():
@@ -277,9 +277,9 @@ def test_a_clustered_interval_equals_the_interval_over_customers_summed_by_hand(
     y = np.array([2.0, 1, 3, 1, 1])
     value = x.sum() / y.sum()
     half = stats.t.ppf(0.975, 4) * math.sqrt(5 / 4 * ((x - value * y) ** 2).sum()) / y.sum()
-    found = order_value(CUSTOMERS)
-    assert (found.value, found.low, found.high) == pytest.approx((value, value - half, value + half), rel=1e-12)
-    assert (found.n, found.units, found.method) == (8, 5, "delta")
+    result = order_value(CUSTOMERS)
+    assert (result.value, result.low, result.high) == pytest.approx((value, value - half, value + half), rel=1e-12)
+    assert (result.n, result.units, result.method) == (8, 5, "delta")
 
 
 def test_row_units_and_two_clusterings_go_together(on_engine):
@@ -297,15 +297,15 @@ def test_row_units_and_two_clusterings_go_together(on_engine):
 
 
 def test_measuring_by_the_cluster_itself_gives_one_unit_a_group(on_engine):
-    found = rows(measure(on_engine(CUSTOMERS), order_value, by="customer_id"))
-    assert [(row["customer_id"], row["value"], row["units"], row["warning"], row["method"]) for row in found] == [
+    result = rows(measure(on_engine(CUSTOMERS), order_value, by="customer_id"))
+    assert [(row["customer_id"], row["value"], row["units"], row["warning"], row["method"]) for row in result] == [
         ("a", 20, 1, "one_unit", ""),
         ("b", 12, 1, "one_unit", ""),
         ("c", pytest.approx(173 / 3), 1, "one_unit", ""),
         ("d", 25, 1, "one_unit", ""),
         ("e", 8, 1, "one_unit", ""),
     ]
-    assert all(math.isnan(row["low"]) for row in found)
+    assert all(math.isnan(row["low"]) for row in result)
 
 
 @pytest.fixture(scope="module")
@@ -328,8 +328,8 @@ def replications():
 
 
 def covered(metric, frame, truth):
-    found = measure(frame, metric, by="sample")
-    return found.select((pl.col("low") <= truth) & (truth <= pl.col("high"))).to_series().mean()
+    result = measure(frame, metric, by="sample")
+    return result.select((pl.col("low") <= truth) & (truth <= pl.col("high"))).to_series().mean()
 
 
 def test_a_clustered_interval_covers_what_it_says(replications):
@@ -341,31 +341,31 @@ def test_an_interval_that_ignores_customers_covers_less(replications):
 
 
 def test_one_mailing_is_a_sample_of_its_readers():
-    found = open_rate(pl.DataFrame({"opens": [81], "delivered": [263]}))
-    assert (found.low, found.high) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert (found.method, found.warning) == ("wilson", "machine_opens within_one_unit")
+    result = open_rate(pl.DataFrame({"opens": [81], "delivered": [263]}))
+    assert (result.low, result.high) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert (result.method, result.warning) == ("wilson", "machine_opens within_one_unit")
 
 
 def test_mailings_that_agree_to_the_last_digit_are_no_certainty():
-    found = open_rate(pl.DataFrame({"opens": [10, 30], "delivered": [100, 300]}))
-    assert (found.low, found.high) == tuple(wilson_interval(40, 400))
-    assert found.method == "wilson"
+    result = open_rate(pl.DataFrame({"opens": [10, 30], "delivered": [100, 300]}))
+    assert (result.low, result.high) == tuple(wilson_interval(40, 400))
+    assert result.method == "wilson"
 
 
 def test_a_unit_with_nothing_to_divide_is_no_unit():
     posts = pl.DataFrame({"reach": [100, 200, 300], "likes": [5, 30, 12]})
     unseen = pl.DataFrame({"reach": [0, 0], "likes": [0, 0]})
-    alone, found = reach_engagement_rate(posts), reach_engagement_rate(pl.concat([posts, unseen]))
-    assert (found.value, found.low, found.high) == (alone.value, alone.low, alone.high)
-    assert (found.n, found.units) == (5, 3)
+    alone, result = reach_engagement_rate(posts), reach_engagement_rate(pl.concat([posts, unseen]))
+    assert (result.value, result.low, result.high) == (alone.value, alone.low, alone.high)
+    assert (result.n, result.units) == (5, 3)
 
 
 @pytest.mark.parametrize("metric", [open_rate, ratio("mean_rate", "opens", "delivered")])
 def test_a_zero_denominator_is_undefined(metric, on_engine):
-    found = metric(on_engine(pl.DataFrame({"opens": [0, 0], "delivered": [0, 0]})))
-    assert (found.reason, found.n, found.numerator, found.denominator) == ("zero_denominator", 2, 0, 0)
-    assert all(math.isnan(number) for number in (found.value, found.low, found.high))
-    assert found.method == ""
+    result = metric(on_engine(pl.DataFrame({"opens": [0, 0], "delivered": [0, 0]})))
+    assert (result.reason, result.n, result.numerator, result.denominator) == ("zero_denominator", 2, 0, 0)
+    assert all(math.isnan(number) for number in (result.value, result.low, result.high))
+    assert result.method == ""
 
 
 def test_an_interval_stays_within_the_range_of_the_metric():
@@ -409,16 +409,16 @@ def test_confidence_reaches_every_kind_of_interval(confidence):
 def test_a_quantile_equals_numpy_and_its_bounds_the_exact_binomial(q, n, on_engine):
     wait = Quantile(**_declared("wait"), columns=("rank",), value=nw.col("rank"), q=q)
     ranks = np.random.default_rng(n).permutation(np.arange(1, n + 1))
-    found = wait(on_engine(pl.DataFrame({"rank": ranks})))
-    assert found.value == pytest.approx(np.quantile(np.arange(1, n + 1), q))
-    assert (found.n, found.units, found.method) == (n, n, "order_statistics")
+    result = wait(on_engine(pl.DataFrame({"rank": ranks})))
+    assert result.value == pytest.approx(np.quantile(np.arange(1, n + 1), q))
+    assert (result.n, result.units, result.method) == (n, n, "order_statistics")
 
     def below(k):
         """Exact chance that at most k of n values lie below the quantile."""
         p = Fraction(q).limit_denominator(100)
         return sum(math.comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(k + 1))
 
-    low, high, tail = int(found.low), int(found.high), Fraction(25, 1000)  # values are their own ranks
+    low, high, tail = int(result.low), int(result.high), Fraction(25, 1000)  # values are their own ranks
     assert below(low - 1) <= tail < below(low)
     assert 1 - below(high - 1) <= tail < 1 - below(high - 2)
 
@@ -426,9 +426,9 @@ def test_a_quantile_equals_numpy_and_its_bounds_the_exact_binomial(q, n, on_engi
 def test_a_quantile_by_group_equals_numpy(on_engine):
     random = np.random.default_rng(5)
     frame = pl.DataFrame({"team": random.choice(["a", "b", "c"], 200), "work_minutes": random.gamma(2, 30, 200)})
-    found = rows(measure(on_engine(frame), handling_hours, by="team"))
-    assert [row["team"] for row in found] == ["a", "b", "c"]
-    for row in found:
+    result = rows(measure(on_engine(frame), handling_hours, by="team"))
+    assert [row["team"] for row in result] == ["a", "b", "c"]
+    for row in result:
         minutes = frame.filter(team=row["team"])["work_minutes"].to_numpy()
         assert row["value"] == pytest.approx(np.median(minutes) / 60, rel=1e-12)
 
@@ -437,9 +437,9 @@ def test_a_quantile_by_group_equals_numpy(on_engine):
 def test_too_few_values_on_one_side_leave_no_interval(q, n):
     # Even the outermost value does not lie outside surely enough: .75^12 = 3.2 % and .9^34 = 2.8 %, not 2.5 %
     wait = Quantile(**_declared("wait"), columns=("rank",), value=nw.col("rank"), q=q)
-    found, more = wait(range(n)), wait(range(2 * n))
-    assert np.isnan([found.low, found.high]).all()
-    assert (found.method, found.warning) == ("", "few_values")
+    result, more = wait(range(n)), wait(range(2 * n))
+    assert np.isnan([result.low, result.high]).all()
+    assert (result.method, result.warning) == ("", "few_values")
     assert 0 <= more.low < more.value < more.high < 2 * n
 
 
@@ -452,9 +452,9 @@ def test_a_median_of_five_values_has_no_interval():
 
 def test_a_total_adds_up_and_claims_no_interval(on_engine):
     total = Total(**_declared("clicks_total"), columns=("clicks",), value=nw.col("clicks"), least=0)
-    found = rows(measure(on_engine(MAILINGS), total, by="channel"))
-    assert [(row["channel"], row["value"], row["n"]) for row in found] == [("app", 1, 2), ("mail", 34, 4)]
-    for row in found:
+    result = rows(measure(on_engine(MAILINGS), total, by="channel"))
+    assert [(row["channel"], row["value"], row["n"]) for row in result] == [("app", 1, 2), ("mail", 34, 4)]
+    for row in result:
         assert math.isnan(row["low"])
         assert math.isnan(row["high"])
         assert math.isnan(row["denominator"])
@@ -466,9 +466,9 @@ def test_a_total_adds_up_and_claims_no_interval(on_engine):
 def test_a_column_that_none_of_any_needs_may_be_absent():
     some = pl.DataFrame({"reach": [100, 50], "likes": [3, 4]})
     others = {name: pl.lit(None) for name in ("comments", "shares", "saves", "clicks")}
-    found = reach_engagement_rate(some)
-    assert found == reach_engagement_rate(some.with_columns(**others))
-    assert (found.numerator, found.denominator) == (7, 150)
+    result = reach_engagement_rate(some)
+    assert result == reach_engagement_rate(some.with_columns(**others))
+    assert (result.numerator, result.denominator) == (7, 150)
 
 
 def test_a_column_that_is_there_twice_is_named():
@@ -483,7 +483,7 @@ def test_a_group_column_that_is_absent_is_named_with_the_nearest(on_engine):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ({"metrics": []}, "metrics: name at least one"),
         ({"metrics": [open_rate, click_rate, open_rate]}, "metrics: open_rate is there twice"),
@@ -494,20 +494,20 @@ def test_a_group_column_that_is_absent_is_named_with_the_nearest(on_engine):
         ({"metrics": handling_hours, "confidence": 1}, "confidence: 1 is not between 0 and 1"),
     ],
 )
-def test_a_wrong_argument_is_named(arguments, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_wrong_argument_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
         measure(MAILINGS, **arguments)
 
 
 def test_groups_of_a_column_that_the_result_has_too_go_by_another_name(on_engine):
     tickets = pl.DataFrame({"ticket_id": ["1", "2", "3"], "reason": ["late", "broken", "late"], "n": [1, 1, 2]})
-    found = rows(measure(on_engine(tickets), tickets_opened, by=["reason", "n"]))
-    assert [(row["by_reason"], row["by_n"], row["value"]) for row in found] == [
+    result = rows(measure(on_engine(tickets), tickets_opened, by=["reason", "n"]))
+    assert [(row["by_reason"], row["by_n"], row["value"]) for row in result] == [
         ("broken", 1, 1),
         ("late", 1, 1),
         ("late", 2, 1),
     ]
-    assert {row["reason"] for row in found} == {""}
+    assert {row["reason"] for row in result} == {""}
 
 
 def test_words_where_numbers_are_needed_are_refused(on_engine):
@@ -552,8 +552,8 @@ def test_a_frame_of_pandas_without_rows_has_no_value():
 def test_a_row_whose_arithmetic_is_undefined_does_not_count(on_engine):
     """Infinity less infinity is no number, and neither is 0/0 where the engine does not make it null."""
     frame = on_engine(pl.DataFrame({"x": [1.0, INF, 6.0], "y": [2.0, INF, 2.0]}))
-    found = ratio("differences", "x", "y", numerator=nw.col("x") - nw.col("y"), denominator=None)(frame)
-    assert (found.value, found.n) == (1.5, 2)
+    result = ratio("differences", "x", "y", numerator=nw.col("x") - nw.col("y"), denominator=None)(frame)
+    assert (result.value, result.n) == (1.5, 2)
 
 
 def test_a_unit_can_count_once_however_many_rows_it_has(on_engine):
@@ -562,10 +562,10 @@ def test_a_unit_can_count_once_however_many_rows_it_has(on_engine):
     once = ratio("once", "x", "y", cluster="customer_id", once="y")
     both = ratio("both", "x", "y", cluster="customer_id", once="xy")
     each = ratio("each", "x", cluster="customer_id", once="y")
-    found = {
+    result = {
         row["metric"]: (row["numerator"], row["denominator"]) for row in rows(measure(frame, [plain, once, both, each]))
     }
-    assert found == {"plain": (6, 5), "once": (6, 4), "both": (5, 4), "each": (6, 2)}
+    assert result == {"plain": (6, 5), "once": (6, 4), "both": (5, 4), "each": (6, 2)}
 
 
 @pytest.mark.parametrize("frame", [3, None, {"opens": [1]}])
@@ -580,9 +580,9 @@ def test_naming_a_group_column_twice_changes_nothing():
 
 def test_a_categorical_group_keeps_its_type():
     frame = MAILINGS.to_pandas().astype({"campaign": "category"})
-    found = measure(frame, [open_rate, click_rate], by="campaign")
-    assert isinstance(found["campaign"].dtype, pd.CategoricalDtype)
-    assert found["numerator"].tolist() == [27, 150, 50, 0, 30, 5]
+    result = measure(frame, [open_rate, click_rate], by="campaign")
+    assert isinstance(result["campaign"].dtype, pd.CategoricalDtype)
+    assert result["numerator"].tolist() == [27, 150, 50, 0, 30, 5]
 
 
 def test_ten_metrics_read_the_rows_once():
@@ -595,9 +595,9 @@ def test_ten_metrics_read_the_rows_once():
         yield frame.select(with_columns or frame.columns)
 
     scanned = register_io_source(source, schema=frame.schema)
-    found = measure(scanned, [ratio(f"mean_{name}", name) for name in names], by="team")
+    result = measure(scanned, [ratio(f"mean_{name}", name) for name in names], by="team")
     assert [sorted(columns) for columns in scans] == [["team", *names]]
-    assert found["value"].to_list() == [2.5, 2.0] * 10
+    assert result["value"].to_list() == [2.5, 2.0] * 10
 
 
 def test_units_of_three_kinds_read_only_their_own_columns():
@@ -630,7 +630,7 @@ def _declared(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "columns", "said"),
+    ("name", "columns", "message"),
     [
         ("return_on_ad_spend", {"revenue": [INF, -INF, 5.0], "spend": [1.0] * 3}, "revenue -inf"),
         ("churn_rate", {"churned": [1, 0], "in_base": [20, 30]}, "in_base 20"),
@@ -645,8 +645,8 @@ def _declared(name):
         ("net_revenue_retention", {"opening_value": [-10.0], "closing_value": [1.0], "in_base": [1]}, "value -10"),
     ],
 )  # fmt: skip
-def test_an_impossible_part_of_a_row_is_named_though_the_row_would_pass(name, columns, said, on_engine):
-    with pytest.raises(DataError, match=f"{name}: rows that cannot be true.*{said}"):
+def test_an_impossible_part_of_a_row_is_named_though_the_row_would_pass(name, columns, message, on_engine):
+    with pytest.raises(DataError, match=f"{name}: rows that cannot be true.*{message}"):
         METRICS[name](on_engine(pl.DataFrame(columns)))
 
 
@@ -660,8 +660,8 @@ def test_counts_without_a_sign_do_not_wrap_round(on_engine):
 
 def test_rows_without_a_customer_are_not_one_customer(on_engine):
     frame = pl.DataFrame({"customer_id": ["a", "b", None, None, None], "lines": [1, 2, 1, 1, 1]})
-    found = METRICS["orders_per_customer"](on_engine(frame))
-    assert (found.value, found.n, found.units) == (1, 2, 2)
+    result = METRICS["orders_per_customer"](on_engine(frame))
+    assert (result.value, result.n, result.units) == (1, 2, 2)
 
 
 @pytest.mark.parametrize("name", ["conversion_rate", "churn_rate"])
@@ -673,20 +673,20 @@ def test_words_for_flags_are_refused_in_prepared_tables_too(name, on_engine):
 
 def test_a_hundred_customers_who_never_bounce_are_a_hundred_trials_and_not_five_thousand():
     visits = pl.DataFrame({"customer_id": [str(n // 50) for n in range(5000)], "engaged": [True] * 5000})
-    found = METRICS["bounce_rate"](visits)
-    assert (found.low, found.high) == pytest.approx(tuple(map(float, wilson_interval(0, 100))))
-    assert (found.units, found.method) == (100, "effective_wilson")
+    result = METRICS["bounce_rate"](visits)
+    assert (result.low, result.high) == pytest.approx(tuple(map(float, wilson_interval(0, 100))))
+    assert (result.units, result.method) == (100, "effective_wilson")
 
 
 def test_units_that_are_all_the_same_have_no_interval():
-    found = METRICS["satisfaction_mean"]([5, 5])
-    assert (found.value, found.method, found.warning) == (5, "", "no_spread")
-    assert math.isnan(found.low)
+    result = METRICS["satisfaction_mean"]([5, 5])
+    assert (result.value, result.method, result.warning) == (5, "", "no_spread")
+    assert math.isnan(result.low)
 
 
 def test_an_interval_of_a_few_units_says_so():
-    found = return_on_ad_spend(pl.DataFrame({"revenue": [5, 9], "spend": [2, 3]}))
-    assert found.warning == "few_units"
+    result = return_on_ad_spend(pl.DataFrame({"revenue": [5, 9], "spend": [2, 3]}))
+    assert result.warning == "few_units"
 
 
 def test_a_clustered_metric_of_ones_own_needs_no_bound(on_engine):

@@ -21,7 +21,7 @@ from engagekit.metrics import (
     session_duration_s,
 )
 from engagekit.metrics.metric import Metric, Ratio
-from engagekit.metrics.quantile import Quantile
+from engagekit.metrics.quantile import Quantile, quantile_interval
 
 ANSWERS = [10, 9, 9, 8, 3]  # three promoters and one detractor of five: 40 points
 
@@ -41,9 +41,9 @@ ANSWERS = [10, 9, 9, 8, 3]  # three promoters and one detractor of five: 40 poin
     ids=lambda answers: f"{type(answers).__module__}.{type(answers).__name__}.{getattr(answers, 'dtype', '')}",
 )
 def test_a_metric_takes_plain_values(answers):
-    found = net_promoter_score(answers)
-    assert isinstance(found, Estimate)
-    assert (found.value, found.numerator, found.denominator, found.n) == (40, 2, 5, 5)
+    estimate = net_promoter_score(answers)
+    assert isinstance(estimate, Estimate)
+    assert (estimate.value, estimate.numerator, estimate.denominator, estimate.n) == (40, 2, 5, 5)
 
 
 @pytest.mark.parametrize(
@@ -65,14 +65,14 @@ def test_a_missing_value_in_plain_values_does_not_count(answers):
 @pytest.mark.parametrize("nothing", [[], (), [None], np.array([]), pd.Series([], dtype=float), pl.Series([])], ids=repr)
 def test_no_values_are_undefined(nothing):
     for metric in (net_promoter_score, session_duration_s, handling_hours):
-        found = metric(nothing)
-        assert math.isnan(found.value)
-        assert found.reason == "no_rows"
+        estimate = metric(nothing)
+        assert math.isnan(estimate.value)
+        assert estimate.reason == "no_rows"
 
 
 def test_plain_values_are_units_of_their_own():
-    found = session_duration_s([10, 20, 30])
-    assert (found.value, found.units) == (20, 3)
+    estimate = session_duration_s([10, 20, 30])
+    assert (estimate.value, estimate.units) == (20, 3)
 
 
 def test_plain_values_of_the_column_that_picks_rows_are_still_picked():
@@ -124,8 +124,8 @@ def test_a_ratio_of_the_analysts_own_works_like_any_other(on_engine):
         measured_in="ratio",
     )
     frame = on_engine(pl.DataFrame({"who": ["a", "b", "a"], "items": [5, 8, 1], "baskets": [2, 4, 1]}))
-    found = basket(frame)
-    assert (found.value, found.units) == (2, 2)
+    estimate = basket(frame)
+    assert (estimate.value, estimate.units) == (2, 2)
     assert repr(basket) == "<Ratio items_per_basket: items, baskets of baskets>"
 
 
@@ -246,9 +246,9 @@ def test_a_median_is_half_way_where_half_are_left_until_the_next():
 @pytest.mark.parametrize("n", range(1, 12))
 def test_without_censoring_a_median_is_the_usual_one(n):
     hours = np.random.default_rng(n).exponential(8, n)
-    found = of(hours, [True] * n)
-    assert found.value == pytest.approx(np.median(hours))
-    assert "censored" not in found.warning
+    estimate = of(hours, [True] * n)
+    assert estimate.value == pytest.approx(np.median(hours))
+    assert "censored" not in estimate.warning
 
 
 def test_the_published_medians_of_remission():
@@ -257,8 +257,8 @@ def test_the_published_medians_of_remission():
     assert times == [6, 7, 10, 13, 16, 22, 23]
     assert shares == pytest.approx([0.857, 0.807, 0.753, 0.690, 0.627, 0.538, 0.448], abs=5e-4)
     assert (of(*REMISSION["treated"]).value, of(*REMISSION["placebo"]).value) == (23, 8)
-    found = of(*REMISSION["placebo"])
-    assert (found.low, found.high, found.method, found.warning) == (4, 11, "kaplan_meier", "")
+    estimate = of(*REMISSION["placebo"])
+    assert (estimate.low, estimate.high, estimate.method, estimate.warning) == (4, 11, "kaplan_meier", "")
 
 
 def test_a_bound_is_not_given_where_the_band_does_not_come_down():
@@ -267,9 +267,9 @@ def test_a_bound_is_not_given_where_the_band_does_not_come_down():
     _, shares, sums = survived(hours, over)
     assert band(shares[-1], sums[-1])[1] == pytest.approx(0.68, abs=5e-3)
     assert crossing(hours, over)[1] == 13
-    found = of(hours, over)
-    assert np.isnan([found.low, found.high]).all()
-    assert (found.method, found.warning) == ("", "censored few_values")
+    estimate = of(hours, over)
+    assert np.isnan([estimate.low, estimate.high]).all()
+    assert (estimate.method, estimate.warning) == ("", "censored few_values")
 
 
 def test_a_curve_at_its_end_has_no_band_to_come_down():
@@ -283,24 +283,25 @@ def test_random_waits_equal_statsmodels_and_a_loop(q, seed):
     random = np.random.default_rng(seed)
     times, leaving = random.exponential(10, (2, 300)) * [[1], [4]]
     hours, over = np.minimum(times, leaving), times <= leaving
-    found = of(hours, over, q)
-    assert found.warning == "censored"
+    estimate = of(hours, over, q)
+    assert estimate.warning == "censored"
     curve = SurvfuncRight(hours, over)
     with np.errstate(all="ignore"):  # where the curve comes down to 0
-        assert (found.value, found.low, found.high) == (curve.quantile(q), *curve.quantile_ci(q, method="cloglog"))
-    assert (found.value, found.low, found.high) == crossing(hours, over, q)
+        expected = (curve.quantile(q), *curve.quantile_ci(q, method="cloglog"))
+    assert (estimate.value, estimate.low, estimate.high) == expected
+    assert (estimate.value, estimate.low, estimate.high) == crossing(hours, over, q)
 
 
 def test_what_is_not_reached_says_so():
-    found = of([1, 5, 5, 5], [1, 0, 0, 0])  # three of four still wait
-    assert (found.reason, found.n, found.warning) == ("not_reached", 4, "censored few_values")
-    assert math.isnan(found.value)
+    estimate = of([1, 5, 5, 5], [1, 0, 0, 0])  # three of four still wait
+    assert (estimate.reason, estimate.n, estimate.warning) == ("not_reached", 4, "censored few_values")
+    assert math.isnan(estimate.value)
     assert of([1, 5, 5, 5], [1, 0, 0, 0], q=0.2).value == 1
 
 
 def test_nothing_over_yet_is_not_reached():
-    found = of([1, 2, 3], [False] * 3)
-    assert (found.reason, found.n, found.method) == ("not_reached", 3, "")
+    estimate = of([1, 2, 3], [False] * 3)
+    assert (estimate.reason, estimate.n, estimate.method) == ("not_reached", 3, "")
 
 
 def test_dropping_what_is_not_over_would_be_too_low():
@@ -319,10 +320,10 @@ def test_dropping_what_is_not_over_would_be_too_low():
     ],
 )
 def test_hundreds_of_waits_with_ties_are_not_too_few(hours, over, low, high):
-    found = of(hours, over)
-    assert found.value == 1
-    assert "few_values" not in found.warning
-    assert (found.low, found.high) == (low, high)
+    estimate = of(hours, over)
+    assert estimate.value == 1
+    assert "few_values" not in estimate.warning
+    assert (estimate.low, estimate.high) == (low, high)
 
 
 # Where a few units carry most of it
@@ -355,9 +356,9 @@ def test_orders_of_one_customer_are_one_that_carries_it():
 
 
 def test_a_campaign_that_brought_nearly_everything_warns():
-    found = return_on_ad_spend(pl.DataFrame({"revenue": [1e6, 10, 20, 30], "spend": [100, 100, 100, 100]}))
-    assert found.warning == "few_carry_it"
-    assert found.method == "delta"
+    estimate = return_on_ad_spend(pl.DataFrame({"revenue": [1e6, 10, 20, 30], "spend": [100, 100, 100, 100]}))
+    assert estimate.warning == "few_carry_it"
+    assert estimate.method == "delta"
 
 
 def test_one_unit_says_so_and_no_more():
@@ -365,6 +366,14 @@ def test_one_unit_says_so_and_no_more():
 
 
 def test_a_rate_that_a_few_carry_has_its_own_interval_and_warns_too():
-    found = open_rate(pl.DataFrame({"opens": [200, 4, 5, 3], "delivered": [1000, 20, 30, 10]}))
-    assert found.warning == "machine_opens few_carry_it"
-    assert found.method == "effective_wilson"
+    estimate = open_rate(pl.DataFrame({"opens": [200, 4, 5, 3], "delivered": [1000, 20, 30, 10]}))
+    assert estimate.warning == "machine_opens few_carry_it"
+    assert estimate.method == "effective_wilson"
+
+
+@pytest.mark.parametrize("q", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("confidence", [0.05, 0.5, 0.95])
+def test_an_interval_of_a_quantile_holds_its_value(q, confidence):
+    for n in range(1, 60):
+        value, low, high = quantile_interval(np.arange(float(n)), q, confidence)
+        assert math.isnan(low) or low <= value <= high

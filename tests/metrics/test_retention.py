@@ -41,15 +41,15 @@ def named(value):
     return getattr(value, "name", None)
 
 
-def base(left=LOST, stayed=START - LOST, acquired=ACQUIRED, acquired_left=0):
+def base(lost=LOST, stayed=START - LOST, acquired=ACQUIRED, acquired_left=0):
     """Customers of the base who left and who stayed, and new ones."""
-    members, new = left + stayed, acquired + acquired_left
+    members, new = lost + stayed, acquired + acquired_left
     return pl.DataFrame(
         {
-            "churned": [True] * left + [False] * (stayed + acquired) + [True] * acquired_left,
+            "churned": [True] * lost + [False] * (stayed + acquired) + [True] * acquired_left,
             "in_base": [True] * members + [False] * new,
             "acquired": [False] * members + [True] * new,
-            "remained": [False] * left + [True] * (stayed + acquired) + [False] * acquired_left,
+            "remained": [False] * lost + [True] * (stayed + acquired) + [False] * acquired_left,
         }
     )
 
@@ -65,16 +65,16 @@ def base(left=LOST, stayed=START - LOST, acquired=ACQUIRED, acquired_left=0):
     ids=named,
 )
 def test_of_1000_at_the_start_50_were_lost_and_200_were_acquired(metric, numerator, denominator, percent):
-    found = metric(base())
-    assert (found.numerator, found.denominator) == (numerator, denominator)
-    assert found.value == pytest.approx(percent / 100, abs=5e-5)
+    estimate = metric(base())
+    assert (estimate.numerator, estimate.denominator) == (numerator, denominator)
+    assert estimate.value == pytest.approx(percent / 100, abs=5e-5)
 
 
 @pytest.mark.parametrize(("metric", "hits"), [(churn_rate, 50), (retention_rate, 950)], ids=named)
 def test_churn_has_wilsons_interval_over_the_base(metric, hits):
-    found = metric(base())
-    assert (found.low, found.high) == pytest.approx(proportion_confint(hits, 1000, method="wilson"))
-    assert (found.n, found.units, found.method) == (1000, 1000, "wilson")
+    estimate = metric(base())
+    assert (estimate.low, estimate.high) == pytest.approx(proportion_confint(hits, 1000, method="wilson"))
+    assert (estimate.n, estimate.units, estimate.method) == (1000, 1000, "wilson")
 
 
 @pytest.mark.parametrize("metric", [churn_rate, retention_rate], ids=named)
@@ -89,19 +89,19 @@ def test_growth_alone_lowers_churn_over_the_average_base():
 
 
 def test_churn_over_the_average_base_passes_1_where_all_are_lost_and_nobody_came():
-    assert churn_rate_average_base(base(left=4, stayed=0, acquired=0)).value == 4 / ((4 + 0) / 2)
+    assert churn_rate_average_base(base(lost=4, stayed=0, acquired=0)).value == 4 / ((4 + 0) / 2)
 
 
 def test_more_lost_than_won_is_above_1_and_nobody_won_is_undefined():
     assert lost_to_acquired_ratio(base(acquired=20)).value == 2.5
-    found = lost_to_acquired_ratio(base(acquired=0))
-    assert (found.reason, found.numerator, found.denominator) == ("zero_denominator", 50, 0)
+    estimate = lost_to_acquired_ratio(base(acquired=0))
+    assert (estimate.reason, estimate.numerator, estimate.denominator) == ("zero_denominator", 50, 0)
 
 
 @pytest.mark.parametrize("metric", [churn_rate, retention_rate], ids=named)
 def test_an_empty_base_has_no_churn_rate(metric):
-    found = metric(base(left=0, stayed=0))
-    assert (found.reason, found.denominator) == ("zero_denominator", 0)
+    estimate = metric(base(lost=0, stayed=0))
+    assert (estimate.reason, estimate.denominator) == ("zero_denominator", 0)
 
 
 @pytest.mark.parametrize("flags", [pl.Int64, pl.Float64, pl.Boolean])
@@ -133,10 +133,10 @@ def test_5_percent_a_month_are_46_a_year_and_not_60():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [((1.2,), "rate: 1.2"), ((-0.1,), "rate: -0.1"), ((0.1, 0), "periods: 0")]
+    ("arguments", "message"), [((1.2,), "rate: 1.2"), ((-0.1,), "rate: -0.1"), ((0.1, 0), "periods: 0")]
 )
-def test_what_cannot_be_a_rate_is_not_annualised(arguments, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_cannot_be_a_rate_is_not_annualised(arguments, message):
+    with pytest.raises(ValueError, match=message):
         annualised(*arguments)
 
 
@@ -144,9 +144,9 @@ def test_one_of_four_who_had_lapsed_came_back():
     frame = pl.DataFrame(
         {"lapsed": [True] * 4 + [False] * 3, "reactivated": [True, False, False, False, False, True, None]}
     )
-    found = reactivation_rate(frame)
-    assert (found.numerator, found.denominator, found.value) == (1, 4, 0.25)
-    assert (found.low, found.high) == pytest.approx(proportion_confint(1, 4, method="wilson"))
+    estimate = reactivation_rate(frame)
+    assert (estimate.numerator, estimate.denominator, estimate.value) == (1, 4, 0.25)
+    assert (estimate.low, estimate.high) == pytest.approx(proportion_confint(1, 4, method="wilson"))
     assert reactivation_rate(frame[4:6]).reason == "zero_denominator"
 
 
@@ -161,9 +161,9 @@ def test_one_of_four_who_had_lapsed_came_back():
 )
 def test_revenue_is_that_of_who_paid_on_the_date(metric, numerator):
     """55 on the date, of four: 10 + 20 + 20 + 5. What new and returning customers pay is in no part."""
-    found = metric(REVENUE)
-    assert (found.numerator, found.denominator, found.units) == (numerator, 55, 4)
-    assert found.value == pytest.approx(numerator / 55)
+    estimate = metric(REVENUE)
+    assert (estimate.numerator, estimate.denominator, estimate.units) == (numerator, 55, 4)
+    assert estimate.value == pytest.approx(numerator / 55)
 
 
 def test_expansion_can_bring_net_retention_above_1_and_never_gross_retention():
@@ -207,7 +207,7 @@ def test_a_contract_counts_from_its_paid_periods_to_every_rate():
         orient="row",
     )
     churn = ChurnDefinition(horizon=f"{(end - day).days}d", contractual=True)
-    found = active_base(paid, day, churn)
+    estimate = active_base(paid, day, churn)
     parts = {
         churn_rate: (1, 3),
         retention_rate: (2, 3),
@@ -218,27 +218,27 @@ def test_a_contract_counts_from_its_paid_periods_to_every_rate():
         revenue_churn_rate: (10, 60),
     }
     for metric, expected in parts.items():
-        assert (metric(found).numerator, metric(found).denominator) == expected, metric
+        assert (metric(estimate).numerator, metric(estimate).denominator) == expected, metric
 
 
 def test_gone_after_the_first_purchase_is_one_minus_the_repeat_rate():
     frame = pl.DataFrame(
         {"repeated": [True, False, False, False, None], "window_over": [True, True, True, False, True]}
     )
-    found = first_purchase_churn_rate(frame)
-    assert (found.numerator, found.denominator) == (2, 3)
-    assert found.value == pytest.approx(1 - repeat_purchase_rate(frame).value)
-    assert (found.low, found.high) == pytest.approx(proportion_confint(2, 3, method="wilson"))
+    estimate = first_purchase_churn_rate(frame)
+    assert (estimate.numerator, estimate.denominator) == (2, 3)
+    assert estimate.value == pytest.approx(1 - repeat_purchase_rate(frame).value)
+    assert (estimate.low, estimate.high) == pytest.approx(proportion_confint(2, 3, method="wilson"))
     assert first_purchase_churn_rate(frame[3:4]).reason == "zero_denominator"
 
 
 def test_stickiness_is_mean_daily_over_monthly_actives():
     """Of 30 days one was active on 3 and one on 12: 15/30 = 0.5 a day, of 2 in the month: a quarter."""
     month = pl.DataFrame({"customer_id": ["a", "b", "c"], "active_days": [3, 12, None], "days": [30, 30, 30]})
-    found = stickiness(month)
-    assert found.numerator == pytest.approx(0.1 + 0.4)
-    assert (found.denominator, found.n, found.units) == (2, 2, 2)  # c only had a ticket
-    assert found.value == pytest.approx((15 / 30) / 2)
+    estimate = stickiness(month)
+    assert estimate.numerator == pytest.approx(0.1 + 0.4)
+    assert (estimate.denominator, estimate.n, estimate.units) == (2, 2, 2)  # c only had a ticket
+    assert estimate.value == pytest.approx((15 / 30) / 2)
     assert stickiness(month.tail(1)).reason == "no_rows"
     with pytest.raises(DataError, match="active_days 31, days 30"):
         stickiness(month.with_columns(active_days=pl.lit(31)))

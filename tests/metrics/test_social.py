@@ -50,10 +50,10 @@ def named(value):
 
 
 def test_the_articles_reactions_are_49_and_its_rate_is_not_3_25_percent():
-    found = reach_engagement_rate(ARTICLE)
-    assert found.numerator == 49  # 10 + 10 + 24 + 5, which the article adds up to 39
-    assert found.value == pytest.approx(0.040833, abs=5e-7)
-    assert found.value != pytest.approx(39 / 1200, abs=5e-3)
+    estimate = reach_engagement_rate(ARTICLE)
+    assert estimate.numerator == 49  # 10 + 10 + 24 + 5, which the article adds up to 39
+    assert estimate.value == pytest.approx(0.040833, abs=5e-7)
+    assert estimate.value != pytest.approx(39 / 1200, abs=5e-3)
     assert (reactions(ARTICLE).value, reactions_per_post(ARTICLE).value) == (49, 49)
 
 
@@ -69,10 +69,10 @@ def test_the_articles_reactions_are_49_and_its_rate_is_not_3_25_percent():
     ids=named,
 )
 def test_of_three_posts_the_third_has_reactions_and_no_audience(metric, numerator, denominator):
-    found = metric(POSTS)
-    assert found.numerator == pytest.approx(numerator)
-    assert found.denominator == denominator
-    assert found.value == pytest.approx(numerator / denominator)
+    estimate = metric(POSTS)
+    assert estimate.numerator == pytest.approx(numerator)
+    assert estimate.denominator == denominator
+    assert estimate.value == pytest.approx(numerator / denominator)
 
 
 @pytest.mark.parametrize(
@@ -87,15 +87,15 @@ def test_of_three_posts_the_third_has_reactions_and_no_audience(metric, numerato
     ids=named,
 )
 def test_totals_of_three_posts(metric, total, posts):
-    found = metric(POSTS)
-    assert (found.value, found.n, found.units) == (total, posts, posts)
-    assert math.isnan(found.low)
+    estimate = metric(POSTS)
+    assert (estimate.value, estimate.n, estimate.units) == (total, posts, posts)
+    assert math.isnan(estimate.low)
 
 
 @pytest.mark.parametrize("metric", TOTALS, ids=named)
 def test_what_the_platform_never_gives_is_unknown_and_not_zero(metric):
-    found = metric(pl.DataFrame({metric.name: pl.Series([None, None], dtype=pl.Int64)}))
-    assert (found.reason, found.n) == ("no_rows", 0)
+    estimate = metric(pl.DataFrame({metric.name: pl.Series([None, None], dtype=pl.Int64)}))
+    assert (estimate.reason, estimate.n) == ("no_rows", 0)
 
 
 def test_a_mean_of_ratios_counts_a_small_post_as_much_as_a_large_one():
@@ -106,33 +106,33 @@ def test_a_mean_of_ratios_counts_a_small_post_as_much_as_a_large_one():
 
 
 def test_the_mean_of_the_posts_has_students_interval_from_0_up():
-    found = mean_post_engagement_rate(pl.DataFrame({"reach": [100, 200, 50, 400], "likes": [5, 8, 1, 10]}))
+    estimate = mean_post_engagement_rate(pl.DataFrame({"reach": [100, 200, 50, 400], "likes": [5, 8, 1, 10]}))
     mean = (0.05 + 0.04 + 0.02 + 0.025) / 4
     low, high = stats.t.interval(0.95, 3, mean, stats.sem([0.05, 0.04, 0.02, 0.025]))
-    assert (found.value, found.low, found.high) == pytest.approx((mean, low, high))
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx((mean, low, high))
     apart = mean_post_engagement_rate(pl.DataFrame({"reach": [100, 100], "likes": [1, 9]}))
     assert (apart.value, apart.low) == pytest.approx((0.05, 0))
 
 
 def test_a_post_that_reached_nobody_has_no_rate_of_its_own():
     posts = pl.DataFrame({"reach": [100, 0], "likes": [5, 0]})
-    found = mean_post_engagement_rate(posts)
-    assert (found.value, found.n) == (0.05, 1)
+    estimate = mean_post_engagement_rate(posts)
+    assert (estimate.value, estimate.n) == (0.05, 1)
     assert mean_post_engagement_rate(posts.tail(1)).reason == "no_rows"
 
 
 @pytest.mark.parametrize("metric", PER, ids=named)
 def test_an_audience_of_nobody_is_no_rate(metric):
-    found = metric(pl.DataFrame({metric.columns[0]: [0, 0], "likes": [0, 0]}))
-    assert (found.reason, found.denominator) == ("zero_denominator", 0)
+    estimate = metric(pl.DataFrame({metric.columns[0]: [0, 0], "likes": [0, 0]}))
+    assert (estimate.reason, estimate.denominator) == ("zero_denominator", 0)
 
 
 @pytest.mark.parametrize("metric", [*PER, mean_post_engagement_rate], ids=named)
 def test_one_post_has_no_interval_because_a_person_can_react_twice(metric):
-    found = metric(ARTICLE.with_columns(impressions=2000, followers=5000))
-    assert math.isnan(found.low)
-    assert math.isnan(found.high)
-    assert (found.method, found.warning, found.units) == ("", "one_unit", 1)
+    estimate = metric(ARTICLE.with_columns(impressions=2000, followers=5000))
+    assert math.isnan(estimate.low)
+    assert math.isnan(estimate.high)
+    assert (estimate.method, estimate.warning, estimate.units) == ("", "one_unit", 1)
 
 
 def test_a_rate_above_one_is_possible():
@@ -146,9 +146,9 @@ def test_saves_count_where_the_platform_gives_them():
 @pytest.mark.parametrize("metric", [*PER, mean_post_engagement_rate, reactions_per_post, reactions], ids=named)
 def test_a_post_without_any_reaction_given_does_not_count(metric):
     audience = {"reach": [100, 200], "impressions": [100, 200], "followers": [100, 200]}
-    found = metric(pl.DataFrame({**audience, "likes": [5, None], "shares": [None, None]}))
-    assert found.n == 1
-    assert found.numerator in (5, 0.05)
+    estimate = metric(pl.DataFrame({**audience, "likes": [5, None], "shares": [None, None]}))
+    assert estimate.n == 1
+    assert estimate.numerator in (5, 0.05)
 
 
 @pytest.mark.parametrize("metric", [*PER, mean_post_engagement_rate, reactions_per_post, reactions], ids=named)
@@ -170,22 +170,22 @@ def test_a_mention_counts_with_its_words_and_its_sentiment_only_where_it_is_know
     ids=named,
 )
 def test_of_six_mentions_two_are_positive_and_one_is_negative(metric, numerator):
-    found = metric(MENTIONS)
-    assert (found.numerator, found.denominator, found.units) == (numerator, 6, 6)
-    assert found.value == pytest.approx(numerator / 6)
+    estimate = metric(MENTIONS)
+    assert (estimate.numerator, estimate.denominator, estimate.units) == (numerator, 6, 6)
+    assert estimate.value == pytest.approx(numerator / 6)
 
 
 @pytest.mark.parametrize(("metric", "hits"), [(positive_mention_rate, 2), (negative_mention_rate, 1)], ids=named)
 def test_a_share_of_mentions_has_wilsons_interval(metric, hits):
-    found = metric(MENTIONS)
-    assert (found.low, found.high) == pytest.approx(proportion_confint(hits, 6, method="wilson"))
+    estimate = metric(MENTIONS)
+    assert (estimate.low, estimate.high) == pytest.approx(proportion_confint(hits, 6, method="wilson"))
 
 
 def test_the_balance_has_the_interval_of_a_net_promoter_score_from_minus_1_to_1():
     """Six and three made-up mentions: p = 2.75/9, d = 1.75/9, 1/9 ± 1.96 sqrt((4.5/9 − 1/81) / 9)."""
-    found = mention_balance(MENTIONS)
+    estimate = mention_balance(MENTIONS)
     half = 1.959964 * math.sqrt((4.5 / 9 - 1 / 81) / 9)
-    assert (found.low, found.high) == pytest.approx((1 / 9 - half, 1 / 9 + half), abs=1e-6)
+    assert (estimate.low, estimate.high) == pytest.approx((1 / 9 - half, 1 / 9 + half), abs=1e-6)
 
 
 @pytest.mark.parametrize("metric", [mention_balance, positive_mention_rate, negative_mention_rate], ids=named)

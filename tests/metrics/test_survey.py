@@ -63,18 +63,18 @@ OF_SCORES = {metric: metric.where["kind"] for metric in (net_promoter_score, *SH
     ids=named,
 )
 def test_each_metric_counts_the_answers_to_its_own_question(metric, numerator, denominator, value):
-    found = metric(ASKED)
-    assert (found.numerator, found.denominator) == (numerator, denominator)
-    assert found.n == found.units == denominator
-    assert found.value == pytest.approx(value)
+    estimate = metric(ASKED)
+    assert (estimate.numerator, estimate.denominator) == (numerator, denominator)
+    assert estimate.n == estimate.units == denominator
+    assert estimate.value == pytest.approx(value)
 
 
 def test_162_promoters_108_passives_and_54_detractors_are_33_points():
-    found = net_promoter_score(answers("nps", s10=100, s9=62, s8=50, s7=58, s6=30, s0=24))
-    assert found.value == pytest.approx(100 * (162 - 54) / 324)
-    assert (found.low, found.high) == pytest.approx((24.95, 41.11), abs=5e-3)
-    assert (found.numerator, found.denominator, found.n, found.units) == (108, 324, 324, 324)
-    assert found.method == "adjusted_wald"
+    estimate = net_promoter_score(answers("nps", s10=100, s9=62, s8=50, s7=58, s6=30, s0=24))
+    assert estimate.value == pytest.approx(100 * (162 - 54) / 324)
+    assert (estimate.low, estimate.high) == pytest.approx((24.95, 41.11), abs=5e-3)
+    assert (estimate.numerator, estimate.denominator, estimate.n, estimate.units) == (108, 324, 324, 324)
+    assert estimate.method == "adjusted_wald"
 
 
 def test_the_interval_of_the_score_is_not_the_plain_one():
@@ -83,8 +83,8 @@ def test_the_interval_of_the_score_is_not_the_plain_one():
     plain = (100 / 3 - 1.959964 * error, 100 / 3 + 1.959964 * error)
     assert error == pytest.approx(4.14, abs=5e-3)
     assert plain == pytest.approx((25.22, 41.45), abs=5e-3)
-    found = net_promoter_score([10] * 162 + [8] * 108 + [0] * 54)
-    assert (found.low, found.high) != pytest.approx(plain, abs=0.2)
+    estimate = net_promoter_score([10] * 162 + [8] * 108 + [0] * 54)
+    assert (estimate.low, estimate.high) != pytest.approx(plain, abs=0.2)
 
 
 @pytest.mark.parametrize(("score", "points"), [(0, -100), (6, -100), (7, 0), (8, 0), (9, 100), (10, 100)])
@@ -105,10 +105,10 @@ def test_where_a_share_of_the_best_answers_begins(metric, last_out, first_in):
 
 @pytest.mark.parametrize("metric", SHARES, ids=named)
 def test_a_share_of_answers_has_wilsons_interval(metric):
-    found = metric(ASKED)
-    expected = proportion_confint(found.numerator, found.denominator, method="wilson")
-    assert (found.low, found.high) == pytest.approx(expected)
-    assert found.method == "wilson"
+    estimate = metric(ASKED)
+    expected = proportion_confint(estimate.numerator, estimate.denominator, method="wilson")
+    assert (estimate.low, estimate.high) == pytest.approx(expected)
+    assert estimate.method == "wilson"
 
 
 @pytest.mark.parametrize(
@@ -121,11 +121,11 @@ def test_a_share_of_answers_has_wilsons_interval(metric):
     ids=named,
 )
 def test_a_mean_has_students_interval_within_its_scale(metric, scores, low, high):
-    found = metric(scores)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-4)
-    student = stats.t.interval(0.95, len(scores) - 1, found.value, stats.sem(scores))
-    assert found.low == pytest.approx(student[0])
-    assert found.high == pytest.approx(min(student[1], metric.most))
+    estimate = metric(scores)
+    assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=5e-4)
+    student = stats.t.interval(0.95, len(scores) - 1, estimate.value, stats.sem(scores))
+    assert estimate.low == pytest.approx(student[0])
+    assert estimate.high == pytest.approx(min(student[1], metric.most))
 
 
 @pytest.mark.parametrize(
@@ -133,10 +133,10 @@ def test_a_mean_has_students_interval_within_its_scale(metric, scores, low, high
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_satisfaction_has_the_published_intervals(yes, asked, low, high):
-    found = satisfied(yes, asked)
-    assert found.value == yes / asked
-    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
-    assert (found.low, found.high) == pytest.approx(proportion_confint(yes, asked, method="wilson"), abs=1e-12)
+    estimate = satisfied(yes, asked)
+    assert estimate.value == yes / asked
+    assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=5e-5)
+    assert (estimate.low, estimate.high) == pytest.approx(proportion_confint(yes, asked, method="wilson"), abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -175,8 +175,8 @@ def test_an_unanswered_invitation_does_not_count(metric):
 
 @pytest.mark.parametrize("metric", OF_SCORES, ids=named)
 def test_answers_to_other_questions_alone_are_no_data(metric):
-    found = metric(ASKED.filter(pl.col("kind") != OF_SCORES[metric]))
-    assert (found.reason, found.n) == ("no_rows", 0)
+    estimate = metric(ASKED.filter(pl.col("kind") != OF_SCORES[metric]))
+    assert (estimate.reason, estimate.n) == ("no_rows", 0)
 
 
 @pytest.mark.parametrize("metric", OF_SCORES, ids=named)
@@ -191,9 +191,9 @@ def test_an_answer_off_its_scale_or_between_two_steps_is_refused(metric):
 def test_half_of_the_invitations_were_answered():
     """Five rows: four invitations, two of them answered; the answer that came without an invitation is left out."""
     frame = pl.DataFrame({"sent_at": [1, 2, 3, 4, None], "answered_at": [3, None, 9, None, 5]})
-    found = response_rate(frame)
-    assert (found.numerator, found.denominator, found.value) == (2, 4, 0.5)
-    assert (found.low, found.high) == pytest.approx(proportion_confint(2, 4, method="wilson"))
+    estimate = response_rate(frame)
+    assert (estimate.numerator, estimate.denominator, estimate.value) == (2, 4, 0.5)
+    assert (estimate.low, estimate.high) == pytest.approx(proportion_confint(2, 4, method="wilson"))
 
 
 def test_answers_without_any_invitation_are_no_response_rate():

@@ -72,9 +72,9 @@ def test_interactions_without_a_view_are_no_record_of_views():
 
 @pytest.mark.parametrize(("metric", "numerator", "denominator", "customers"), OF_VISITS, ids=named)
 def test_seven_visits_of_four_customers(metric, numerator, denominator, customers):
-    found = metric(VISITS)
-    assert (found.numerator, found.denominator, found.units) == (numerator, denominator, customers)
-    assert found.value == pytest.approx(numerator / denominator)
+    estimate = metric(VISITS)
+    assert (estimate.numerator, estimate.denominator, estimate.units) == (numerator, denominator, customers)
+    assert estimate.value == pytest.approx(numerator / denominator)
 
 
 @pytest.mark.parametrize("metric", [metric for metric, *_ in OF_VISITS], ids=named)
@@ -91,8 +91,8 @@ def test_the_bounces_of_three_definitions_are_three_numbers():
 
 
 def test_visits_of_one_interaction_alone_have_no_duration_and_not_one_of_zero():
-    found = session_duration_s(VISITS.filter(pl.col("events") == 1))
-    assert (found.reason, found.n) == ("no_rows", 0)
+    estimate = session_duration_s(VISITS.filter(pl.col("events") == 1))
+    assert (estimate.reason, estimate.n) == ("no_rows", 0)
 
 
 def test_visits_without_a_page_are_no_rate_of_one_page():
@@ -102,9 +102,9 @@ def test_visits_without_a_page_are_no_rate_of_one_page():
 def test_a_visitor_converts_once_however_often():
     again = pl.concat([VISITS, VISITS.filter(pl.col("converted"))])
     assert conversion_rate(again).numerator == 6
-    found = visitor_conversion_rate(VISITS)
-    assert dataclasses.replace(visitor_conversion_rate(again), n=found.n) == found
-    assert (found.low, found.high) == pytest.approx(proportion_confint(2, 4, method="wilson"))
+    estimate = visitor_conversion_rate(VISITS)
+    assert dataclasses.replace(visitor_conversion_rate(again), n=estimate.n) == estimate
+    assert (estimate.low, estimate.high) == pytest.approx(proportion_confint(2, 4, method="wilson"))
 
 
 def test_views_that_were_the_last_of_their_visit_are_exits():
@@ -116,8 +116,8 @@ def test_views_that_were_the_last_of_their_visit_are_exits():
             "exited": [False, True, True, True, False, None],
         }
     )
-    found = exit_rate(frame)
-    assert (found.numerator, found.denominator, found.units) == (3, 5, 3)
+    estimate = exit_rate(frame)
+    assert (estimate.numerator, estimate.denominator, estimate.units) == (3, 5, 3)
     by_page = exit_rate(frame, by="page").sort("page")
     assert by_page.select("page", "numerator", "denominator").rows() == [("cart", 1, 1), ("home", 2, 4)]
 
@@ -141,15 +141,15 @@ def test_no_page_was_left_yet_is_no_rate():
     ids=named,
 )
 def test_six_interactions_are_three_visits(metric, numerator, denominator):
-    found = metric(visits(SEEN))
-    assert (found.numerator, found.denominator) == (numerator, denominator)
+    estimate = metric(visits(SEEN))
+    assert (estimate.numerator, estimate.denominator) == (numerator, denominator)
 
 
 def test_of_three_views_two_were_exits_one_for_each_visit_with_a_view():
     assert page_views(SEEN).value == 3
-    found = exit_rate(views(SEEN), by="page").sort("page")
-    assert found.select("page", "numerator", "denominator").rows() == [("cart", 1, 1), ("home", 1, 2)]
-    assert found["numerator"].sum() == single_page_rate(visits(SEEN)).denominator
+    estimate = exit_rate(views(SEEN), by="page").sort("page")
+    assert estimate.select("page", "numerator", "denominator").rows() == [("cart", 1, 1), ("home", 1, 2)]
+    assert estimate["numerator"].sum() == single_page_rate(visits(SEEN)).denominator
 
 
 def test_a_visit_that_may_still_go_on_is_in_no_rate():

@@ -22,9 +22,9 @@ def lines(*rows, order_id=True):
     return frame if order_id else frame.drop("order_id")
 
 
-def rows_of(found, *names):
+def rows_of(result, *names):
     """Sorted rows of a frame of any kind, times as days after the start."""
-    frame = nw.from_native(found).lazy().collect("polars").to_native()
+    frame = nw.from_native(result).lazy().collect("polars").to_native()
     days = {
         name: (pl.col(name).dt.convert_time_zone("Asia/Jakarta") - START) / DAY
         for name in ("time", "first_at")
@@ -75,15 +75,15 @@ def test_without_ids_the_purchases_of_a_customer_at_one_instant_are_an_order(on_
 
 
 def test_the_same_id_of_two_customers_is_two_orders(on_engine):
-    found = ordered(on_engine, ("a", 0, "purchase", 10.0, "1"), ("b", 0, "purchase", 7.0, "1"))
-    assert [(who, value) for who, _, _, value, _ in found] == [("a", 10.0), ("b", 7.0)]
+    result = ordered(on_engine, ("a", 0, "purchase", 10.0, "1"), ("b", 0, "purchase", 7.0, "1"))
+    assert [(who, value) for who, _, _, value, _ in result] == [("a", 10.0), ("b", 7.0)]
 
 
 def test_an_order_without_any_value_has_none_and_not_zero(on_engine):
-    found = ordered(
+    result = ordered(
         on_engine, ("a", 0, "purchase", None, "1"), ("b", 0, "purchase", None, "2"), ("b", 0, "purchase", 3.0, "2")
     )
-    assert found == [("a", "1", 0.0, None, 1), ("b", "2", 0.0, 3.0, 2)]
+    assert result == [("a", "1", 0.0, None, 1), ("b", "2", 0.0, 3.0, 2)]
 
 
 def test_a_line_that_is_not_a_number_has_no_value(on_engine):
@@ -107,9 +107,9 @@ def test_a_customer_who_is_not_a_number_is_none():
     numbers = lines(("a", 0, "purchase", 5.0, "1"), ("b", 0, "purchase", 7.0, "2"))
     numbers = numbers.with_columns(customer_id=pl.Series([1.0, float("nan")]))
     for frame in (numbers, numbers.to_pandas()):
-        found = orders(frame)
-        assert rows_of(found, "customer_id", "value") == [(1.0, 5.0)]
-        assert rows_of(buyers(found, START + DAY), "customer_id") == [(1.0,)]
+        result = orders(frame)
+        assert rows_of(result, "customer_id", "value") == [(1.0, 5.0)]
+        assert rows_of(buyers(result, START + DAY), "customer_id") == [(1.0,)]
 
 
 def test_no_purchase_is_no_order(on_engine):
@@ -117,8 +117,8 @@ def test_no_purchase_is_no_order(on_engine):
 
 
 def test_orders_and_buyers_come_back_as_the_caller_s_kind(on_engine):
-    found = orders(on_engine(lines(("a", 0, "purchase", 1.0, "1"))))
-    assert type(found) is type(buyers(found, START)) is type(on_engine(lines()))
+    result = orders(on_engine(lines(("a", 0, "purchase", 1.0, "1"))))
+    assert type(result) is type(buyers(result, START)) is type(on_engine(lines()))
 
 
 def test_a_table_without_values_names_the_column():
@@ -178,8 +178,8 @@ def test_an_order_tells_the_first_and_the_last_of_its_products_by_name(on_engine
     rows += [("a", 1, "refund", "1", "apron"), ("a", 1, "view", "1", "zest"), ("b", 0, "purchase", "2", "tea")]
     rows += [("b", 0, "purchase", "2", "tea"), ("b", 0, "purchase", "2", None), ("c", 0, "purchase", "3", None)]
     rows += [("c", 0, "refund", None, "tea")]
-    found = orders(on_engine(of_products(*rows)))
-    assert rows_of(found, "customer_id", "order_id", "first_product", "last_product") == [
+    result = orders(on_engine(of_products(*rows)))
+    assert rows_of(result, "customer_id", "order_id", "first_product", "last_product") == [
         ("a", "1", "cup", "tea"),
         ("b", "2", "tea", "tea"),
         ("c", "3", None, None),
@@ -190,15 +190,15 @@ def test_an_order_tells_the_first_and_the_last_of_its_products_by_name(on_engine
 def test_orders_have_products_only_where_interactions_do(on_engine):
     names = ["customer_id", "order_id", "time", "value", "lines", "gross", "refunded"]
     for frame, expected in [(lines(), names), (of_products(), [*names, "first_product", "last_product"])]:
-        found = orders(on_engine(frame))
-        assert nw.from_native(found).collect_schema().names() == expected
-        told = "several_products" in nw.from_native(buyers(found, START)).collect_schema().names()
-        assert told == ("first_product" in expected)
+        result = orders(on_engine(frame))
+        assert nw.from_native(result).collect_schema().names() == expected
+        has_products = "several_products" in nw.from_native(buyers(result, START)).collect_schema().names()
+        assert has_products == ("first_product" in expected)
 
 
 def several(on_engine, *rows, days):
-    found = buyers(orders(on_engine(of_products(*rows))), START + days * DAY)
-    return rows_of(found, "customer_id", "several_products")
+    result = buyers(orders(on_engine(of_products(*rows))), START + days * DAY)
+    return rows_of(result, "customer_id", "several_products")
 
 
 def test_two_products_within_the_window_are_several(on_engine):
@@ -302,7 +302,7 @@ def test_the_date_may_be_in_another_zone_than_the_times(on_engine):
 
 
 def test_from_lines_to_buyers(on_engine):
-    found = orders(
+    result = orders(
         on_engine(
             lines(
                 ("a", 0, "purchase", 10.0, "1"),
@@ -314,7 +314,7 @@ def test_from_lines_to_buyers(on_engine):
             )
         )
     )
-    assert rows_of(buyers(found, START + 100 * DAY), "customer_id", "repeated") == [
+    assert rows_of(buyers(result, START + 100 * DAY), "customer_id", "repeated") == [
         ("a", False),
         ("b", True),
         ("c", False),
@@ -327,8 +327,8 @@ def test_a_window_has_days_of_24_hours_though_the_clock_is_changed():
     times = [dt.datetime(2026, 1, 1, tzinfo=london), dt.datetime(2026, 4, 1, 0, 59, tzinfo=london)]
     frame = pl.DataFrame({"customer_id": "a", "time": times, "lines": 1})
     for hour, window_over, repeated in [(0, False, False), (1, True, True)]:
-        found = buyers(frame, dt.datetime(2026, 4, 1, hour, tzinfo=london))
-        assert found.select("window_over", "repeated").rows() == [(window_over, repeated)]
+        result = buyers(frame, dt.datetime(2026, 4, 1, hour, tzinfo=london))
+        assert result.select("window_over", "repeated").rows() == [(window_over, repeated)]
 
 
 def test_an_event_that_repeats_is_refused_and_unique_ones_are_ordered_once():

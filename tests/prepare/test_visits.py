@@ -44,9 +44,9 @@ def events(*rows, columns=("customer_id", "minute", "action"), zone="Asia/Jakart
     return frame.with_columns(time=time if zone else time.dt.replace_time_zone(None)).drop("minute")
 
 
-def rows_of(found, *names):
+def rows_of(result, *names):
     """Sorted rows of a frame of any kind, times as minutes after the start."""
-    frame = nw.from_native(found).lazy().collect("polars").to_native()
+    frame = nw.from_native(result).lazy().collect("polars").to_native()
     times = {name: frame[name] for name in ("started_at", "ended_at", "time") if name in frame.columns}
     for name, time in times.items():
         aware = time.dt.convert_time_zone("Asia/Jakarta") if time.dtype.time_zone else time
@@ -59,30 +59,30 @@ def rows_of(found, *names):
 
 
 def test_midnight_ends_no_visit(on_engine):
-    found = visits(on_engine(events(("a", 0, "view"), ("a", 16, "view"))))
-    assert rows_of(found) == [("a", 0.0, 16.0, 2, 2, 960.0, True, False)]
+    result = visits(on_engine(events(("a", 0, "view"), ("a", 16, "view"))))
+    assert rows_of(result) == [("a", 0.0, 16.0, 2, 2, 960.0, True, False)]
 
 
 def test_a_gap_of_exactly_its_length_starts_a_visit_and_less_does_not(on_engine):
     just_less = 30 - 1 / 60_000_000
-    found = visits(on_engine(events(("a", 0, "view"), ("a", 30, "view"), ("b", 0, "view"), ("b", just_less, "view"))))
-    assert rows_of(found, "customer_id", "events") == [("a", 1), ("a", 1), ("b", 2)]
+    result = visits(on_engine(events(("a", 0, "view"), ("a", 30, "view"), ("b", 0, "view"), ("b", just_less, "view"))))
+    assert rows_of(result, "customer_id", "events") == [("a", 1), ("a", 1), ("b", 2)]
 
 
 def test_each_gap_counts_from_the_interaction_before_and_not_from_the_first(on_engine):
-    found = visits(on_engine(events(*[("a", 29 * step, "login") for step in range(5)], ("a", 146, "login"))))
-    assert rows_of(found, "started_at", "ended_at", "events") == [(0.0, 116.0, 5), (146.0, 146.0, 1)]
+    result = visits(on_engine(events(*[("a", 29 * step, "login") for step in range(5)], ("a", 146, "login"))))
+    assert rows_of(result, "started_at", "ended_at", "events") == [(0.0, 116.0, 5), (146.0, 146.0, 1)]
 
 
 def test_the_gap_can_be_given_in_minutes_or_hours(on_engine):
-    seen = on_engine(events(("a", 0, "view"), ("a", 90, "view")))
-    assert len(rows_of(visits(seen, "90m"))) == 2
-    assert len(rows_of(visits(seen, "91m"))) == len(rows_of(visits(seen, "2h"))) == 1
+    interactions = on_engine(events(("a", 0, "view"), ("a", 90, "view")))
+    assert len(rows_of(visits(interactions, "90m"))) == 2
+    assert len(rows_of(visits(interactions, "91m"))) == len(rows_of(visits(interactions, "2h"))) == 1
 
 
 def test_one_interaction_has_no_duration_and_two_at_one_time_have_none_to_speak_of(on_engine):
-    found = visits(on_engine(events(("a", 0, "login"), ("b", 5, "login"), ("b", 5, "search"))))
-    assert rows_of(found, "customer_id", "events", "duration_s", "engaged") == [
+    result = visits(on_engine(events(("a", 0, "login"), ("b", 5, "login"), ("b", 5, "search"))))
+    assert rows_of(result, "customer_id", "events", "duration_s", "engaged") == [
         ("a", 1, None, False),
         ("b", 2, 0.0, False),
     ]
@@ -91,18 +91,19 @@ def test_one_interaction_has_no_duration_and_two_at_one_time_have_none_to_speak_
 def test_a_visit_is_engaged_by_its_length_two_views_or_a_key_action(on_engine):
     rows = [("long", 0, "login"), ("long", 10 / 60, "login"), ("short", 0, "login"), ("short", 9.9 / 60, "login")]
     rows += [("two", 0, "view"), ("two", 0, "view"), ("one", 0, "view"), ("key", 0, "purchase"), ("none", 0, None)]
-    seen = on_engine(events(*rows))
+    interactions = on_engine(events(*rows))
     engaged = {"long": True, "short": False, "two": True, "one": False, "key": True, "none": False}
-    assert dict(rows_of(visits(seen), "customer_id", "engaged")) == engaged
-    assert dict(rows_of(visits(seen, engaged_after_s=11), "customer_id", "engaged")) == {**engaged, "long": False}
+    assert dict(rows_of(visits(interactions), "customer_id", "engaged")) == engaged
+    later = visits(interactions, engaged_after_s=11)
+    assert dict(rows_of(later, "customer_id", "engaged")) == {**engaged, "long": False}
 
 
 def test_a_visit_lasts_as_long_as_its_span_or_a_longer_duration_recorded_in_it(on_engine):
     rows = [("a", 0, "view", 10.0), ("b", 0, "view", 9.5), ("c", 0, "view", None), ("d", 0, "view", float("nan"))]
     rows += [("e", 0, "view", 60.0), ("e", 0.1, "login", 60.0)]  # two interactions six seconds apart
     rows += [("f", 0, "view", -60.0)]
-    found = visits(on_engine(events(*rows, columns=("customer_id", "minute", "action", "duration_s"))))
-    assert rows_of(found, "customer_id", "duration_s", "engaged") == [
+    result = visits(on_engine(events(*rows, columns=("customer_id", "minute", "action", "duration_s"))))
+    assert rows_of(result, "customer_id", "duration_s", "engaged") == [
         ("a", 10.0, True),
         ("b", 9.5, False),
         ("c", None, False),
@@ -123,25 +124,25 @@ def test_a_login_after_a_long_view_makes_no_bounce_of_it(on_engine):
 
 
 def test_a_key_action_converts_a_visit(on_engine):
-    seen = on_engine(events(("a", 0, "view"), ("a", 1, "purchase"), ("a", 2, "view"), ("b", 0, "lead")))
+    interactions = on_engine(events(("a", 0, "view"), ("a", 1, "purchase"), ("a", 2, "view"), ("b", 0, "lead")))
     for key_actions, expected in [
         (("purchase",), [("a", True), ("b", False)]),
         (["purchase", "lead"], [("a", True), ("b", True)]),
         ("lead", [("a", False), ("b", True)]),
         ((), [("a", False), ("b", False)]),
     ]:
-        assert rows_of(visits(seen, key_actions=key_actions), "customer_id", "converted") == expected
+        assert rows_of(visits(interactions, key_actions=key_actions), "customer_id", "converted") == expected
 
 
 def test_rows_may_come_in_any_order_and_customers_are_kept_apart(on_engine):
     rows = [("b", 50, "view"), ("a", 20, "view"), ("b", 25, "view"), ("a", 0, "view"), ("a", 70, "view")]
-    seen = on_engine(events(*rows))
-    assert rows_of(visits(seen), "customer_id", "started_at", "ended_at") == [
+    interactions = on_engine(events(*rows))
+    assert rows_of(visits(interactions), "customer_id", "started_at", "ended_at") == [
         ("a", 0.0, 20.0),
         ("a", 70.0, 70.0),
         ("b", 25.0, 50.0),
     ]
-    assert rows_of(visit_totals(seen)) == [(3, 1, 5, 20 * 60 + 25 * 60)]
+    assert rows_of(visit_totals(interactions)) == [(3, 1, 5, 20 * 60 + 25 * 60)]
 
 
 def test_several_at_the_time_that_starts_a_visit_are_all_in_it(on_engine):
@@ -153,10 +154,10 @@ def test_it_is_so_in_a_frame_too_large_for_engines_to_keep_its_order(on_engine):
     """DuckDB sorts what ties in one order for one window and in another for the next."""
     rows = [("a", 30 * visit, "view", "x") for visit in range(100) for _ in range(100)]
     random.Random(5).shuffle(rows)
-    seen = on_engine(events(*rows, columns=("customer_id", "minute", "action", "page")))
-    assert rows_of(visits(seen), "events") == [(100,)] * 100
-    assert sum(exited for (exited,) in rows_of(views(seen), "exited")) == 100
-    assert rows_of(visit_totals(seen)) == [(100, 0, 10_000, 0.0)]
+    interactions = on_engine(events(*rows, columns=("customer_id", "minute", "action", "page")))
+    assert rows_of(visits(interactions), "events") == [(100,)] * 100
+    assert sum(exited for (exited,) in rows_of(views(interactions), "exited")) == 100
+    assert rows_of(visit_totals(interactions)) == [(100, 0, 10_000, 0.0)]
 
 
 def test_what_lacks_a_customer_or_a_time_is_left_out(on_engine):
@@ -184,8 +185,8 @@ def test_a_visit_has_the_first_and_the_last_page_viewed_and_the_labels_of_its_fi
         ("b", 1, "login", "gate", "app", "sale"),
         ("a", 60, "view", "cart", "email", "sale"),
     ]
-    found = visits(on_engine(events(*rows, columns=LABELLED)))
-    assert rows_of(found, "customer_id", "started_at", "entry_page", "exit_page", "channel", "campaign") == [
+    result = visits(on_engine(events(*rows, columns=LABELLED)))
+    assert rows_of(result, "customer_id", "started_at", "entry_page", "exit_page", "channel", "campaign") == [
         ("a", 0.0, "home", "cart", None, "early"),
         ("a", 60.0, "cart", "cart", "email", "sale"),
         ("b", 0.0, None, None, "web", None),
@@ -196,8 +197,8 @@ def test_among_several_at_one_time_the_alphabetically_first_is_the_first_and_the
     at_once = [("m", "web", None), ("b", "web", "sale"), (None, None, "mail"), ("z", "app", None)]
     rows = [("a", 0, "view", *labels) for labels in at_once]
     for order in (rows, rows[::-1]):
-        found = visits(on_engine(events(*order, columns=LABELLED)))
-        assert rows_of(found, "entry_page", "exit_page", "channel", "campaign") == [("b", "z", "app", "mail")]
+        result = visits(on_engine(events(*order, columns=LABELLED)))
+        assert rows_of(result, "entry_page", "exit_page", "channel", "campaign") == [("b", "z", "app", "mail")]
 
 
 def test_each_visit_of_a_customer_has_its_own_pages_and_labels(on_engine):
@@ -212,10 +213,10 @@ def test_each_visit_of_a_customer_has_its_own_pages_and_labels(on_engine):
         ("a", 200, "view", "end", "sms", "2"),
         ("a", 99, "view", "y", "sms", None),
     ]
-    found = visits(
+    result = visits(
         on_engine(events(*rows, columns=("customer_id", "minute", "action", "page", "channel", "session_id")))
     )
-    assert rows_of(found, "started_at", "entry_page", "exit_page", "channel") == [
+    assert rows_of(result, "started_at", "entry_page", "exit_page", "channel") == [
         (0.0, "home", "cart", "web"),
         (1.0, "start", "end", "app"),
         (2.0, "x", "x", "mail"),
@@ -239,8 +240,8 @@ WITH_SESSIONS = ("customer_id", "minute", "action", "session_id")
 def test_a_session_id_says_the_visit_and_the_others_fall_under_the_gap(on_engine):
     rows = [("a", 0, "view", "1"), ("a", 200, "view", "1"), ("a", 201, "view", "2")]
     rows += [("a", 5, "view", None), ("a", 100, "view", None), ("a", 110, "view", None), ("b", 0, "view", "1")]
-    found = visits(on_engine(events(*rows, columns=WITH_SESSIONS)))
-    assert rows_of(found, "customer_id", "started_at", "ended_at", "events") == [
+    result = visits(on_engine(events(*rows, columns=WITH_SESSIONS)))
+    assert rows_of(result, "customer_id", "started_at", "ended_at", "events") == [
         ("a", 0.0, 200.0, 2),
         ("a", 100.0, 110.0, 2),
         ("a", 201.0, 201.0, 1),
@@ -265,41 +266,41 @@ def test_rows_that_repeat_an_event_id_are_one_interaction_at_its_earliest_time(o
         ("c", 0, "view", "x", "3"),
         ("c", 0, "view", "x", "3"),
     ]
-    seen = unique(on_engine(events(*rows, columns=IDENTIFIED)))
-    assert rows_of(visits(seen), "customer_id", "started_at", "events", "views", "duration_s") == [
+    interactions = unique(on_engine(events(*rows, columns=IDENTIFIED)))
+    assert rows_of(visits(interactions), "customer_id", "started_at", "events", "views", "duration_s") == [
         ("a", 0.0, 2, 2, 1200.0),
         ("b", 0.0, 2, 2, 0.0),
         ("c", 0.0, 1, 1, None),
     ]
-    assert rows_of(views(seen)) == [
+    assert rows_of(views(interactions)) == [
         ("a", 0.0, "x", False),
         ("a", 20.0, "y", True),
         ("b", 0.0, "x", False),
         ("b", 0.0, "x", True),
         ("c", 0.0, "x", True),
     ]
-    assert rows_of(visit_totals(seen)) == [(3, 1, 5, 1200.0)]
+    assert rows_of(visit_totals(interactions)) == [(3, 1, 5, 1200.0)]
 
 
 def test_a_visit_still_open_is_left_out_and_nothing_from_the_date_on_is_seen(on_engine):
-    seen = on_engine(events(("a", 0, "view"), ("a", 20, "view"), ("a", 60, "purchase"), ("b", 30, "view")))
+    interactions = on_engine(events(("a", 0, "view"), ("a", 20, "view"), ("a", 60, "purchase"), ("b", 30, "view")))
     for minutes, expected in [(49, []), (50, [("a", 0.0, 2)]), (61, [("a", 0.0, 2), ("b", 30.0, 1)])]:
-        found = visits(seen, as_of=START + minutes * MINUTE)
-        assert rows_of(found, "customer_id", "started_at", "events") == expected
+        result = visits(interactions, as_of=START + minutes * MINUTE)
+        assert rows_of(result, "customer_id", "started_at", "events") == expected
 
 
 def test_the_date_may_be_in_another_zone_than_the_times(on_engine):
-    seen = on_engine(events(("a", 0, "view")))
-    assert rows_of(visits(seen, as_of=(START + 29 * MINUTE).astimezone(dt.UTC))) == []
-    assert len(rows_of(visits(seen, as_of=(START + 30 * MINUTE).astimezone(dt.UTC)))) == 1
+    interactions = on_engine(events(("a", 0, "view")))
+    assert rows_of(visits(interactions, as_of=(START + 29 * MINUTE).astimezone(dt.UTC))) == []
+    assert len(rows_of(visits(interactions, as_of=(START + 30 * MINUTE).astimezone(dt.UTC)))) == 1
 
 
 def test_the_zone_of_the_times_does_not_matter(on_engine):
     rows = [("a", 0, "view"), ("a", 16, "view"), ("a", 46, "purchase")]
     expected = [("a", 1, None, True, True), ("a", 2, 960.0, True, False)]
     for zone in ("UTC", "America/New_York", None):
-        found = visits(on_engine(events(*rows, zone=zone)))
-        assert rows_of(found, "customer_id", "events", "duration_s", "engaged", "converted") == expected
+        result = visits(on_engine(events(*rows, zone=zone)))
+        assert rows_of(result, "customer_id", "events", "duration_s", "engaged", "converted") == expected
         assert rows_of(visit_totals(on_engine(events(*rows, zone=zone)))) == [(2, 1, 2, 960.0)]
 
 
@@ -319,29 +320,29 @@ def test_an_hour_that_the_clock_passes_twice_is_no_gap(on_engine):
 @pytest.mark.parametrize("zone", ["Asia/Jakarta", None])
 def test_times_come_back_in_their_own_type(unit, zone):
     frame = events(("a", 0, "view"), ("a", 16, "view"), zone=zone).with_columns(pl.col("time").dt.cast_time_unit(unit))
-    found = visits(frame)
-    assert found.schema["started_at"] == found.schema["ended_at"] == frame.schema["time"]
+    result = visits(frame)
+    assert result.schema["started_at"] == result.schema["ended_at"] == frame.schema["time"]
     native = frame.to_pandas()
-    found = visits(native)
-    assert found["started_at"].dtype == found["ended_at"].dtype == native["time"].dtype
+    result = visits(native)
+    assert result["started_at"].dtype == result["ended_at"].dtype == native["time"].dtype
     if (unit, zone) == ("ns", "Asia/Jakarta"):
         return  # Narwhals does not know DuckDB's nanoseconds with a zone
     relation = duckdb.from_arrow(frame.to_arrow())
-    found = visits(relation)
-    assert dict(zip(found.columns, found.types, strict=True))["started_at"] == relation.types[2]
+    result = visits(relation)
+    assert dict(zip(result.columns, result.types, strict=True))["started_at"] == relation.types[2]
 
 
 def test_days_are_times_at_midnight(on_engine):
     days = [dt.date(2026, 1, 1), dt.date(2026, 1, 1), dt.date(2026, 1, 2)]
-    found = visits(on_engine(pl.DataFrame({"customer_id": "a", "time": days, "action": "view"})), "24h")
-    frame = nw.from_native(found).lazy().collect("polars").to_native()
+    result = visits(on_engine(pl.DataFrame({"customer_id": "a", "time": days, "action": "view"})), "24h")
+    frame = nw.from_native(result).lazy().collect("polars").to_native()
     assert sorted(frame.select("events", "duration_s").rows()) == [(1, None), (2, 0.0)]
 
 
 def test_times_before_1970_are_times_too(on_engine):
     moon = [dt.datetime(1969, 7, 20, 20, 17, 40, tzinfo=dt.UTC) + minutes * MINUTE for minutes in (0, 29, 60)]
-    found = visits(on_engine(pl.DataFrame({"customer_id": "a", "time": moon, "action": "view"})))
-    assert rows_of(found, "events", "duration_s") == [(1, None), (2, 1740.0)]
+    result = visits(on_engine(pl.DataFrame({"customer_id": "a", "time": moon, "action": "view"})))
+    assert rows_of(result, "events", "duration_s") == [(1, None), (2, 1740.0)]
 
 
 # Views
@@ -389,9 +390,10 @@ def test_a_view_of_no_page_is_a_view(on_engine):
 
 def test_whether_the_last_view_of_an_open_visit_was_an_exit_is_not_known(on_engine):
     rows = [("a", 0, "view", "home"), ("a", 5, "view", "cart"), ("a", 10, "login", None), ("a", 45, "view", "late")]
-    seen = on_engine(events(*rows, columns=VIEWED))
-    found = {minutes: rows_of(views(seen, as_of=START + minutes * MINUTE), "page", "exited") for minutes in (39, 40)}
-    assert found == {39: [("cart", None), ("home", False)], 40: [("cart", True), ("home", False)]}
+    interactions = on_engine(events(*rows, columns=VIEWED))
+    dates = {minutes: START + minutes * MINUTE for minutes in (39, 40)}
+    result = {key: rows_of(views(interactions, as_of=date), "page", "exited") for key, date in dates.items()}
+    assert result == {39: [("cart", None), ("home", False)], 40: [("cart", True), ("home", False)]}
 
 
 def test_a_session_id_says_the_visit_of_a_view(on_engine):
@@ -406,8 +408,8 @@ def test_a_session_id_says_the_visit_of_a_view(on_engine):
 
 
 def test_the_gap_of_views_can_be_given(on_engine):
-    seen = on_engine(events(("a", 0, "view", "x"), ("a", 30, "view", "y"), columns=VIEWED))
-    assert rows_of(views(seen, "31m"), "page", "exited") == [("x", False), ("y", True)]
+    interactions = on_engine(events(("a", 0, "view", "x"), ("a", 30, "view", "y"), columns=VIEWED))
+    assert rows_of(views(interactions, "31m"), "page", "exited") == [("x", False), ("y", True)]
 
 
 # Totals
@@ -426,9 +428,10 @@ def test_four_visits_are_added_up(on_engine):
 
 
 def test_the_gap_of_totals_can_be_given(on_engine):
-    seen = on_engine(events(("a", 0, "view"), ("a", 90, "view")))
-    assert rows_of(visit_totals(seen, "90m")) == [(2, 2, 2, 0.0)]
-    assert rows_of(visit_totals(seen, "91m")) == rows_of(visit_totals(seen, "2h")) == [(1, 0, 2, 5400.0)]
+    interactions = on_engine(events(("a", 0, "view"), ("a", 90, "view")))
+    assert rows_of(visit_totals(interactions, "90m")) == [(2, 2, 2, 0.0)]
+    for gap in ("91m", "2h"):
+        assert rows_of(visit_totals(interactions, gap)) == [(1, 0, 2, 5400.0)]
 
 
 @pytest.mark.parametrize(
@@ -449,31 +452,30 @@ def test_a_session_id_says_the_visit_in_totals_and_the_others_fall_under_the_gap
 def test_nothing_adds_up_to_zero_and_not_to_null(on_engine):
     for columns in (("customer_id", "minute", "action"), (*WITH_SESSIONS, "event_id")):
         empty = events(("a", 0, "view", "s", "1")[: len(columns)], columns=columns).head(0)
-        found = nw.from_native(visit_totals(on_engine(empty))).lazy().collect("polars").to_native()
-        assert found.rows() == [(0, 0, 0, 0.0)]
+        result = nw.from_native(visit_totals(on_engine(empty))).lazy().collect("polars").to_native()
+        assert result.rows() == [(0, 0, 0, 0.0)]
     assert rows_of(visit_totals(on_engine(events((None, 0, "view"), ("a", None, "view"))))) == [(0, 0, 0, 0.0)]
 
 
 def test_one_event_is_a_visit_without_a_length(on_engine):
-    seen = on_engine(events(("a", 0, "view")))
-    assert rows_of(visits(seen), "events", "duration_s") == [(1, None)]
-    assert rows_of(visit_totals(seen)) == [(1, 1, 1, 0.0)]
+    interactions = on_engine(events(("a", 0, "view")))
+    assert rows_of(visits(interactions), "events", "duration_s") == [(1, None)]
+    assert rows_of(visit_totals(interactions)) == [(1, 1, 1, 0.0)]
 
 
 def test_all_events_at_one_instant_are_one_visit_of_no_length(on_engine):
-    seen = on_engine(
+    interactions = on_engine(
         events(*[("a", 7, action, page) for action in ("view", "login", None) for page in "xyx"], columns=VIEWED)
     )
-    assert rows_of(visits(seen), "started_at", "ended_at", "events", "duration_s", "entry_page", "exit_page") == [
-        (7.0, 7.0, 9, 0.0, "x", "y")
-    ]
-    assert rows_of(visit_totals(seen)) == [(1, 0, 3, 0.0)]
+    names = ("started_at", "ended_at", "events", "duration_s", "entry_page", "exit_page")
+    assert rows_of(visits(interactions), *names) == [(7.0, 7.0, 9, 0.0, "x", "y")]
+    assert rows_of(visit_totals(interactions)) == [(1, 0, 3, 0.0)]
 
 
 def test_totals_are_numbers_of_the_same_type_on_every_engine(on_engine):
-    found = nw.from_native(visit_totals(on_engine(events(("a", 0, "view"), ("a", 1, "view")))))
+    result = nw.from_native(visit_totals(on_engine(events(("a", 0, "view"), ("a", 1, "view")))))
     whole = dict.fromkeys(("visits", "single_visits", "views"), nw.Int64())
-    assert dict(found.collect_schema()) == {**whole, "span_s": nw.Float64()}
+    assert dict(result.collect_schema()) == {**whole, "span_s": nw.Float64()}
 
 
 def test_a_visit_over_the_border_of_two_files_is_one(on_engine):
@@ -499,8 +501,9 @@ def test_a_visit_over_the_border_of_two_files_is_one(on_engine):
 
 
 def test_a_frame_leaves_as_it_came(on_engine):
-    seen = on_engine(events(("a", 0, "view", "x"), columns=VIEWED))
-    assert type(visits(seen)) is type(views(seen)) is type(visit_totals(seen)) is type(seen)
+    interactions = on_engine(events(("a", 0, "view", "x"), columns=VIEWED))
+    for prepare in (visits, views, visit_totals):
+        assert type(prepare(interactions)) is type(interactions)
 
 
 def test_the_caller_s_frame_is_not_changed():
@@ -523,16 +526,16 @@ def test_only_the_columns_needed_are_read():
 
 def test_pandas_categories_are_labels():
     native = events(("a", 0, "view", "x"), ("a", 1, "purchase", None), columns=VIEWED).to_pandas()
-    found = visits(native.astype({"customer_id": "category", "action": "category", "page": "category"}))
-    assert found[["customer_id", "views", "converted", "exit_page"]].values.tolist() == [["a", 1, True, "x"]]
+    result = visits(native.astype({"customer_id": "category", "action": "category", "page": "category"}))
+    assert result[["customer_id", "views", "converted", "exit_page"]].values.tolist() == [["a", 1, True, "x"]]
 
 
 @pytest.mark.parametrize("name", ["customer_id", "time", "action"])
 def test_a_missing_column_is_named(on_engine, name):
-    seen = on_engine(events(("a", 0, "view", "x"), columns=VIEWED).drop(name))
+    interactions = on_engine(events(("a", 0, "view", "x"), columns=VIEWED).drop(name))
     for prepare in (visits, views, visit_totals):
         with pytest.raises(DataError, match=f"^{name}: is not a column"):
-            prepare(seen)
+            prepare(interactions)
 
 
 def test_views_need_pages(on_engine):
@@ -591,26 +594,26 @@ ALL = ("customer_id", "minute", "action", "page", "channel", "campaign", "durati
 
 def slow_visits(rows, gap=30.0):
     """Lists of the rows of each visit, in plain Python."""
-    found = []
+    result = []
     for who in sorted({row[0] for row in rows}):
         own = sorted((row for row in rows if row[0] == who), key=lambda row: row[1])
         for before, row in zip([None, *own], own, strict=False):
             if before is None or row[1] - before[1] >= gap:
-                found.append([])
-            found[-1].append(row)
-    return found
+                result.append([])
+            result[-1].append(row)
+    return result
 
 
 def slowly_described(visit):
     """What ``visits`` says of a visit, in plain Python."""
     first_s, last_s = visit[0][1] * 60, visit[-1][1] * 60
-    seen = [row for row in visit if row[2] == "view"]
+    interactions = [row for row in visit if row[2] == "view"]
     alone = len(visit) == 1
     recorded = [row[6] for row in visit if row[6] is not None]
     stay = max(recorded if alone else [last_s - first_s, *recorded], default=None)
     converted = any(row[2] == "purchase" for row in visit)
 
-    pages = sorted((row[1], row[3]) for row in seen if row[3] is not None)
+    pages = sorted((row[1], row[3]) for row in interactions if row[3] is not None)
 
     def label(column):
         known = [row[column] for row in visit if row[1] == visit[0][1] and row[column] is not None]
@@ -621,9 +624,9 @@ def slowly_described(visit):
         visit[0][1],
         visit[-1][1],
         len(visit),
-        len(seen),
+        len(interactions),
         stay,
-        converted or len(seen) > 1 or (stay is not None and stay >= 10),
+        converted or len(interactions) > 1 or (stay is not None and stay >= 10),
         converted,
         pages[0][1] if pages else None,
         pages[-1][1] if pages else None,
@@ -635,17 +638,17 @@ def slowly_described(visit):
 def slow_views(rows):
     """What ``views`` says of each view, in plain Python."""
     for visit in slow_visits(rows):
-        seen = sorted((row[1], row[3] or "", row[3], row[0]) for row in visit if row[2] == "view")
-        for number, (minute, _, page, who) in enumerate(seen, start=1):
-            yield who, minute, page, number == len(seen)
+        interactions = sorted((row[1], row[3] or "", row[3], row[0]) for row in visit if row[2] == "view")
+        for number, (minute, _, page, who) in enumerate(interactions, start=1):
+            yield who, minute, page, number == len(interactions)
 
 
 def slow_totals(rows):
     """What ``visit_totals`` says, in plain Python."""
-    found = slow_visits(rows)
-    lengths_s = [(visit[-1][1] - visit[0][1]) * 60 for visit in found]
+    result = slow_visits(rows)
+    lengths_s = [(visit[-1][1] - visit[0][1]) * 60 for visit in result]
     views_seen = sum(row[2] == "view" for row in rows)
-    return [(len(found), sum(len(visit) == 1 for visit in found), views_seen, sum(lengths_s))]
+    return [(len(result), sum(len(visit) == 1 for visit in result), views_seen, sum(lengths_s))]
 
 
 def by_hand(rows):
@@ -674,10 +677,10 @@ def test_every_engine_equals_the_second_route(on_engine):
         )
         for _ in range(4_000)
     ]
-    seen = on_engine(events(*rows, columns=ALL))
-    assert rows_of(visits(seen)) == by_hand(rows)
-    assert rows_of(views(seen)) == sorted(slow_views(rows), key=repr)
-    assert rows_of(visit_totals(seen)) == slow_totals(rows)
+    interactions = on_engine(events(*rows, columns=ALL))
+    assert rows_of(visits(interactions)) == by_hand(rows)
+    assert rows_of(views(interactions)) == sorted(slow_views(rows), key=repr)
+    assert rows_of(visit_totals(interactions)) == slow_totals(rows)
 
 
 NAMES = st.tuples(st.sampled_from(["s", "t", None]), st.sampled_from(["1", "2", "3", None, None]))  # so events repeat
@@ -690,9 +693,9 @@ NAMED = st.lists(
 IDS = ("customer_id", "minute", "action", "page", "session_id", "event_id")
 
 
-def added_up(found):
+def added_up(result):
     """What ``visit_totals`` says, from the table of visits."""
-    return [(len(found), (found["events"] == 1).sum(), found["views"].sum(), found["duration_s"].sum())]
+    return [(len(result), (result["events"] == 1).sum(), result["views"].sum(), result["duration_s"].sum())]
 
 
 @given(NAMED, st.sampled_from(["30m", "31m", "1h"]), st.sampled_from([[], ["session_id"], ["event_id"]]))
@@ -731,21 +734,21 @@ def test_the_order_of_rows_does_not_matter(rows, names, randomly):
 @given(EVENTS)
 def test_events_and_views_add_up_and_exits_are_as_many_as_visits_with_a_view(rows):
     frame = events(*rows, columns=ALL)
-    found, seen = visits(frame), views(frame)
-    assert found["events"].sum() == len(rows)
-    assert found["views"].sum() == len(seen) == sum(row[2] == "view" for row in rows)
-    assert seen["exited"].sum() == (found["views"] > 0).sum()
-    assert seen["exited"].null_count() == 0
+    result, interactions = visits(frame), views(frame)
+    assert result["events"].sum() == len(rows)
+    assert result["views"].sum() == len(interactions) == sum(row[2] == "view" for row in rows)
+    assert interactions["exited"].sum() == (result["views"] > 0).sum()
+    assert interactions["exited"].null_count() == 0
 
 
 @example([("a", 0, "view", "y", "s", "1"), ("a", 0, "view", "x", "t", "1"), ("a", 7.5, "view", "x", "s", "2")])
 @given(NAMED)
 def test_events_that_are_repeated_add_up_once(rows):
     frame = unique(events(*rows, columns=IDS))
-    found, seen = visits(frame), views(frame)
-    assert found["events"].sum() == len({row[-1] for row in rows if row[-1]}) + sum(row[-1] is None for row in rows)
-    assert found["views"].sum() == len(seen)
-    assert seen["exited"].sum() == (found["views"] > 0).sum()
+    result, interactions = visits(frame), views(frame)
+    assert result["events"].sum() == len({row[-1] for row in rows if row[-1]}) + sum(row[-1] is None for row in rows)
+    assert result["views"].sum() == len(interactions)
+    assert interactions["exited"].sum() == (result["views"] > 0).sum()
 
 
 @given(EVENTS)
@@ -788,13 +791,13 @@ def test_what_is_said_on_a_date_stays_true(rows, minutes):
 @given(EVENTS, st.lists(st.sampled_from(["s", "t", None]), min_size=25, max_size=25))
 def test_a_session_id_equals_a_customer_of_its_own_without_gaps(rows, ids):
     named = [(*row, name) for row, name in zip(rows, ids, strict=False)]
-    found = rows_of(visits(events(*named, columns=(*ALL, "session_id"))), "customer_id", "started_at", "events")
+    result = rows_of(visits(events(*named, columns=(*ALL, "session_id"))), "customer_id", "started_at", "events")
     sessions = {}
     for row in (row for row in named if row[-1]):
         sessions.setdefault((row[0], row[-1]), []).append(row[1])
     expected = [(who, min(minutes), len(minutes)) for (who, _), minutes in sessions.items()]
     expected += [(visit[0][0], visit[0][1], len(visit)) for visit in slow_visits([r[:-1] for r in named if not r[-1]])]
-    assert found == sorted(expected, key=repr)
+    assert result == sorted(expected, key=repr)
 
 
 # Real data
@@ -804,18 +807,18 @@ def test_thirty_minutes_find_the_sessions_of_the_clickstream(shared):
     """Its own ids tell 3,605 sessions, in which no gap is longer than 28 minutes, with hours between them."""
     file = pl.read_csv(shared("clickstream_demo") / "ecom.csv.gz", try_parse_dates=True)
     bought = pl.col("event") == "purchase"
-    seen = file.with_columns(
+    interactions = file.with_columns(
         customer_id="user_id", time="timestamp", page="event", action=pl.when(~bought).then(pl.lit("view"))
     ).with_columns(pl.col("action").fill_null("purchase"))
-    named, found = visits(seen), visits(seen.drop("session_id"))
-    assert len(named) == len(found) == file["session_id"].n_unique() == 3_605
-    assert rows_of(named) == rows_of(found)
-    assert (found["events"].sum(), found["views"].sum()) == (31_106, 31_106 - 470)
+    named, result = visits(interactions), visits(interactions.drop("session_id"))
+    assert len(named) == len(result) == file["session_id"].n_unique() == 3_605
+    assert rows_of(named) == rows_of(result)
+    assert (result["events"].sum(), result["views"].sum()) == (31_106, 31_106 - 470)
     with_purchase = file.filter(bought)["session_id"].n_unique()
-    assert found["converted"].sum() == with_purchase
-    left = views(seen.drop("session_id"))
+    assert result["converted"].sum() == with_purchase
+    viewed = views(interactions.drop("session_id"))
     last = file.filter(~bought).sort("timestamp", "event").group_by("session_id").agg(pl.col("event").last())
-    exits = left.filter("exited").group_by("page").len().sort("page").rows()
+    exits = viewed.filter("exited").group_by("page").len().sort("page").rows()
     assert exits == last.group_by(page="event").len().sort("page").rows()
 
 
@@ -831,10 +834,10 @@ def test_times_are_whole_microseconds_on_every_engine(on_engine):
     )
     for name in ("naive", "aware", "day"):
         rows = with_micros(rows, name, f"{name}_us")
-    found = rows.collect("polars").to_native()
+    result = rows.collect("polars").to_native()
     expected = [1_767_297_600_123_456, None, -315_619_199_999_995]
-    assert found["naive_us"].to_list() == found["aware_us"].to_list() == expected
-    assert found["day_us"].to_list() == [1_767_225_600_000_000, None, -315_619_200_000_000]
+    assert result["naive_us"].to_list() == result["aware_us"].to_list() == expected
+    assert result["day_us"].to_list() == [1_767_225_600_000_000, None, -315_619_200_000_000]
 
 
 def test_a_time_of_python_is_the_same_microseconds(on_engine):

@@ -34,6 +34,8 @@ notebooks: .venv/dev
 # What takes long: every test, those marked soak too, with ten times the examples of Hypothesis.
 soak: .venv/dev
 	@$(BIN)/pytest -q $(SPREAD) --hypothesis-profile soak
+	@$(BIN)/python benchmarks/reports.py --rounds 1 --customers 20000
+	@$(BIN)/python benchmarks/reports.py --rounds 1 --customers 200000 --parquet
 
 # Two stamps, each made again only when what it depends on changes.
 .venv/kit: pyproject.toml constraints.txt

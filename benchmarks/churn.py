@@ -124,7 +124,7 @@ def samples() -> None:
         zone = tables["interactions"]["time"].dtype.time_zone
         end = pl.Series([dt.datetime.combine(END, dt.time())]).dt.replace_time_zone(zone)[0]
         dates = [end - dt.timedelta(weeks=12 + 4 * back) for back in range(12)]
-        rows = churn_dataset(History(tables), dates, as_of=end, contractual=True).drop("preferred_channel")
+        rows = churn_dataset(History(tables), dates, CHURN, as_of=end).drop("preferred_channel")
         compared = compare_models(rows, CHURN, candidates=[each for each in CANDIDATES if each.name == "logistic"])
         tested = compared.backtest
         week = (pl.col("week") - pl.lit(tested.test_date.date())).abs()

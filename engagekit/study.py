@@ -27,12 +27,12 @@ from engagekit.frames.periods import period_starts
 from engagekit.frames.times import days_long
 from engagekit.language import Language
 from engagekit.metrics.catalog import METRICS, metric_named
-from engagekit.metrics.compare import paired_difference
+from engagekit.metrics.compare import paired_differences
 from engagekit.metrics.estimate import FIELDS
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric, Ratio
 from engagekit.prepare.history import History
-from engagekit.prepare.leaving import ChurnDefinition, active_base
+from engagekit.prepare.leaving import ChurnDefinition, active_base, ends_by
 from engagekit.prepare.tables import MADE_OF, Prepared, prepared_table
 from engagekit.score.scorecard import Scorecard
 from engagekit.score.verdict import Verdict, verdict
@@ -71,8 +71,9 @@ class Study:
     business : Business
     end : datetime
         Midnight of the date, in the business's zone.
-    history : History
-        The tables behind the time firewall, for features, labels and models.
+    firewall : History
+        The tables, of which features, labels and models see only what was known before a date; in Polars or, of frames
+        that were given, in their kind.
 
     Raises
     ------
@@ -167,13 +168,18 @@ class Study:
         if period not in PERIODS:
             raise ValueError(f"period: {period!r} is not known. {did_you_mean(period, PERIODS)}")
         self.business, self.end, self.period = business, end, period
-        self.history = History(frames, fixed=business.fixed)
+        self.firewall = History(frames, fixed=business.fixed)
         self._frames = frames
         self._churn: ChurnDefinition | None = None
         self._scorecard: Scorecard | None = None
         self._comparison: Comparison | None = None
         self._described: dict[str, Any] = {}
         self._prepared: dict[str, Prepared | None] = {}
+
+    @cached_property
+    def history(self) -> History:
+        """As ``firewall``, in pandas for a business in a folder."""
+        return History.of(self.business) if self._of_folder else self.firewall
 
     @property
     def language(self) -> Language:
@@ -266,7 +272,7 @@ class Study:
     def described(self, name: str) -> Any:
         """As ``table``, in Polars or, of DuckDB and Spark frames, in their kind."""
         if name not in self._described:
-            rows = self.history.described(self.end)[name]
+            rows = self.firewall.described(self.end)[name]
             self._described[name] = rows.collect() if isinstance(rows, pl.LazyFrame) else rows
         return self._described[name]
 
@@ -296,10 +302,10 @@ class Study:
         """Customers on the first day of each period whose outcome is known."""
         table = "subscriptions" if self.churn.contractual else "interactions"
         days = self._starts(table, self.churn.active_window or "1d") if table in self._frames else []
-        days = [day for day in days if day + self.churn.outcome_after <= self.data_end]
+        days = list(ends_by(days, self.churn.outcome_after, self.data_end))
         if not days:
             return None
-        past = self.history.before(self.data_end + MICROSECOND)  # so that what ends then is over, or renewed then
+        past = self.firewall.before(self.data_end + MICROSECOND)  # so that what ends then is over, or renewed then
         optional = ["ends_at", "monthly_value", "subscription_id"] if self.churn.contractual else []
         time = "starts_at" if self.churn.contractual else "time"
         rows = past.rows(table, ["customer_id", time], optional).to_native()
@@ -338,7 +344,7 @@ class Study:
         days = list(dates or [self.end])
         if set(days) <= set(self._features["date"]):
             return self._features.filter(pl.col("date").is_in(days)).to_pandas()
-        rows = snapshots(self.history, days, self.business.score.window)
+        rows = snapshots(self.firewall, days, self.business.score.window)
         return collected(nw.from_native(rows).lazy()).to_pandas()
 
     @cached_property
@@ -346,7 +352,7 @@ class Study:
         """Features on all dates that are looked at: first days of periods, the end, and the end of the data."""
         dates = {*self._starts("interactions", self.business.score.window), self.end}
         dates |= set(self.dates) if self._says_churn else set()
-        rows = snapshots(self.history, sorted(dates), self.business.score.window)
+        rows = snapshots(self.firewall, sorted(dates), self.business.score.window)
         return collected(nw.from_native(rows).lazy())
 
     @cached_property
@@ -364,7 +370,7 @@ class Study:
     def dataset(self) -> pl.DataFrame:
         """As ``churn_dataset``, in Polars: with score, segment, slope and, without contracts, ``p_alive``."""
         rows = churn_dataset(
-            self.history,
+            self.firewall,
             self.dates,
             self.churn,
             window=self.business.score.window,
@@ -380,7 +386,7 @@ class Study:
 
     def _with_chance_to_buy(self, table: pl.DataFrame) -> pl.DataFrame:
         """Add P(alive) of BG/NBD, fitted at the first date; unchanged if the fit fails."""
-        rows = purchase_histories(self.history.before(self.data_end)["interactions"], self.dates)
+        rows = purchase_histories(self.firewall.before(self.data_end)["interactions"], self.dates)
         bought = collected(nw.from_native(rows).lazy())
         try:
             model = BetaGeometric.fit(bought.filter(pl.col("date") == self.dates[0]))
@@ -413,7 +419,7 @@ class Study:
     def win_back(self) -> "pd.DataFrame":
         """Customers who churned within the last horizon, the most valuable first, as ``win_back`` gives them."""
         customers = self.described("customers") if self.has("customers") else None
-        rows = win_back(self.history, self.data_end, self.churn, customers=customers)
+        rows = win_back(self.firewall, self.data_end, self.churn, customers=customers)
         return collected(nw.from_native(rows).lazy()).to_pandas()
 
     def cohorts(self) -> "pd.DataFrame":
@@ -548,23 +554,25 @@ class Study:
 
         Customers who are in both periods are compared with themselves. Old before new; NaN where there is none.
         """
-        found = {}
+        last: dict[tuple[str, dt.datetime], list[Ratio]] = {}
         for name, rows in self.measured.groupby("metric", sort=False):
             metric = METRICS[str(name)]
-            ended = rows[rows["value"].notna() & (rows["period"] <= _naive(self.last_period))]
-            made = self.prepared(metric.table)
-            if isinstance(metric, Ratio) and metric.unit == "customer" and not ended.empty and made is not None:
-                found[metric.name] = self._change(metric, made, ended["period"].max().to_pydatetime())
-        return found
+            ended = rows["period"][rows["value"].notna() & (rows["period"] <= _naive(self.last_period))]
+            if isinstance(metric, Ratio) and metric.unit == "customer" and not ended.empty:
+                last.setdefault((metric.table, ended.max().to_pydatetime()), []).append(metric)
+        changes: dict[str, tuple[float, float, float]] = {}
+        for (table, period), metrics in last.items():
+            before, after = self._last_two(table, period)
+            changes |= paired_differences(metrics, before, after)
+        return changes
 
-    def _change(self, metric: Ratio, made: Prepared, period: dt.datetime) -> tuple[float, float, float]:
-        frame, at = made
-        rows = collected(nw.from_native(frame).lazy())
-        length = PERIODS[self.period]
-        start = rows[at].dt.replace_time_zone(None).dt.truncate(length)
+    def _last_two(self, table: str, period: dt.datetime) -> list[pl.DataFrame]:
+        """Rows of the period before and of a period."""
+        frame, at = self.prepared(table) or (pl.DataFrame(), "")
+        rows, length = collected(nw.from_native(frame).lazy()), PERIODS[self.period]
+        starts = rows[at].dt.replace_time_zone(None).dt.truncate(length)
         before = pl.Series([period]).dt.offset_by(f"-{length}").item()
-        new, old = (rows.filter(start == day) for day in (period, before))
-        return paired_difference(metric, old, new)
+        return [rows.filter(starts == day) for day in (before, period)]
 
     def _starts(self, table: str, before: str) -> list[dt.datetime]:
         """First days of the last periods up to the end that have so much data before them.

@@ -3,7 +3,6 @@
 import datetime as dt
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import narwhals as nw
@@ -24,7 +23,6 @@ RECORDED = tuple(PARTS)
 HALVES = ("late", "early")
 COUNTS = ("interactions", "active_days", "orders", *HALVES)
 DAY_US = 86_400_000_000
-PAIR = 2**31  # counts of a customer are below it, so that one whole number holds two of them: fewer columns to add up
 
 
 class _Windows(NamedTuple):
@@ -35,6 +33,7 @@ class _Windows(NamedTuple):
 
     @property
     def last(self) -> int:
+        return max(self.ends.values())
         return max(self.ends.values())
 
     @property
@@ -102,12 +101,12 @@ def window_sums(past: Past, dates: Sequence[dt.datetime], window: str, counted: 
 
 
 def window_values(past: Past, windows: Mapping[dt.datetime, dt.datetime], length: str) -> Rows:
-    """Who did anything in each of many windows, and for how much money: a part of ``window_sums`` at less cost.
+    """Customers with an interaction in each of many windows, and their money: a part of ``window_sums`` at less cost.
 
     Parameters
     ----------
     past : Past
-        What was known when the last one ended.
+        What was known when the last window ended.
     windows : mapping of datetime to datetime
         The end of each window, exclusive, by the date that stands for it; one at least.
     length : str
@@ -140,7 +139,7 @@ def window_values(past: Past, windows: Mapping[dt.datetime, dt.datetime], length
 def last_before(past: Past, dates: Sequence[dt.datetime]) -> Rows:
     """Time of each customer's last interaction before each date, however long before it.
 
-    Days without an interaction are then ``(date_us - us) / DAY_US``, also of customers without one in a window.
+    Days since it are ``(date_us - us) / DAY_US``, also of customers without an interaction in a window.
 
     Parameters
     ----------
@@ -154,10 +153,6 @@ def last_before(past: Past, dates: Sequence[dt.datetime]) -> Rows:
     narwhals.LazyFrame
         One row for each customer and date with an interaction before it: ``customer_id, date, date_us`` and ``us``, the
         time of the last one, both in whole microseconds.
-
-    Notes
-    -----
-    Interactions are reduced to the last one of each customer between two dates in one pass over them.
 
     Examples
     --------
@@ -218,7 +213,7 @@ def _of_one(past: Past, rows: Rows, windows: _Windows, counted: Mapping[str, nw.
     ordered = windows.within(_first_purchases(past)).group_by("customer_id")
     orders = ordered.agg(nw.len().cast(nw.Int64).alias("orders"))
     sums = sums.join(orders, on="customer_id", how="left").with_columns(nw.col("orders").fill_null(0))
-    return sums.with_columns(**_parted(counted), date_us=nw.lit(windows.last, nw.Int64))
+    return sums.with_columns(date_us=nw.lit(windows.last, nw.Int64))
 
 
 def _of_many(past: Past, rows: Rows, windows: _Windows, counted: Mapping[str, nw.Expr]) -> Rows:
@@ -229,7 +224,7 @@ def _of_many(past: Past, rows: Rows, windows: _Windows, counted: Mapping[str, nw
     orders = ordered.agg(nw.len().cast(nw.Int64).alias("orders"))
     cells = cells.join(orders, on=keys, how="left").with_columns(nw.col("orders").fill_null(0))
     plain = ["interactions", "active_days", "orders", *RECORDED]
-    return _over_windows(cells, windows, [*plain, *_pairs(counted)]).with_columns(**_parted(counted))
+    return _over_windows(cells, windows, [*plain, *counted])
 
 
 def _over_windows(cells: Rows, windows: _Windows, sums: list[str]) -> Rows:
@@ -263,7 +258,7 @@ def _over_windows(cells: Rows, windows: _Windows, sums: list[str]) -> Rows:
 
 
 def _added_up(rows: Rows, past: Past, counted: Mapping[str, nw.Expr], keys: list[str]) -> Rows:
-    """Sums by customer, or customer and stretch: whole numbers, counts in pairs, and the last time."""
+    """Sums by customer, or customer and stretch: whole numbers, and the last time."""
     duration = _recorded(past, "duration_s")
     recorded = {
         "value": _money(past),
@@ -271,14 +266,14 @@ def _added_up(rows: Rows, past: Past, counted: Mapping[str, nw.Expr], keys: list
         "sentiment": _recorded(past, "sentiment"),
     }
     rows = rows.with_columns(**{name: in_parts(number, PARTS[name]) for name, number in recorded.items()})
-    ones = {name: met.fill_null(False).cast(nw.Int64) for name, met in counted.items()}
-    rows = rows.with_columns(**_paired(ones))
+    polars = rows.implementation is nw.Implementation.POLARS  # adds up conditions as they are, quicker than numbers
+    rows = rows.with_columns(**{name: met if polars else met.cast(nw.Int64) for name, met in counted.items()})
     return rows.group_by(keys).agg(
         nw.col("us").max(),
         nw.len().cast(nw.Int64).alias("interactions"),
         nw.col("day").n_unique().cast(nw.Int64).alias("active_days"),
         nw.col(*RECORDED).sum(),
-        *_sums(_pairs(counted)),
+        *_sums(counted),
     )
 
 
@@ -303,29 +298,6 @@ def _first_purchases(past: Past) -> Rows:
         return rows.group_by("customer_id", "us").agg(nw.len())
     rows = rows.with_columns(instant=nw.when(nw.col("order_id").is_null()).then(nw.col("us")))
     return rows.group_by("customer_id", "order_id", "instant").agg(nw.col("us").min())
-
-
-def _pairs(names: Iterable[str]) -> list[str]:
-    """Columns that hold the counts of two names each, or of the last one."""
-    return [f"pair:{name}" for name in list(names)[::2]]
-
-
-def _paired(counts: Mapping[str, nw.Expr]) -> dict[str, nw.Expr]:
-    """Two counts in one whole number."""
-    names, none = list(counts), nw.lit(0)
-    twos = zip_longest(names[::2], names[1::2])
-    return {
-        pair: counts[low] + counts.get(high, none) * PAIR for pair, (low, high) in zip(_pairs(names), twos, strict=True)
-    }
-
-
-def _parted(names: Iterable[str]) -> dict[str, nw.Expr]:
-    """The count of each name, taken out of its pair."""
-    counts: dict[str, nw.Expr] = {}
-    for number, name in enumerate(listed := list(names)):
-        pair = nw.col(_pairs(listed)[number // 2])
-        counts[name] = pair // PAIR if number % 2 else pair % PAIR
-    return counts
 
 
 def _sums(names: Iterable[str]) -> list[nw.Expr]:

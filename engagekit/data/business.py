@@ -28,7 +28,6 @@ from engagekit.data.tables import TABLES, event_time
 from engagekit.data.toml import explained, read_toml
 from engagekit.data.working_week import WorkingWeek
 from engagekit.errors import DataError, did_you_mean
-from engagekit.frames.times import days_long
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,12 +134,6 @@ class Business(BaseModel):
         return business
 
     @property
-    def outcome_after(self) -> dt.timedelta:
-        """Time after a date at which churn is known: the horizon and, with contracts, the grace."""
-        grace = days_long("grace", self.grace) if self.contractual else dt.timedelta(0)
-        return days_long("horizon", self.horizon) + grace
-
-    @property
     def slug(self) -> str:
         """Name of the business in paths: its folder's name in lower case, with hyphens.
 
@@ -239,7 +232,7 @@ class Business(BaseModel):
         try:
             return midnight.astimezone(dt.UTC).astimezone(midnight.tzinfo)  # moves a time that does not exist
         except OverflowError:
-            raise ValueError(f"as_of: {day.isoformat()!r} is at the end of the calendar. Give a day between") from None
+            raise ValueError(f"as_of: {day.isoformat()!r} is at the end of the calendar. Give another day") from None
 
     def _last_complete_month(self) -> dt.date:
         events = [(name, event_time(name)) for name in self.tables if event_time(name) not in PLANNED]

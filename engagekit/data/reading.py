@@ -125,12 +125,16 @@ class Reading:
         )
 
     def hints(self) -> Iterator[str]:
-        """Sentences on what was read as it stands, and may not be meant so: keep rules that change nothing."""
-        before = self.rows - self.refused.height
+        """Sentences on keep rules that may not do what is meant: they change nothing, or miss a word in capitals."""
+        before = self.kept + sum(self.left_out.values())
         for rule, rows in self.left_out.items():
-            if rows in (0, before) and before:
-                does = "leaves out no row" if rows == 0 else "leaves out every row"
-                yield f"{self.file}: the rule keep {rule} {does}. Compare how the file writes it, capitals included."
+            column, sign, word = rule.split(" ", 2)
+            kept_text = self.scan.select(pl.col(column).cast(pl.String).str.to_lowercase())
+            alike = kept_text.filter(pl.col(column) == word.lower()).collect().height if sign == "!=" else 0
+            if alike or (before and rows in (0, before)):
+                does = "leaves out every row" if rows and rows == before else f"leaves out {rows:,} of {before:,} rows"
+                more = f", and keeps {alike:,} that differ in capitals" if alike else ""
+                yield f"{self.file}: the rule keep {rule} {does}{more}. Compare how the file writes it."
 
 
 def read_table(table: str, source: Source, folder: Path, style: Style) -> Reading:

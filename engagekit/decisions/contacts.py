@@ -32,7 +32,7 @@ def contacts(customers: Any, *, acceptance: float, cost: float = 0, capacity: in
     customers : pandas.DataFrame or polars.DataFrame
         ``customer_id``; ``chance``, the probability of leaving, 0 to 1; ``value``, the money that is lost with the
         customer; and if known ``opted_out``, whether the customer wants no messages. Rows with a missing chance or
-        value are left out; a missing ``opted_out`` is no wish.
+        value are left out; a missing ``opted_out`` counts as no.
     acceptance : float
         Share of the leaving customers whom a contact keeps, above 0 and up to 1.
     cost : float, default 0

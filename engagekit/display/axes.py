@@ -1,4 +1,4 @@
-"""What every figure needs of an Axes: its grid, its units, and text beside what is drawn."""
+"""What all figures share: grid and ticks of an Axes, values with units, and labels."""
 
 import math
 from collections.abc import Iterable, Sequence

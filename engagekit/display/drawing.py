@@ -1,4 +1,4 @@
-"""How a plot becomes part of a page: drawn twice, as SVG whose text stays text and whose colours follow the theme."""
+"""Plots as parts of a page: drawn twice, as SVG whose text stays text and whose colours follow the theme."""
 
 import io
 import re
@@ -30,7 +30,7 @@ HALO = "halo"  # text over lines; theme.css gives it an edge of paper
 
 
 def draw(plot: "Callable[[Axes], Axes]", *, title: str, subtitle: str, alt: str, source: str, height: int = 0) -> str:
-    """Draw a plot twice, wide and narrow, and give it as a ``<figure>`` of a page.
+    """Draw a plot twice, wide and narrow, as a ``<figure>`` of a page.
 
     The same input gives the same bytes. Text stays text, and the palette's colours follow the page's theme.
 
@@ -39,11 +39,16 @@ def draw(plot: "Callable[[Axes], Axes]", *, title: str, subtitle: str, alt: str,
     plot : callable
         Draws on the Axes it is given.
     title, subtitle : str
-        What is seen; its measure and unit.
+        What the figure shows; its measure and unit.
     alt, source : str
-        What it says to those who do not see it; where the numbers come from.
+        What it says to readers who do not see it; where the numbers come from.
     height : int, default 0
         Of both drawings in CSS pixels, for many rows; 0 for the usual 340 and 300.
+
+    Returns
+    -------
+    str
+        HTML.
 
     Examples
     --------
@@ -95,13 +100,13 @@ def _fit(ax: "Axes") -> None:
 
 
 def _inline(svg: str) -> str:
-    """Fit matplotlib's SVG into a page: ids of its own, variables for colours, the page's font, no prolog."""
+    """Fit matplotlib's SVG into a page: unique ids, variables for colours, the page's font, no prolog."""
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))
     own = f"f{sha256(svg.encode()).hexdigest()[:8]}-"
     variables = {colour: f"var(--{name})" for name, colour in PALETTE.items()}
 
-    def renamed(found: re.Match[str]) -> str:
-        name = found.group(1)
+    def renamed(attribute: re.Match[str]) -> str:
+        name = attribute.group(1)
         return f' class="{HALO}"' if name == HALO else f' id="{own}{name}"' if name in used else ""
 
     def rewritten(tag: re.Match[str]) -> str:

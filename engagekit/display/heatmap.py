@@ -76,15 +76,14 @@ def plot_cohorts(cohorts: "pd.DataFrame", ax: "Axes", language: Language) -> "Ax
 def _draw_cells(ax: "Axes", grid: "pd.DataFrame", language: Language) -> None:
     """Draw the shares as steps of one colour, each with its number."""
     import numpy as np
-    import seaborn as sns
     from matplotlib.colors import ListedColormap
 
     ages: list[Any] = grid.columns.to_list()
     highest = max(finite([0.01, *(share for age in ages if age > 0 for share in grid[age])]))
     steps = (grid / highest * len(HEAT)).clip(0, len(HEAT) - 1).apply(np.floor)
-    colours = {"cmap": ListedColormap(HEAT), "vmin": 0, "vmax": len(HEAT), "linewidths": 1.5, "linecolor": PAPER}
-    sns.heatmap(steps, cbar=False, xticklabels=False, yticklabels=False, ax=ax, **colours)
     levels = steps.to_numpy()
+    ax.pcolormesh(levels, cmap=ListedColormap(HEAT), vmin=0, vmax=len(HEAT), edgecolors=PAPER, linewidth=1.5)
+    ax.set(ylim=(len(levels), 0), frame_on=False)  # the first cohort on top
     for (row, column), share in np.ndenumerate(grid.to_numpy()):
         if math.isfinite(share):
             colour = INK if levels[row, column] < HEAT_UNDER_INK else PAPER

@@ -125,13 +125,17 @@ def plot_survival(curves: "pd.DataFrame", ax: "Axes", language: Language) -> "Ax
     >>> [text.get_text() for text in ax.texts]
     ['▲ 80%', '▲ Advocates']
     """
+    import seaborn as sns
+
     require_values(curves["value"], "there is no curve to draw")
     dress_axis(ax, "y", [0, 1], Measure(language, "rate"))
     parts = {name: rows for name in ("", *SEGMENTS) if len(rows := curves[curves["segment"] == name])}
+    colours = {name: colour_of(name) if name else ACCENT for name in parts}
     for name, rows in parts.items():
-        colour = colour_of(name) if name else ACCENT
-        ax.fill_between(rows["days"], rows["low"], rows["high"], step="post", color=colour, alpha=0.16, lw=0)
-        ax.step(rows["days"], rows["value"], where="post", color=colour, lw=2)
+        ax.fill_between(rows["days"], rows["low"], rows["high"], step="post", color=colours[name], alpha=0.16, lw=0)
+    steps = {"drawstyle": "steps-post", "estimator": None, "legend": False, "lw": 2}
+    sns.lineplot(curves, x="days", y="value", hue="segment", palette=colours, ax=ax, **steps)
+    ax.set_ylabel("")
     longest = float(curves["days"].max())
     line = LINE_HEIGHT / size_of(ax)[1] * (1 if is_narrow(ax) else 1.1)
     _label_curves(ax, {name: rows.iloc[-1] for name, rows in parts.items()}, line, language)

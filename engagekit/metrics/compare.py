@@ -1,18 +1,18 @@
 """Differences of a metric between two estimates or two periods, with their intervals."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-import narwhals as nw
 import polars as pl
 from scipy.special import stdtrit
 
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.intervals import upper_tail
-from engagekit.metrics.measure import measure
+from engagekit.metrics.measure import unit_totals
 from engagekit.metrics.metric import Ratio
 
-__all__ = ["difference", "paired_difference"]
+__all__ = ["difference", "paired_difference", "paired_differences"]
 
 
 def difference(old: Estimate, new: Estimate) -> tuple[float, float, float]:
@@ -101,16 +101,39 @@ def paired_difference(
     >>> [round(number, 3) for number in paired_difference(engagement_score, may, june)]
     [2.0, -10.706, 14.706]
     """
+    return paired_differences([metric], old, new, unit, confidence)[metric.name]
+
+
+def paired_differences(
+    metrics: Sequence[Ratio], old: Any, new: Any, unit: str = "customer_id", confidence: float = 0.95
+) -> dict[str, tuple[float, float, float]]:
+    """Differences of many ratios of one table between two periods, by name, in one pass over each.
+
+    Parameters, result and interval of each are those of ``paired_difference``.
+
+    Examples
+    --------
+    >>> from engagekit.metrics import engagement_score
+    >>> may = pl.DataFrame({"customer_id": ["a", "b"], "score": [10, 60]})
+    >>> june = pl.DataFrame({"customer_id": ["a", "b"], "score": [11, 63]})
+    >>> round(paired_differences([engagement_score], may, june)["engagement_score"][0], 3)
+    2.0
+    """
+    before, after = (unit_totals(frame, metrics, unit) for frame in (old, new))
     tail = upper_tail(confidence)
+    return {metric.name: _paired(metric, before[metric.name], after[metric.name], tail) for metric in metrics}
+
+
+def _paired(metric: Ratio, old: pl.DataFrame, new: pl.DataFrame, tail: float) -> tuple[float, float, float]:
+    """Difference of a ratio and its interval, from what each unit adds to numerator and denominator."""
     contributions, ratios = [], []
-    for frame, sign in ((old, -1), (new, 1)):
-        sums = nw.from_native(measure(frame, metric, by=unit)).to_polars().filter(pl.col("n") > 0)
-        x, y = float(sums["numerator"].sum()), float(sums["denominator"].sum())
+    for totals, sign in ((old, -1), (new, 1)):
+        x, y = float(totals["x"].sum()), float(totals["y"].sum())
         if y == 0:
             return math.nan, math.nan, math.nan
         ratios.append(x / y)
-        contributions.append(sums.select(unit, z=sign * (pl.col("numerator") - x / y * pl.col("denominator")) / y))
-    z = pl.concat(contributions).group_by(unit).agg(pl.col("z").sum())["z"]
+        contributions.append(totals.select("unit", z=sign * (pl.col("x") - x / y * pl.col("y")) / y))
+    z = pl.concat(contributions).group_by("unit").agg(pl.col("z").sum()).sort("unit")["z"]
     change, k = metric.scale * (ratios[1] - ratios[0]), len(z)
     if k < 2:
         return change, math.nan, math.nan

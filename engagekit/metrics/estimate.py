@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
-__all__ = ["FIELDS", "Estimate"]
+__all__ = ["FIELDS", "Estimate", "significant"]
+
+DIGITS, EXACT = 9, 12  # significant digits of estimates, and of counts and sums of money
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,22 @@ class Estimate:
         return cls(**{name: row[name] for name in FIELDS})
 
     def as_dict(self) -> dict[str, Any]:
-        """Fields by name, with None for NaN, as JSON needs it."""
+        """Fields by name, as JSON wants them: None for NaN, and no digit that depends on the order of a sum."""
+        digits = dict.fromkeys(("value", "low", "high"), DIGITS) | dict.fromkeys(("numerator", "denominator"), EXACT)
         return {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in asdict(self).items()
+            name: significant(value, digits[name]) if name in digits else value for name, value in asdict(self).items()
         }
 
 
 FIELDS: dict[str, Any] = {field.name: field.type for field in fields(Estimate)}
+
+
+def significant(value: float, digits: int = DIGITS) -> float | None:
+    """A number with so many significant digits, as it is written; None where there is none.
+
+    Examples
+    --------
+    >>> significant(2 / 3), significant(float("nan"))
+    (0.666666667, None)
+    """
+    return float(f"{value:.{digits}g}") if math.isfinite(value) else None

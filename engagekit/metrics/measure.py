@@ -16,7 +16,7 @@ from engagekit.metrics.estimate import FIELDS
 from engagekit.metrics.intervals import upper_tail
 from engagekit.metrics.sums import sums_and_values
 
-__all__ = ["framed", "measure"]
+__all__ = ["framed", "measure", "unit_totals"]
 
 NUMBERS = ("number", "count", "flag")
 OF_NUMBERS = {"orders", "buyers", "base", "visits", "views", "activity", "waits"}  # prepared tables without text
@@ -106,6 +106,38 @@ def measure(
     order = pl.col("metric").cast(pl.Enum([metric.name for metric in metrics]))
     tidy = result.sort(order, *keys)
     return tidy.to_pandas() if nw.dependencies.is_pandas_dataframe(frame) else tidy
+
+
+def unit_totals(frame: Any, metrics: Sequence[Declaration], unit: str) -> dict[str, pl.DataFrame]:
+    """Numerators and denominators of each unit, by metric: what a unit adds to a ratio, without any interval.
+
+    Parameters
+    ----------
+    frame : pandas, Polars, DuckDB or Spark frame
+        Rows of the metrics' table.
+    metrics : sequence of Declaration
+        Ratios to add up.
+    unit : str
+        Column of the unit.
+
+    Returns
+    -------
+    dict of str to polars.DataFrame
+        By the metric's name ``unit, x, y`` of the units with a row that counts, in the order of the units.
+
+    Examples
+    --------
+    >>> from engagekit.metrics import engagement_score
+    >>> scores = pl.DataFrame({"customer_id": ["b", "a"], "score": [60.0, 10.0]})
+    >>> unit_totals(scores, [engagement_score], "customer_id")["engagement_score"].rows()
+    [('a', 10.0, 1.0), ('b', 60.0, 1.0)]
+    """
+    rows = _needed_rows(frame, list(metrics), [unit])
+    totals = {}
+    for metric, groups, sums in sums_and_values(rows, metrics, [unit]):
+        added = groups.select(unit=unit).with_columns(x=pl.Series(sums["x"]), y=pl.Series(sums["y"]))
+        totals[metric.name] = added.filter(pl.Series(sums["n"]) > 0).sort("unit")
+    return totals
 
 
 def framed(values: Any, metric: Declaration) -> pl.DataFrame:

@@ -79,12 +79,13 @@ class ChurnDefinition:
     @classmethod
     def of(cls, business: "Business") -> Self:
         """Definition of a business: what ``business.toml`` says, and where it says nothing what its kind suggests."""
-        contractual = business.contractual
-        inferred = ["contractual"] + ["horizon"] * ("horizon" not in business.model_fields_set)
+        inferred = [name for name in ("contractual", "horizon") if name not in business.model_fields_set]
         return cls(
             horizon=business.horizon,
-            contractual=contractual,
-            grace=business.grace or "" if contractual else "",
+            contractual=business.contractual,
+            active_window=business.active_window or "",
+            grace=(business.grace or "") if business.contractual else "",
+            overlaps=business.overlaps,
             inferred=tuple(inferred),
         )
 

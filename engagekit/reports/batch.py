@@ -132,7 +132,7 @@ def _guarded(path: Path, out: Path, template: str, as_of: str, problem: str) -> 
 
 
 def _failed(path: Path, out: Path, template: str, error: BaseException) -> Run:
-    """Record a run that ended before its notebook could."""
+    """Record a run that ended before its notebook started."""
     name = _settings(path).parent.name[:LONGEST_NAME]
     kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
     failure = Run(slug_of(name) or "unnamed", name, template, "failed", one_line(f"{kind}{error}"), "", 0.0)

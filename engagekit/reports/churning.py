@@ -28,6 +28,7 @@ from engagekit.frames.engine import collected
 from engagekit.frames.periods import period_starts
 from engagekit.frames.times import days_long
 from engagekit.language import Language
+from engagekit.metrics.estimate import significant
 from engagekit.metrics.measure import measure
 from engagekit.metrics.retention import churn_rate
 from engagekit.prepare.history import History
@@ -57,6 +58,7 @@ class Churning:
 
     Attributes
     ----------
+    study : Study
     business : Business
     end : datetime
         Everything before it counts; customers at risk then are those told of. Where the data end earlier than was
@@ -93,6 +95,7 @@ class Churning:
         Whether the data end earlier than was asked.
     """
 
+    study: Study
     business: Business
     end: dt.datetime
     outcomes: tuple[int, int] = (0, 0)
@@ -155,7 +158,7 @@ class Churning:
             "recommended": told.recommended,
             "best": told.best,
             "statistics": [_without_nan(row) for row in tested.statistics.to_dict("records")],
-            "calibration_error": told.calibration_error,
+            "calibration_error": significant(told.calibration_error),
             "calibration_slope": _numbers(told.calibration_slope),
             "columns": [] if told.model is None else told.model.columns_,
         }
@@ -176,7 +179,7 @@ class Churning:
             told |= {"revenue_at_risk": _numbers(self.expected("value"))}
         if self.comparison is not None and self.suspects.empty:
             told["model"] = self.card()
-        return as_data(self.business, self.end, month, self.rates) | {"churn": told}
+        return as_data(self.study, self.end, month, self.rates) | {"churn": told}
 
 
 def churning(study: Study) -> Churning:
@@ -207,6 +210,7 @@ def churning(study: Study) -> Churning:
     known, now = rows.filter(pl.col("churned").is_not_null()), rows.filter(pl.col("date") == end)
     churn_report = partial(
         Churning,
+        study,
         business,
         end,
         (known.height, int(known["churned"].sum())),
@@ -243,7 +247,7 @@ def _survival(study: Study) -> pd.DataFrame:
     if not study.dates[:-1]:
         return pd.DataFrame(columns=["segment", "days", "at_risk", "value", "low", "high"])
     first = study.dates[0]
-    watched = collected(nw.from_native(churn_times(study.history, first, study.churn, as_of=study.data_end)).lazy())
+    watched = collected(nw.from_native(churn_times(study.firewall, first, study.churn, as_of=study.data_end)).lazy())
     rows = study.dataset.filter(pl.col("date") == first)
     segments = rows.select("customer_id", "segment" if "segment" in rows.columns else pl.lit("").alias("segment"))
     watched = watched.join(segments, on="customer_id", how="left").with_columns(pl.col("segment").fill_null(""))
@@ -379,4 +383,5 @@ def _numbers(estimate: tuple[float, float, float]) -> dict[str, float | None] | 
 
 
 def _without_nan(row: dict[Any, Any]) -> dict[str, Any]:
-    return {str(name): None if isinstance(each, float) and np.isnan(each) else each for name, each in row.items()}
+    """Row as JSON has it, its numbers with 9 significant digits."""
+    return {str(name): significant(each) if isinstance(each, float) else each for name, each in row.items()}

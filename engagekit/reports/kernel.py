@@ -52,6 +52,7 @@ def execute(notebook: Path, target: Path, parameters: Mapping[str, Any], timeout
                 kernel_name=KERNEL,
                 progress_bar=False,
                 execution_timeout=timeout,
+                record_timing=False,  # run.json says when it ran, and the same run gives the same notebook
                 extra_arguments=_arguments(folder),
                 cwd=str(target.parent),
                 config=_connection(folder),

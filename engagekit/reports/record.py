@@ -50,7 +50,7 @@ class Run:
 
 
 def record_failure(out: Path, run: Run) -> Run:
-    """Write ``run.json`` of a run that ended before its notebook could, beside the report that stays.
+    """Write ``run.json`` of a run that ended before its notebook started; the previous report stays.
 
     Returns
     -------

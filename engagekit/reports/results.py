@@ -3,7 +3,8 @@
 import datetime as dt
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -24,7 +25,7 @@ from engagekit.study import SHOWN, Study
 
 __all__ = ["Results", "as_data", "check_goals", "results"]
 
-SCHEMA = 1
+SCHEMA = 2
 NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, "", "", "no_rows")
 
 
@@ -85,24 +86,37 @@ class Results:
         found = {name: [m for m in metrics if m.name in measured] for name, metrics in CHANNELS.items()}
         return {name: metrics for name, metrics in found.items() if metrics}
 
+    @cached_property
+    def _by_metric(self) -> dict[Any, pd.DataFrame]:
+        return dict(tuple(self.measured.groupby("metric", sort=False)))
+
+    def _rows(self, metric: str) -> pd.DataFrame:
+        return self._by_metric.get(metric, self.measured.head(0))
+
     def series(self, metric: str) -> pd.DataFrame:
         """A metric by month, oldest first."""
-        rows = self.measured[(self.measured["metric"] == metric) & self.measured["period"].notna()]
-        return rows.tail(SHOWN + 1).reset_index(drop=True)
+        rows = self._rows(metric)
+        return rows[rows["period"].notna()].tail(SHOWN + 1).reset_index(drop=True)
 
     def overall(self, metric: str) -> Estimate:
         """A metric over all time before the end."""
-        return self._one(self.measured[(self.measured["metric"] == metric) & self.measured["period"].isna()])
+        rows = self._rows(metric)
+        return self._one(rows[rows["period"].isna()])
+
+    @cached_property
+    def _current(self) -> dict[str, tuple[pd.Timestamp | None, Estimate, Estimate]]:
+        return {}
 
     def current(self, metric: str) -> tuple[pd.Timestamp | None, Estimate, Estimate]:
         """Latest month that is over and has a value, the metric in it, and in the month before it."""
-        series = self.series(metric)
-        valued = series[series["value"].notna() & (series["period"] <= self.month)]
-        if valued.empty:
-            return None, self._one(valued), self._one(valued)
-        period = valued["period"].iloc[-1]
-        before = series[series["period"] == period - pd.DateOffset(months=1)]
-        return period, self._one(valued.tail(1)), self._one(before)
+        if metric not in self._current:
+            series = self.series(metric)
+            valued = series[series["value"].notna() & (series["period"] <= self.month)]
+            period = None if valued.empty else valued["period"].iloc[-1]
+            month = pd.DateOffset(months=1)
+            before = valued.head(0) if period is None else series[series["period"] == period - month]
+            self._current[metric] = (period, self._one(valued.tail(1)), self._one(before))
+        return self._current[metric]
 
     def change(self, metric: str) -> tuple[float, float, float]:
         """Difference between the two months of ``current``, and its interval; NaN where it cannot be told."""
@@ -121,7 +135,7 @@ class Results:
 
     def as_dict(self) -> dict[str, Any]:
         """The content of ``metrics.json``, described in ``docs/metrics-json.md``."""
-        return as_data(self.business, self.end, self.month, self.measured)
+        return as_data(self.study, self.end, self.month, self.measured)
 
     def _one(self, rows: pd.DataFrame) -> Estimate:
         if rows.empty:
@@ -129,14 +143,16 @@ class Results:
         return Estimate.of(dict(rows.iloc[0]))
 
 
-def as_data(business: Business, end: dt.datetime, month: pd.Timestamp, measured: pd.DataFrame) -> dict[str, Any]:
+def as_data(study: Study, end: dt.datetime, month: pd.Timestamp, measured: pd.DataFrame) -> dict[str, Any]:
     """What every ``metrics.json`` has: whose it is, the metrics that were measured, and what became of the rows."""
+    business = study.business
     return {
         "schema": SCHEMA,
         "business": {
             "slug": business.slug,
             **business.model_dump(include={"name", "kind", "language", "currency", "time_zone", "horizon"}),
         },
+        "churn_definition": asdict(study.churn),
         "as_of": end.date().isoformat(),
         "month": month.strftime("%Y-%m"),
         "metrics": list(_metric_rows(business, measured)),
@@ -147,6 +163,9 @@ def as_data(business: Business, end: dt.datetime, month: pd.Timestamp, measured:
                 "rows": reading.rows,
                 "kept": reading.kept,
                 "left_out": reading.left_out,
+                "repeated": reading.repeated,
+                "superseded": reading.superseded,
+                "identical": reading.identical,
                 "refused": reading.reasons().to_dicts(),
             }
             for reading in map(business.reading, business.tables)

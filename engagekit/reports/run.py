@@ -28,7 +28,7 @@ __all__ = ["SENTINEL", "check_request", "run"]
 
 SENTINEL = "application/vnd.engagekit.results+json"
 TIMEOUT_S = 600
-PRIVATE = "private"  # where a template writes lists with real ids, beside its report
+PRIVATE = "private"  # folder in which a template writes lists with real ids
 
 
 def run(
@@ -42,7 +42,7 @@ def run(
 ) -> Run:
     """Write the report of a business to ``out/<business>/<template>/``.
 
-    The notebook runs in that folder, so what it writes lies beside the report. Nothing there changes until every part
+    The notebook runs in that folder, and its files are part of the report. Nothing there changes until every part
     of the new report is valid. If the run fails, the previous report stays, and
     ``out/<business>/<template>.failed/`` has the notebook as far as it was executed and ``run.json`` with the reason.
 
@@ -140,7 +140,7 @@ def _make_home(home: Path) -> None:
 
 @contextmanager
 def _stage(home: Path, template: str) -> Iterator[Path]:
-    """Make a folder in which a report comes about, and remove what killed runs left of theirs."""
+    """Make a folder for a report in the making, and remove those of killed runs."""
     for abandoned in home.glob(f".{template}-*"):
         shutil.rmtree(abandoned, ignore_errors=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{template}-", dir=home))

@@ -114,7 +114,7 @@ def check_components(business: "Business") -> None:
     for name in business.score.components:
         if name not in NUMBERS and not _channel(name, BY_CHANNEL) and not _channel(name, PREFERRED):
             forms = f"Of one channel, write {BY_CHANNEL}<channel> or {PREFERRED}<channel>."
-            problem = f"there is no numeric feature {name!r}. {did_you_mean(name, NUMBERS)} {forms}"
+            problem = f"there is no feature {name!r}. {did_you_mean(name, NUMBERS)} {forms}"
             raise DataError(problem, file=f"{business.file.name} [score.components]")
 
 

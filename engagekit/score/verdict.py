@@ -20,6 +20,7 @@ from engagekit.frames.times import days_long
 from engagekit.metrics.intervals import rate_interval, wilson_interval
 from engagekit.prepare.history import History
 from engagekit.prepare.leaving import ChurnDefinition, ends_by
+from engagekit.score.components import component_rows
 from engagekit.score.scorecard import SEGMENTS, Scorecard
 from engagekit.score.weights import compare_weights
 
@@ -207,7 +208,8 @@ def with_scores(scorecard: Scorecard, dataset: Any) -> pl.DataFrame:
         if name in scorecard.features:
             raise DataError("is an outcome, known only after the date, and no feature of a score.", column=name)
     wanted = list(dict.fromkeys(["customer_id", "date", *scorecard.features, *KEPT]))
-    table = collected(to_narwhals(dataset, wanted).select(wanted)).sort("date", "customer_id")
+    rows = component_rows(dataset, scorecard.features, ["customer_id", "date", *KEPT])
+    table = collected(rows.select(wanted)).sort("date", "customer_id")
     scored = scorecard.score(table).sort("date", "customer_id")
     scored = scored.with_columns(slope=pl.Series(trailing_slopes(scored), dtype=pl.Float64))
     return table.hstack(scored.drop("customer_id", "date").get_columns())

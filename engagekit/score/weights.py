@@ -21,6 +21,7 @@ __all__ = ["compare_weights"]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+DIGITS = 6  # of a component's share
 MOST_FITTED = 100_000  # rows
 ALONE = ("roc_auc", "value_correlation")
 
@@ -78,11 +79,12 @@ def compare_weights(
 
 
 def _shares(scorecard: Scorecard, tested: pl.DataFrame) -> Floats:
-    """Components between 0 and 1; NaN where one is not known."""
+    """Components between 0 and 1, NaN where one is not known; rounded, so that equal ones stay equal."""
     coverage = tested["coverage"].to_numpy()
     points = [tested[f"{name}_points"].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in scorecard.features]
     weights = scorecard.weights.values()
-    return np.column_stack([each * coverage / (SCALE * weight) for each, weight in zip(points, weights, strict=True)])
+    shares = [each * coverage / (SCALE * weight) for each, weight in zip(points, weights, strict=True)]
+    return np.column_stack(shares).round(DIGITS)
 
 
 def _split(dates: pl.Series, ahead: dt.timedelta) -> tuple[Bools, Bools]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -138,7 +139,6 @@ def likeliest(
     the last bits of a sum depend on how it is divided among threads.
     """
     from scipy.optimize import minimize
-    from threadpoolctl import threadpool_limits
 
     n, hessian = customers.sum(), np.zeros(())
 
@@ -154,7 +154,7 @@ def likeliest(
         "initial_trust_radius": 0.9 * LONGEST_STEP,
         "max_trust_radius": LONGEST_STEP,
     }
-    with np.errstate(all="ignore"), threadpool_limits(1):  # a step that goes too far is taken back
+    with np.errstate(all="ignore"), _blas().limit(limits=1):  # a step that goes too far is taken back
         best = minimize(cost, np.log(start), jac=True, hess=lambda _: hessian, method="trust-exact", options=options)
     if best.success and np.isfinite(best.hess).all() and np.linalg.eigvalsh(best.hess)[0] > 0:
         covariance = np.linalg.inv(best.hess) / n
@@ -164,6 +164,14 @@ def likeliest(
             return dict(zip(model.names, values, strict=True)) | fields
     problem = f"{model.__name__}: {n:g} customers do not determine its parameters."
     raise NoConvergence(f"{problem} Take more of them, or a longer time.")
+
+
+@cache
+def _blas() -> Any:
+    """Threads of linear algebra, whose libraries are looked for once; the search has loaded them."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def logit_bounds(value: ArrayLike, half: Floats, most: float = np.inf) -> tuple[Floats, Floats]:

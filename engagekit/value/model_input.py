@@ -58,7 +58,8 @@ def distinct_rows(frame: Any, keys: Sequence[str]) -> pl.DataFrame:
     columns = [name for name in schema.names() if name != ROW]
     casts = [nw.col(name).cast(nw.Float64) for name in numbers if schema[name] != nw.Float64]
     counts = (rows.with_columns(casts) if casts else rows).group_by(columns)
-    distinct = collected(counts.agg(nw.len().cast(nw.Float64).alias("times"), *first)).sort(columns)
+    order = list(dict.fromkeys([*reversed(keys), *columns]))  # ages differ most, which makes the sort quick
+    distinct = collected(counts.agg(nw.len().cast(nw.Float64).alias("times"), *first)).sort(order)
     if distinct.is_empty():
         raise DataError("There is no row.")
     if "customers" not in numbers:

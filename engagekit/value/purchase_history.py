@@ -1,7 +1,7 @@
 """Interactions -> how often each customer bought again, when last, and how long ago they first bought."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -82,6 +82,8 @@ def purchase_histories(
 ) -> Any:
     """Repeat purchases of each customer before each of many dates, in one pass over the interactions.
 
+    Dates at midnight are taken together. A date within a day cuts that day, and takes a pass of its own.
+
     Parameters
     ----------
     interactions : frame
@@ -127,74 +129,84 @@ def _histories(interactions: Any, dates: Sequence[dt.datetime], unit: str, time_
     length = DAY_US * UNITS[known_unit(unit)]
     rows = valid_interactions(interactions, ["action"], ["value"], dates[-1])
     priced = "value" in rows.collect_schema().names()
+    clocks = {date: dated(rows, "time", None, date, time_zone)[1] or date for date in dates}
+    midnights = [date for date, clock in clocks.items() if clock.time() == dt.time()]
+    others = [[date] for date in dates if date not in midnights]  # they cut a day, which counts up to the date
+    last_days = {date: _last_day(clock) for date, clock in clocks.items()}
+    groups = [group for group in (midnights, *others) if group]
+    sums = nw.concat([_sums_before(rows, group, last_days, time_zone) for group in groups])
+    return sums.select(
+        "customer_id",
+        "date",
+        nw.col("frequency").cast(nw.Int64),
+        ((nw.col("last") - nw.col("first")) / length).alias("recency"),
+        ((nw.col("last_day") - nw.col("first")) / length).alias("age"),
+        *([_mean_value()] if priced else []),
+        nw.col("refunds").cast(nw.Int64),
+        unit=nw.lit(unit),
+    ).sort("date", "customer_id")
+
+
+def _last_day(clock: dt.datetime) -> int:
+    """Start of the last day before a wall-clock time, in microseconds."""
+    last = (clock - dt.timedelta(microseconds=1)).replace(tzinfo=None)
+    return (last - dt.datetime(1970, 1, 1)).days * DAY_US
+
+
+def _sums_before(
+    rows: Rows, dates: Sequence[dt.datetime], last_days: Mapping[dt.datetime, int], time_zone: str | None
+) -> Rows:
+    """First and last day, repeat purchases, money and refunds of customers before each date.
+
+    Days are added up to stretches between two dates, and these to all that is before a date.
+    """
     ends = [micros_at(rows, "time", date) for date in dates]
-    last_days = [_last_day(dated(rows, "time", None, date, time_zone)[1] or date) for date in dates]
-    days = _purchase_days(dated(rows, "time", "1d", None, time_zone)[0], ends, priced)
-    each_date = small_table(rows, {"following": list(range(len(dates))), "date": list(dates), "last_day": last_days})
-    return (
-        _sums(days.join(each_date, how="cross").filter(nw.col("stretch") <= nw.col("following")))
-        .select(
-            "customer_id",
-            "date",
-            nw.col("frequency").cast(nw.Int64),
-            ((nw.col("last") - nw.col("first")) / length).alias("recency"),
-            ((nw.col("last_day") - nw.col("first")) / length).alias("age"),
-            *([_mean_value()] if priced else []),
-            nw.col("refunds").cast(nw.Int64),
-            unit=nw.lit(unit),
-        )
-        .sort("date", "customer_id")
-    )
-
-
-def _last_day(end: dt.datetime) -> int:
-    """Start of the last day before an end, in microseconds of the wall clock."""
-    clock = (end - dt.timedelta(microseconds=1)).replace(tzinfo=None)
-    return (clock - dt.datetime(1970, 1, 1)).days * DAY_US
-
-
-def _purchase_days(rows: Rows, ends: Sequence[int], priced: bool) -> Rows:
-    """Purchases, lines and money of customers by day and stretch, the number of ends that a time has reached."""
-    rows = rows.filter(nw.col("action").is_in(["purchase", "refund"]))
-    bought = nw.when(nw.col("action") == "purchase")
     reached = [nw.when(nw.col(US) >= end).then(nw.lit(1)).otherwise(nw.lit(0)) for end in ends]
-    money = (nw.col("value").cast(nw.Float64) * MONEY).round(0) if priced else nw.lit(None, nw.Float64)
-    return (
-        with_micros(rows, "period", "day")
-        .with_columns(
-            stretch=nw.sum_horizontal(*reached),
-            bought=bought.then(nw.lit(1)).otherwise(nw.lit(0)),
-            money=bought.then(money).cast(nw.Int64),
-        )
-        .group_by("customer_id", "day", "stretch")
+    rows = rows.filter(nw.col("action").is_in(["purchase", "refund"]), nw.col(US) < ends[-1])
+    rows = rows.with_columns(stretch=nw.sum_horizontal(*reached))
+    days = _purchase_days(with_micros(dated(rows, "time", "1d", None, time_zone)[0], "period", "day"))
+    stretches = days.group_by("customer_id", "stretch").agg(
+        nw.col("day").min().alias("first"),
+        nw.col("day").max().alias("last"),
+        nw.col("later").sum().alias("frequency"),
+        nw.col("money", "valued", "refunds").sum(),
+    )
+    starts = [last_days[date] for date in dates]
+    each_date = small_table(rows, {"following": list(range(len(dates))), "date": list(dates), "last_day": starts})
+    sums = (
+        stretches.join(each_date, how="cross")
+        .filter(nw.col("stretch") <= nw.col("following"))
+        .group_by("customer_id", "date", "last_day")
         .agg(
-            nw.col("bought").sum(),
-            nw.len().alias("lines"),
-            nw.col("money").sum(),
-            nw.col("money").count().alias("priced"),
+            nw.col("first").min(),
+            nw.col("last").max(),
+            nw.col("frequency", "money", "valued", "refunds").sum(),
         )
     )
+    return sums.filter(~nw.col("first").is_null())
 
 
-def _sums(parts: Rows) -> Rows:
-    """First and last day, repeat purchases, money and refunds before each date, from the parts of customers' days."""
-    keys = ["customer_id", "date", "last_day"]
-    days = parts.group_by(*keys, "day").agg(nw.col("bought", "lines", "money", "priced").sum())
-    valued = nw.col("priced") > 0
-    below = valued & (nw.col("money") < 0)
+def _purchase_days(rows: Rows) -> Rows:
+    """Customers' days: ``day`` where it counts, whether it is a ``later`` one, and its money and refunds."""
+    money = (nw.col("value").cast(nw.Float64) * MONEY).round(0).cast(nw.Int64)
+    bought = nw.when(nw.col("action") == "purchase")
+    priced = "value" in rows.collect_schema().names()
+    lines = rows.with_columns(
+        bought=bought.then(nw.lit(1)).otherwise(nw.lit(0)),
+        money=bought.then(money) if priced else nw.lit(None, nw.Int64),
+    )
+    days = lines.group_by("customer_id", "day", "stretch").agg(
+        nw.col("bought", "money").sum(), nw.len().alias("lines"), nw.col("money").count().alias("priced")
+    )
+    below = (nw.col("priced") > 0) & (nw.col("money") < 0)
     days = days.with_columns(
         day=nw.when(~below & (nw.col("bought") > 0)).then(nw.col("day")),
         refunds=nw.col("lines") - nw.when(below).then(nw.lit(0)).otherwise(nw.col("bought")),
     )
-    later = nw.when(valued & (nw.col("day") > nw.col("day").min().over("customer_id", "date")))
-    days = days.with_columns(valued=later.then(nw.lit(1)).otherwise(nw.lit(0)), money=later.then(nw.col("money")))
-    sums = days.group_by(keys).agg(
-        nw.col("day").min().alias("first"),
-        nw.col("day").max().alias("last"),
-        (nw.col("day").count() - 1).alias("frequency"),
-        nw.col("money", "valued", "refunds").sum(),
-    )
-    return sums.filter(~nw.col("first").is_null())
+    later = nw.col("day") > nw.col("day").min().over("customer_id")
+    days = days.with_columns(later=nw.when(later).then(nw.lit(1)).otherwise(nw.lit(0)))
+    valued = nw.when((nw.col("later") == 1) & (nw.col("priced") > 0))
+    return days.with_columns(valued=valued.then(nw.lit(1)).otherwise(nw.lit(0)), money=valued.then(nw.col("money")))
 
 
 def _mean_value() -> nw.Expr:

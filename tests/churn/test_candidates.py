@@ -19,7 +19,9 @@ CHURN = ChurnDefinition(horizon="84d", contractual=True)
 
 @pytest.fixture(scope="module")
 def rows():
-    dataset = churn_dataset(made(3, customers=2_000), DATES, as_of=END, contractual=True)
+    dataset = churn_dataset(
+        made(3, customers=2_000), DATES, ChurnDefinition(horizon="84d", contractual=True), as_of=END
+    )
     return dataset.select("customer_id", "date", "recency_days", "active_days", "churned")
 
 

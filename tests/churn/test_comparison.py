@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from engagekit.samples.sample import END as SAMPLE_END
-from engagekit.samples.sample import make_sample
 from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 from worlds import DATES, END, PLANTED, made
@@ -17,6 +15,8 @@ from engagekit.churn.comparison import compare_models
 from engagekit.churn.dataset import churn_dataset
 from engagekit.prepare.history import History
 from engagekit.prepare.leaving import ChurnDefinition
+from engagekit.samples.make import END as SAMPLE_END
+from engagekit.samples.make import make_sample
 
 CHURN = ChurnDefinition(horizon="84d", contractual=True)
 CHANNELS = [f"interactions_{name}" for name in PLANTED]
@@ -25,7 +25,7 @@ CHANNELS = [f"interactions_{name}" for name in PLANTED]
 @pytest.fixture(scope="module")
 def rows():
     history = made(3, customers=3_000)
-    return churn_dataset(history, DATES, as_of=END, contractual=True).select(
+    return churn_dataset(history, DATES, CHURN, as_of=END).select(
         "customer_id", "date", "recency_days", "active_days", *CHANNELS, "churned", "next_value"
     )
 
@@ -118,7 +118,7 @@ def test_the_true_hazard_of_a_sample_is_recovered(seed):
     zone = tables["interactions"]["time"].dtype.time_zone
     end = pl.Series([dt.datetime.combine(SAMPLE_END, dt.time())]).dt.replace_time_zone(zone)[0]
     dates = [end - dt.timedelta(weeks=12 + 4 * back) for back in range(12)]
-    rows = churn_dataset(History(tables), dates, as_of=end, contractual=True).drop("preferred_channel")
+    rows = churn_dataset(History(tables), dates, CHURN, as_of=end).drop("preferred_channel")
     compared = compare_models(rows, CHURN, candidates=[CANDIDATES[0], Candidate("logistic")])
     assert 0.9 <= compared.calibration_slope[0] <= 1.1
     week = (pl.col("week") - pl.lit(compared.backtest.test_date.date())).abs()

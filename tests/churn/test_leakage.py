@@ -15,6 +15,7 @@ from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.leakage import SUSPECTS, leakage_report, leaking_column
 from engagekit.churn.model import ChurnModel
 from engagekit.prepare.history import History
+from engagekit.prepare.leaving import ChurnDefinition
 
 
 def telco():
@@ -85,7 +86,10 @@ def test_a_customer_in_both_is_named_where_rows_have_no_dates():
 def test_features_of_later_events_are_found_once_these_are_gone():
     """Interactions of the horizon itself are counted among the features."""
     history = made(4, customers=1_500)
-    honest = [churn_dataset(history, [date], "56d", as_of=END) for date in (DATES[0], DATES[4])]
+    honest = [
+        churn_dataset(history, [date], ChurnDefinition(horizon="56d", contractual=False), as_of=END)
+        for date in (DATES[0], DATES[4])
+    ]
     spoilt = [
         frame.with_columns(interactions=pl.col("interactions") + pl.when("churned").then(0).otherwise(8))
         for frame in honest

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import re
+import subprocess
+import sys
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -330,6 +332,12 @@ def test_what_a_caller_does_to_a_table_stays_with_the_caller(folder):
 def test_a_table_is_read_once(folder):
     business = opened(folder)
     assert business.reading("interactions") is business.reading("interactions")
+
+
+def test_opening_a_business_imports_neither_pandas_nor_spark():
+    code = "import sys, engagekit.data.business; print({'pandas', 'pyspark', 'pandera'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("set()\n", "")
 
 
 def test_a_missing_table_says_what_there_is(folder):

@@ -407,3 +407,19 @@ def test_a_date_format_is_one(dates):
 @pytest.mark.parametrize("dates", ["", "ISO", "dd/mm/yyyy", "%d/%m", "%H:%M", "%Q", "%", "%d/%m/%Y %H"])
 def test_what_cannot_give_a_date_is_no_date_format(dates):
     assert not is_date_format(dates)
+
+
+MIXED = st.one_of(
+    st.sampled_from(["2026-01-05", "2026-01-05 10:05", "2026-01-05T10:05:07", "2026-01-05 10:05:07.25", "x", "", None]),
+    st.sampled_from(
+        ["2026-01-05T10:05Z", "2026-01-05 10:05:07 UTC", "2026-01-05T10:05:07.5+07:00", "2026-03-29 01:30"]
+    ),
+    st.sampled_from(["1.200", "1,200.5", "Rp 1.200", "-3", "GBP 5", "yes", "Tidak", "12", "1e5", "007.0"]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(MIXED, max_size=8), st.sampled_from(["number", "count", "tally", "flag", "time", "day", "id", "text"]))
+def test_a_column_reads_as_its_cells_do_one_by_one(cells, kind):
+    style = {"numbers": "en", "time_zone": "Europe/London", "currency": "GBP"}
+    assert values(kind, cells, **style) == [value(kind, cell, **style) for cell in cells]

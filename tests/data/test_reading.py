@@ -510,7 +510,9 @@ def test_a_keep_rule_that_changes_nothing_is_pointed_out(tmp_path):
 
     assert hints({"status": "!= Cancelled"}, *lines) == []
     (hint,) = hints({"status": "!= cancelled"}, *lines)
-    assert hint.startswith("data.csv: the rule keep status != cancelled leaves out no row.")
+    assert "the rule keep status != cancelled leaves out 0 of 2 rows, and keeps 1 that differ in capitals" in hint
+    (hint,) = hints({"status": "!= Cancelled"}, *lines, "c,2026-01-06,web,view,CANCELLED")
+    assert "leaves out 1 of 3 rows, and keeps 1 that differ in capitals" in hint
     (hint,) = hints({"status": "= Paid"}, *lines)
     assert hint.startswith("data.csv: the rule keep status = Paid leaves out every row.")
     assert hints({"status": "= Paid"}) == []

@@ -265,3 +265,23 @@ def test_dates_among_times_are_refused():
     for frame in (days, days[::-1]):
         with pytest.raises(DataError, match="time: holds dates among times|time: holds values of several types"):
             to_narwhals(frame, ["time"])
+
+
+# Values that repeat
+
+
+@pytest.mark.parametrize(
+    ("values", "repeated"),
+    [
+        (["a", "b", "c", None, None], 0),
+        (["a", "b", "a", "a", None], 2),
+        ([1, 2, 3], 0),
+        ([7, 7, 7], 2),
+        ([1.5, float("nan"), float("nan")], 0),
+        ([], 0),
+    ],
+)
+def test_rows_that_hold_a_value_again_are_counted(on_engine, values, repeated):
+    dtype = None if values else pl.String
+    rows = to_narwhals(on_engine(pl.DataFrame({"id": pl.Series(values, dtype=dtype)})), ["id"])
+    assert repeated_values(rows, "id") == repeated

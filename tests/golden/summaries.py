@@ -101,11 +101,11 @@ def rooms(folder):
     end, churn = study.end, study.churn
     begin = study.described("interactions")["time"].min().replace(hour=0, minute=0, second=0)
     dates = [day for day in period_starts(end, "month", 14) if day - timedelta(days=84) >= begin and day < end]
-    features = ek.customer_features(study.history, end)
-    snapshots = ek.snapshots(study.history, [end - timedelta(weeks=4 * back) for back in range(6)])
+    features = ek.customer_features(study.firewall, end)
+    snapshots = ek.snapshots(study.firewall, [end - timedelta(weeks=4 * back) for back in range(6)])
     table = "subscriptions" if churn.contractual else "interactions"
     base = active_base(study.business.table(table, lazy=True).collect(), dates, churn)
-    labels = churn_dataset(study.history, dates, churn, as_of=end)
+    labels = churn_dataset(study.firewall, dates, churn, as_of=end)
     return {
         "metrics": by_metric | {"changes": changes},
         "score": {"scored": summed(with_text(study.scores), ["date", "customer_id"])} | judged(study.verdict),

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from engagekit.errors import DataError
+from engagekit import ChurnDefinition, DataError
 from engagekit.metrics import (
     annualised,
     churn_rate,
@@ -19,7 +19,7 @@ from engagekit.metrics import (
     revenue_churn_rate,
     stickiness,
 )
-from engagekit.prepare.leaving import ChurnDefinition, active_base
+from engagekit.prepare.leaving import active_base
 
 LOST, START, ACQUIRED = 50, 1000, 200
 REVENUE = pl.DataFrame(
@@ -206,7 +206,8 @@ def test_a_contract_counts_from_its_paid_periods_to_every_rate():
         schema=["customer_id", "starts_at", "ends_at", "monthly_value"],
         orient="row",
     )
-    estimate = active_base(paid, day, ChurnDefinition(horizon=f"{(end - day).days}d", contractual=True))
+    churn = ChurnDefinition(horizon=f"{(end - day).days}d", contractual=True)
+    base_of_day = active_base(paid, day, churn)
     parts = {
         churn_rate: (1, 3),
         retention_rate: (2, 3),
@@ -217,7 +218,7 @@ def test_a_contract_counts_from_its_paid_periods_to_every_rate():
         revenue_churn_rate: (10, 60),
     }
     for metric, expected in parts.items():
-        assert (metric(estimate).numerator, metric(estimate).denominator) == expected, metric
+        assert (metric(base_of_day).numerator, metric(base_of_day).denominator) == expected, metric
 
 
 def test_gone_after_the_first_purchase_is_one_minus_the_repeat_rate():

@@ -249,3 +249,26 @@ def test_a_campaign_that_ends_on_the_date_is_over_and_described(on_engine):
 def test_customers_need_no_date(on_engine):
     customers = pl.DataFrame({"customer_id": ["a"], "country": ["id"]})
     assert dicts(past("customers", on_engine(customers), fixed=["country"])["customers"]) == customers.to_dicts()
+
+
+def test_interactions_are_made_unique_once_and_what_repeats_later_changes_nothing(on_engine):
+    rows = {"customer_id": ["a", "a", "b"], "time": [BEFORE, LATER, BEFORE], "action": ["view"] * 3}
+    history = History({"interactions": on_engine(pl.DataFrame({**rows, "event_id": ["1", "1", "2"]}))})
+    for date, expected in ((AS_OF, ["a", "b"]), (LATER + (LATER - AS_OF), ["a", "b"]), (BEFORE, [])):
+        assert sorted(row["customer_id"] for row in dicts(history.before(date)["interactions"])) == expected
+    assert history.ends() == BEFORE
+
+
+@pytest.mark.parametrize("kind", [pl.DataFrame.to_pandas, pl.DataFrame, pl.DataFrame.lazy])
+def test_interactions_come_by_time_and_then_by_their_columns_however_they_were_given(kind):
+    rows = [("b", BEFORE, "view"), ("a", BEFORE, "view"), ("a", BEFORE, "login"), ("c", BEFORE - (LATER - BEFORE), "x")]
+    frame = pl.DataFrame(rows, schema=["customer_id", "time", "action"], orient="row")
+    for some in (frame, frame[::-1]):
+        given = kind(some)
+        table = nw.from_native(History({"interactions": given}).before(AS_OF)["interactions"]).lazy().collect("polars")
+        assert table.select("customer_id", "action").rows() == [
+            ("c", "x"),
+            ("a", "login"),
+            ("a", "view"),
+            ("b", "view"),
+        ]

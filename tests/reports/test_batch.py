@@ -40,14 +40,14 @@ def test_one_failure_leaves_the_others_alone_and_is_in_the_index(tmp_path):
     assert "was refused: not_count" in index
     assert "is not there" in index
 
-    # the good one breaks: its report stays, in the folder and in the index, beside the reason
+    # the good one breaks: its report stays in the folder and in the index, together with the reason
     (good / "mailings.csv").write_text("")
     assert [run.status for run in report([good], tmp_path / "out")] == ["failed"]
     index = (tmp_path / "out" / "index.html").read_text("utf-8")
     assert 'href="good/engagement/report.html"' in index
     assert "is empty" in index
-    found = json.loads((tmp_path / "out" / "good" / "engagement" / "metrics.json").read_text("utf-8"))
-    january = {row["metric"]: row for row in found["metrics"] if row["period"] == "2026-01"}
+    metrics = json.loads((tmp_path / "out" / "good" / "engagement" / "metrics.json").read_text("utf-8"))
+    january = {row["metric"]: row for row in metrics["metrics"] if row["period"] == "2026-01"}
     assert january["click_rate"]["value"] == 0.05
 
 
@@ -87,7 +87,7 @@ def test_a_failure_stays_in_the_index_until_it_is_mended(tmp_path):
     assert "is not valid TOML" in index
     assert 'href="good/engagement/report.html"' in index
 
-    # a file that cannot be read is one entry's problem; what a killed run left is nobody's
+    # a file that cannot be read is one entry's problem; remains of a killed run are ignored
     (out / "good" / "engagement" / "metrics.json").write_text("{")
     (out / "good" / ".engagement-killed").mkdir()
     (out / "good" / ".engagement-killed" / "run.json").write_text("{}")

@@ -46,8 +46,8 @@ def test_a_page_fits_a_phone_a_tablet_and_a_desk(page, width, tmp_path):
     wrapper.write_text(MEASURE.format(width=width, page=html.escape(page)), "utf-8")
     command = ["chromium", *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", wrapper.as_uri()]
     dom = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-    seen = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", dom).group(1)))
-    assert seen["wide"] <= width
-    assert seen["type"] >= 12
-    assert seen["figures"] >= 4
-    assert seen["drawings"] == seen["figures"]
+    sizes = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", dom).group(1)))
+    assert sizes["wide"] <= width
+    assert sizes["type"] >= 12
+    assert sizes["figures"] >= 4
+    assert sizes["drawings"] == sizes["figures"]

@@ -13,8 +13,8 @@ from engagekit.reports import run as running
 from engagekit.reports.kernel import FOLDER_PREFIX, LOCK, YOUNG_S
 from engagekit.reports.run import run
 
-FOUND = {"schema": 1, "as_of": "2026-11-01", "tables": []}
-SENTINEL = f"from IPython.display import display\ndisplay({{{running.SENTINEL!r}: {FOUND!r}}}, raw=True)"
+RESULTS = {"schema": 1, "as_of": "2026-11-01", "tables": []}
+SENTINEL = f"from IPython.display import display\ndisplay({{{running.SENTINEL!r}: {RESULTS!r}}}, raw=True)"
 PARAMETERS = 'business: str = ""  # folder\nas_of: str = ""  # ISO date'
 TOML = 'name = "{name}"\nkind = "saas"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
 
@@ -131,9 +131,9 @@ def test_a_cell_that_takes_too_long_is_stopped(business, template, tmp_path):
 def test_the_kernel_is_reached_by_sockets_in_a_private_folder_that_is_gone_afterwards(business, template, tmp_path):
     cell = """
 import ipykernel, json, pathlib, stat
-found = json.loads(ipykernel.get_connection_info())
-folder = pathlib.Path(found["ip"]).parent
-assert found["transport"] == "ipc" and stat.S_IMODE(folder.stat().st_mode) & 0o077 == 0
+connection = json.loads(ipykernel.get_connection_info())
+folder = pathlib.Path(connection["ip"]).parent
+assert connection["transport"] == "ipc" and stat.S_IMODE(folder.stat().st_mode) & 0o077 == 0
 raise RuntimeError(folder)"""
     done = run(business, tmp_path / "out", template=template(cell))
     folder = done.error.rsplit(" ", 1)[-1]

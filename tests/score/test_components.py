@@ -100,8 +100,8 @@ def test_in_a_table_that_counts_no_interactions_a_channel_is_no_column():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("order", "there is no numeric feature 'order'. Did you mean orders"),
-        ("preferred_channel", "there is no numeric feature 'preferred_channel'.*preferred_channel_<channel>"),
+        ("order", "there is no feature 'order'. Did you mean orders"),
+        ("preferred_channel", "there is no feature 'preferred_channel'.*preferred_channel_<channel>"),
         ("interactions_", "Did you mean interactions.*interactions_<channel>"),
         ("xyz", "There are: active_days"),
     ],

@@ -269,7 +269,17 @@ def test_segments_over_time_are_the_same_on_every_engine(on_engine):
     assert result["segment"].to_list()[4:] == ["potential", "potential", "at_risk", "at_risk"]
 
 
-def test_what_is_asked_for_is_carried_along():
+@pytest.mark.parametrize("kind", [pl.DataFrame.to_pandas, lambda frame: frame, pl.DataFrame.lazy])
+def test_scores_come_in_the_order_of_the_features(kind):
+    rng = np.random.default_rng(6)
+    dates = pl.Series(MONDAYS).gather(rng.integers(0, 3, 5_000))
+    frame = pl.DataFrame({"customer_id": rng.integers(0, 900, 5_000), "date": dates, "x": rng.uniform(0, 100, 5_000)})
+    frame = frame.unique(["customer_id", "date"]).sample(fraction=1, shuffle=True, seed=1)
+    scored = nw.from_native(Scorecard((Component("x", 1, 0, 100),)).score(kind(frame))).lazy().collect("polars")
+    assert scored.to_native()["customer_id"].equals(frame["customer_id"])
+
+
+def test_columns_to_keep_are_returned():
     frame = pl.DataFrame({"customer_id": ["a"], "x": [50], "recency_days": [3.0]})
     assert Scorecard((Component("x", 1, 0, 100),)).score(frame, keep=["recency_days"])["recency_days"].item() == 3
 

@@ -15,7 +15,7 @@ from engagekit.churn.dataset import churn_dataset
 from engagekit.customers.features import customer_features
 from engagekit.errors import DataError
 from engagekit.prepare.history import History
-from engagekit.prepare.leaving import ChurnDefinition, base_at_risk, contracts_at_risk
+from engagekit.prepare.leaving import ChurnDefinition, active_base
 from engagekit.score.scorecard import Component, Scorecard
 from engagekit.score.verdict import FEWEST, VERDICTS, backtest_score, verdict, with_scores
 
@@ -63,7 +63,7 @@ def test_a_score_whose_direction_is_wrong_predicts_backwards(seed):
 
 def test_a_score_that_a_dataset_has_already_is_the_one_that_is_judged(small):
     churn = CONTRACTS["churn"]
-    dataset = churn_dataset(small, DATES[:2], as_of=END, contractual=True)
+    dataset = churn_dataset(small, DATES[:2], CONTRACTS["churn"], as_of=END)
     scored = with_scores(EVEN, dataset)
     once, twice = (verdict(EVEN, each, churn) for each in (dataset, scored))
     pd.testing.assert_frame_equal(once.backtest.statistics, twice.backtest.statistics)
@@ -76,7 +76,7 @@ def test_a_score_that_a_dataset_has_already_is_the_one_that_is_judged(small):
 def test_the_score_and_the_models_of_one_dataset_have_the_same_numbers(small):
     """What the engagement report and the churn report print of recency is one number."""
     churn = CONTRACTS["churn"]
-    scored = with_scores(EVEN, churn_dataset(small, DATES, as_of=END, contractual=True)).drop_nulls("score")
+    scored = with_scores(EVEN, churn_dataset(small, DATES, churn, as_of=END)).drop_nulls("score")
     judged = verdict(EVEN, scored, churn)
     compared = compare_models(scored, churn, candidates=CANDIDATES[:4])
     for predictor in ("recency", "score", "slope", "frequency", "base_rate"):
@@ -121,12 +121,10 @@ def naive(history, card, date, horizon="84d", *, contractual):
     """Scores and outcomes of one date, each by a pass of its own."""
     before, after = history.before(date), history.before(END)
     scored = card.score(customer_features(history, date, horizon), keep=["recency_days"])
-    if contractual:
-        base = contracts_at_risk(after["subscriptions"], date, horizon)
-    else:
-        base = base_at_risk(after["interactions"], date, horizon)
+    churn = ChurnDefinition(horizon=horizon, contractual=contractual)
+    base = active_base(after["subscriptions" if contractual else "interactions"], date, churn).drop("date")
     assert before["interactions"]["time"].max() < date
-    return base.filter("at_risk").join(scored, on="customer_id", how="left")
+    return base.filter("in_base").join(scored, on="customer_id", how="left")
 
 
 @pytest.mark.parametrize("contractual", [True, False])

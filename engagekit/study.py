@@ -201,8 +201,7 @@ class Study:
             The study is of frames, and it was not said.
         """
         if not self._says_churn:
-            example = 'churn=ChurnDefinition(horizon="84d", contractual=False)'
-            raise ValueError(f"churn: say what leaving means, such as Study.of(..., {example})")
+            raise ValueError("churn: say what leaving means, Study.of(..., churn=ChurnDefinition(horizon=..., ...))")
         return self._churn or ChurnDefinition.of(self.business)
 
     @property

@@ -75,8 +75,9 @@ def churn_dataset(
     >>> from datetime import datetime
     >>> events = pl.DataFrame({"customer_id": ["a", "b", "a", "c"], "action": "view", "time": [datetime(2026, 1, 5),
     ...     datetime(2026, 1, 6), datetime(2026, 2, 5), datetime(2026, 3, 9)]})
-    >>> silent = ChurnDefinition(horizon="28d", contractual=False)
-    >>> rows = churn_dataset(History({"interactions": events}), [datetime(2026, 2, 1), datetime(2026, 3, 1)], silent)
+    >>> tables, dates = {"interactions": events}, [datetime(2026, 2, 1), datetime(2026, 3, 1)]
+    >>> churn = ChurnDefinition(horizon="28d", contractual="subscriptions" in tables)
+    >>> rows = churn_dataset(History(tables), dates, churn)
     >>> rows.sort("date", "customer_id").select("customer_id", "date", "interactions", "churned").rows()[:2]
     [('a', datetime.datetime(2026, 2, 1, 0, 0), 1, False), ('b', datetime.datetime(2026, 2, 1, 0, 0), 1, True)]
     >>> rows.filter(rows["churned"].is_null())["date"].dt.month().unique().to_list()

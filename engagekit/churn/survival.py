@@ -66,10 +66,10 @@ def churn_times(
     --------
     >>> import polars as pl
     >>> from datetime import datetime
-    >>> rows = pl.DataFrame({"customer_id": ["a", "b", "b"], "action": "view",
-    ...     "time": [datetime(2026, 1, 25), datetime(2026, 1, 20), datetime(2026, 3, 1)]})
-    >>> churn = ChurnDefinition(horizon="28d", contractual=False)
-    >>> churn_times(History({"interactions": rows}), datetime(2026, 2, 1), churn, as_of=datetime(2026, 3, 3)).rows()
+    >>> tables = {"interactions": pl.DataFrame({"customer_id": ["a", "b", "b"], "action": "view",
+    ...     "time": [datetime(2026, 1, 25), datetime(2026, 1, 20), datetime(2026, 3, 1)]})}
+    >>> churn = ChurnDefinition(horizon="28d", contractual="subscriptions" in tables)
+    >>> churn_times(History(tables), datetime(2026, 2, 1), churn, as_of=datetime(2026, 3, 3)).rows()
     [('a', 21.0, True), ('b', 16.0, True)]
     """
     end = as_of or history.ends()

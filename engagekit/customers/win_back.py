@@ -62,10 +62,10 @@ def win_back(history: History, as_of: dt.datetime, churn: ChurnDefinition, *, cu
     --------
     >>> import polars as pl
     >>> from datetime import datetime
-    >>> bought = pl.DataFrame({"customer_id": ["a", "b", "b"], "action": "purchase", "value": [90.0, 20.0, 30.0],
-    ...     "time": [datetime(2026, 1, 20), datetime(2026, 1, 21), datetime(2026, 3, 1)]})
-    >>> churn = ChurnDefinition(horizon="28d", contractual=False)
-    >>> win_back(History({"interactions": bought}), datetime(2026, 3, 2), churn).rows()
+    >>> tables = {"interactions": pl.DataFrame({"customer_id": ["a", "b", "b"], "action": "purchase",
+    ...     "value": [90.0, 20.0, 30.0], "time": [datetime(2026, 1, 20), datetime(2026, 1, 21), datetime(2026, 3, 1)]})}
+    >>> churn = ChurnDefinition(horizon="28d", contractual="subscriptions" in tables)
+    >>> win_back(History(tables), datetime(2026, 3, 2), churn).rows()
     [('a', 41.0, 90.0)]
     """
     past, since = history.before(as_of), days_later(as_of, -churn.ahead)

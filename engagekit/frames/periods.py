@@ -92,7 +92,8 @@ def period_begun_in(rows: nw.LazyFrame[Any], at: str) -> dt.datetime | None:
     None
     2026-01-01 00:00:00
     """
-    begin, period = collected(rows.select(nw.col(at).min().alias("begin"), nw.col("period").min())).row(0)
+    first = collected(rows.select(nw.col(at).min().alias("begin"), nw.col("period").min()))
+    begin, period = first.cast(pl.Datetime("us")).row(0)  # Spark gives the start of a period a zone
     if begin is None or begin - period < DAY:
         return None
     days = rows.group_by(nw.col(at).dt.truncate("1d").alias("day")).agg(nw.len().alias("rows"))

@@ -53,8 +53,8 @@ class ChurnDefinition:
 
     Examples
     --------
-    >>> ChurnDefinition(horizon="84d", contractual=False).active_window
-    '84d'
+    >>> [ChurnDefinition(horizon="84d", contractual=contract).active_window for contract in (False, True)]
+    ['84d', '']
     """
 
     horizon: str
@@ -150,13 +150,12 @@ def active_base(
     >>> from datetime import datetime
     >>> events = pl.DataFrame({"customer_id": ["a", "a", "b", "c"], "time": [datetime(2026, 1, 5),
     ...     datetime(2026, 2, 5), datetime(2026, 1, 6), datetime(2026, 2, 7)]})
-    >>> silent = ChurnDefinition(horizon="28d", contractual=False)
+    >>> silent, contracts = [ChurnDefinition(horizon="28d", contractual=contract) for contract in (False, True)]
     >>> base = active_base(events, datetime(2026, 2, 1), silent)
     >>> base.select("customer_id", "in_base", "churned", "acquired").sort("customer_id").rows()
     [('a', True, False, False), ('b', True, True, False), ('c', False, False, True)]
     >>> paid = pl.DataFrame({"customer_id": ["a", "b"], "starts_at": [datetime(2026, 1, 1)] * 2,
     ...     "ends_at": [None, datetime(2026, 2, 10)], "monthly_value": [9.0, 5.0]})
-    >>> contracts = ChurnDefinition(horizon="28d", contractual=True)
     >>> base = active_base(paid, datetime(2026, 2, 1), contracts)
     >>> base.select("customer_id", "churned", "opening_value", "closing_value").sort("customer_id").rows()
     [('a', False, 9.0, 9.0), ('b', True, 5.0, 0.0)]

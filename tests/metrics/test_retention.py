@@ -207,7 +207,7 @@ def test_a_contract_counts_from_its_paid_periods_to_every_rate():
         orient="row",
     )
     churn = ChurnDefinition(horizon=f"{(end - day).days}d", contractual=True)
-    estimate = active_base(paid, day, churn)
+    base_of_day = active_base(paid, day, churn)
     parts = {
         churn_rate: (1, 3),
         retention_rate: (2, 3),
@@ -218,7 +218,7 @@ def test_a_contract_counts_from_its_paid_periods_to_every_rate():
         revenue_churn_rate: (10, 60),
     }
     for metric, expected in parts.items():
-        assert (metric(estimate).numerator, metric(estimate).denominator) == expected, metric
+        assert (metric(base_of_day).numerator, metric(base_of_day).denominator) == expected, metric
 
 
 def test_gone_after_the_first_purchase_is_one_minus_the_repeat_rate():

@@ -1,11 +1,13 @@
 """Quantile: a median or another quantile of values, and of waiting times of which some are censored."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import narwhals as nw
 import numpy as np
+from scipy.special import bdtr, bdtrik
 
 from engagekit.metrics.declaration import Fields
 from engagekit.metrics.estimate import FIELDS
@@ -112,12 +114,11 @@ def quantile_interval(values: Floats, q: float = 0.5, confidence: float = 0.95) 
     >>> [float(number) for number in quantile_interval(np.arange(1.0, 11.0))]
     [5.5, 2.0, 9.0]
     """
-    from scipy.stats import binom
-
     if not len(values):
         return np.nan, np.nan, np.nan
     ordered = np.sort(values)
-    below, above = (int(rank) for rank in binom.interval(confidence, len(values), q))
+    tail = upper_tail(confidence)
+    below, above = (_binomial_quantile(level, len(values), q) for level in (1 - tail, tail))
     inside = below >= 1 and above < len(values)
     low, high = (ordered[below - 1], ordered[above]) if inside else (np.nan, np.nan)
     value = float(np.quantile(ordered, q))  # between two values, it may lie beyond a narrow interval's rank
@@ -167,6 +168,12 @@ def waiting_interval(values: Floats, observed: Floats, q: float = 0.5, confidenc
     low, high = (_first(times, bound <= 1 - q) for bound in _band(curve, confidence))
     value = (_first(times, excess <= ROUNDING), _first(times, excess < -ROUNDING))
     return float(np.nanmean(value)) if np.isfinite(value[0]) else np.nan, low, high
+
+
+def _binomial_quantile(level: float, n: int, p: float) -> int:
+    """Smallest count whose probability of not being exceeded in n trials reaches the level, as ``binom.ppf``."""
+    count: int = max(math.ceil(bdtrik(level, n, p)), 0)
+    return count if count == 0 or bdtr(count - 1, n, p) < level else count - 1
 
 
 def _first(times: Floats, reached: Any) -> float:

@@ -2,12 +2,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLES := ecommerce saas subscription
 JOBS ?= 2
+SPREAD := -n $(JOBS) --no-loadscope-reorder  # tests/conftest.py says which tests go to one worker
 
 # Debian keeps venv in a package of its own.
 GET_VENV := test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq python3-venv \
   || { echo "Python's venv is missing. Install it: sudo apt-get install python3-venv" >&2; false; }
 
-.PHONY: report test lint types unit notebooks clean
+.PHONY: report test lint types unit notebooks soak clean
 
 report: .venv/kit
 	@for kind in $(SAMPLES); do \
@@ -25,10 +26,16 @@ types: .venv/dev
 	@$(BIN)/mypy
 
 unit: .venv/dev
-	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal
+	@$(BIN)/pytest -q $(SPREAD) -m "not soak"
 
 notebooks: .venv/dev
 	@$(BIN)/pytest -q --nbval-lax --nbval-current-env notebooks
+
+# What takes long: every test, those marked soak too, with ten times the examples of Hypothesis.
+soak: .venv/dev
+	@$(BIN)/pytest -q $(SPREAD) --hypothesis-profile soak
+	@$(BIN)/python benchmarks/reports.py --rounds 1 --customers 20000
+	@$(BIN)/python benchmarks/reports.py --rounds 1 --customers 200000 --parquet
 
 # Two stamps, each made again only when what it depends on changes.
 .venv/kit: pyproject.toml constraints.txt

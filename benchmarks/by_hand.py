@@ -79,7 +79,7 @@ def polars_summary(events: pl.LazyFrame) -> pl.LazyFrame:
         visits=starts.sum(),
         single_visits=(starts & ends).sum(),
         views=col("view").sum(),
-        duration_s=col("since").filter(~starts).sum().dt.total_seconds(fractional=True),
+        span_s=col("since").filter(~starts).sum().dt.total_seconds(fractional=True),
     )
 
 
@@ -107,9 +107,8 @@ def polars_visits(events: pl.LazyFrame) -> pl.LazyFrame:
         col("code").min(),
     )
     length = (col("ended_at") - col("started_at")).dt.total_seconds(fractional=True)
-    found = found.with_columns(duration_s=pl.when(col("events") > 1).then(length))
-    stay = pl.when(col("events") > 1).then("duration_s").otherwise("own_s")
-    engaged = (col("views") >= ENGAGED_VIEWS) | col("converted") | (stay >= ENGAGED_S).fill_null(False)
+    found = found.with_columns(duration_s=pl.max_horizontal(pl.when(col("events") > 1).then(length), "own_s"))
+    engaged = (col("views") >= ENGAGED_VIEWS) | col("converted") | (col("duration_s") >= ENGAGED_S).fill_null(False)
     channel = pl.lit(pl.Series(NAMES)).gather(col("code") % len(NAMES))
     return found.with_columns(engaged=engaged, channel=channel).drop("visit", "own_s", "code")
 
@@ -232,7 +231,7 @@ SNAPSHOTS_SQL = f"""
     join firsts using (customer_id)"""
 SUMMARY_SQL = """
     select count(*) filter (starts) as visits, count(*) filter (starts and ends) as single_visits,
-        count(*) filter (view) as views, coalesce(sum(till) filter (not ends), 0) / 1e6 as duration_s
+        count(*) filter (view) as views, coalesce(sum(till) filter (not ends), 0) / 1e6 as span_s
     from (
         select view, till,
             coalesce(since >= 1_800_000_000, true) as starts, coalesce(till >= 1_800_000_000, true) as ends
@@ -241,14 +240,14 @@ SUMMARY_SQL = """
             from (select customer_id, epoch_us(time) as us, action = 'view' as view from events)
             window w as (partition by customer_id order by us)))"""
 VISITS_SQL = f"""
-    select * exclude (own_s, first),
+    select * exclude (first),
         views >= {ENGAGED_VIEWS} or converted
-            or coalesce(if(events > 1, duration_s, own_s) >= {ENGAGED_S}, false) as engaged,
+            or coalesce(duration_s >= {ENGAGED_S}, false) as engaged,
         first[2] as channel
     from (
         select customer_id, min(time) as started_at, max(time) as ended_at, count(*) as events,
             count(*) filter (action = 'view') as views, bool_or(action = 'purchase') as converted,
-            if(count(*) > 1, epoch(max(time) - min(time)), null) as duration_s, max(duration_s) as own_s,
+            greatest(if(count(*) > 1, epoch(max(time) - min(time)), null), max(duration_s)) as duration_s,
             min((time, page)) filter (action = 'view')[2] as entry_page,
             max((time, page)) filter (action = 'view')[2] as exit_page, min((time, channel)) as first
         from (
@@ -288,7 +287,7 @@ def pandas_summary(events: pd.DataFrame) -> pd.DataFrame:
     alone = starts & starts.shift(-1, fill_value=True)
     views = (events["action"] == "view").sum()
     seconds = ordered["since"][~starts].sum().total_seconds()
-    columns = {"visits": starts.sum(), "single_visits": alone.sum(), "views": views, "duration_s": seconds}
+    columns = {"visits": starts.sum(), "single_visits": alone.sum(), "views": views, "span_s": seconds}
     return pd.DataFrame(columns, index=[0])
 
 
@@ -316,9 +315,9 @@ def pandas_visits(events: pd.DataFrame) -> pd.DataFrame:
     first = ordered.loc[at_start, ["visit", "channel"]].sort_values(["visit", "channel"]).drop_duplicates("visit")
     several = found["events"] > 1
     length = (found["ended_at"] - found["started_at"]).dt.total_seconds()
-    stay = length.where(several, found["own_s"])
+    stay = pd.concat([length.where(several), found["own_s"]], axis=1).max(axis=1)
     return found.assign(
-        duration_s=length.where(several),
+        duration_s=stay,
         engaged=(found["views"] >= ENGAGED_VIEWS) | found["converted"] | (stay >= ENGAGED_S),
         channel=first.set_index("visit")["channel"],
     ).drop(columns="own_s")

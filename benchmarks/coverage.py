@@ -19,8 +19,9 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from engagekit import bounce_rate, open_rate, order_value
-from engagekit.metrics.estimate import Estimate, difference
+from engagekit.metrics import bounce_rate, open_rate, order_value
+from engagekit.metrics.compare import difference
+from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.intervals import Floats, net_promoter_interval, ratio_interval, wilson_interval
 from engagekit.metrics.metric import Ratio
 from engagekit.metrics.quantile import Quantile
@@ -142,8 +143,9 @@ class Sample:
 
     def interval(self) -> Interval:
         sums = self.sums()
-        found = self.metric.estimates(sums["y"], np.full(len(self.x), self.x.shape[1]), sums, CONFIDENCE)
-        return found["low"], found["high"]
+        counts = {"n": sums["y"], "units": np.full(len(self.x), self.x.shape[1])}
+        fields = self.metric.estimates(sums | counts, CONFIDENCE)
+        return fields["low"], fields["high"]
 
     def interval_of_rows(self) -> Interval:
         """The interval as if every row, such as a visit or an order, were a unit."""
@@ -325,7 +327,7 @@ def estimates(value: Floats, interval: Interval) -> list[Estimate]:
 
 
 def differences(pairs: Iterable[tuple[Estimate, Estimate]]) -> Interval:
-    low, high = np.array([difference(new, old)[1:] for new, old in pairs]).T
+    low, high = np.array([difference(old, new)[1:] for new, old in pairs]).T
     return low, high
 
 

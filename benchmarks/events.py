@@ -2,7 +2,7 @@
 
 Fifty events a customer on average, some customers far more active than others; visits of about four events, two
 minutes apart. Times are whole seconds, as exports have them, so that some events of a customer come at one instant.
-Purchases of one visit share an order.
+Purchases of one visit share an order. Each event has an ``event_id`` of its own, a whole number of 64 bits in no order.
 """
 
 import datetime as dt
@@ -31,6 +31,7 @@ ACTIONS = {
 }
 CHANNELS = {"web": 0.4, "app": 0.3, "email": 0.1, "social": 0.1, "store": 0.05, "whatsapp": 0.05}
 PAGES = 200
+SCATTER = 0x9E3779B97F4A7C15  # odd, so that multiples of it, in 64 bits, never repeat
 
 
 def write_events(file: Path, rows: int) -> None:
@@ -40,9 +41,10 @@ def write_events(file: Path, rows: int) -> None:
 
 def write_with_text_ids(file: Path, numbered: Path) -> None:
     """Write the same events under ids such as c0001234."""
-    text = pl.format("c{}", pl.col("customer_id").cast(pl.String).str.zfill(7))
+    customer = pl.format("c{}", pl.col("customer_id").cast(pl.String).str.zfill(7))
+    event = pl.format("e{}", "event_id")
     batches = pq.ParquetFile(numbered).iter_batches(A_SLICE)
-    write(file, (pl.from_arrow(batch).with_columns(customer_id=text) for batch in batches))
+    write(file, (pl.from_arrow(batch).with_columns(customer_id=customer, event_id=event) for batch in batches))
 
 
 def write(file: Path, frames: Iterator[pl.DataFrame]) -> None:
@@ -61,13 +63,15 @@ def slices(rows: int) -> Iterator[pl.DataFrame]:
     number = -(-rows // A_SLICE)
     edges = np.linspace(0, SECONDS, number + 1).astype(np.int64)
     visits = np.linspace(0, rows // A_VISIT, number + 1).astype(np.int64)
-    over = None
+    over, written = None, 0
     for index in range(number):
         found = some_visits(random, chances, edges[index : index + 2], visits[index : index + 2])
         found = pl.concat([over, found]) if over is not None else found
         inside = pl.col("second") < int(edges[index + 1])
         over = found.filter(~inside)
-        yield described(random, found.filter(inside) if index < number - 1 else found)
+        events = described(random, found.filter(inside) if index < number - 1 else found)
+        yield events.with_columns(event_id=_scattered(np.arange(written, written + len(events))))
+        written += len(events)
 
 
 def some_visits(
@@ -117,6 +121,11 @@ def described(random: np.random.Generator, events: pl.DataFrame) -> pl.DataFrame
             order_id=pl.when(action == "purchase").then("order_id"),
         )
     )
+
+
+def _scattered(numbers: np.ndarray) -> pl.Series:
+    """Other whole numbers in no order, each once."""
+    return pl.Series((numbers.astype(np.uint64) * np.uint64(SCATTER)).astype(np.int64))
 
 
 def _words(names: list[str], numbers) -> pl.Expr:

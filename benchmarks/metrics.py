@@ -62,7 +62,7 @@ SQL = {
     "bounce_rate": ("not engaged", "1", ""),
     "conversion_rate": ("converted", "1", ""),
     "visitor_conversion_rate": ("converted", "1", ""),
-    "order_value": ("value", "value >= 0", ""),
+    "order_value": ("value", "lines > 0", ""),
 }
 SIZES = {size: [METRICS[name] for name in list(SQL)[:size]] for size in (1, 10, 30)}
 

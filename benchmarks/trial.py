@@ -1,9 +1,11 @@
 """The score on trial: what it says where the truth is known and of a real shop, how sure it is, and what it costs.
 
-Run ``python benchmarks/trial.py [--parts worlds coverage retail speed]``, by default all of them.
+Run ``python benchmarks/trial.py [--parts worlds noise coverage retail speed]``, by default all of them.
 
 - ``worlds``: 20,000 customers whose hazard falls with their activity in three channels by planted weights, customers
   whose hazard is the same for all, and a score that is recency in disguise (``tests/worlds.py``).
+- ``noise``: how often the score of a small business of noise is said to predict, with a binomial band; and beside it
+  how often a score that is better than recency is said to be, in small businesses of the planted world.
 - ``coverage``: how often the 95 % intervals hold the truth, for customers who are there on four dates with outcomes
   that depend on a level of their own. The truth is that of 400,000 customers.
 - ``retail``: the ecommerce preset on the real shop of ``../shared/data/online_retail``, its bounds frozen in the first
@@ -28,53 +30,77 @@ import polars as pl
 from events import END as EVENTS_END
 from events import write_events
 
+from engagekit.churn.outcomes import RANKINGS
 from engagekit.churn.statistics import Order, mean_of
 from engagekit.customers.features import snapshots
+from engagekit.metrics.intervals import wilson_interval
 from engagekit.prepare.history import History
-from engagekit.score.scorecard import PRESETS, Component, Scorecard
-from engagekit.score.trial import STATISTICS, Trial, trial
+from engagekit.prepare.leaving import ChurnDefinition
+from engagekit.score.components import PRESETS, Component
+from engagekit.score.scorecard import Scorecard
+from engagekit.score.verdict import VERDICTS, Verdict, backtest_score
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
-from worlds import DATES, END, EVEN, PLANTED, RECENCY, made  # noqa: E402 - beside the tests that need it too
+from worlds import DATES, END, EVEN, PLANTED, RECENCY, STRENGTH, made  # noqa: E402 - beside the tests that need it too
 
 SEEDS = (1, 2, 3)
 RETAIL = ROOT.parent / "shared" / "data" / "online_retail" / "online_retail.parquet"
 REPLICATIONS, CUSTOMERS, TRUE_CUSTOMERS, TIMES = 1_000, 400, 400_000, 4
 ROUNDS, MILLION, EVENTS = 5, 1_000_000, 10_000_000
+SMALL, MOST_FALSE = 600, 0.05
+CONTRACTS = ChurnDefinition(horizon="84d", contractual=True)
+SILENCE = ChurnDefinition(horizon="84d", contractual=False)
 
 
 def worlds() -> None:
     """Verdicts where the truth is known."""
     print("\n| world | seed | verdict | ROC AUC | above recency | fitted weights | gain of these |")
     print("| --- " * 7 + "|")
-    contract = {"as_of": END, "contractual": True}
-    tried: list[tuple[str, Callable[[int], Trial]]] = [
-        (f"planted {PLANTED}, declared even", lambda seed: trial(EVEN, made(seed), DATES, **contract)),
-        ("hazard the same for all", lambda seed: trial(EVEN, made(seed, strength=0), DATES, **contract)),
-        ("score is recency in disguise", lambda seed: trial(RECENCY, made(seed), DATES, as_of=END)),
+    judges: list[tuple[str, Callable[[int], Verdict]]] = [
+        (f"planted {PLANTED}, declared even", lambda seed: judged(EVEN, made(seed))),
+        ("hazard the same for all", lambda seed: judged(EVEN, made(seed, strength=0))),
+        ("score is recency in disguise", lambda seed: judged(RECENCY, made(seed), SILENCE)),
     ]
-    for world, ask in tried:
+    for world, judge in judges:
         for seed in SEEDS:
-            found = ask(seed)
-            told = found.told("score")
-            fitted = ", ".join(f"{share:.2f}" for share in found.weights["fitted"])
-            auc, above = (f"{told[name]:.3f}" for name in ("value", "difference"))
-            print(f"| {world} | {seed} | {found.verdict} | {auc} | {above} | {fitted} | {found.gain[0]:+.3f} |")
+            result = judge(seed)
+            score = result.statistic("score")
+            fitted = ", ".join(f"{share:.2f}" for share in result.weights["fitted"])
+            auc, above = (f"{score[name]:.3f}" for name in ("value", "difference"))
+            print(f"| {world} | {seed} | {result.verdict} | {auc} | {above} | {fitted} | {result.gain[0]:+.3f} |")
+
+
+def judged(card: Scorecard, history: History, churn: ChurnDefinition = CONTRACTS) -> Verdict:
+    return backtest_score(card, history, DATES, churn, as_of=END)
+
+
+def noise() -> None:
+    """Verdicts of small businesses: false ones of noise, and right ones where the score is better than recency."""
+    print(f"\n| {SMALL} customers, {REPLICATIONS} seeds | {' | '.join(VERDICTS)} | predicts | 95 % band | asked |")
+    print("| --- " * (len(VERDICTS) + 4) + "|")
+    for world, strength, asked in (("hazard the same for all", 0.0, f"<= {MOST_FALSE:.0%}"), ("planted", STRENGTH, "")):
+        verdicts = [judged(EVEN, made(seed, SMALL, strength)).verdict for seed in range(1, REPLICATIONS + 1)]
+        counts = [verdicts.count(name) for name in VERDICTS]
+        said = sum(counts[:2]) if not strength else counts[0]
+        low, high = (float(bound) for bound in wilson_interval(said, REPLICATIONS))
+        cells = " | ".join(str(count) for count in counts)
+        rate = f"{said / REPLICATIONS:.1%} {'predicts' if not strength else 'better than recency'}"
+        print(f"| {world} | {cells} | {rate} | {low:.1%} to {high:.1%} | {asked} |", flush=True)
 
 
 def figures(rng: np.random.Generator, customers: int) -> tuple[dict[str, Any], np.ndarray]:
-    """Two risks of customers on several dates, what they tell of who left and of money, and whose row is whose."""
+    """Statistics of two risks of customers on several dates, and the customer of each row."""
     level = rng.normal(size=customers)
-    parts: dict[str, list[Any]] = {name: [] for name in (*STATISTICS, "difference")}
+    parts: dict[str, list[Any]] = {name: [] for name in (*RANKINGS, "difference")}
     for _ in range(TIMES):
         risks = [level + spread * rng.normal(size=customers) for spread in (1.0, 1.5)]
         left = rng.random(customers) < 1 / (1 + np.exp(1.5 - level))
         money = Order(np.where(left, 0, np.exp(rng.normal(size=customers) - level)).round())
         one, other = map(Order, risks)
-        for name in STATISTICS[:-1]:
+        for name in RANKINGS[:-1]:
             parts[name].append(getattr(one, name)(left))
-        parts[STATISTICS[-1]].append(one.correlation(money))
+        parts[RANKINGS[-1]].append(one.correlation(money))
         parts["difference"].append(one.roc_auc(left) - other.roc_auc(left))
     weights = [customers] * TIMES
     return {name: mean_of(each, weights) for name, each in parts.items()}, np.tile(np.arange(customers), TIMES)
@@ -85,8 +111,8 @@ def coverage() -> None:
     truth, _ = figures(np.random.default_rng(0), TRUE_CUSTOMERS)
     held = dict.fromkeys(truth, 0)
     for seed in range(1, REPLICATIONS + 1):
-        found, customer = figures(np.random.default_rng(seed), CUSTOMERS)
-        for name, figure in found.items():
+        statistics, customer = figures(np.random.default_rng(seed), CUSTOMERS)
+        for name, figure in statistics.items():
             low, high = figure.interval(customer)
             held[name] += low <= truth[name].value <= high
     print(f"\n| figure, of {CUSTOMERS} customers on {TIMES} dates | truth | held by its 95 % interval |")
@@ -117,12 +143,14 @@ def retail() -> None:
         if low < high:  # every interaction of this shop is a purchase, so that one share is always 1
             parts.append(Component(name, low=low, high=high, **part))
     dates = [end - dt.timedelta(days=84 + 28 * back) for back in range(5)]
-    found = trial(Scorecard(tuple(parts)), history, sorted(dates), as_of=end)
-    left = f"{found.churned:,} of {found.customers:,} customers at risk left after one of {len(found.dates)} dates"
-    print(f"\nonline_retail: {found.verdict}; {left}; falls from segment to segment: {found.falls}\n")
+    result = backtest_score(Scorecard(tuple(parts)), history, sorted(dates), SILENCE, as_of=end)
+    left = (
+        f"{result.churned:,} of {result.customers:,} customers in the base left after one of {len(result.dates)} dates"
+    )
+    print(f"\nonline_retail: {result.verdict}; {left}; falls from segment to segment: {result.falls}\n")
     print("| predictor | statistic | value | from recency | dates |")
     print("| --- " * 5 + "|")
-    for row in found.predictors.dropna(subset="value").to_dict("records"):
+    for row in result.backtest.statistics.dropna(subset="value").to_dict("records"):
         value, beside = (
             f"{row[name]:.3f} ({row[low]:.3f} to {row[high]:.3f})" if row[name] == row[name] else ""
             for name, low, high in (("value", "low", "high"), ("difference", "difference_low", "difference_high"))
@@ -130,9 +158,9 @@ def retail() -> None:
         print(f"| {row['predictor']} | {row['statistic']} | {value} | {beside} | {row['dates']} |")
     print("\n| component | declared | fitted | ROC AUC alone |")
     print("| --- " * 4 + "|")
-    for row in found.weights.to_dict("records"):
+    for row in result.weights.to_dict("records"):
         print(f"| {row['feature']} | {row['declared']:.2f} | {row['fitted']:.2f} | {row['roc_auc']:.3f} |")
-    gain, low, high = (f"{number:+.3f}" for number in found.gain)
+    gain, low, high = (f"{number:+.3f}" for number in result.gain)
     print(f"\nROC AUC of the fitted weights less that of the declared: {gain} ({low} to {high})")
 
 
@@ -160,6 +188,7 @@ def speed() -> None:
             Component("recency_days", 1, 0, 56, "down"),
         )
     )
+    churn = ChurnDefinition(horizon="56d", contractual=False)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(os.environ.get("EVENTS", folder)) / f"events-{EVENTS}-numbers.parquet"
         if not file.exists():
@@ -170,7 +199,7 @@ def speed() -> None:
             "snapshots on these and the ends of their horizons": lambda: snapshots(
                 history, {*dates, *(date + horizon for date in dates)}, "56d"
             ).collect(engine="streaming"),
-            "the trial": lambda: trial(card, history, dates, "56d", window="56d", as_of=EVENTS_END),
+            "the verdict": lambda: backtest_score(card, history, dates, churn, window="56d", as_of=EVENTS_END),
         }
         runs: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(ROUNDS):
@@ -183,10 +212,11 @@ def speed() -> None:
         print(f"| {name} | {median(each):.2f} | {median(each) / least:.2f} |")
 
 
-PARTS = {part.__name__: part for part in (worlds, coverage, retail, speed)}
+PARTS = {part.__name__: part for part in (worlds, noise, coverage, retail, speed)}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+
     for part in parser.parse_args().parts:
         PARTS[part]()

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Column
 
-    from engagekit.reports.run import Run
+    from engagekit.data.reading import Reading
+    from engagekit.reports.record import Run
 
 __all__ = ["main"]
 
@@ -53,9 +54,9 @@ def init(
 
 @app.command()
 def check(businesses: Businesses) -> None:
-    """Read a business's tables and say which rows were refused, and why."""
+    """Read a business's tables and say which rows were refused or repeat others, and why."""
     console = _console()
-    problems = [problem for path in businesses for problem in _checked(console, path)]
+    problems = [problem for path in businesses for problem in _problems(console, path)]
     for problem in problems:
         console.print(problem, style="red", soft_wrap=True, markup=False)
     raise typer.Exit(SOME_FAILED if problems else DONE)
@@ -170,10 +171,8 @@ def main() -> None:
     app()
 
 
-def _checked(console: "Console", path: Path) -> "Iterator[str]":
+def _problems(console: "Console", path: Path) -> "Iterator[str]":
     """Print what was read of a business's tables; yield what would stop its report."""
-    from rich.table import Table
-
     from engagekit.data.business import Business
     from engagekit.errors import DataError
     from engagekit.reports.results import check_goals
@@ -184,37 +183,50 @@ def _checked(console: "Console", path: Path) -> "Iterator[str]":
     except DataError as error:
         yield str(error)
         return
-    summary = Table(
-        "table",
-        "file",
-        *(_right(name) for name in ("rows", "kept", "left out", "refused")),
-        title=business.name,
-    )
-    reasons = Table("file", "column", "reason", _right("rows"), _right("first row"))
+    readings = []
     for name, source in business.tables.items():
         try:
             reading = business.reading(name)
-            reading.check(source.refuse_above)
+            readings.append(reading.check(source.refuse_above))
         except DataError as error:
-            yield str(error)
-            continue
-        counts = (reading.rows, reading.kept, sum(reading.left_out.values()), reading.refused.height)
-        summary.add_row(name, reading.file, *(f"{count:,}" for count in counts))
-        for column, reason, rows, first in reading.reasons().iter_rows():
-            reasons.add_row(reading.file, column, reason, f"{rows:,}", f"{first:,}")
-        for rule, rows in reading.left_out.items():
-            reasons.add_row(reading.file, rule.split()[0], f"keep {rule}", f"{rows:,}", "")
+            # the value stands on the terminal only: messages are written into reports
+            yield str(error) + (f" The cell says {str(error.value)[:100]!r}." if error.value is not None else "")
     try:
         check_goals(business)
         if business.score.components and "interactions" in business.tables:
             Scorecard.of(business)
     except DataError as error:
         yield str(error)
+    _show(console, business.name, readings)
+    if not business.tables:
+        yield f"{business.name}: no tables yet. Uncomment one in {business.folder / 'business.toml'}."
+
+
+def _show(console: "Console", title: str, readings: "list[Reading]") -> None:
+    """Print what became of the rows of each table, and why."""
+    from rich.table import Table
+
+    summary = Table("table", "file", *map(_right, ("rows", "kept", "left out", "refused")), title=title)
+    reasons = Table("file", "column", "reason", _right("rows"), _right("first row"))
+    for reading in readings:
+        numbers = (reading.rows, reading.kept, sum(reading.left_out.values()), reading.refused.height)
+        summary.add_row(reading.table, reading.file, *(f"{number:,}" for number in numbers))
+        for column, reason, rows, first in reading.reasons().iter_rows():
+            reasons.add_row(reading.file, column, reason, f"{rows:,}", f"{first:,}")
+        for rule, rows in reading.left_out.items():
+            reasons.add_row(reading.file, rule.split()[0], f"keep {rule}", f"{rows:,}", "")
+        for reason, rows in (
+            ("repeated: counted once", reading.repeated),
+            ("superseded by a later state", reading.superseded),
+            ("identical, without an id: counted", reading.identical),
+        ):
+            if rows:
+                reasons.add_row(reading.file, "", reason, f"{rows:,}", "")
     console.print(summary)
     if reasons.row_count:
         console.print(reasons)
-    if not business.tables:
-        yield f"{business.name}: no tables yet. Uncomment one in {business.folder / 'business.toml'}."
+    for hint in (hint for reading in readings for hint in reading.hints()):
+        console.print(hint, style="yellow", soft_wrap=True, markup=False)
 
 
 def _found(file: Path) -> dict[str, Any]:
@@ -244,7 +256,7 @@ def _starter(kind: str, language: str) -> str:
     """A business.toml to fill in: its head from the template, its tables from their contracts."""
     from engagekit.data.tables import TABLES
     from engagekit.display.markup import template_path
-    from engagekit.score.scorecard import PRESETS
+    from engagekit.score.components import PRESETS
 
     parts = {
         name: ", ".join(f"{key} = {_toml(value)}" for key, value in part.items())

@@ -6,24 +6,32 @@ from collections.abc import Iterable
 __all__ = ["DataError", "TooLittle", "did_you_mean"]
 
 LISTED = 20
+LONGEST, LONGEST_FILE = 500, 200  # characters of a message, and of the file's name in it
 
 
 class DataError(ValueError):
     """Data or settings that cannot be used as they are.
 
-    The message names the file, row and column where they are known, the value found, and the way out.
+    The message names the file, row and column where they are known, and the way out. It has at most 500 characters, and
+    it is written into reports, so it holds no value of a customer's row: that is the attribute ``value``, which
+    ``engagekit check`` shows on the terminal.
 
     Parameters
     ----------
     problem : str
-        What is wrong, with the value found and how to mend it.
+        What is wrong, and how to correct it.
     file, row, column : str or int, optional
         Where. A row counts as in a spreadsheet: the header is row 1.
+    value : object, optional
+        The cell of a customer's row that is at fault; not a part of the message.
 
     Examples
     --------
-    >>> print(DataError("11 is not on the 0-10 scale.", file="surveys.csv", row=14, column="score"))
-    surveys.csv, row 14, score: 11 is not on the 0-10 scale.
+    >>> error = DataError("is not on the 0-10 scale.", file="surveys.csv", row=14, column="score", value=11)
+    >>> print(error)
+    surveys.csv, row 14, score: is not on the 0-10 scale.
+    >>> error.value
+    11
     """
 
     def __init__(
@@ -33,16 +41,23 @@ class DataError(ValueError):
         file: object | None = None,
         row: int | None = None,
         column: str | None = None,
+        value: object = None,
     ) -> None:
-        self.problem, self.file, self.row, self.column = problem, file, row, column
-        place = [str(file)] if file is not None else []
+        self.problem, self.file, self.row, self.column, self.value = problem, file, row, column, value
+        place = [_shortened(str(file), LONGEST_FILE)] if file is not None else []
         place += [f"row {row}"] if row is not None else []
         place += [str(column)] if column is not None else []
-        super().__init__(f"{', '.join(place)}: {problem}" if place else problem)
+        super().__init__(_shortened(f"{', '.join(place)}: {problem}" if place else problem, LONGEST))
 
 
 class TooLittle(DataError):
     """Data that are sound, and too few to say anything: a report says so and goes on."""
+
+
+def _shortened(text: str, longest: int) -> str:
+    """Text without its middle where it is too long: a message begins with the place and ends with the way out."""
+    half = (longest - 3) // 2
+    return text if len(text) <= longest else f"{text[:half]} … {text[-half:]}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ __all__ = ["LANGUAGES", "Language", "decimal_and_group", "decimals_of", "decimal
 
 LANGUAGES = {"id": "id", "ms": "ms", "en": "en_GB"}
 COMPACT_FROM = 1_000_000
-BY_CHANNEL = "interactions_"
+BY_CHANNEL = {"interactions_": "interactions", "preferred_channel_": "preferred_channel"}  # prefixes of features
 MISSING = "–"
 
 
@@ -49,29 +49,36 @@ class Language:
         return LANGUAGES[self.code]
 
     def text(self, key: str, /, **values: object) -> str:
-        """Text of a dotted key in ``locales/<code>.toml``, with its ``{names}`` filled in.
+        """Text of a dotted key in ``locales/<code>.toml``, with values for its ``{names}``.
 
         Raises
         ------
         KeyError
             The key has no text in this language.
         """
-        found: Any = _texts(self.code)
+        text: Any = _texts(self.code)
         for part in key.split("."):
-            if part not in found:
+            if part not in text:
                 raise KeyError(f"{key} has no text in locales/{self.code}.toml")
-            found = found[part]
-        return str(found).format(**values) if values else str(found)
+            text = text[part]
+        return str(text).format(**values) if values else str(text)
 
     def feature(self, name: str) -> str:
-        """Name of a feature; that of a business's own is as the business writes it."""
+        """Name of a feature; the name of a business's own attribute is not translated.
+
+        Examples
+        --------
+        >>> Language("en").feature("interactions_social")
+        'Interactions: social'
+        """
         known: dict[str, str] = _texts(self.code)["feature"]
-        if name not in known and name.startswith(BY_CHANNEL):
-            return f"{known['interactions']}: {name.removeprefix(BY_CHANNEL)}"
+        for prefix, feature in BY_CHANNEL.items():
+            if name not in known and name.startswith(prefix):
+                return f"{known[feature]}: {name.removeprefix(prefix)}"
         return known.get(name, name)
 
     def question(self, template: str) -> str:
-        """What a template's report answers; empty of a template that is not ours.
+        """Question that a template's report answers; empty for a template that the kit does not ship.
 
         Examples
         --------
@@ -82,19 +89,19 @@ class Language:
         return known.get(template, "")
 
     def number(self, value: float | None, decimals: int = 0) -> str:
-        """Write a number with so many decimals; a dash where there is none."""
+        """Write a number with a fixed count of decimals; a dash where it is missing."""
         if not _known(value):
             return MISSING
         return str(numbers.format_decimal(value, format=_pattern(decimals), locale=self.locale))
 
     def percent(self, fraction: float | None, decimals: int = 1) -> str:
-        """Write a fraction as per cent: 0.0408 is 4.1 %, as the locale writes it."""
+        """Write a fraction as a percentage, in the form of the locale: 0.0408 is 4.1 %."""
         if not _known(fraction):
             return MISSING
         return str(numbers.format_percent(fraction, format=_pattern(decimals) + "%", locale=self.locale))
 
     def money(self, value: float | None, currency: str, decimals: int | None = None) -> str:
-        """Write an amount of a currency; from a million on in words (Rp1,25 juta)."""
+        """Write an amount of money; from a million on with a word for the size (Rp1,25 juta)."""
         if not _known(value):
             return MISSING
         symbol = str(numbers.get_currency_symbol(currency, locale=self.locale))
@@ -108,7 +115,7 @@ class Language:
         return f"{'-' if value < 0 else ''}{symbol}{self.number(abs(value), digits)}"
 
     def amount(self, value: float | None, unit: str, currency: str, decimals: int | None = None) -> str:
-        """Write a number in what a metric is measured in: ``rate``, ``money``, ``hours``, ``points`` ..."""
+        """Write a number in the unit of a metric: ``rate``, ``money``, ``hours``, ``points`` ..."""
         if unit == "money":
             return self.money(value, currency, decimals)
         if unit == "rate":
@@ -139,7 +146,7 @@ def decimal_and_group(code: str) -> tuple[str, str]:
 
 
 def decimals_supported(low: float, high: float) -> int:
-    """Decimals, 0 to 2, that an interval supports: no digit finer than a tenth of its half-width.
+    """Decimals, 0 to 2, that an interval supports: no digit is finer than a tenth of its half-width.
 
     Examples
     --------
@@ -153,7 +160,7 @@ def decimals_supported(low: float, high: float) -> int:
 
 
 def decimals_of(value: float) -> int:
-    """Decimals, 0 to 2, that a number was given with.
+    """Decimals, 0 to 2, that a number has.
 
     Examples
     --------

@@ -12,17 +12,35 @@ import duckdb
 import polars as pl
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from engagekit.samples.make import make_sample, write_sample
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
-settings.register_profile("kit", deadline=None)  # the first example pays for imports
+settings.register_profile("kit", deadline=None, max_examples=50)  # no deadline: the first example pays for imports
+settings.register_profile("soak", deadline=None, max_examples=500)  # pytest --hypothesis-profile soak
 settings.load_profile("kit")
 KINDS = ("ecommerce", "saas", "subscription")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "needs(tool): skipped without a system tool, and failed if REQUIRE_ALL is set")
+    config.addinivalue_line("markers", "soak: takes too long for every change; make soak runs it")
+
+
+class ByFixture(LoadScopeScheduling):
+    """Keep on one worker what shares something: a module's fixtures, samples' reports, the session of Spark."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.partition("::")
+        if "spark" in test.partition("[")[2]:
+            return "spark"
+        return "reports" if file.startswith("tests/reports/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return ByFixture(config, log)
 
 
 def pytest_runtest_setup(item):
@@ -77,6 +95,8 @@ def _spark():
         "spark.driver.host": "127.0.0.1",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.timestampType": "TIMESTAMP_NTZ",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # a third less CPU time
+        "spark.python.sql.dataFrameDebugging.enabled": "false",  # or each expression asks for the line it stands in
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",  # compiling takes longer than these frames do
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.shuffle.partitions": 1,
@@ -104,4 +124,10 @@ ENGINES = {
 @pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.needs("java")] * (name == "spark")) for name in ENGINES])
 def on_engine(request):
     """Function that moves a Polars frame to one of the engines."""
+    return ENGINES[request.param]
+
+
+@pytest.fixture(params=["pandas", "polars"])
+def in_memory(request):
+    """Function that moves a Polars frame to one of the engines that cost nothing to start."""
     return ENGINES[request.param]

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
@@ -54,6 +55,12 @@ def test_a_room_imports_only_from_rooms_above_it(path):
 def test_nothing_imports_a_private_name(path):
     for module, name in imports(path):
         assert not any(part.startswith("_") and not part.startswith("__") for part in (*module.split("."), name))
+
+
+def test_no_file_of_the_metrics_imports_in_a_circle():
+    room = sorted((PACKAGE / "metrics").glob("*.py"))
+    graph = {names(path): {m for pair in imports(path) for m in (pair[0], ".".join(pair))} for path in room}
+    assert list(TopologicalSorter(graph).static_order())  # a circle raises CycleError
 
 
 @pytest.mark.parametrize("path", MODULES, ids=names)

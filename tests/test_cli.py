@@ -11,6 +11,7 @@ from engagekit.data.business import Business
 from engagekit.language import LANGUAGES, Language
 from engagekit.metrics.catalog import CHANNELS, METRICS
 from engagekit.reports.results import results
+from engagekit.study import Study
 
 SURVEYED = """
 name = "Warung"
@@ -41,16 +42,18 @@ def call(*words, columns=80):
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("businesses") / "kedai"
-    assert call("init", folder, "--sample").exit_code == 0
-    return folder
+def shop(sample_folders, tmp_path_factory):
+    return shutil.copytree(sample_folders["ecommerce"], tmp_path_factory.mktemp("businesses") / "kedai")
 
 
-def test_a_sample_is_made_checked_and_reported(shop, tmp_path):
-    checked = call("check", shop)
+def test_a_sample_is_made_and_checked(tmp_path):
+    assert call("init", tmp_path / "kedai", "--sample").exit_code == 0
+    checked = call("check", tmp_path / "kedai")
     assert checked.exit_code == 0
     assert "customer_id" in checked.output
+
+
+def test_a_sample_is_reported(shop, tmp_path):
     done = call("report", shop, "--out", tmp_path, "--as-of", "2026-10-01")
     assert done.exit_code == 0, done.output
     assert str(tmp_path / "index.html") in done.output
@@ -141,6 +144,25 @@ def test_wrong_dates_and_templates_are_usage_errors_that_name_the_value(shop, tm
     assert not (tmp_path / "out").exists()
 
 
+def test_check_shows_repeats_hints_and_the_cell_that_no_message_holds(tmp_path):
+    (tmp_path / "orders.csv").write_text(
+        "ev,customer_id,time,status\n1,a,2026-01-05,Paid\n1,a,2026-01-05,Paid\n2,b,2026-01-06,Paid\n"
+    )
+    (tmp_path / "replies.csv").write_text("kind,score,answered_at\nnps,secret,2026-01-05\n")
+    head = 'name = "x"\nkind = "ecommerce"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
+    orders = '[tables.interactions]\nfile = "orders.csv"\nkeep = {status = "!= paid"}\n[tables.interactions.columns]\n'
+    columns = 'event_id = "ev"\nstatus = "status"\nchannel = {constant = "web"}\naction = {constant = "purchase"}\n'
+    replies = '[tables.surveys]\nfile = "replies.csv"\n'
+    (tmp_path / "business.toml").write_text(head + orders + columns + replies)
+    checked = call("check", tmp_path)
+    assert checked.exit_code == 1
+    assert re.search(r"orders.csv\W+3\W+2\W+0\W+0\W", checked.output)
+    assert re.search(r"repeated: counted once\W+1\W", checked.output)
+    assert "the rule keep status != paid leaves out 0 of 3 rows, and keeps 2 that differ in capitals" in checked.output
+    assert "row 2, score: the cell was refused: not_number" in checked.output
+    assert "The cell says 'secret'." in checked.output
+
+
 def test_check_finds_what_would_stop_the_report(tmp_path):
     call("init", tmp_path / "mine")
     path = tmp_path / "mine" / "business.toml"
@@ -161,7 +183,7 @@ def run(tmp_path_factory):
     for name, lines in FILES.items():
         (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
     file = folder / "metrics.json"
-    file.write_text(json.dumps(results(Business.open(folder), "2026-03-01").as_dict()), "utf-8")
+    file.write_text(json.dumps(results(Study(folder, "2026-03-01")).as_dict()), "utf-8")
     return file
 
 

@@ -66,3 +66,17 @@ def test_a_long_list_of_names_is_cut():
     assert len(sentence) < 500
     assert "column 000" in sentence
     assert "480 more" in sentence
+
+
+def test_a_message_has_at_most_500_characters_and_keeps_its_place_and_way_out():
+    error = DataError(f"is {'x' * 5000} long. Shorten it.", file="y" * 400 + ".csv", row=7, column="value")
+    assert len(str(error)) <= 500
+    assert str(error).startswith("yyy")
+    assert "row 7, value: is xxx" in str(error)
+    assert str(error).endswith("long. Shorten it.")
+
+
+def test_the_cell_at_fault_is_no_part_of_the_message():
+    error = DataError("is not a number.", file="a.csv", row=7, column="value", value="secret")
+    assert error.value == "secret"
+    assert "secret" not in f"{error} {error!r}"

@@ -1,4 +1,4 @@
-"""What every notebook of the kit keeps to; that they run is tested by nbval and by the reports."""
+"""Rules that every notebook of the kit follows; nbval and the reports test that they run."""
 
 import ast
 from pathlib import Path
@@ -54,4 +54,4 @@ def test_a_template_runs_under_bare_papermill(path, sample_folders, tmp_path):
         cwd=str(tmp_path),
     )
     data = [output.get("data", {}) for cell in code_of(nbformat.read(out, as_version=4)) for output in cell.outputs]
-    assert any("Akaun Mudah" in str(found) for found in data)
+    assert any("Akaun Mudah" in str(shown) for shown in data)

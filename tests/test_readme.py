@@ -1,4 +1,4 @@
-"""The README's code runs as they stand, and its commands print what it says."""
+"""The README's code runs as it stands, and its commands print what it says."""
 
 import json
 import re
@@ -7,11 +7,10 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from engagekit.cli import app
-from engagekit.data.business import Business
 from engagekit.metrics.catalog import METRICS
-from engagekit.prepare.history import History
 from engagekit.reports.results import results
 from engagekit.samples.make import make_sample, write_sample
+from engagekit.study import Study
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
@@ -24,14 +23,13 @@ def test_the_code_runs(sample_folders, tmp_path, monkeypatch):
     assert 8 <= len([line for line in ten_lines.splitlines() if line]) <= 12
     names = {}
     exec(ten_lines, names)
-    assert len(names["found"].channels) > 5
+    assert len(names["study"].measured["metric"].unique()) > 50
     exec(firewall, names)
     exec(score, names)
     write_sample(make_sample("ecommerce", customers=1_200), tmp_path / "larger")
-    names["business"] = Business.open(tmp_path / "larger")
-    names["history"] = History.of(names["business"])
+    names["study"] = Study(tmp_path / "larger")
     exec(churn, names)
-    assert names["climbed"].recommended in set(names["climbed"].rungs["rung"])
+    assert names["compared"].recommended in names["compared"].candidates
 
 
 def test_the_readme_counts_the_metrics_right():
@@ -45,7 +43,7 @@ def test_the_readme_shows_what_explain_prints(tmp_path, monkeypatch):
     file = Path(command.split()[-1])
     file.parent.mkdir(parents=True)
     write_sample(make_sample("ecommerce"), tmp_path / "ecommerce")
-    file.write_text(json.dumps(results(Business.open(tmp_path / "ecommerce")).as_dict()), "utf-8")
+    file.write_text(json.dumps(results(Study(tmp_path / "ecommerce")).as_dict()), "utf-8")
     explained = CliRunner().invoke(app, command.split())
     assert explained.exit_code == 0
     assert explained.output.splitlines()[-1] == f"  All time: {line}"

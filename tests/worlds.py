@@ -1,4 +1,4 @@
-"""Histories whose truth is known: how much each channel has to do with staying, or that none has."""
+"""Histories whose truth is known: the effect of each channel on staying, which may be none."""
 
 import datetime as dt
 
@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from engagekit.prepare.history import History
-from engagekit.score.scorecard import Component, Scorecard
+from engagekit.score.components import Component
+from engagekit.score.scorecard import Scorecard
 
 START = dt.datetime(2025, 1, 6)
 WEEKS = 44
@@ -20,15 +21,15 @@ WEEKLY, SPREAD, HAZARD, STRENGTH = 0.35, 0.6, 0.02, 1.8
 def made(seed, customers=20_000, strength=STRENGTH):
     """A history with contracts, whose hazard of ending falls with each channel's activity by its planted weight.
 
-    Everybody is active at a level of their own in each channel, from the first week until they leave.
+    Each customer is active at a level of their own in each channel, from the first week until they leave.
     """
     rng = np.random.default_rng(seed)
     level = rng.normal(size=(customers, len(PLANTED)))
     risk = HAZARD * np.exp(-strength * level @ np.array(list(PLANTED.values())))
-    left = rng.geometric(np.clip(risk, 1e-9, 1))  # in the so-manieth week
+    last_week = rng.geometric(np.clip(risk, 1e-9, 1))  # 1 is the first
     rate = WEEKLY * np.exp(SPREAD * level)
     counts = rng.poisson(np.broadcast_to(rate[:, None, :], (customers, WEEKS, len(PLANTED))))
-    counts[np.arange(WEEKS)[None, :] >= left[:, None]] = 0
+    counts[np.arange(WEEKS)[None, :] >= last_week[:, None]] = 0
     who, week, channel = (index.repeat(counts.ravel()) for index in np.indices(counts.shape).reshape(3, -1))
     second = week * 7 * 86_400 + rng.integers(0, 7 * 86_400, who.size)
     interactions = pl.DataFrame(
@@ -39,7 +40,7 @@ def made(seed, customers=20_000, strength=STRENGTH):
             "channel": pl.Series(list(PLANTED)).gather(channel),
         }
     )
-    ends = [START + dt.timedelta(weeks=int(week)) if week < WEEKS else None for week in left]
+    ends = [START + dt.timedelta(weeks=int(week)) if week < WEEKS else None for week in last_week]
     paid = pl.DataFrame(
         {"customer_id": np.arange(customers), "starts_at": START, "ends_at": ends},
         schema_overrides={"ends_at": pl.Datetime("us")},

@@ -1,4 +1,4 @@
-"""Customers at risk on past dates: what they had done before, and whether they left."""
+"""Customers of the base on past dates: what they had done before, and whether they left."""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
@@ -7,59 +7,60 @@ from typing import Any
 import narwhals as nw
 
 from engagekit.customers.features import snapshot_rows
-from engagekit.customers.windows import window_values
-from engagekit.frames.engine import alike, beside
-from engagekit.frames.times import days_long
+from engagekit.customers.windows import DAY_US, last_before, window_values
+from engagekit.frames.engine import ROW, column_names, small_table, to_narwhals, with_one_key_type
+from engagekit.frames.times import micros_at, with_micros
 from engagekit.prepare.history import History, Past
-from engagekit.prepare.leaving import contracts_at_risk, ends_by
+from engagekit.prepare.leaving import ChurnDefinition, active_base, ends_by
 
 __all__ = ["churn_dataset"]
+
+Rows = nw.LazyFrame[Any]
+
+MICROSECOND = dt.timedelta(microseconds=1)
+COUNTS = ("interactions", "active_days", "distinct_actions", "orders")
+SUMS = ("value", "duration_s")
+BY_CHANNEL = "interactions_"
 
 
 def churn_dataset(
     history: History,
     dates: Iterable[dt.datetime],
-    horizon: str = "84d",
-    gap: str | None = None,
+    churn: ChurnDefinition,
     *,
     window: str = "84d",
     as_of: dt.datetime | None = None,
-    contractual: bool = False,
-    grace: str | None = None,
+    features: Any = None,
     channels: Sequence[str] | None = None,
     actions: Sequence[str] | None = None,
 ) -> Any:
-    """Customers at risk on past dates: their features before each, and whether they left after it.
+    """Customers of the base on past dates: their features before each, and whether they left after it.
 
     Parameters
     ----------
     history : History
-        With ``interactions`` and, if ``contractual``, ``subscriptions``.
+        With ``interactions`` and, where customers have contracts, ``subscriptions``.
     dates : iterable of datetime
         When to look back and ahead; one at least. Those after the end of the data are left out.
-    horizon : str, default "84d"
-        Days of 24 hours ahead. Churned is who did nothing in them; with a contract, of whom no paid period runs at
-        their end. At risk is who did something in as many days before the date; with a contract, of whom a paid
-        period runs on it.
-    gap : str, optional
-        Days between the date and the start of the horizon, in which something can still be done about it.
+    churn : ChurnDefinition
+        What leaving means.
     window : str, default "84d"
         Days that the features look back on.
     as_of : datetime, optional
         End of the data; by default the last interaction.
-    contractual : bool, default False
-        Whether customers are lost when their paid periods end.
-    grace : str, optional
-        Days within which a late renewal of a contract still counts as one.
+    features : frame, optional
+        What ``snapshots`` gives for these dates, where it is there already.
     channels, actions
-        As ``snapshots`` takes them.
+        As ``snapshots`` takes them, to make the features.
 
     Returns
     -------
     frame of the caller's kind
-        One row for each date and customer at risk on it: what ``snapshots`` gives, null where the customer did nothing
-        in the window; ``churned``, null where the horizon is not over (censored, not stayed); and ``next_value``, money
-        of purchases in the horizon less that of refunds, null where it is not over or no value is recorded.
+        One row for each date and customer in the base on it: what ``snapshots`` gives; ``churned``, null where the
+        horizon is not over (censored, not stayed); and ``next_value``, money of purchases in the horizon less that of
+        refunds, null where it is not over or no value is recorded. A customer who did nothing in the window has counts
+        and sums of 0, ``recency_days`` since the last interaction ever or else since joining, and ``tenure_days``;
+        what cannot be computed of nothing (``trend``, ``active_share``, ``preferred_channel``) is null.
 
     Raises
     ------
@@ -72,9 +73,10 @@ def churn_dataset(
     --------
     >>> import polars as pl
     >>> from datetime import datetime
-    >>> seen = pl.DataFrame({"customer_id": ["a", "b", "a", "c"], "action": "view", "time": [datetime(2026, 1, 5),
+    >>> events = pl.DataFrame({"customer_id": ["a", "b", "a", "c"], "action": "view", "time": [datetime(2026, 1, 5),
     ...     datetime(2026, 1, 6), datetime(2026, 2, 5), datetime(2026, 3, 9)]})
-    >>> rows = churn_dataset(History({"interactions": seen}), [datetime(2026, 2, 1), datetime(2026, 3, 1)], "28d")
+    >>> silent = ChurnDefinition(horizon="28d", contractual=False)
+    >>> rows = churn_dataset(History({"interactions": events}), [datetime(2026, 2, 1), datetime(2026, 3, 1)], silent)
     >>> rows.sort("date", "customer_id").select("customer_id", "date", "interactions", "churned").rows()[:2]
     [('a', datetime.datetime(2026, 2, 1, 0, 0), 1, False), ('b', datetime.datetime(2026, 2, 1, 0, 0), 1, True)]
     >>> rows.filter(rows["churned"].is_null())["date"].dt.month().unique().to_list()
@@ -84,44 +86,72 @@ def churn_dataset(
     days = sorted(ends_by(dates, dt.timedelta(0), end))
     if not days:
         raise ValueError(f"dates: there is none by {end}, the end of the data, and there must be one at least")
-    ahead = days_long("horizon", horizon) + days_long("gap", gap)
-    spare = days_long("grace", grace if contractual else None)
-    past = history.before(end + dt.timedelta(microseconds=1))  # so that a paid period which ends then is known to
-    known = history.before(end)
-    if contractual:
-        at_risk = nw.concat([_under_contract(past, date, f"{ahead.days}d", grace) for date in days])
-    else:
-        at_risk = window_values(known, {date: date for date in days}, horizon).select("customer_id", "date")
-    over = ends_by(days, ahead, end)
-    told = set(ends_by(days, ahead + spare, end))
-    outcomes = _with_outcomes(at_risk, known, {date: over[date] for date in over if date in told}, horizon)
-    features = snapshot_rows(history.before(days[-1]), days, window, channels, actions)
-    names = [name for name in features.collect_schema().names() if name not in ("customer_id", "date")]
-    outcomes, features = alike(outcomes, features, "customer_id")
-    found = outcomes.join(features, on=["customer_id", "date"], how="left")
-    return past.to_native(found.select("customer_id", "date", *names, "churned", "next_value"), "interactions")
+    known, last = history.before(end), history.before(days[-1])
+    outcomes = _with_next_value(_base(history, days, churn, end), known, days, churn)
+    made = snapshot_rows(last, days, window, channels, actions) if features is None else _lazy(features)
+    names = [name for name in made.collect_schema().names() if name not in ("customer_id", "date")]
+    outcomes, made = with_one_key_type(outcomes, made, "customer_id")
+    rows = outcomes.join(made, on=["customer_id", "date"], how="left")
+    rows = _with_silent(rows, names, last, days)
+    return last.to_native(rows.select("customer_id", "date", *names, "churned", "next_value"), "interactions")
 
 
-def _under_contract(past: Past, date: dt.datetime, ahead: str, grace: str | None) -> nw.LazyFrame[Any]:
-    """Who was subscribed on a date, and who of them no longer was so many days later."""
-    paid = past.rows("subscriptions", ["customer_id", "starts_at", "ends_at"])
-    standing: nw.LazyFrame[Any] = nw.from_native(contracts_at_risk(paid.to_native(), date, ahead, grace)).lazy()
-    return standing.filter("at_risk").select("customer_id", "churned").join(beside(paid, {"date": [date]}), how="cross")
+def _base(history: History, days: list[dt.datetime], churn: ChurnDefinition, end: dt.datetime) -> Rows:
+    """Customers of the base on each date, and whether they churned; null where that is not known yet."""
+    past = history.before(end + MICROSECOND)  # so that a paid period which ends then is over, or renewed then
+    table = "subscriptions" if churn.contractual else "interactions"
+    columns = {"interactions": ["customer_id", "time"], "subscriptions": ["customer_id", "starts_at", "ends_at"]}
+    optional = ["monthly_value", "subscription_id"] if churn.contractual else []
+    rows = past.rows(table, columns[table], optional)
+    base: Rows = nw.from_native(active_base(rows.to_native(), days, churn, as_of=end)).lazy()
+    over = set(ends_by(days, churn.outcome_after, end))
+    known = small_table(rows, {"date": days, "over": [int(day in over) for day in days]})
+    base = base.filter("in_base").select("customer_id", "date", "churned").join(known, on="date", how="left")
+    return base.with_columns(churned=nw.when(nw.col("over") == 1).then(nw.col("churned")))
 
 
-def _with_outcomes(
-    at_risk: nw.LazyFrame[Any], past: Past, over: dict[dt.datetime, dt.datetime], horizon: str
-) -> nw.LazyFrame[Any]:
-    """Customers at risk with what came of them, where the time for it is over."""
-    contractual = "churned" in at_risk.collect_schema().names()
-    if not over:
-        unknown = {"churned": nw.lit(None, nw.Boolean), "next_value": nw.lit(None, nw.Float64)}
-        return at_risk.select("customer_id", "date", **unknown)
-    after = window_values(past, over, horizon).with_columns(back=nw.lit(1))
-    known = beside(at_risk, {"date": list(over), "over": [1] * len(over)})
-    at_risk, after = alike(at_risk, after, "customer_id")
-    rows = at_risk.join(known, on="date", how="left").join(after, on=["customer_id", "date"], how="left")
-    lived = nw.when(nw.col("over") == 1)
-    worth = nw.col("value").fill_null(0.0) if "value" in past.columns("interactions") else nw.lit(None, nw.Float64)
-    left = nw.col("churned") if contractual else nw.col("back").is_null()
-    return rows.select("customer_id", "date", churned=lived.then(left), next_value=lived.then(worth))
+def _with_next_value(base: Rows, past: Past, days: list[dt.datetime], churn: ChurnDefinition) -> Rows:
+    """Base with the money that each customer spent in the horizon."""
+    ends = ends_by(days, churn.ahead, past.as_of)
+    if "value" not in past.columns("interactions") or not ends:
+        return base.with_columns(next_value=nw.lit(None, nw.Float64))
+    spent = window_values(past, ends, churn.horizon)
+    base, spent = with_one_key_type(base, spent, "customer_id")
+    rows = base.join(spent, on=["customer_id", "date"], how="left")
+    return rows.with_columns(next_value=nw.when(nw.col("over") == 1).then(nw.col("value").fill_null(0.0))).drop("value")
+
+
+def _with_silent(rows: Rows, names: list[str], past: Past, days: list[dt.datetime]) -> Rows:
+    """Rows with the features of customers who did nothing in the window."""
+    silent = nw.col("interactions").is_null()
+    recorded = [name for name in SUMS if name in past.columns("interactions")]
+    zeros = [name for name in names if name in (*COUNTS, *recorded) or name.startswith(BY_CHANNEL)]
+    rows, before = with_one_key_type(rows, last_before(past, days), "customer_id")
+    rows = rows.join(before.select("customer_id", "date", "us"), on=["customer_id", "date"], how="left")
+    rows, joined = with_one_key_type(rows, _joined(past), "customer_id")
+    rows = rows.join(joined, on="customer_id", how="left")
+    dates = small_table(rows, {"date": days, "date_us": [micros_at(_times(past), "time", day) for day in days]})
+    rows = rows.join(dates, on="date", how="left")
+    tenure = nw.when(nw.col("joined_us") < nw.col("date_us")).then((nw.col("date_us") - nw.col("joined_us")) / DAY_US)
+    since = nw.when(~nw.col("us").is_null()).then((nw.col("date_us") - nw.col("us")) / DAY_US).otherwise(tenure)
+    return rows.with_columns(
+        *(nw.when(silent).then(nw.lit(0)).otherwise(nw.col(name)).alias(name) for name in zeros),
+        recency_days=nw.when(silent).then(since).otherwise(nw.col("recency_days")),
+        tenure_days=nw.when(silent).then(tenure).otherwise(nw.col("tenure_days")),
+    )
+
+
+def _lazy(features: Any) -> Rows:
+    return to_narwhals(features, column_names(features)).drop(ROW, strict=False)
+
+
+def _times(past: Past) -> Rows:
+    return past.rows("interactions", ["time"])
+
+
+def _joined(past: Past) -> Rows:
+    """When customers joined: as they say, else with their first paid period or interaction."""
+    columns = {"customers": "joined_at", "subscriptions": "starts_at", "interactions": "time"}
+    table = next(name for name, time in columns.items() if name in past and time in past.columns(name))
+    rows = with_micros(past.rows(table, ["customer_id", columns[table]]), columns[table], "joined_us")
+    return rows.group_by("customer_id").agg(nw.col("joined_us").min())

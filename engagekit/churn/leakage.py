@@ -1,4 +1,4 @@
-"""The too-good alarm: whether a model knows what it cannot know, and by which column."""
+"""Leakage: signs that a churn model uses what was not known on its dates, and the column that gives it away."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable
@@ -22,47 +22,46 @@ __all__ = ["SUSPECTS", "TOO_GOOD", "leakage_report", "leaking_column"]
 SUSPECTS = ("alone", "leak", "twins", "one_customer", "later_events")
 COLUMNS = ("suspect", "about", "value")
 TOO_GOOD = 0.95
-MOST_TWINS = 0.05  # share of the tried rows that may stand among the fitted ones, label and all
-MOST_LOST = 0.05  # of ROC AUC, without what came later
+MOST_TWINS = 0.05  # share of the test rows that may be among the training rows, with the same outcome
+MOST_LOST = 0.05  # ROC AUC that honest features may lose
 KEYS = ("customer_id", "date", "churned", "next_value")
 
 
 def leakage_report(
-    fitted: Any,
-    tried: Any,
+    train: Any,
+    test: Any,
     *,
     model: ChurnModel | None = None,
     honest: Any = None,
     accept: Iterable[str] = (),
 ) -> "pd.DataFrame":
-    """Look for what makes a churn model better than it can be.
+    """Look for signs that a churn model uses what was not known on its dates.
 
     Parameters
     ----------
-    fitted, tried : pandas.DataFrame or polars.DataFrame
-        Rows that a model was fitted on and that it was tried on: features, ``churned`` and, where given,
+    train, test : pandas.DataFrame or polars.DataFrame
+        Rows that a model was fitted to and that it was tested on: features, ``churned`` and, where given,
         ``customer_id``. Rows without an outcome are left out.
     model : ChurnModel, optional
-        What was fitted; needed with ``honest``.
+        The model that was fitted; needed with ``honest``.
     honest : frame, optional
-        The tried rows, in their order, with features that were counted anew without anything from their date on.
+        The test rows, in their order, with features computed again from data before their date alone.
     accept : iterable of str, default ()
-        Columns that the business vouches for, whatever they know.
+        Columns that the business vouches for; they are not examined.
 
     Returns
     -------
     pandas.DataFrame
-        One row for each suspect, none where there is none: ``suspect``, what it is ``about`` and a ``value``:
+        One row for each sign, none without any: ``suspect``, the column that it is ``about`` and a ``value``:
 
-        - ``alone``: a column by itself, or that it is blank, puts those who left before those who stayed with a ROC AUC
-          above 0.95 (value), or below 0.05;
-        - ``twins``: more than 5 % (value) of the tried rows stand among the fitted ones, with features and outcome, as
-          resampling before the split leaves them;
-        - ``one_customer``: so many customers (value) stand in both;
+        - ``alone``: a column by itself, or whether it is blank, has a ROC AUC above 0.95 (value), or below 0.05;
+        - ``twins``: more than 5 % (value) of the test rows are among the training rows, with the same features and
+          outcome, as resampling before the split leaves them;
+        - ``one_customer``: this many customers (value) are in both, of tables without dates;
         - ``later_events``: the model's ROC AUC falls by more than 0.05 (value) with ``honest`` features; ``about`` is
-          the column that moved most.
+          the column that changed most.
 
-        ``leaking_column`` tells of a fifth, ``leak``.
+        ``leaking_column`` finds a fifth, ``leak``.
 
     Raises
     ------
@@ -74,37 +73,36 @@ def leakage_report(
     >>> import pandas as pd
     >>> rows = pd.DataFrame({"days": range(100), "cancelled": [n >= 50 for n in range(100)]})
     >>> rows = rows.assign(churned=rows["cancelled"] ^ (rows["days"] == 0))
-    >>> found = leakage_report(rows[::2], rows[1::2])
-    >>> found[["suspect", "about"]].to_numpy().tolist()
+    >>> leakage_report(rows[::2], rows[1::2])[["suspect", "about"]].to_numpy().tolist()
     [['alone', 'days'], ['alone', 'cancelled']]
     """
     import pandas as pd
 
-    before, after = (_known(rows) for rows in (fitted, tried))
-    names = [str(name) for name in after if name not in KEYS]
+    train, test = (_known(rows) for rows in (train, test))
+    names = [str(name) for name in test if name not in KEYS]
     for name in accept:
         if name not in names:
             raise ValueError(f"accept: {name!r} is not a column. {did_you_mean(name, names)}")
-    looked_at = [name for name in names if name not in set(accept)]
-    found: list[tuple[str, str, float]] = [
-        ("alone", name, auc) for name in looked_at if abs((auc := _alone(after, name)) - 1 / 2) > TOO_GOOD - 1 / 2
+    examined = [name for name in names if name not in set(accept)]
+    suspects: list[tuple[str, str, float]] = [
+        ("alone", name, auc) for name in examined if abs((auc := _alone(test, name)) - 1 / 2) > TOO_GOOD - 1 / 2
     ]
-    twins = _twins(before, after, names)
-    found += [("twins", "", twins)] if twins > MOST_TWINS else []
-    if "customer_id" in after and "customer_id" in before and "date" not in after:
-        shared = len(set(before["customer_id"]) & set(after["customer_id"]))
-        found += [("one_customer", "", float(shared))] if shared else []
+    twins = _twins(train, test, names)
+    suspects += [("twins", "", twins)] if twins > MOST_TWINS else []
+    if "customer_id" in test and "customer_id" in train and "date" not in test:
+        shared = len(set(train["customer_id"]) & set(test["customer_id"]))
+        suspects += [("one_customer", "", float(shared))] if shared else []
     if honest is not None:
-        without = _known(honest)
-        vouched = {name: after[name] for name in accept if len(after) == len(without)}
-        found += _later(model, after, without.assign(**vouched), looked_at)
-    return pd.DataFrame(found, columns=list(COLUMNS))
+        again = _known(honest)
+        vouched = {name: test[name] for name in accept if len(test) == len(again)}
+        suspects += _later_events(model, test, again.assign(**vouched), examined)
+    return pd.DataFrame(suspects, columns=list(COLUMNS))
 
 
 def leaking_column(
     features: Callable[[History, dt.datetime], Any], history: History, as_of: dt.datetime
 ) -> "pd.DataFrame":
-    """Column of a feature table that moves when the future is changed, as ``check_no_leak`` finds it.
+    """Column of a feature table that changes with data from its date on, as ``check_no_leak`` finds it.
 
     Parameters
     ----------
@@ -136,38 +134,38 @@ def _known(rows: Any) -> "pd.DataFrame":
 
 
 def _alone(rows: "pd.DataFrame", name: str) -> float:
-    """ROC AUC of a column by itself, or of where it is blank; of a category by the churn of its rows, if few."""
+    """ROC AUC of a column by itself, or of whether it is blank; a category counts as the churn rate of its rows."""
     from pandas.api.types import is_numeric_dtype
 
-    left: NDArray[np.bool_] = rows["churned"].to_numpy()
+    churned: NDArray[np.bool_] = rows["churned"].to_numpy()
     column = rows[name]
-    told = [column.isna().astype(float)]
+    risks = [column.isna().astype(float)]
     if is_numeric_dtype(column):
-        told.append(column.astype(float).fillna(column.median()).fillna(0))
-    elif column.nunique() <= len(column) ** 0.5:  # of more, hardly anybody shares one
-        told.append(rows["churned"].groupby(column.astype(object).fillna("")).transform("mean"))
-    found = [Order(each).roc_auc(left).value for each in told]
-    return max((auc for auc in found if not np.isnan(auc)), key=lambda auc: abs(auc - 1 / 2), default=1 / 2)
+        risks.append(column.astype(float).fillna(column.median()).fillna(0))
+    elif column.nunique() <= len(column) ** 0.5:  # with more categories hardly any customers share one
+        risks.append(rows["churned"].groupby(column.astype(object).fillna("")).transform("mean"))
+    aucs = [Order(risk).roc_auc(churned).value for risk in risks]
+    return max((auc for auc in aucs if not np.isnan(auc)), key=lambda auc: abs(auc - 1 / 2), default=1 / 2)
 
 
-def _twins(before: "pd.DataFrame", after: "pd.DataFrame", names: list[str]) -> float:
-    """Share of the tried rows that stand among the fitted; 0 where no column tells most customers apart."""
-    if not any(after[name].nunique() > len(after) / 2 for name in names):
+def _twins(train: "pd.DataFrame", test: "pd.DataFrame", names: list[str]) -> float:
+    """Share of the test rows that are among the training rows; 0 where no column differs between most customers."""
+    if not any(test[name].nunique() > len(test) / 2 for name in names):
         return 0.0
-    columns = [*(name for name in names if name in before), "churned"]
-    fitted, tried = (list(rows[columns].astype(str).itertuples(index=False, name=None)) for rows in (before, after))
-    known = set(fitted)
-    return float(np.mean([row in known for row in tried]))
+    columns = [*(name for name in names if name in train), "churned"]
+    trained, tested = (list(rows[columns].astype(str).itertuples(index=False, name=None)) for rows in (train, test))
+    known = set(trained)
+    return float(np.mean([row in known for row in tested]))
 
 
-def _later(
-    model: ChurnModel | None, given: "pd.DataFrame", honest: "pd.DataFrame", names: list[str]
+def _later_events(
+    model: ChurnModel | None, test: "pd.DataFrame", honest: "pd.DataFrame", names: list[str]
 ) -> list[tuple[str, str, float]]:
-    if model is None or len(given) != len(honest):
-        raise ValueError("honest: needs the model, and a row for each of the tried")
-    left: NDArray[np.bool_] = given["churned"].to_numpy()
-    with_later, without = (Order(model.predict_proba(rows)[:, 1]).roc_auc(left).value for rows in (given, honest))
-    if not with_later - without > MOST_LOST:
+    if model is None or len(test) != len(honest):
+        raise ValueError("honest: needs the model, and one row for each test row")
+    churned: NDArray[np.bool_] = test["churned"].to_numpy()
+    given, again = (Order(model.predict_proba(rows)[:, 1]).roc_auc(churned).value for rows in (test, honest))
+    if not given - again > MOST_LOST:
         return []
-    moved = {name: float((given[name].astype(str) != honest[name].astype(str)).mean()) for name in names}
-    return [("later_events", max(moved, key=moved.__getitem__), with_later - without)]
+    changed = {name: float((test[name].astype(str) != honest[name].astype(str)).mean()) for name in names}
+    return [("later_events", max(changed, key=changed.__getitem__), given - again)]

@@ -1,4 +1,4 @@
-"""How well an order of customers tells who left, with what each of them adds to the figure's chance error."""
+"""Statistics of churn predictions (ROC AUC, average precision, lift, Brier, log loss) with influence values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from engagekit.metrics.intervals import upper_tail
 
-__all__ = ["Order", "Ranking", "mean_of"]
+__all__ = ["Order", "Ranking", "brier", "log_loss", "mean_of"]
 
 Floats = NDArray[np.float64]
 
 TOP = 0.1
-FEWEST_AT_EDGE = 30  # rows whose churn says what one more or one less at the edge of the top would bring
+FEWEST_AT_EDGE = 30  # rows that the churn rate at the edge of the top is taken from
+SURE = 1e-9  # probabilities are kept this far from 0 and 1 in a log loss
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Ranking:
 
     Influence is that of a linear approximation, the infinitesimal jackknife. It adds up to 0, and the sum of its
     squares over independent units is the variance of the statistic. The difference of two statistics of the same rows
-    has the difference of their influence, so that what the two have in common falls out.
+    has the difference of their influence, so what the two have in common cancels.
 
     Attributes
     ----------
@@ -37,11 +38,11 @@ class Ranking:
     influence: Floats
 
     def __sub__(self, other: Self) -> "Ranking":
-        """Difference of two figures of the same rows."""
+        """Difference of two statistics of the same rows."""
         return Ranking(self.value - other.value, self.influence - other.influence)
 
     def interval(self, customer: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
-        """Interval of the figure, where rows of one customer go together.
+        """Interval of the statistic, where the rows of a customer count as one unit.
 
         Parameters
         ----------
@@ -49,6 +50,11 @@ class Ranking:
             Number of each row's customer, from 0.
         confidence : float, default 0.95
             Coverage, between 0 and 1.
+
+        Returns
+        -------
+        low, high : float
+            NaN where the statistic is.
         """
         from scipy.special import ndtri
 
@@ -58,7 +64,7 @@ class Ranking:
 
 
 def mean_of(rankings: Sequence[Ranking], weights: Sequence[float]) -> Ranking:
-    """Mean of figures of different rows, one after the other.
+    """Weighted mean of statistics of different rows; its influence has the rows of the first, then of the second...
 
     Examples
     --------
@@ -73,21 +79,49 @@ def mean_of(rankings: Sequence[Ranking], weights: Sequence[float]) -> Ranking:
     )
 
 
+def brier(probability: Floats, churned: NDArray[np.bool_]) -> Ranking:
+    """Brier score, the mean squared error of a probability, 0 to 1; lower is better.
+
+    Examples
+    --------
+    >>> brier(np.array([0.8, 0.4]), np.array([True, False])).value
+    0.1
+    """
+    return _mean((probability - churned) ** 2)
+
+
+def log_loss(probability: Floats, churned: NDArray[np.bool_]) -> Ranking:
+    """Mean of minus the log of the probability of what happened, 0 upwards; lower is better.
+
+    Examples
+    --------
+    >>> round(log_loss(np.array([0.5, 0.5]), np.array([True, False])).value, 4)
+    0.6931
+    """
+    sure = np.clip(probability, SURE, 1 - SURE)
+    return _mean(-np.log(np.where(churned, sure, 1 - sure)))
+
+
+def _mean(losses: Floats) -> Ranking:
+    mean = float(losses.mean())
+    return Ranking(mean, (losses - mean) / len(losses))
+
+
 class Order:
-    """Rows in the order of a risk, highest first; equal risks stay equal.
+    """Rows in the order of a risk, highest first; rows of the same risk are ties.
 
     Parameters
     ----------
     risk : array-like of float
-        The higher, the likelier to leave; no NaN.
+        The higher, the likelier the customer is to leave; no NaN.
 
     Examples
     --------
-    Of the two who left, the first was ahead of both who stayed, the second of one:
+    Two customers left. The first ranks above both who stayed, the second above one of them:
 
-    >>> left = np.array([True, False, True, False])
+    >>> churned = np.array([True, False, True, False])
     >>> order = Order([0.9, 0.8, 0.7, 0.1])
-    >>> order.roc_auc(left).value, round(order.average_precision(left).value, 3)
+    >>> order.roc_auc(churned).value, round(order.average_precision(churned).value, 3)
     (0.75, 0.833)
     """
 
@@ -97,7 +131,7 @@ class Order:
         self._rows = rows.astype(float)
 
     def roc_auc(self, churned: NDArray[np.bool_]) -> Ranking:
-        """Chance that one who left stood before one who stayed; ties count half. NaN where all did the same.
+        """Probability that a customer who left ranks above one who stayed; ties count half. NaN where all did the same.
 
         References
         ----------
@@ -105,46 +139,46 @@ class Order:
            Correlated Receiver Operating Characteristic Curves. Biometrics, 44(3).
         .. [2] Obuchowski, N. A. (1997). Nonparametric Analysis of Clustered ROC Curve Data. Biometrics, 53(2).
         """
-        left = self._sums(churned)
-        stayed = self._rows - left
-        all_left, all_stayed = left.sum(), stayed.sum()
-        if not (all_left and all_stayed):
+        lost = self._sums(churned)
+        stayed = self._rows - lost
+        all_lost, all_stayed = lost.sum(), stayed.sum()
+        if not (all_lost and all_stayed):
             return self._undefined
         ahead_of = (np.cumsum(stayed) - stayed / 2) / all_stayed
-        behind = (all_left - np.cumsum(left) + left / 2) / all_left
-        value = float((left * ahead_of).sum() / all_left)
-        of_left, of_stayed = (_spread(n) / n for n in (all_left, all_stayed))
+        behind = (all_lost - np.cumsum(lost) + lost / 2) / all_lost
+        value = float((lost * ahead_of).sum() / all_lost)
+        of_lost, of_stayed = (_spread(n) / n for n in (all_lost, all_stayed))
         influence = np.where(
-            churned, (ahead_of[self._level] - value) * of_left, (behind[self._level] - value) * of_stayed
+            churned, (ahead_of[self._level] - value) * of_lost, (behind[self._level] - value) * of_stayed
         )
         return Ranking(value, influence)
 
     def average_precision(self, churned: NDArray[np.bool_]) -> Ranking:
-        """Mean, over those who left, of the share that left among all at their risk or above. NaN where none left."""
-        left = self._sums(churned)
-        all_left = left.sum()
-        if not all_left:
+        """Mean precision, 0 to 1, at the risk of each customer who left; NaN where none left."""
+        lost = self._sums(churned)
+        all_lost = lost.sum()
+        if not all_lost:
             return self._undefined
-        above, left_above = (_from_the_top(each) for each in (self._rows, left))
-        precision = left_above / above
-        value = float((left * precision).sum() / all_left)
-        gained, lost = np.cumsum(left / above), np.cumsum(left * left_above / above**2)
-        influence = churned * (precision + gained - value)[self._level] - lost[self._level]
-        return Ranking(value, influence / all_left)
+        above, lost_above = (_from_the_top(each) for each in (self._rows, lost))
+        precision = lost_above / above
+        value = float((lost * precision).sum() / all_lost)
+        gain, loss = np.cumsum(lost / above), np.cumsum(lost * lost_above / above**2)
+        influence = churned * (precision + gain - value)[self._level] - loss[self._level]
+        return Ranking(value, influence / all_lost)
 
     def lift(self, churned: NDArray[np.bool_], top: float = TOP) -> Ranking:
-        """Churn among a share of rows at the top over that of all; ties at the edge count in part.
+        """Churn rate of the share of rows with the highest risk over that of all rows; ties at the edge count in part.
 
         NaN where none left.
         """
-        left, n = self._sums(churned), len(self._level)
-        if not left.sum():
+        lost, n = self._sums(churned), len(self._level)
+        if not lost.sum():
             return self._undefined
         room = top * n - (_from_the_top(self._rows) - self._rows)
         inside = np.clip(room / self._rows, 0, 1)
-        rate, caught = left.sum() / n, (inside * left).sum() / n
-        # What moves the edge trades rows with the churn that is found there.
-        at_edge = self._churn_near(left, top * n)
+        rate, caught = lost.sum() / n, (inside * lost).sum() / n
+        # A row more or less at the top moves the edge, and so trades rows that have the churn rate there.
+        at_edge = self._churn_near(lost, top * n)
         value = float(caught / (top * rate))
         influence = inside[self._level] * (churned - at_edge) - (caught - top * at_edge)
         return Ranking(value, (influence / (top * rate) - value * (churned - rate) / rate) / n)
@@ -163,9 +197,10 @@ class Order:
         if min(spread_u, spread_v) <= 0:
             return self._undefined
         value = (both - 1 / 4) / np.sqrt(spread_u * spread_v)
-        pull = u * v + self._beyond(v) + other._beyond(u) - 3 * both
-        pull_u, pull_v = u**2 + 2 * self._beyond(u) - 3 * uu, v**2 + 2 * other._beyond(v) - 3 * vv
-        influence = pull / np.sqrt(spread_u * spread_v) - value / 2 * (pull_u / spread_u + pull_v / spread_v)
+        covariance = u * v + self._beyond(v) + other._beyond(u) - 3 * both
+        variance_u, variance_v = u**2 + 2 * self._beyond(u) - 3 * uu, v**2 + 2 * other._beyond(v) - 3 * vv
+        influence = covariance / np.sqrt(spread_u * spread_v)
+        influence -= value / 2 * (variance_u / spread_u + variance_v / spread_v)
         return Ranking(float(value), influence / len(u))
 
     @property
@@ -189,11 +224,11 @@ class Order:
         sums: Floats = np.bincount(self._level, weight, len(self._rows)).astype(float)
         return sums
 
-    def _churn_near(self, left: Floats, edge: float) -> float:
+    def _churn_near(self, lost: Floats, edge: float) -> float:
         above = _from_the_top(self._rows)
         reach = max(edge / 2, FEWEST_AT_EDGE)
         near = (above > edge - reach) & (above - self._rows < edge + reach)
-        return float(left[near].sum() / self._rows[near].sum())
+        return float(lost[near].sum() / self._rows[near].sum())
 
 
 def _spread(n: float) -> float:

@@ -1,4 +1,4 @@
-"""Who came back, and what they spent, by month or week of arrival."""
+"""Retention and revenue of cohorts, by month or week of arrival."""
 
 import datetime as dt
 import math
@@ -9,7 +9,8 @@ import polars as pl
 import polars.selectors as cs
 
 from engagekit.errors import DataError
-from engagekit.frames.engine import collected, distinct, to_narwhals
+from engagekit.frames.engine import collected, distinct_pairs, to_narwhals
+from engagekit.frames.exact import MONEY, in_parts, square_sum, square_terms
 from engagekit.frames.periods import dated
 from engagekit.metrics.intervals import ratio_interval, wilson_interval
 from engagekit.prepare.interactions import valid_interactions
@@ -31,65 +32,65 @@ def retention_by_cohort(
     Parameters
     ----------
     interactions : pandas, Polars, DuckDB or Spark frame
-        ``customer_id, time``. An interaction without a customer or a time is left out; one that is there twice makes
-        no difference.
+        ``customer_id, time`` and, where given, ``event_id``, which must not repeat. An interaction without a customer
+        or a time is left out.
     as_of : datetime
-        Interactions from then on are not seen. Without a zone of its own it is on the periods' clock.
+        Interactions from then on are left out. Without a zone of its own it is on the periods' clock.
     every : {"1mo", "1w"}, default "1mo"
         Length of a calendar period: a month, or a week from Monday on.
     arrivals : frame, optional
         ``customer_id, joined_at`` of every customer, in a frame of the same engine; of several times the first counts.
-        Without it a customer arrives with the first interaction, so that the first cohort holds all who had come
-        before the data begin.
+        Without it a customer arrives with the first interaction, so that the first cohort also holds all customers
+        from before the data begin.
     time_zone : str, optional
-        Zone whose calendar the periods follow; by default that of the times. DuckDB and Spark do not keep it: say it
-        there where times have one.
+        Zone whose calendar the periods follow; by default that of the times. DuckDB and Spark do not keep it, so it
+        must be given there where times have one.
 
     Returns
     -------
     pandas.DataFrame where ``interactions`` is one, otherwise polars.DataFrame
         One row for each cohort and age: ``cohort`` (first day, on the wall clock), ``age`` (periods since),
         ``customers`` (size of the cohort), ``active``, ``value`` (a fraction), ``low`` and ``high`` (Wilson).
-        ``active`` is null and the others NaN where the period has not been lived through to its end. Cohorts from
-        before the data begin are left out where ``arrivals`` tells them.
+        ``active`` is null and the others NaN where the period is not over at ``as_of``. With ``arrivals``, cohorts
+        from before the data begin are left out.
 
     Raises
     ------
     DataError
-        A column is absent, or holds no times.
+        A column is absent or holds no times, or an ``event_id`` repeats.
     ValueError
         ``every`` is not one of those above, or ``time_zone`` is needed.
 
     Examples
     --------
     >>> from datetime import datetime
-    >>> seen = pl.DataFrame({"customer_id": ["a", "b", "a"],
+    >>> visits = pl.DataFrame({"customer_id": ["a", "b", "a"],
     ...     "time": [datetime(2026, 1, 5), datetime(2026, 1, 6), datetime(2026, 2, 3)]})
-    >>> retention_by_cohort(seen, datetime(2026, 3, 1))["value"].to_list()
+    >>> retention_by_cohort(visits, datetime(2026, 3, 1))["value"].to_list()
     [1.0, 0.5]
     """
     rows = valid_interactions(interactions)
     clock = time_zone or _zone(rows)
     rows, end = _dated(rows, "time", as_of, every, time_zone)
     arrived = _arrived(arrivals, end, every, clock)
-    found = _cells(distinct(rows, *KEYS), {"active": nw.len()}, arrived, end, every)
-    found = found.with_columns(pl.when("over").then("active")).with_columns(value=_ratio("active", "customers"))
-    low, high = wilson_interval(found["active"].cast(pl.Float64).fill_null(math.nan), found["customers"])
-    return _tidy(found.with_columns(low=low, high=high), ["active", "value", "low", "high"], interactions)
+    cells = _cells(distinct_pairs(rows, *KEYS), {"active": nw.len()}, arrived, end, every)
+    cells = cells.with_columns(pl.when("over").then("active")).with_columns(value=_ratio("active", "customers"))
+    low, high = wilson_interval(cells["active"].cast(pl.Float64).fill_null(math.nan), cells["customers"])
+    return _tidy(cells.with_columns(low=low, high=high), ["active", "value", "low", "high"], interactions)
 
 
 def revenue_by_cohort(
     interactions: Any, as_of: dt.datetime, every: str = "1mo", *, arrivals: Any = None, time_zone: str | None = None
 ) -> Any:
-    """Money that each cohort spent in each calendar month or week after its first one, refunds taken off.
+    """Money that each cohort spent in each calendar month or week after its first one, less refunds.
 
     Parameters
     ----------
     interactions : pandas, Polars, DuckDB or Spark frame
-        ``customer_id, time, action, value`` and, where given, ``event_id``: rows that repeat one count once. All
-        interactions and not only purchases, because a customer arrives with the first of any kind; one without a
-        customer or a time is left out. A refund counts when it was made, and is taken off whichever sign it is
-        written with. A purchase without a value adds nothing.
+        ``customer_id, time, action, value`` and, where given, ``event_id``, which must not repeat. All interactions
+        and not only purchases, because a customer arrives with the first of any kind; one without a customer or a time
+        is left out. A refund counts when it was made, and is subtracted whichever sign it is written with. A purchase
+        without a value adds nothing. Values are rounded to ten-thousandths, so that sums are exact.
     as_of, every, arrivals, time_zone
         As in ``retention_by_cohort``.
 
@@ -100,36 +101,36 @@ def revenue_by_cohort(
         ``customers`` (size of the cohort), ``revenue`` (of all of them in that period, in the business's currency),
         ``value`` (revenue a customer, those who bought nothing included), ``low`` and ``high`` (95 % t interval of
         that mean; NaN for one customer) and ``cumulative_value`` (``value`` added up since age 0). They are NaN where
-        the period has not been lived through to its end, and where purchases were made and none has a value.
+        the period is not over at ``as_of``, and where purchases were made and none has a value.
 
     Raises
     ------
     DataError
-        A column is absent, ``time`` holds no times, or ``value`` no numbers.
+        A column is absent, ``time`` holds no times, ``value`` holds no numbers, or an ``event_id`` repeats.
     ValueError
         ``every`` is not one of those above, or ``time_zone`` is needed.
 
     Examples
     --------
     >>> from datetime import datetime
-    >>> seen = pl.DataFrame({"customer_id": ["a", "b", "a"], "action": ["purchase", "view", "purchase"],
+    >>> sales = pl.DataFrame({"customer_id": ["a", "b", "a"], "action": ["purchase", "view", "purchase"],
     ...     "time": [datetime(2026, 1, 5), datetime(2026, 1, 6), datetime(2026, 2, 3)], "value": [30.0, None, 10.0]})
-    >>> revenue_by_cohort(seen, datetime(2026, 3, 1)).select("revenue", "value", "cumulative_value").rows()
+    >>> revenue_by_cohort(sales, datetime(2026, 3, 1)).select("revenue", "value", "cumulative_value").rows()
     [(30.0, 15.0, 15.0), (10.0, 5.0, 20.0)]
     """
-    rows = to_narwhals(interactions, ["customer_id", "time", "action", "value"], ["event_id"])
-    if rows.collect_schema()["value"] == nw.String:
+    values = to_narwhals(interactions, ["value"])
+    if values.collect_schema()["value"] == nw.String:
         raise DataError("holds text, not numbers. Convert it, for example with pandas.to_numeric.", column="value")
-    lines = valid_interactions(rows.filter(nw.col("action").is_in(PURCHASES)), ["action", "value"])
+    rows = valid_interactions(interactions, ["action", "value"])
     clock = time_zone or _zone(rows)
-    lines, _ = _dated(lines, "time", as_of, every, time_zone)
     rows, end = _dated(rows, "time", as_of, every, time_zone)
-    active = distinct(rows, *KEYS).join(_spent(lines), on=KEYS, how="left")
-    spent = nw.col("spent")
-    sums = {"active": nw.len(), "revenue": spent.sum(), "squares": (spent * spent).sum()}
-    sums |= {name: nw.col(name).sum() for name in ("lines", "valued")}
-    found = _valued(_cells(active, sums, _arrived(arrivals, end, every, clock), end, every))
-    return _tidy(found, ["revenue", "value", "low", "high", "cumulative_value"], interactions)
+    spent = _spent(rows.filter(nw.col("action").is_in(PURCHASES)))
+    active = distinct_pairs(rows, *KEYS).join(spent, on=KEYS, how="left")
+    sums = {"active": nw.len(), "revenue": nw.col("spent").sum()}
+    active = active.with_columns(**square_terms(nw.col("spent")))
+    sums |= {name: nw.col(name).sum() for name in ("lines", "valued", *square_terms(nw.col("spent")))}
+    cells = _valued(_cells(active, sums, _arrived(arrivals, end, every, clock), end, every))
+    return _tidy(cells, ["revenue", "value", "low", "high", "cumulative_value"], interactions)
 
 
 def _dated(rows: Rows, at: str, as_of: dt.datetime, every: str, time_zone: str | None) -> tuple[Rows, dt.datetime]:
@@ -141,11 +142,11 @@ def _dated(rows: Rows, at: str, as_of: dt.datetime, every: str, time_zone: str |
 
 
 def _arrived(arrivals: Any, end: dt.datetime, every: str, time_zone: str | None) -> Rows | None:
-    """Cohort of each customer whose arrival is told."""
+    """Cohort of each customer whose arrival is given."""
     if arrivals is None:
         return None
-    came, _ = _dated(to_narwhals(arrivals, ["customer_id", "joined_at"]), "joined_at", end, every, time_zone)
-    return came.group_by("customer_id").agg(nw.col("period").min().alias("cohort"))
+    joined, _ = _dated(to_narwhals(arrivals, ["customer_id", "joined_at"]), "joined_at", end, every, time_zone)
+    return joined.group_by("customer_id").agg(nw.col("period").min().alias("cohort"))
 
 
 def _zone(rows: Rows) -> str | None:
@@ -154,22 +155,24 @@ def _zone(rows: Rows) -> str | None:
 
 
 def _spent(lines: Rows) -> Rows:
-    """What each customer spent in each period, in how many lines, and how many of these have a value."""
+    """What each customer spent in each period, in ten-thousandths; how many lines, and how many that have a value."""
     value, refund = nw.col("value").cast(nw.Float64), nw.col("action") == "refund"
-    lines = lines.with_columns(spent=nw.when(refund).then(0 - value.abs()).otherwise(value))
+    net = nw.when(refund).then(0 - value.abs()).otherwise(value)
+    lines = lines.with_columns(spent=in_parts(net, MONEY))
     spent = nw.col("spent")
     return lines.group_by(KEYS).agg(spent.sum(), spent.count().alias("valued"), nw.len().alias("lines"))
 
 
-def _valued(found: pl.DataFrame) -> pl.DataFrame:
+def _valued(cells: pl.DataFrame) -> pl.DataFrame:
     """Cells with their revenue a customer; NaN where it is not known."""
     known = pl.when("over", (pl.col("lines") == 0) | (pl.col("valued") > 0))
-    found = found.with_columns(known.then("revenue").fill_null(math.nan))
-    found = found.with_columns(value=_ratio("revenue", "customers"))
-    customers, revenue, squares = (found[name] for name in ("customers", "revenue", "squares"))
+    cells = cells.with_columns(squares=square_sum(MONEY), revenue=pl.col("revenue") / float(MONEY))
+    cells = cells.with_columns(known.then("revenue").fill_null(math.nan))
+    cells = cells.with_columns(value=_ratio("revenue", "customers"))
+    customers, revenue, squares = (cells[name] for name in ("customers", "revenue", "squares"))
     low, high = ratio_interval(customers, revenue, customers, squares, revenue, customers)
     total = pl.col("value").cum_sum().over("cohort", order_by="age")
-    return found.with_columns(low=low, high=high, cumulative_value=total)
+    return cells.with_columns(low=low, high=high, cumulative_value=total)
 
 
 def _cells(active: Rows, sums: dict[str, nw.Expr], arrived: Rows | None, end: dt.datetime, every: str) -> pl.DataFrame:
@@ -208,7 +211,7 @@ def _ratio(part: str, whole: str) -> pl.Expr:
     return (pl.col(part) / pl.col(whole)).fill_null(math.nan)
 
 
-def _tidy(found: pl.DataFrame, columns: list[str], like: Any) -> Any:
-    """Cells in order, in pandas for a pandas caller."""
-    tidy = found.select("cohort", "age", "customers", *columns).sort("cohort", "age")
+def _tidy(cells: pl.DataFrame, columns: list[str], like: Any) -> Any:
+    """Cells by cohort and age, in pandas for a pandas caller."""
+    tidy = cells.select("cohort", "age", "customers", *columns).sort("cohort", "age")
     return tidy.to_pandas() if nw.dependencies.is_pandas_dataframe(like) else tidy

@@ -1,4 +1,4 @@
-"""What a customer did before a date, and before many."""
+"""Features of customers before a date, or before each of many dates."""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ import polars as pl
 
 from engagekit.customers.windows import DAY_US, window_sums
 from engagekit.errors import DataError
-from engagekit.frames.engine import ROW, alike, collected
+from engagekit.frames.engine import ROW, collected, with_one_key_type
 from engagekit.frames.times import with_micros
 from engagekit.prepare.history import History, Past
 
@@ -49,7 +49,7 @@ def customer_features(
     channels: Sequence[str] | None = None,
     actions: Sequence[str] | None = None,
 ) -> Any:
-    """What each customer did in the window before a date.
+    """Features of each customer's interactions in the window before a date.
 
     Parameters
     ----------
@@ -57,17 +57,18 @@ def customer_features(
         With ``interactions``: ``customer_id, time, action`` and, where given, ``channel, value, order_id, duration_s,
         sentiment, event_id``; and, where given, ``customers``.
     as_of : datetime
-        Nothing from then on is seen.
+        Nothing from then on is used.
     window : str, default "84d"
         Days of 24 hours before it.
     channels, actions : sequence of str, optional
-        The channels that have a column, and the actions that are told apart; by default all that the history has before
-        the date, up to 100 of each.
+        The channels that get a column, and the actions that are counted as different; by default all that the history
+        has before the date, up to 100 of each.
 
     Returns
     -------
     frame of the caller's kind
-        One row for each customer with an interaction in the window; none, if there is none. ``customer_id`` and
+        One row for each customer with an interaction in the window; of pandas and Polars frames in the order of
+        ``customer_id``. ``customer_id`` and
 
         - ``recency_days``: since the last interaction, from above 0 on;
         - ``tenure_days``: since ``joined_at``, null where that is not before the date; in a history without
@@ -77,15 +78,15 @@ def customer_features(
         - ``distinct_actions``: different actions;
         - ``active_share``: purchases, reviews, comments and shares among all interactions, 0 to 1; the others, such as
           views, are passive;
-        - ``duration_s``: seconds, added up; a negative one counts as not recorded;
-        - ``value``: money of purchases, less that of refunds, whichever sign a refund has;
+        - ``duration_s``: seconds, added up in microseconds; a negative one counts as not recorded;
+        - ``value``: money of purchases, less that of refunds, whichever sign a refund has, added up in ten-thousandths;
         - ``orders``: different ``order_id`` of purchases, each counted at its first one ever; a purchase without an
           order counts as one with the customer's others at that instant;
         - ``sentiment_mean``: -1 to 1, of the interactions that have one; null where none has;
         - ``trend``: interactions of the last half of the window less those of the half before, over both, -1 to 1;
-          null where both have none. A window of an odd number of days leaves out the first;
-        - ``preferred_channel``: of the channels that have a column, that with the most interactions, the alphabetically
-          first of several; null without any;
+          null where both have none. A window of an odd number of days leaves out its first day;
+        - ``preferred_channel``: the channel with the most interactions among those that have a column, the
+          alphabetically first of several; null without any;
         - ``interactions_<channel>`` for each channel;
         - the attributes of ``customers`` that the history declares fixed.
 
@@ -103,14 +104,15 @@ def customer_features(
     --------
     >>> import polars as pl
     >>> from datetime import datetime
-    >>> seen = pl.DataFrame({"customer_id": ["a", "a"], "action": ["view", "purchase"], "value": [None, 9.0],
+    >>> events = pl.DataFrame({"customer_id": ["a", "a"], "action": ["view", "purchase"], "value": [None, 9.0],
     ...     "channel": ["web", "web"], "time": [datetime(2026, 1, 5), datetime(2026, 1, 6)]})
-    >>> features = customer_features(History({"interactions": seen}), datetime(2026, 1, 8))
+    >>> features = customer_features(History({"interactions": events}), datetime(2026, 1, 8))
     >>> features.select("recency_days", "interactions", "active_share", "value", "interactions_web").rows()
     [(2.0, 2, 0.5, 9.0, 2)]
     """
     past = history.before(as_of)
-    return past.to_native(snapshot_rows(past, [as_of], window, channels, actions).drop("date"), "interactions")
+    rows = snapshot_rows(past, [as_of], window, channels, actions).drop("date")
+    return past.to_native(_in_order(rows, "customer_id"), "interactions")
 
 
 def snapshots(
@@ -121,7 +123,7 @@ def snapshots(
     channels: Sequence[str] | None = None,
     actions: Sequence[str] | None = None,
 ) -> Any:
-    """What each customer did in the window before each of many dates, in one pass over the interactions.
+    """Features of each customer before each of many dates, in one pass over the interactions.
 
     Windows and dates of whole weeks go through sums by customer and week, others through sums by day.
 
@@ -137,7 +139,8 @@ def snapshots(
     Returns
     -------
     frame of the caller's kind
-        As ``customer_features`` gives it for each date, with the ``date`` after ``customer_id``.
+        What ``customer_features`` gives for each date, with the ``date`` after ``customer_id``; of pandas and Polars
+        frames in the order of ``customer_id`` and ``date``.
 
     Raises
     ------
@@ -148,9 +151,9 @@ def snapshots(
     --------
     >>> import polars as pl
     >>> from datetime import datetime
-    >>> seen = pl.DataFrame({"customer_id": ["a", "a"], "action": ["view", "view"],
+    >>> events = pl.DataFrame({"customer_id": ["a", "a"], "action": ["view", "view"],
     ...     "time": [datetime(2026, 1, 5), datetime(2026, 1, 20)]})
-    >>> both = snapshots(History({"interactions": seen}), [datetime(2026, 1, 8), datetime(2026, 2, 1)], "28d")
+    >>> both = snapshots(History({"interactions": events}), [datetime(2026, 1, 8), datetime(2026, 2, 1)], "28d")
     >>> both.sort("date").select("interactions", "recency_days").rows()
     [(1, 3.0), (2, 12.0)]
     """
@@ -158,7 +161,8 @@ def snapshots(
     if not days:
         raise ValueError("dates: there is none, and there must be one at least")
     past = history.before(days[-1])
-    return past.to_native(snapshot_rows(past, days, window, channels, actions), "interactions")
+    rows = snapshot_rows(past, days, window, channels, actions)
+    return past.to_native(_in_order(rows, "customer_id", "date"), "interactions")
 
 
 def snapshot_rows(
@@ -168,14 +172,19 @@ def snapshot_rows(
     channels: Sequence[str] | None = None,
     actions: Sequence[str] | None = None,
 ) -> Rows:
-    """What ``snapshots`` gives, as a Narwhals lazy frame; the past is that before the last date, and dates rise."""
+    """Rows of ``snapshots`` as a Narwhals lazy frame, in no order; the past ends at the last date, and dates rise."""
     kinds = _kinds(past, channels, actions)
     return _described(window_sums(past, dates, window, kinds.counted), past, kinds)
 
 
+def _in_order(rows: Rows, *keys: str) -> Rows:
+    """Rows in the order of their keys, on an engine whose rows have an order."""
+    return rows.sort(*keys) if rows.implementation is nw.Implementation.POLARS else rows
+
+
 @dataclass(frozen=True)
 class _Kinds:
-    """Channels and actions that are told apart."""
+    """Channels and actions that are counted, in numbered columns, because a name may hold any character."""
 
     channels: tuple[str, ...]
     actions: tuple[str, ...]
@@ -184,9 +193,15 @@ class _Kinds:
     def counted(self) -> dict[str, nw.Expr]:
         """Whether an interaction is of a kind, by the column that counts it."""
         channel, action = (nw.col(name).cast(nw.String) for name in ("channel", "action"))
-        found = {f"interactions_{name}": channel == nw.lit(name) for name in self.channels}
-        found |= {f"action:{number}": action == nw.lit(name) for number, name in enumerate(self.actions)}
-        return found | {":active": action.is_in(ACTIVE)}
+        counted = {f"channel:{number}": channel == nw.lit(name) for number, name in enumerate(self.channels)}
+        counted |= {f"action:{number}": action == nw.lit(name) for number, name in enumerate(self.actions)}
+        return counted | {":active": action.is_in(ACTIVE)}
+
+    @property
+    def by_channel(self) -> dict[str, nw.Expr]:
+        """Count of each channel, by the name of its feature."""
+        names = enumerate(self.channels)
+        return {f"interactions_{name}": nw.col(f"channel:{number}").cast(nw.Int64) for number, name in names}
 
     @property
     def distinct_actions(self) -> nw.Expr:
@@ -196,12 +211,12 @@ class _Kinds:
     @property
     def preferred_channel(self) -> nw.Expr:
         """The channel with the most interactions, the alphabetically first of several."""
-        found = nw.lit(None, nw.String)
-        most = nw.max_horizontal(nw.lit(0), *(f"interactions_{name}" for name in self.channels))  # Spark wants two
+        preferred, counts = nw.lit(None, nw.String), self.by_channel
+        most = nw.max_horizontal(nw.lit(0), *counts.values())  # Spark wants two
         for name in sorted(self.channels, reverse=True):
-            count = nw.col(f"interactions_{name}")
-            found = nw.when((count == most) & (count > 0)).then(nw.lit(name)).otherwise(found)
-        return found
+            count = counts[f"interactions_{name}"]
+            preferred = nw.when((count == most) & (count > 0)).then(nw.lit(name)).otherwise(preferred)
+        return preferred
 
 
 def _kinds(past: Past, channels: Sequence[str] | None, actions: Sequence[str] | None) -> _Kinds:
@@ -209,16 +224,16 @@ def _kinds(past: Past, channels: Sequence[str] | None, actions: Sequence[str] | 
     given = {"channel": channels, "action": actions}
     past.rows("interactions", ["time", *(name for name, kinds in given.items() if kinds)])  # says what is no column
     asked = [name for name, kinds in given.items() if kinds is None and name in past.columns("interactions")]
-    found = {name: list(dict.fromkeys(kinds or ())) for name, kinds in given.items()}
+    chosen = {name: list(dict.fromkeys(kinds or ())) for name, kinds in given.items()}
     if asked:
         pairs = collected(past.rows("interactions", asked).group_by(asked).agg(nw.len().alias(ROW)))
-        found |= {name: pairs[name].cast(pl.String).drop_nulls().unique().sort().to_list() for name in asked}
-    for name, kinds in found.items():
+        chosen |= {name: pairs[name].cast(pl.String).drop_nulls().unique().sort().to_list() for name in asked}
+    for name, kinds in chosen.items():
         if len(kinds) > MOST_KINDS:
-            problem = f"has {len(kinds)} different values, and features tell {MOST_KINDS} apart at most."
+            problem = f"has {len(kinds)} different values, and features count {MOST_KINDS} of them at most."
             raise DataError(f"{problem} Name those that matter: {name}s=[{kinds[0]!r}, ...].", column=name)
-    _check_case(past, found["channel"])
-    return _Kinds(tuple(found["channel"]), tuple(found["action"]))
+    _check_case(past, chosen["channel"])
+    return _Kinds(tuple(chosen["channel"]), tuple(chosen["action"]))
 
 
 def _check_case(past: Past, channels: list[str]) -> None:
@@ -232,19 +247,18 @@ def _check_case(past: Past, channels: list[str]) -> None:
 
 
 def _described(sums: Rows, past: Past, kinds: _Kinds) -> Rows:
-    """Features of the sums, with what customers brought along."""
+    """Features of the sums, with tenure and fixed attributes of the customers."""
     known, both = past.columns("interactions"), nw.col("late") + nw.col("early")
     joined = nw.when(nw.col("since_us") < nw.col("date_us"))
-    channels = [f"interactions_{name}" for name in kinds.channels]
     taken = {
-        name.casefold() for name in ("customer_id", "date", *OUTCOMES, *FEATURES, *channels)
+        name.casefold() for name in ("customer_id", "date", *OUTCOMES, *FEATURES, *kinds.by_channel)
     }  # some engines ignore case
     for name in past.fixed:
         if name.casefold() in taken:
             raise DataError("is an attribute of customers and a feature. Give the attribute another name.", column=name)
-    sums, arrivals = alike(sums, _arrivals(past), "customer_id")
+    sums, arrivals = with_one_key_type(sums, _arrivals(past), "customer_id")
     sums = sums.join(arrivals, on="customer_id", how="left")
-    found = sums.with_columns(
+    features = sums.with_columns(
         recency_days=(nw.col("date_us") - nw.col("us")) / DAY_US,
         tenure_days=joined.then((nw.col("date_us") - nw.col("since_us")) / DAY_US),
         distinct_actions=kinds.distinct_actions,
@@ -255,13 +269,14 @@ def _described(sums: Rows, past: Past, kinds: _Kinds) -> Rows:
         **{name: nw.lit(None, nw.Float64) for name in ("value", "duration_s") if name not in known},
         **{f"fixed:{name}": joined.then(nw.col(f"fixed:{name}")) for name in past.fixed},
     )
-    found = found.with_columns(nw.col(*COUNTS, *channels).cast(nw.Int64))
-    fixed = (nw.col(f"fixed:{name}").alias(name) for name in past.fixed)
-    return found.select("customer_id", "date", *FEATURES, *channels, *fixed)
+    features = features.with_columns(nw.col(*COUNTS).cast(nw.Int64))
+    fixed = {name: nw.col(f"fixed:{name}") for name in past.fixed}
+    named = (column.alias(name) for name, column in (kinds.by_channel | fixed).items())
+    return features.select("customer_id", "date", *FEATURES, *named)
 
 
 def _arrivals(past: Past) -> Rows:
-    """Since when somebody is a customer, and what of them never changes."""
+    """When each customer arrived, and the attributes that are declared fixed."""
     if "customers" in past:
         rows = with_micros(past.rows("customers", ["customer_id", "joined_at", *past.fixed]), "joined_at", "since_us")
     else:
@@ -269,7 +284,7 @@ def _arrivals(past: Past) -> Rows:
     if past.fixed:
         twice = collected(rows.group_by("customer_id").agg(nw.len().alias(ROW)).filter(nw.col(ROW) > 1).head(1))
         for who in twice["customer_id"]:
-            problem = f"{who!r} is there twice, so nobody can tell which attributes are theirs. Give one row for each."
+            problem = f"{who!r} is there twice, so that it is not known which attributes hold. Give one row for each."
             raise DataError(problem, file="customers", column="customer_id")
     fixed = (nw.col(name).min().alias(f"fixed:{name}") for name in past.fixed)
     return rows.group_by("customer_id").agg(nw.col("since_us").min(), *fixed)

@@ -1,4 +1,4 @@
-"""Whether a function of customers knows the future."""
+"""Check that a feature function uses no data from a date on."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -18,28 +18,36 @@ __all__ = ["check_no_leak"]
 Rows = nw.LazyFrame[Any]
 
 KEYS = ("customer_id", "date")
-CLOSE = 1e-9  # sums of the same numbers in another order differ by less
+CLOSE = 1e-9  # sums of the same floats in another order differ by less
 
 
 def check_no_leak(function: Callable[[History, dt.datetime], Any], history: History, as_of: dt.datetime) -> None:
-    """Try whether what a function tells of customers depends on what came after a date.
+    """Check that a feature function uses no data from ``as_of`` on.
 
-    Rows from the date on are deleted, changed, and added to, as is all that earlier rows tell only later, attributes
-    that are not declared fixed, and totals without a date. What the function gives must stay as it is.
+    The function is called twice on the history as it is, and must give the same table both times. It is then called on
+    three copies: with everything from the date on deleted, changed, and added to. That covers rows from the date on,
+    cells of earlier rows that became known later, attributes that are not declared fixed, and totals without a date.
+    The table must stay the same.
+
+    The check sees only what the function takes from the history that it is given. It cannot see data that a function
+    closes over, such as a frame in a variable outside it.
 
     Parameters
     ----------
     function : callable
-        Takes a history and a date and gives a frame with ``customer_id`` and, if a customer has several rows, ``date``.
+        Takes a history and a date and returns a frame of any kind with one row for each ``customer_id``, or for each
+        ``customer_id`` and ``date``. The order of rows does not matter.
     history : History
-        Tables with rows on both sides of the date; what it takes grows with them, so that a sample will do.
+        Tables with rows on both sides of the date. The time that the check takes grows with them; a sample will do.
     as_of : datetime
         The date.
 
     Raises
     ------
     DataError
-        Something moved. Names the first customer and column, the values, and what was done to the future.
+        The table changed: names the first column and customer, the values, and what was done to the future. Or the
+        function gives another table when it is called again, or a table without ``customer_id`` or with two rows of
+        one customer (and date).
 
     Examples
     --------
@@ -54,14 +62,20 @@ def check_no_leak(function: Callable[[History, dt.datetime], Any], history: Hist
         ...
     engagekit.errors.DataError: value: of customer 'a' was 12.0 and is 5.0 once rows from 2026-02-01 00:00:00 ...
     """
-    honest, past = _collected(function(history, as_of)), history.before(as_of)
+    table, past = _collected(function(history, as_of)), history.before(as_of)
+    again = "when the function is called again on the same history, so it is not steady, and leaks cannot be seen"
+    _check_same(table, _collected(function(history, as_of)), f"{again}. Fix its seed or its order of rows.")
     for done, change in {"deleted": _deleted, "changed": _changed, "added": _added}.items():
         tampered = history.changed(partial(change, past))
-        moved = _first_difference(honest, _collected(function(tampered, as_of)))
-        if moved is not None:
-            column, customer, before, after = moved
-            problem = f"of customer {customer!r} was {before!r} and is {after!r} once rows from {as_of} on are {done}"
-            raise DataError(f"{problem}, so it knows the future.", column=column)
+        moment = f"once rows from {as_of} on are {done}, so it knows the future."
+        _check_same(table, _collected(function(tampered, as_of)), moment)
+
+
+def _check_same(one: pl.DataFrame, other: pl.DataFrame, moment: str) -> None:
+    difference = _first_difference(one, other)
+    if difference is not None:
+        column, customer, before, after = difference
+        raise DataError(f"of customer {customer!r} was {before!r} and is {after!r} {moment}", column=column)
 
 
 def _happened(name: str, rows: Rows, as_of: dt.datetime) -> nw.Expr:
@@ -135,8 +149,17 @@ def _other(rows: Rows, column: str, as_of: dt.datetime) -> nw.Expr:
 
 
 def _collected(frame: Any) -> pl.DataFrame:
-    found = collected(nw.from_native(frame).lazy())
-    return found.sort([name for name in KEYS if name in found.columns])
+    """Table of a function in the order of its keys, which must not repeat."""
+    table = collected(nw.from_native(frame).lazy())
+    keys = [name for name in KEYS if name in table.columns]
+    if KEYS[0] not in keys:
+        raise DataError(f"is not a column of what the function returns: {', '.join(table.columns)}.", column=KEYS[0])
+    repeated = table.filter(table.select(keys).is_duplicated())
+    if not repeated.is_empty():
+        key = " and ".join(f"{name} {value!r}" for name, value in repeated.select(keys).row(0, named=True).items())
+        problem = f"repeats in what the function returns ({key}). Return one row for each customer"
+        raise DataError(f"{problem}{'' if len(keys) > 1 else ', or add a date'}.", column=KEYS[0])
+    return table.sort(keys)
 
 
 def _first_difference(one: pl.DataFrame, other: pl.DataFrame) -> tuple[str, object, object, object] | None:

@@ -1,33 +1,73 @@
-"""Interactions -> what each customer did in the windows before many dates, added up in one pass."""
+"""Interactions -> what each customer did in the windows before many dates, in one pass over the interactions."""
 
 import datetime as dt
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 import narwhals as nw
+import polars as pl
 
-from engagekit.frames.engine import beside
+from engagekit.frames.engine import collected, small_table
+from engagekit.frames.exact import MONEY, SCORES, SECONDS, in_parts
+from engagekit.frames.ranges import range_totals
 from engagekit.frames.times import micros_at, span_us, with_micros
 from engagekit.prepare.history import Past
 
-__all__ = ["DAY_US", "RECORDED", "window_sums", "window_values"]
+__all__ = ["DAY_US", "RECORDED", "last_before", "window_sums", "window_values"]
 
 Rows = nw.LazyFrame[Any]
 
-RECORDED = ("value", "duration_s", "sentiment")
-COUNTS = ("interactions", "active_days", "orders", "late", "early")
+PARTS = {"value": MONEY, "duration_s": SECONDS, "sentiment": SCORES}
+RECORDED = tuple(PARTS)
+HALVES = ("late", "early")
+COUNTS = ("interactions", "active_days", "orders", *HALVES)
 DAY_US = 86_400_000_000
-PAIR = 2**31  # counts of a customer are below it, so that one whole number holds two of them: fewer columns to add up
+
+
+class _Windows(NamedTuple):
+    """Windows before dates that are whole days apart, in days counted back from the last date."""
+
+    ends: dict[dt.datetime, int]
+    days: int
+
+    @property
+    def last(self) -> int:
+        return max(self.ends.values())
+        return max(self.ends.values())
+
+    @property
+    def back(self) -> list[int]:
+        """Days from each date to the last one."""
+        return [(self.last - end) // DAY_US for end in self.ends.values()]
+
+    @property
+    def stretch(self) -> int:
+        """Days of the longest stretch that divides the window, its half and the time between the dates."""
+        return math.gcd(self.days, self.days // 2, *self.back)
+
+    def ranges(self, begin: int, end: int) -> list[range]:
+        """Stretches of each window from one day before its date to another."""
+        return [range((back + begin) // self.stretch, (back + end) // self.stretch) for back in self.back]
+
+    def within(self, rows: Rows) -> Rows:
+        """Rows in any of the windows, with their day."""
+        first = min(self.ends.values()) - self.days * DAY_US
+        rows = rows.filter(nw.col("us") >= first, nw.col("us") < self.last)
+        return rows.with_columns(day=(self.last - 1 - nw.col("us")) // DAY_US)
+
+    def stretches(self, rows: Rows) -> Rows:
+        """Rows in any of the windows, with their day and stretch."""
+        return self.within(rows).with_columns(stretch=nw.col("day") // self.stretch)
 
 
 def window_sums(past: Past, dates: Sequence[dt.datetime], window: str, counted: Mapping[str, nw.Expr]) -> Rows:
-    """What can be added up of each customer's interactions in the window before each date.
+    """Sums over each customer's interactions in the window before each date.
 
-    Interactions are added up once, by customer and the longest stretch of whole days that divides the window, its half
-    and the time between the dates. Each window then adds up its stretches. Dates at other times of the day take a pass
-    of their own.
+    With one date, interactions are added up by customer. With several, they are added up by customer and the longest
+    stretch of whole days that divides the window, its half and the time between the dates, and each window adds up its
+    stretches. Dates at another time of the day take a pass of their own. Money, durations and sentiment add up as whole
+    numbers, so that the order of rows changes nothing.
 
     Parameters
     ----------
@@ -38,7 +78,7 @@ def window_sums(past: Past, dates: Sequence[dt.datetime], window: str, counted: 
     window : str
         Days of 24 hours.
     counted : mapping of str to narwhals.Expr
-        Conditions on ``channel`` and ``action``, by the name of the column that counts the interactions they hold for.
+        Conditions on ``channel`` and ``action``, by the name of the column that counts the interactions that meet them.
 
     Returns
     -------
@@ -56,16 +96,17 @@ def window_sums(past: Past, dates: Sequence[dt.datetime], window: str, counted: 
     days = span_us("window", window, "d") // DAY_US
     counted = {**counted, "rated": ~nw.col("sentiment").is_null()}
     rows = _with_us(past, ["channel", *RECORDED])
-    return nw.concat([_of_whole_days(past, rows, ends, days, counted) for ends in _whole_days_apart(rows, dates)])
+    passes = [_Windows(ends, days) for ends in _whole_days_apart(rows, dates)]
+    return nw.concat([_of_windows(past, rows, windows, counted) for windows in passes])
 
 
 def window_values(past: Past, windows: Mapping[dt.datetime, dt.datetime], length: str) -> Rows:
-    """Who did anything in each of many windows, and for how much money: a part of ``window_sums`` at less cost.
+    """Customers with an interaction in each of many windows, and their money: a part of ``window_sums`` at less cost.
 
     Parameters
     ----------
     past : Past
-        What was known when the last one ended.
+        What was known when the last window ended.
     windows : mapping of datetime to datetime
         The end of each window, exclusive, by the date that stands for it; one at least.
     length : str
@@ -84,14 +125,61 @@ def window_values(past: Past, windows: Mapping[dt.datetime, dt.datetime], length
     """
     days = span_us("length", length, "d") // DAY_US
     rows, dates = _with_us(past, ["value"]), {end: date for date, end in windows.items()}
-    found = []
+    totals = []
     for ends in _whole_days_apart(rows, sorted(dates)):
-        within, stretches = _counted_back(rows, ends, days)
-        sums = within.with_columns(value=_money(past)).group_by("customer_id", "stretch").agg(nw.col("value").sum())
-        totals = sums.join(stretches, on="stretch").group_by("customer_id", "date_us").agg(nw.col("value").sum())
-        named = beside(rows, {"date_us": list(ends.values()), "date": [dates[end] for end in ends]})
-        found.append(totals.join(named, on="date_us").select("customer_id", "date", nw.col("value").fill_null(0.0)))
-    return nw.concat(found)
+        before = _Windows(ends, days)
+        cells = before.stretches(rows).with_columns(value=in_parts(_money(past), MONEY))
+        cells = cells.group_by("customer_id", "stretch").agg(nw.col("value").sum())
+        named = small_table(rows, {"date_us": list(ends.values()), "date": [dates[end] for end in ends]})
+        sums = _over_windows(cells, before, ["value"]).join(named, on="date_us")
+        totals.append(sums.select("customer_id", "date", nw.col("value").fill_null(0.0) / MONEY))
+    return nw.concat(totals)
+
+
+def last_before(past: Past, dates: Sequence[dt.datetime]) -> Rows:
+    """Time of each customer's last interaction before each date, however long before it.
+
+    Days since it are ``(date_us - us) / DAY_US``, also of customers without an interaction in a window.
+
+    Parameters
+    ----------
+    past : Past
+        What was known before the last date.
+    dates : sequence of datetime
+        In order, one at least.
+
+    Returns
+    -------
+    narwhals.LazyFrame
+        One row for each customer and date with an interaction before it: ``customer_id, date, date_us`` and ``us``, the
+        time of the last one, both in whole microseconds.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> from engagekit.prepare.history import History
+    >>> visits = pl.DataFrame({"customer_id": ["a", "a"], "action": "view",
+    ...     "time": [datetime(2026, 1, 5), datetime(2026, 2, 5)]})
+    >>> dates = [datetime(2026, 2, 1), datetime(2026, 3, 1)]
+    >>> rows = last_before(History({"interactions": visits}).before(dates[-1]), dates).sort("date_us")
+    >>> rows.select(days=(nw.col("date_us") - nw.col("us")) / DAY_US).collect()["days"].to_list()
+    [27.0, 24.0]
+    """
+    rows = _with_us(past, [])
+    ends = [micros_at(rows, "time", date) for date in dates]
+    rows = rows.filter(nw.col("us") < ends[-1]).with_columns(_first_after(ends).alias("number"))
+    cells = rows.group_by("customer_id", "number").agg(nw.col("us").max())
+    pairs = [(number, later) for number in range(len(ends)) for later in range(number, len(ends))]
+    follow = small_table(rows, {"number": [n for n, _ in pairs], "date_us": [ends[later] for _, later in pairs]})
+    named = small_table(rows, {"date_us": ends, "date": list(dates)})
+    last = cells.join(follow, on="number").group_by("customer_id", "date_us").agg(nw.col("us").max())
+    return last.join(named, on="date_us").select("customer_id", "date", "date_us", "us")
+
+
+def _first_after(ends: Sequence[int]) -> nw.Expr:
+    """Number of the first date after an interaction."""
+    passed = [nw.when(nw.col("us") >= end).then(nw.lit(1)).otherwise(nw.lit(0)) for end in ends[:-1]]
+    return sum(passed, nw.lit(0)).cast(nw.Int64)
 
 
 def _whole_days_apart(rows: Rows, dates: Sequence[dt.datetime]) -> list[dict[dt.datetime, int]]:
@@ -108,58 +196,84 @@ def _with_us(past: Past, optional: Iterable[str]) -> Rows:
     return with_micros(rows, "time", "us")
 
 
-def _of_whole_days(
-    past: Past, rows: Rows, ends: dict[dt.datetime, int], days: int, counted: Mapping[str, nw.Expr]
-) -> Rows:
+def _of_windows(past: Past, rows: Rows, windows: _Windows, counted: Mapping[str, nw.Expr]) -> Rows:
     """Sums before dates that are whole days apart."""
-    within, windows = _counted_back(rows, ends, days)
-    sums = _added_up(within, past, counted)
-    ordered = _counted_back(_first_lines(past), ends, days)[0].group_by("customer_id", "stretch")
+    sums = _of_one(past, rows, windows, counted) if len(windows.ends) == 1 else _of_many(past, rows, windows, counted)
+    named = small_table(rows, {"date_us": list(windows.ends.values()), "date": list(windows.ends)})
+    recorded = {name: nw.col(name) / parts for name, parts in PARTS.items()}
+    names = ["customer_id", "date", "date_us", "us", *COUNTS, *counted]
+    return sums.join(named, on="date_us").select(*names, **recorded)
+
+
+def _of_one(past: Past, rows: Rows, windows: _Windows, counted: Mapping[str, nw.Expr]) -> Rows:
+    """Sums before one date: no stretches are needed."""
+    day, half = nw.col("day"), windows.days // 2
+    counted = {**counted, "late": day < half, "early": (day >= half) & (day < 2 * half)}
+    sums = _added_up(windows.within(rows), past, counted, ["customer_id"])
+    ordered = windows.within(_first_purchases(past)).group_by("customer_id")
     orders = ordered.agg(nw.len().cast(nw.Int64).alias("orders"))
-    stretches = sums.join(orders, on=["customer_id", "stretch"], how="left").join(windows, on="stretch")
-    named = beside(rows, {"date_us": list(ends.values()), "date": list(ends)})
-    return _over_windows(stretches, counted).join(named, on="date_us")
+    sums = sums.join(orders, on="customer_id", how="left").with_columns(nw.col("orders").fill_null(0))
+    return sums.with_columns(date_us=nw.lit(windows.last, nw.Int64))
 
 
-def _counted_back(rows: Rows, ends: dict[dt.datetime, int], days: int) -> tuple[Rows, Rows]:
-    """Rows in any of the windows, with day and stretch counted back from the last end; and each window's stretches."""
-    first, last = min(ends.values()), max(ends.values())
-    back = [(last - end) // DAY_US for end in ends.values()]
-    stretch = math.gcd(days, days // 2, *back)
-    rows = rows.filter(nw.col("us") >= first - days * DAY_US, nw.col("us") < last)
-    rows = rows.with_columns(day=(last - 1 - nw.col("us")) // DAY_US)
-    windows = beside(rows, _windows(list(ends.values()), back, days, stretch))
-    return rows.with_columns(stretch=nw.col("day") // stretch), windows
+def _of_many(past: Past, rows: Rows, windows: _Windows, counted: Mapping[str, nw.Expr]) -> Rows:
+    """Sums before many dates, by way of sums of stretches."""
+    keys = ["customer_id", "stretch"]
+    cells = _added_up(windows.stretches(rows), past, counted, keys)
+    ordered = windows.stretches(_first_purchases(past)).group_by(keys)
+    orders = ordered.agg(nw.len().cast(nw.Int64).alias("orders"))
+    cells = cells.join(orders, on=keys, how="left").with_columns(nw.col("orders").fill_null(0))
+    plain = ["interactions", "active_days", "orders", *RECORDED]
+    return _over_windows(cells, windows, [*plain, *counted])
 
 
-def _windows(ends: list[int], back: list[int], days: int, stretch: int) -> dict[str, list[int] | list[dt.datetime]]:
-    """Stretches of each date's window, and whether they are of its last half or of the half before."""
-    half = days // 2
-    parts = [(end, start, ago) for end, start in zip(ends, back, strict=True) for ago in range(0, days, stretch)]
-    return {
-        "stretch": [(start + ago) // stretch for _, start, ago in parts],
-        "date_us": [end for end, _, _ in parts],
-        "late": [int(ago < half) for _, _, ago in parts],
-        "early": [int(half <= ago < 2 * half) for _, _, ago in parts],
+def _over_windows(cells: Rows, windows: _Windows, sums: list[str]) -> Rows:
+    """One row a customer and date: the sums of its window's stretches, the last time, and the halves where counted.
+
+    Polars takes differences of running sums, which give the same as the join does and take a part of its time.
+    """
+    names = cells.collect_schema().names()
+    last, halves = [name for name in ("us",) if name in names], HALVES if "interactions" in sums else ()
+    half = windows.days // 2
+    parts = dict(zip(HALVES, (windows.ranges(0, half), windows.ranges(half, 2 * half)), strict=True))
+    whole = windows.ranges(0, windows.days)
+    ends = list(windows.ends.values())
+    if cells.implementation is nw.Implementation.POLARS:
+        cells = nw.from_native(collected(cells).lazy())  # worked out once, also for the join
+        split = {name: ("interactions", parts[name]) for name in halves}
+        totals = range_totals(collected(cells), "customer_id", "stretch", whole, sums, last, split)
+        if totals is not None:
+            return nw.from_native(totals.with_columns(date_us=pl.Series(ends, dtype=pl.Int64)[totals["range"]]).lazy())
+    held = [(stretch, number) for number, part in enumerate(whole) for stretch in part]
+    columns: dict[str, list[int] | list[dt.datetime]] = {
+        "stretch": [stretch for stretch, _ in held],
+        "date_us": [ends[number] for _, number in held],
+        **{name: [int(stretch in parts[name][number]) for stretch, number in held] for name in halves},
     }
+    joined = cells.join(small_table(cells, columns), on="stretch")
+    joined = joined.with_columns((nw.col("interactions") * nw.col(name)).alias(name) for name in halves)
+    whole_sums = _sums([name for name in [*sums, *halves] if name not in RECORDED])
+    recorded = [nw.col(name).sum() for name in sums if name in RECORDED]
+    return joined.group_by("customer_id", "date_us").agg(*(nw.col(name).max() for name in last), *whole_sums, *recorded)
 
 
-def _added_up(rows: Rows, past: Past, counted: Mapping[str, nw.Expr]) -> Rows:
-    """One row a customer and stretch: what can be added up, and the last time."""
-    duration, sentiment = (_recorded(past, name) for name in ("duration_s", "sentiment"))
-    rows = rows.with_columns(
-        value=_money(past),
-        duration_s=nw.when(duration >= 0).then(duration),
-        sentiment=sentiment,
-    )
-    ones = {name: same.fill_null(False).cast(nw.Int64) for name, same in counted.items()}
-    rows = rows.with_columns(**_paired(ones))
-    return rows.group_by("customer_id", "stretch").agg(
+def _added_up(rows: Rows, past: Past, counted: Mapping[str, nw.Expr], keys: list[str]) -> Rows:
+    """Sums by customer, or customer and stretch: whole numbers, and the last time."""
+    duration = _recorded(past, "duration_s")
+    recorded = {
+        "value": _money(past),
+        "duration_s": nw.when(duration >= 0).then(duration),
+        "sentiment": _recorded(past, "sentiment"),
+    }
+    rows = rows.with_columns(**{name: in_parts(number, PARTS[name]) for name, number in recorded.items()})
+    polars = rows.implementation is nw.Implementation.POLARS  # adds up conditions as they are, quicker than numbers
+    rows = rows.with_columns(**{name: met if polars else met.cast(nw.Int64) for name, met in counted.items()})
+    return rows.group_by(keys).agg(
         nw.col("us").max(),
         nw.len().cast(nw.Int64).alias("interactions"),
         nw.col("day").n_unique().cast(nw.Int64).alias("active_days"),
         nw.col(*RECORDED).sum(),
-        *_sums(_pairs(counted)),
+        *_sums(counted),
     )
 
 
@@ -176,7 +290,7 @@ def _recorded(past: Past, name: str) -> nw.Expr:
     return nw.col(name).cast(nw.Float64) if known else nw.lit(None, nw.Float64)
 
 
-def _first_lines(past: Past) -> Rows:
+def _first_purchases(past: Past) -> Rows:
     """One row an order: the time of its first purchase."""
     rows = _with_us(past, ["order_id"])
     rows = rows.filter(nw.col("action").cast(nw.String) == "purchase")
@@ -184,41 +298,6 @@ def _first_lines(past: Past) -> Rows:
         return rows.group_by("customer_id", "us").agg(nw.len())
     rows = rows.with_columns(instant=nw.when(nw.col("order_id").is_null()).then(nw.col("us")))
     return rows.group_by("customer_id", "order_id", "instant").agg(nw.col("us").min())
-
-
-def _over_windows(stretches: Rows, counted: Mapping[str, nw.Expr]) -> Rows:
-    """One row a customer and date: the sums of its window."""
-    counts = {name: nw.col(name).fill_null(0) for name in COUNTS if name not in ("late", "early")}
-    counts |= {half: nw.col("interactions") * nw.col(half) for half in ("late", "early")}
-    sums = (
-        stretches.with_columns(**_paired(counts))
-        .group_by("customer_id", "date_us")
-        .agg(nw.col("us").max(), nw.col(*RECORDED).sum(), *_sums([*_pairs(COUNTS), *_pairs(counted)]))
-    )
-    return sums.with_columns(**_parted(COUNTS), **_parted(counted))
-
-
-def _pairs(names: Iterable[str]) -> list[str]:
-    """Columns that hold the counts of two names each, or of the last one."""
-    return [f"pair:{name}" for name in list(names)[::2]]
-
-
-def _paired(counts: Mapping[str, nw.Expr]) -> dict[str, nw.Expr]:
-    """Two counts in one whole number."""
-    names, none = list(counts), nw.lit(0)
-    twos = zip_longest(names[::2], names[1::2])
-    return {
-        pair: counts[low] + counts.get(high, none) * PAIR for pair, (low, high) in zip(_pairs(names), twos, strict=True)
-    }
-
-
-def _parted(names: Iterable[str]) -> dict[str, nw.Expr]:
-    """The counts of each name, out of those of two."""
-    found: dict[str, nw.Expr] = {}
-    for number, name in enumerate(listed := list(names)):
-        pair = nw.col(_pairs(listed)[number // 2])
-        found[name] = pair // PAIR if number % 2 else pair % PAIR
-    return found
 
 
 def _sums(names: Iterable[str]) -> list[nw.Expr]:

@@ -3,16 +3,14 @@
 import datetime as dt
 import difflib
 import re
-import tomllib
 import unicodedata
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args, overload
+from typing import TYPE_CHECKING, Literal, Self, overload
 from zoneinfo import ZoneInfo
 
 import polars as pl
 from babel.numbers import list_currencies
-from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
+from pydantic import BaseModel, Field, PrivateAttr, StrictBool, ValidationError, ValidationInfo, field_validator
 
 from engagekit.data.parsing import Style
 from engagekit.data.reading import Reading, read_table
@@ -27,9 +25,9 @@ from engagekit.data.settings import (
 )
 from engagekit.data.source import Source
 from engagekit.data.tables import TABLES, event_time
+from engagekit.data.toml import explained, read_toml
 from engagekit.data.working_week import WorkingWeek
 from engagekit.errors import DataError, did_you_mean
-from engagekit.frames.times import days_long
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +44,9 @@ RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d")
 class Business(BaseModel):
     """A business: who it is, where its tables lie, its goals.
 
-    Made by ``Business.open``; the fields are the keys of ``business.toml``.
+    Made by ``Business.open``; the fields are the keys of ``business.toml``. ``contractual`` says whether customers
+    leave when their paid periods end, rather than when they fall silent; where it is not declared, it holds for a
+    business that is no shop and has subscriptions.
     """
 
     model_config = STRICT
@@ -58,7 +58,10 @@ class Business(BaseModel):
     as_of: dt.date | Literal["last complete month"] = LAST_COMPLETE_MONTH
     horizon: str = Field(default="84d", pattern=DAYS)
     grace: str | None = Field(default=None, pattern=DAYS)
+    active_window: str | None = Field(default=None, pattern=DAYS)
+    overlaps: Literal["add", "latest"] = "add"
     tables: dict[str, Source] = {}
+    contractual: StrictBool = Field(default=None, validate_default=True)
     fixed: list[str] = []
     targets: dict[str, float] = {}
     score: ScoreSettings = ScoreSettings()
@@ -101,6 +104,15 @@ class Business(BaseModel):
             _check_attributes(name, tables[name])
         return tables
 
+    @field_validator("contractual", mode="before")
+    @classmethod
+    def _contracts(cls, declared: object, info: ValidationInfo) -> object:
+        """Declared, or else inferred from the kind and the tables, which are read before."""
+        subscribed = "subscriptions" in info.data.get("tables", {})
+        if declared is True and not subscribed:
+            raise ValueError("contracts need [tables.subscriptions], which say who paid until when. Add them")
+        return info.data.get("kind") != "ecommerce" and subscribed if declared is None else declared
+
     @classmethod
     def open(cls, path: str | Path) -> Self:
         """Open a business by its folder or its ``business.toml``.
@@ -108,34 +120,18 @@ class Business(BaseModel):
         Raises
         ------
         DataError
-            The file is missing or has an unknown key or a wrong value; the message names it.
+            The file is missing or cannot be read, or has an unknown key or a wrong value; the message names it.
         """
         path = Path(path)
         file = path if path.suffix == ".toml" else path / "business.toml"
-        if not file.is_file():
-            raise DataError(f"is not there. Make it with: engagekit init {file.parent}", file=file)
-        try:
-            settings = tomllib.loads(file.read_text("utf-8-sig"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"is not valid TOML: {error}. Correct that line.", file=file) from error
+        settings = read_toml(file)
         try:
             business = cls.model_validate(settings)
         except ValidationError as error:
-            raise DataError(_explained(error, settings, cls), file=file) from error
+            raise DataError(explained(error, settings, cls), file=file) from error
         business._file = file.resolve()
         business._folder = business._file.parent
         return business
-
-    @property
-    def contractual(self) -> bool:
-        """Whether customers leave when their paid periods end, rather than when they fall silent."""
-        return self.kind != "ecommerce" and "subscriptions" in self.tables
-
-    @property
-    def outcome_after(self) -> dt.timedelta:
-        """How long after a date it is known who left: the horizon and, of contracts, the grace."""
-        grace = days_long("grace", self.grace) if self.contractual else dt.timedelta(0)
-        return days_long("horizon", self.horizon) + grace
 
     @property
     def slug(self) -> str:
@@ -144,7 +140,7 @@ class Business(BaseModel):
         Raises
         ------
         DataError
-            The folder's name leaves nothing, or a name that Windows reserves.
+            The folder's name has no letter or digit, or is one that Windows reserves.
         """
         slug = slug_of(self._folder.name)
         if not slug:
@@ -154,7 +150,7 @@ class Business(BaseModel):
 
     @property
     def file(self) -> Path:
-        """Its ``business.toml``."""
+        """Path of ``business.toml``."""
         return self._file
 
     @property
@@ -164,12 +160,12 @@ class Business(BaseModel):
 
     @property
     def week(self) -> WorkingWeek | None:
-        """Its working hours; None where ``business.toml`` gives none."""
+        """Working hours; None where ``business.toml`` gives none."""
         hours = self.support.hours.model_dump(exclude_none=True)
         return WorkingWeek(hours, self.time_zone, self.support.holidays) if hours else None
 
     def reading(self, table: str) -> Reading:
-        """Read a table, and say what became of its rows; nothing is raised for refused ones.
+        """Read a table and account for each of its rows; refused rows raise nothing.
 
         Raises
         ------
@@ -196,18 +192,23 @@ class Business(BaseModel):
         name : str
             A table of ``business.toml``.
         lazy : bool, default False
-            Return a Polars LazyFrame, which reads the file when it is collected, instead of a pandas DataFrame.
+            Return a Polars LazyFrame instead of a pandas DataFrame. A table of more than 5 million rows is read
+            again when it is collected.
 
         Raises
         ------
         DataError
-            The table is not declared, cannot be read, or more than ``refuse_above`` of its rows were refused.
+            The table is not declared, cannot be read, or has changed since it was read, or more than
+            ``refuse_above`` of its rows were refused.
         """
         reading = self.reading(name).check(self.tables[name].refuse_above)
+        reading.check_unchanged()
         return reading.scan if lazy else reading.frame.to_pandas()
 
     def end(self, as_of: dt.date | str | None = None) -> dt.datetime:
         """Instant before which everything counts: midnight of the as-of date in the business's zone.
+
+        Where a clock change leaves that midnight out, it is the first instant of the day.
 
         ``"last complete month"`` is read from the data, not from the clock, so that a run can be repeated: it is the
         end of the last month whose last day some table has a row on. Periods that start (campaigns, subscriptions)
@@ -221,28 +222,32 @@ class Business(BaseModel):
         Raises
         ------
         ValueError
-            ``as_of`` is not an ISO date.
+            ``as_of`` is not an ISO date, or the first or last one that there is.
         """
         wish = as_of or self.as_of
         if wish == LAST_COMPLETE_MONTH:
             wish = self._last_complete_month()
         day = wish if isinstance(wish, dt.date) else _day(wish)
-        return dt.datetime.combine(day, dt.time(), ZoneInfo(self.time_zone))
+        midnight = dt.datetime.combine(day, dt.time(), ZoneInfo(self.time_zone))
+        try:
+            return midnight.astimezone(dt.UTC).astimezone(midnight.tzinfo)  # moves a time that does not exist
+        except OverflowError:
+            raise ValueError(f"as_of: {day.isoformat()!r} is at the end of the calendar. Give another day") from None
 
     def _last_complete_month(self) -> dt.date:
         events = [(name, event_time(name)) for name in self.tables if event_time(name) not in PLANNED]
         now = dt.datetime.now(ZoneInfo(self.time_zone))  # a slip that dates a row in the future is no month to report
         past = (self.table(name, lazy=True).filter(pl.col(at) < now).select(pl.col(at).max()) for name, at in events)
         latest = (table.collect().item() for table in past)
-        seen = [time for time in latest if time is not None]
-        if not seen:
+        dated = [time for time in latest if time is not None]
+        if not dated:
             raise DataError("no table has a dated row, so there is no last month. Set as_of.", file="business.toml")
-        after: dt.date = max(seen).date() + dt.timedelta(days=1)
+        after: dt.date = max(dated).date() + dt.timedelta(days=1)
         return after.replace(day=1)
 
 
 def slug_of(name: str) -> str:
-    """Name for paths: lower case with hyphens; empty where nothing is left, or Windows reserves what is.
+    """Name for paths: lower case with hyphens; empty if no letter or digit remains, or Windows reserves the name.
 
     Examples
     --------
@@ -269,45 +274,3 @@ def _day(wish: str) -> dt.date:
     except ValueError:
         problem = f"{wish!r} is not an ISO date such as 2026-11-01, nor {LAST_COMPLETE_MONTH!r}"
         raise ValueError(f"as_of: {problem}") from None
-
-
-def _explained(error: ValidationError, settings: dict[str, Any], model: type[BaseModel]) -> str:
-    """First complaint of pydantic as one sentence with the key, the value and the way out; unknown keys go first."""
-    first = min(error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden")
-    *parents, key = first["loc"]
-    above = _place(parents, settings)
-    place = ".".join([*above, str(key)])
-    if first["type"] == "extra_forbidden":
-        return f"{place}: there is no such key. {did_you_mean(str(key), _keys(model, above))}"
-    if first["type"] == "missing":
-        return f"{place}: is missing. Add it."
-    place = ".".join(_place(first["loc"], settings))
-    if first["type"] == "value_error":
-        return f"{place}: {str(first['ctx']['error']).removeprefix(f'{place}: ')}."
-    return f"{place}: {first['msg']} (found {first['input']!r})."
-
-
-def _place(loc: Sequence[int | str], settings: Any) -> list[str]:
-    """Keys that lead to a place of the settings, without pydantic's names for the branches of a union."""
-    place = []
-    for part in loc:
-        if isinstance(settings, dict) and part in settings:
-            place.append(str(part))
-            settings = settings[part]
-    return place
-
-
-def _keys(model: type[BaseModel], parents: list[str]) -> list[str]:
-    """Keys that are known at a place of the settings."""
-    models = [model]
-    for part in parents:
-        annotations = [known.model_fields[part].annotation for known in models if part in known.model_fields]
-        models = [found for annotation in annotations for found in _models(annotation)] or models
-    return [key for known in models for key in known.model_fields]
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    """Models that a type is made of."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models(part)]

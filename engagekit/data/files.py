@@ -52,12 +52,13 @@ def find_file(folder: Path, file: str) -> Path:
         path = (folder / file).resolve()
         inside, size = path.is_relative_to(folder.resolve()), path.stat().st_size if path.exists() else None
     except (OSError, ValueError, RuntimeError) as error:
-        raise DataError(f"cannot be looked up: {error}. Correct file = ... in business.toml.", file=file) from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"cannot be looked up: {reason}. Correct file = ... in business.toml.", file=file) from error
     if not inside:
         raise DataError(f"lies outside of the business's folder {folder.name}/. Copy it there.", file=file)
     if size is None:
-        beside = [other.name for other in path.parent.glob("*") if other.is_file()]
-        raise DataError(f"is not there. {did_you_mean(path.name, beside)}", file=file)
+        others = [other.name for other in path.parent.glob("*") if other.is_file()]
+        raise DataError(f"is not there. {did_you_mean(path.name, others)}", file=file)
     if not path.is_file():
         raise DataError("is a folder. Name the file in it.", file=file)
     if size == 0:
@@ -75,11 +76,11 @@ def open_cells(
     path : Path
         The file.
     sheet : str, optional
-        Which one of an XLSX file that has several.
+        Sheet of an XLSX file that has several.
     encoding : str, optional
-        Of a text file; told by its first bytes where it is not given.
+        Encoding of a text file; by default recognised by its first bytes.
     decimal : str, default "."
-        Decimal mark for the numbers of a spreadsheet's column that holds text besides.
+        Decimal mark for the numbers of a spreadsheet's column that also holds text.
 
     Returns
     -------
@@ -106,7 +107,7 @@ def open_cells(
 
 
 def unreadable(path: Path, error: BaseException, encoding: str | None = None) -> DataError:
-    """Say what keeps a file from being read: its row where it is known, and the way out."""
+    """Error for a file that cannot be read: the reason, the row where it is known, and the way out."""
     if "utf-8" in str(error):
         problem = 'is not UTF-8 throughout. Save it as UTF-8, or set encoding = "cp1252" in business.toml.'
         return DataError(problem, file=path.name)
@@ -199,12 +200,12 @@ def _csv(path: Path, encoding: str | None) -> tuple[list[str], pl.LazyFrame]:
 
 
 def _numbered(scan: pl.LazyFrame, above: int) -> pl.LazyFrame:
-    """Rows with their number, without the blank ones; so many stand above the header."""
+    """Rows with their number, without blank ones; ``above`` is the number of blank lines above the header."""
     return scan.with_row_index(ROW, offset=2 + above).filter(pl.any_horizontal(pl.exclude(ROW).is_not_null()))
 
 
 def _decoded(path: Path, encoding: str | None) -> tuple[Path | io.BytesIO, str]:
-    """The file itself where it is UTF-8 with ordinary line ends, otherwise its text as such; and how it starts."""
+    """Path of a file in UTF-8 with ordinary line ends, else its text in UTF-8; and its first part as text."""
     with _opened(path) as file:
         start = file.read(HEAD)
         encoding = encoding or _encoding(start)
@@ -236,11 +237,11 @@ def _line(separator: str) -> str:
 
 
 def _header(head: str, separator: str) -> tuple[int, list[str]]:
-    """How many blank lines stand above the header, and its names."""
-    found = re.match(rf"([\r\n]*)({_line(separator)})(?:\r?\n|\Z)", head)
-    if found is None:
+    """Number of blank lines above the header, and its names."""
+    top = re.match(rf"([\r\n]*)({_line(separator)})(?:\r?\n|\Z)", head)
+    if top is None:
         return 0, []
-    return found[1].count("\n"), next(csv.reader(io.StringIO(found[2], newline=""), delimiter=separator), [""])
+    return top[1].count("\n"), next(csv.reader(io.StringIO(top[2], newline=""), delimiter=separator), [""])
 
 
 def _separator(head: str) -> str:

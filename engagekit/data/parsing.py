@@ -1,11 +1,13 @@
 """Numbers, dates and ids as people write them, by locale.
 
-Each function maps a column of cells to an expression of values; what cannot be read becomes null, and the caller
-compares with the cell to say which one it was.
+Each function maps a column of cells to a column of values. A cell that cannot be read becomes null; the caller
+compares with the cell to say which one it was. Most columns are written in one way throughout, so each is first read
+in that way, and the other ways are tried only on the remaining cells.
 """
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,14 +18,12 @@ from engagekit.language import LANGUAGES, decimal_and_group
 
 __all__ = ["Style", "is_date_format", "parse", "parse_number", "written"]
 
-CLOCK = {  # ISO 8601, by what follows the hour
+OFFSET = r" ?(?:Z|[+-]\d\d(?::?\d\d)?)$"
+ISO = {  # ISO 8601: format by what follows the hour
     r"^[^:]*$": "%Y-%m-%d",
     r"^[^:]*:\d\d$": "%Y-%m-%d %H:%M",
     r"^[^:]*:\d\d:\d\d$": "%Y-%m-%d %H:%M:%S",
     r"^[^:]*:\d\d:\d\d\.\d+$": "%Y-%m-%d %H:%M:%S%.f",
-}
-OFFSET = r" ?(?:Z|[+-]\d\d(?::?\d\d)?)$"
-INSTANT = {
     r"^[^:]*:\d\d" + OFFSET: "%Y-%m-%d %H:%M %#z",
     r"^[^:]*:\d\d:\d\d(?:\.\d+)?" + OFFSET: "%Y-%m-%d %H:%M:%S%.f %#z",
 }
@@ -73,85 +73,128 @@ def is_date_format(dates: str) -> bool:
         return False
 
 
-def parse(column: str, dtype: pl.DataType, kind: str, style: Style) -> pl.Expr:
-    """Expression for a column's values as a type of ``tables.TYPES``.
+def parse(cells: pl.Series, kind: str, style: Style) -> pl.Series:
+    """Values of a column's cells, as a type of ``contracts.TYPES``.
 
     Parameters
     ----------
-    column : str
-        Column of the file.
-    dtype : polars.DataType
-        Its type in the file: text for CSV, the stored type for Parquet and XLSX.
+    cells : polars.Series
+        Column of the file: text for CSV, the stored type for Parquet and XLSX.
     kind : str
-        A key of ``tables.TYPES``.
+        A key of ``contracts.TYPES``.
     style : Style
         How the file writes numbers and dates.
 
+    Returns
+    -------
+    polars.Series
+        As long as the cells; null where a cell is blank or cannot be read.
+
     Examples
     --------
-    >>> rows = pl.DataFrame({"price": ["1.200,50", "RM5"]})
-    >>> rows.select(parse("price", pl.String(), "number", Style("id", currency="IDR")))["price"].to_list()
+    >>> parse(pl.Series(["1.200,50", "RM5"]), "number", Style("id", currency="IDR")).to_list()
     [1200.5, None]
     """
-    if kind == "number":
-        return parse_number(column, dtype, style)
-    if kind == "count":
-        number = parse_number(column, dtype, style)
-        return pl.when(number % 1 == 0).then(number).cast(pl.Int64, strict=False)
-    if kind == "time":
-        wall, instant = _times(column, dtype, style)
-        return pl.coalesce(_local(wall, style.time_zone), instant).alias(column)
-    if kind == "day":
-        wall, instant = _times(column, dtype, style)
-        return pl.coalesce(wall.dt.date(), instant.dt.date()).alias(column)
-    text = written(column, dtype)
-    if kind == "flag":
-        flag = text.str.to_lowercase()
-        return pl.when(flag.is_in(TRUE)).then(True).when(flag.is_in(FALSE)).then(False)
-    if kind == "id" and dtype.is_float():
-        return pl.when(pl.col(column).abs() < EXACT).then(text)
-    return text.str.replace(r"^(\d+)\.0$", "$1") if kind == "id" else text
+    return PLAIN[kind](cells) if kind in PLAIN else STYLED[kind](cells, style)
 
 
-def parse_number(column: str, dtype: pl.DataType, style: Style) -> pl.Expr:
-    """Expression for a column's numbers: grouped in threes or not at all, with an optional currency mark.
+def parse_number(cells: pl.Series, style: Style) -> pl.Series:
+    """Numbers of a column's cells: grouped in threes or not at all, with an optional currency mark.
 
     ``1.200`` is 1200 where numbers are written as in Indonesian, and 1.2 where as in English. A thousands
     separator that stands anywhere else makes the cell unreadable rather than wrong.
 
     Examples
     --------
-    >>> rows = pl.DataFrame({"price": ["Rp 1.200", "1.20", "-3,5"]})
-    >>> rows.select(parse_number("price", pl.String(), Style("id")))["price"].to_list()
+    >>> parse_number(pl.Series(["Rp 1.200", "1.20", "-3,5"]), Style("id")).to_list()
     [1200.0, None, -3.5]
     """
-    if dtype.is_numeric():
-        number = pl.col(column).cast(pl.Float64)
-        return pl.when(number.is_finite()).then(number)
-    decimal, group = (re.escape(mark) for mark in decimal_and_group(style.numbers))
-    mark = rf"(?i)^(-?)\s*(?:{_currency_marks(style.currency)})\.?\s*"
-    bare = written(column, dtype).str.replace(mark, "$1")
-    readable = bare.str.contains(rf"^-?(\d+|\d{{1,3}}({group}\d{{3}})+)({decimal}\d+)?$")
-    plain = bare.str.replace_all(group, "").str.replace(decimal, ".")
-    number = pl.when(readable).then(plain).cast(pl.Float64, strict=False)
-    return pl.when(number.is_finite()).then(number)
+    if cells.dtype.is_numeric():
+        number = cells.cast(pl.Float64)
+        return _where(number.is_finite(), number)
+    text = written(cells)
+    number = _bare_number(text, style.numbers)
+    unread = number.is_null() & text.is_not_null()
+    if unread.any():
+        mark = rf"(?i)^(-?)\s*(?:{_currency_marks(style.currency)})\.?\s*"
+        number = _filled(number, unread, _bare_number(text.filter(unread).str.replace(mark, "$1"), style.numbers))
+    return _where(number.is_finite(), number)
 
 
-def written(column: str, dtype: pl.DataType) -> pl.Expr:
-    """Expression for what a column's cells say, as text: null where blank, and a whole number without ``.0``.
+def written(cells: pl.Series) -> pl.Series:
+    """Text of a column's cells: null where blank, and a whole number without ``.0``.
 
     Examples
     --------
-    >>> rows = pl.DataFrame({"id": [17850.0, 1.5]})
-    >>> rows.select(written("id", pl.Float64()))["id"].to_list()
-    ['17850', '1.5']
+    >>> written(pl.Series([17850.0, 1.5])).to_list(), written(pl.Series([" a ", " "])).to_list()
+    (['17850', '1.5'], ['a', None])
     """
-    cell = pl.col(column)
-    text = cell.cast(pl.String).str.strip_chars()
-    if dtype.is_float():
-        whole = cell.cast(pl.Int64, strict=False)
-        text = pl.when(cell == whole).then(whole.cast(pl.String)).otherwise(text)
-    return pl.when(text != "").then(text)
+    text = cells.cast(pl.String).str.strip_chars()
+    if cells.dtype.is_float():
+        whole = cells.cast(pl.Int64, strict=False)
+        text = pl.select(pl.when(cells == whole).then(whole.cast(pl.String)).otherwise(text)).to_series()
+    return _where(text != "", text).alias(cells.name)
+
+
+def _bare_number(text: pl.Series, language: str) -> pl.Series:
+    """Numbers without a currency mark; null where the text is none."""
+    decimal, group = decimal_and_group(language)
+    whole = rf"(\d+|\d{{1,3}}({re.escape(group)}\d{{3}})+)"
+    readable = text.str.contains(rf"^-?{whole}({re.escape(decimal)}\d+)?$")
+    plain = text.str.replace_all(group, "", literal=True)
+    plain = plain if decimal == "." else plain.str.replace(decimal, ".", literal=True)
+    return _where(readable, plain).cast(pl.Float64, strict=False)
+
+
+def _count(cells: pl.Series, style: Style) -> pl.Series:
+    number = parse_number(cells, style)
+    return _where(number % 1 == 0, number).cast(pl.Int64, strict=False)
+
+
+def _flag(cells: pl.Series) -> pl.Series:
+    word = written(cells).str.to_lowercase()
+    return pl.select(pl.when(word.is_in(TRUE)).then(True).when(word.is_in(FALSE)).then(False)).to_series()
+
+
+def _tally(cells: pl.Series, style: Style) -> pl.Series:
+    count = _count(cells.cast(pl.Int64) if cells.dtype == pl.Boolean else cells, style)
+    unread = count.is_null() & cells.is_not_null()
+    return _filled(count, unread, _flag(cells.filter(unread)).cast(pl.Int64)) if unread.any() else count
+
+
+def _id(cells: pl.Series) -> pl.Series:
+    """Ids as text; null for a number of a spreadsheet that has lost digits."""
+    text = written(cells)
+    if cells.dtype.is_float():
+        return _where(cells.abs() < EXACT, text)
+    return text.str.replace(r"^(\d+)\.0$", "$1") if text.str.ends_with(".0").any() else text
+
+
+def _time(cells: pl.Series, style: Style) -> pl.Series:
+    return _dated(cells, style, _moment)
+
+
+def _day(cells: pl.Series, style: Style) -> pl.Series:
+    return _dated(cells, style, _date)
+
+
+PLAIN: dict[str, Callable[[pl.Series], pl.Series]] = {"flag": _flag, "id": _id, "label": written, "text": written}
+STYLED: dict[str, Callable[[pl.Series, Style], pl.Series]] = {
+    "number": parse_number,
+    "count": _count,
+    "tally": _tally,
+    "time": _time,
+    "day": _day,
+}
+
+
+def _where(holds: pl.Series, values: pl.Series) -> pl.Series:
+    """Values where a condition holds, else null."""
+    return values if holds.all(ignore_nulls=False) else pl.select(pl.when(holds).then(values)).to_series()
+
+
+def _filled(values: pl.Series, places: pl.Series, others: pl.Series) -> pl.Series:
+    return values.scatter(places.arg_true(), others)
 
 
 @cache
@@ -165,41 +208,56 @@ def _currency_marks(currency: str) -> str:
     return "|".join(re.escape(mark) for mark in sorted(marks, key=len, reverse=True))
 
 
-def _times(column: str, dtype: pl.DataType, style: Style) -> tuple[pl.Expr, pl.Expr]:
-    """Wall-clock times of the cells that carry no offset, and instants of those that do."""
-    cell, zone, nothing = pl.col(column), style.time_zone, pl.lit(None, pl.Datetime("us"))
-    if isinstance(dtype, pl.Datetime) and dtype.time_zone:
-        return nothing, _placed(cell.dt.convert_time_zone("UTC").dt.replace_time_zone(None), zone)
-    if dtype.is_temporal():
-        return _plausible(cell.cast(pl.Datetime("us"))), _placed(nothing, zone)
-    text = written(column, dtype)
+Placed = Callable[[pl.Series, str, str], pl.Series]  # times as read, their format and the zone -> times or days
+
+
+def _dated(cells: pl.Series, style: Style, placed: Placed) -> pl.Series:
+    """Times or days of the cells."""
+    zone = style.time_zone
+    if isinstance(cells.dtype, pl.Datetime) and cells.dtype.time_zone:
+        return placed(cells.dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(pl.Datetime("us")), "%z", zone)
+    if cells.dtype.is_temporal():
+        return placed(cells.cast(pl.Datetime("us")), "", zone)
+    text = written(cells)
     if style.dates != "iso":
-        is_instant = NAMES_INSTANT.search(style.dates)
-        read = _read(text, style.dates)
-        return (nothing, _placed(read, zone)) if is_instant else (_plausible(read), _placed(nothing, zone))
+        return placed(_read(text, style.dates), style.dates, zone)
     text = text.str.replace(" UTC", "Z", literal=True).str.replace("T", " ", literal=True)
-    wall, instant = (
-        pl.coalesce(_read(pl.when(text.str.contains(shape)).then(text), form) for shape, form in forms.items())
-        for forms in (CLOCK, INSTANT)
-    )
-    return _plausible(wall), _placed(instant, zone)
+    times = placed(pl.Series([None], dtype=pl.Datetime("us")), "", zone).new_from_index(0, len(text))
+    for shape in _commonest_first(text):
+        unread = times.is_null() & text.is_not_null()
+        if not unread.any():
+            break
+        rest = text.filter(unread)
+        shaped = _where(rest.str.contains(shape), rest)
+        times = _filled(times, unread, placed(_read(shaped, ISO[shape]), ISO[shape], zone))
+    return times
 
 
-def _read(text: pl.Expr, form: str) -> pl.Expr:
+def _commonest_first(text: pl.Series) -> list[str]:
+    """Shapes of ISO 8601, from that of the first cell on."""
+    first = next(iter(text.drop_nulls().head(1)), "")
+    return sorted(ISO, key=lambda shape: re.search(shape, first) is None)
+
+
+def _read(text: pl.Series, form: str) -> pl.Series:
     """Time as written, or in UTC where the format has an offset; without a zone."""
     zone = "UTC" if NAMES_INSTANT.search(form) else None
-    return text.str.to_datetime(form, time_unit="us", time_zone=zone, strict=False).dt.replace_time_zone(None)
+    time = text.str.to_datetime(form, time_unit="us", time_zone=zone, strict=False, cache=False)
+    return time.dt.replace_time_zone(None)
 
 
-def _plausible(time: pl.Expr) -> pl.Expr:
-    return pl.when(time.is_between(EARLIEST, LATEST)).then(time)
+def _plausible(time: pl.Series) -> pl.Series:
+    return _where(time.is_between(EARLIEST, LATEST), time)
 
 
-def _placed(utc: pl.Expr, time_zone: str) -> pl.Expr:
-    """Time of the UTC clock in a zone."""
-    return _plausible(utc.cast(pl.Datetime("us"))).dt.replace_time_zone("UTC").dt.convert_time_zone(time_zone)
+def _moment(time: pl.Series, form: str, zone: str) -> pl.Series:
+    """Instants in a zone; of a wall clock the earlier of an hour that comes twice, and null for one that never came."""
+    time = _plausible(time)
+    if NAMES_INSTANT.search(form):
+        return time.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+    return time.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
 
 
-def _local(wall: pl.Expr, time_zone: str) -> pl.Expr:
-    """Wall-clock time in a zone: the earlier of an hour that comes twice, null for one that never came."""
-    return wall.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
+def _date(time: pl.Series, form: str, zone: str) -> pl.Series:
+    """Days, on the clock of a zone."""
+    return (_moment(time, form, zone) if NAMES_INSTANT.search(form) else _plausible(time)).dt.date()

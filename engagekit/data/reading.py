@@ -1,29 +1,31 @@
 """A file -> a table; every refused row is kept, with its reason.
 
-Cells are parsed by the declared types. The file is scanned once in batches to find the rows that break a rule; the
-table itself stays a lazy scan without those rows.
+The file is read once, in batches: cells become values of the declared types, and rows that break a rule are refused.
+What was checked is what is used: the checked batches are the table. Only a table of more than ``HELD_ROWS`` rows is
+read again, when it is collected; a file that has changed by then is an error.
 """
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import polars as pl
-from pandera.errors import SchemaErrors
+from polars.io.plugins import register_io_source
 
+from engagekit.data.checking import REFUSED, checked
 from engagekit.data.files import ROW, UNREADABLE, find_file, open_cells, unreadable
-from engagekit.data.parsing import Style, parse, parse_number, written
-from engagekit.data.source import Constant, Mapped, Product, Source
-from engagekit.data.tables import TABLES, column_type, required_columns
-from engagekit.errors import DataError, did_you_mean
+from engagekit.data.mapping import MappedFile, match_columns
+from engagekit.data.parsing import Style
+from engagekit.data.repeats import Repeats, candidates, fingerprints, settle
+from engagekit.data.source import Constant, Product, Source
+from engagekit.data.tables import TABLES, column_type
+from engagekit.errors import DataError
 from engagekit.language import decimal_and_group
 
 __all__ = ["Constant", "Product", "Reading", "Source", "read_table"]
 
-BATCH_ROWS = 500_000
-RAW, CONSTANT = "raw:", "constant:"
+HELD_ROWS = 5_000_000
 WAYS_OUT = {  # for a cell that is not what its column needs, by the column's type
     "number": 'say how the file writes numbers (numbers = "en"), ',
     "count": 'say how the file writes numbers (numbers = "en"), ',
@@ -31,7 +33,8 @@ WAYS_OUT = {  # for a cell that is not what its column needs, by the column's ty
     "day": 'say how it writes dates (dates = "%d/%m/%Y"), ',
     "id": "store ids as text, for a spreadsheet keeps 15 digits of a number, ",
 }
-REASONS = {"id": "not_allowed"}  # otherwise not_number, not_time ...
+
+Stamp = tuple[int, int]  # size and time of the last change of a file
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,12 @@ class Reading:
         One row for each refused one: file, row (as in a spreadsheet), column, value (as written) and reason.
     left_out : dict of str to int
         Rows dropped by each ``keep`` rule, of those not refused.
+    repeats : Repeats
+        Rows that are there more than once.
     scan : polars.LazyFrame
-        The rows that remain.
+        The rows that remain, in the order of the file.
+    check_unchanged : callable
+        Raises a DataError if the file is not the one that was read any more.
     """
 
     table: str
@@ -59,16 +66,34 @@ class Reading:
     rows: int
     refused: pl.DataFrame
     left_out: dict[str, int]
+    repeats: Repeats
     scan: pl.LazyFrame
+    check_unchanged: Callable[[], None] = field(compare=False)
+
+    @property
+    def repeated(self) -> int:
+        """Rows dropped because another one is the same."""
+        return self.repeats.repeated
+
+    @property
+    def superseded(self) -> int:
+        """Rows dropped because a later state of the same thing is there."""
+        return self.repeats.superseded
+
+    @property
+    def identical(self) -> int:
+        """Rows that are the same as an earlier one and count all the same, because nothing names them."""
+        return self.repeats.identical
 
     @property
     def kept(self) -> int:
         """Rows that remain."""
-        return self.rows - self.refused.height - sum(self.left_out.values())
+        return self.rows - self.refused.height - sum(self.left_out.values()) - self.repeated - self.superseded
 
     @cached_property
     def frame(self) -> pl.DataFrame:
-        """The rows that remain, read into memory once."""
+        """The rows that remain, in memory."""
+        self.check_unchanged()
         return self.scan.collect()
 
     def reasons(self) -> pl.DataFrame:
@@ -82,24 +107,34 @@ class Reading:
         Raises
         ------
         DataError
-            Names the commonest reason and the first row that has it.
+            Names the commonest reason and the first row that has it, and holds that row's cell as ``value``.
         """
         share = self.refused.height / self.rows if self.rows else 0.0
         if share <= refuse_above:
             return self
-        column, reason, rows, _ = self.reasons().row(0)
-        alike = (pl.col("column") == column) & (pl.col("reason") == reason)
-        first = self.refused.filter(alike).row(0, named=True)
-        cell = "a blank cell" if first["value"] is None else repr(first["value"])
+        column, reason, rows, first_row = self.reasons().row(0)
         way_out = WAYS_OUT.get(column_type(self.table, column), "") if reason.startswith("not_") else ""
         raise DataError(
-            f"{cell} was refused: {reason} ({rows:,} rows). In all {self.refused.height:,} of {self.rows:,} rows "
+            f"the cell was refused: {reason} ({rows:,} rows). In all {self.refused.height:,} of {self.rows:,} rows "
             f"({share:.1%}) were refused, and at most {refuse_above:.0%} may be. Correct the rows, "
             f"{way_out}or set refuse_above in [tables.{self.table}] of business.toml.",
             file=self.file,
-            row=first["row"],
+            row=first_row,
             column=column,
+            value=self.refused.row(by_predicate=pl.col("row") == first_row, named=True)["value"],
         )
+
+    def hints(self) -> Iterator[str]:
+        """Sentences on keep rules that may not do what is meant: they change nothing, or miss a word in capitals."""
+        before = self.kept + sum(self.left_out.values())
+        for rule, rows in self.left_out.items():
+            column, sign, word = rule.split(" ", 2)
+            kept_text = self.scan.select(pl.col(column).cast(pl.String).str.to_lowercase())
+            alike = kept_text.filter(pl.col(column) == word.lower()).collect().height if sign == "!=" else 0
+            if alike or (before and rows in (0, before)):
+                does = "leaves out every row" if rows and rows == before else f"leaves out {rows:,} of {before:,} rows"
+                more = f", and keeps {alike:,} that differ in capitals" if alike else ""
+                yield f"{self.file}: the rule keep {rule} {does}{more}. Compare how the file writes it."
 
 
 def read_table(table: str, source: Source, folder: Path, style: Style) -> Reading:
@@ -119,7 +154,8 @@ def read_table(table: str, source: Source, folder: Path, style: Style) -> Readin
     Raises
     ------
     DataError
-        The file is missing, empty or unreadable, or a required column is.
+        The file is missing, empty, unreadable or changes meanwhile, a required column is missing, or one event has
+        several rows that differ.
 
     Examples
     --------
@@ -132,115 +168,117 @@ def read_table(table: str, source: Source, folder: Path, style: Style) -> Readin
     (2, 1, ('mail.csv', 3, 'delivered', '11', 'above_sent'))
     """
     path = find_file(folder, source.file)
+    stamp = _stamp(path)
     decimal, _ = decimal_and_group(style.numbers)
     header, cells = open_cells(path, sheet=source.sheet, encoding=source.encoding, decimal=decimal)
-    columns = _matched(table, source, header, path.name)
+    columns = match_columns(table, source, header, path.name)
+    file = MappedFile(table, path, header, cells, columns, style)
     try:
-        parsed = _parsed(table, columns, header, cells, style)
-        keep = source.kept(parsed.collect_schema(), style)
-        rows, refused, left_out = _counted(table, parsed, keep)
+        reading = _read(file, source, lambda: _check_stamp(path, stamp))
     except UNREADABLE as error:
         raise unreadable(path, error, source.encoding) from error
-    kept = parsed.filter(~pl.col(ROW).is_in(refused["row"].implode()), *keep.values()).select(*columns)
-    return Reading(table, path.name, rows, refused.insert_column(0, pl.lit(path.name).alias("file")), left_out, kept)
+    reading.check_unchanged()
+    return reading
 
 
-def _matched(table: str, source: Source, header: list[str], file: str) -> dict[str, Mapped]:
-    """Our columns, each with what it is made of: the map of business.toml, then columns of the same name."""
-    columns: dict[str, Mapped] = {}
-    for ours in TABLES[table].columns:
-        alike = [name for name in dict.fromkeys(header) if re.sub(r"\W+", "_", name.strip().casefold()) == ours]
-        if alike:
-            columns[ours] = ours if ours in alike else alike[0]
-        if len(alike) > 1 and ours not in (*alike, *source.columns):
-            raise DataError(f"may be {' or '.join(map(repr, alike))}. Map one of them.", file=file, column=ours)
-    columns |= source.columns
-    for ours, theirs in columns.items():
-        for name in _named(theirs):
-            _check_named_once(name, header, file, ours)
-    for ours in required_columns(table):
-        if ours not in columns:
-            way_out = f"{did_you_mean(ours, header)} Map it in [tables.{table}.columns] of business.toml."
-            raise DataError(f"no column of the file is mapped to it. {way_out}", file=file, column=ours)
-    for ours in source.keep:
-        if ours not in columns:
-            problem = f"a keep rule names a column that is not mapped. {did_you_mean(ours, columns)}"
-            raise DataError(problem, file=file, column=ours)
-    return columns
-
-
-def _check_named_once(name: str, header: list[str], file: str, ours: str) -> None:
-    places = [str(place) for place, other in enumerate(header, start=1) if other == name]
-    if not places:
-        raise DataError(f"the column {name!r} is not in the file. {did_you_mean(name, header)}", file=file, column=ours)
-    if len(places) > 1:
-        problem = f"columns {' and '.join(places)} are both called {name!r}. Rename one of them."
-        raise DataError(problem, file=file, row=1, column=ours)
-
-
-def _named(theirs: Mapped) -> tuple[str, ...]:
-    if isinstance(theirs, Product):
-        return theirs.product
-    return () if isinstance(theirs, Constant) else (theirs,)
-
-
-def _parsed(
-    table: str, columns: Mapping[str, Mapped], header: list[str], cells: pl.LazyFrame, style: Style
-) -> pl.LazyFrame:
-    """The row's number, and each of our columns beside what the file says in its place."""
-    constants = {CONSTANT + ours: pl.lit(made.constant) for ours, made in columns.items() if isinstance(made, Constant)}
-    cells = cells.with_columns(**constants)
-    schema, plain = cells.collect_schema(), Style(time_zone=style.time_zone)
-    values, raws = [], []
-    for ours, theirs in columns.items():
-        kind = column_type(table, ours)
-        places = [str(header.index(name)) for name in _named(theirs)] or [CONSTANT + ours]
-        if isinstance(theirs, Product):
-            left, right = (parse_number(place, schema[place], style) for place in places)
-            value = left * right
-        else:
-            value = parse(places[0], schema[places[0]], kind, plain if isinstance(theirs, Constant) else style)
-        values.append(value.alias(ours))
-        raw = [written(place, schema[place]) for place in places]
-        raws.append(pl.concat_str(raw, separator=" × ", ignore_nulls=False).alias(RAW + ours))
-    return cells.select(ROW, *values, *raws)
-
-
-def _counted(table: str, parsed: pl.LazyFrame, keep: Mapping[str, pl.Expr]) -> tuple[int, pl.DataFrame, dict[str, int]]:
-    """Rows in all, those refused, and how many each keep rule drops of the others."""
-    rows, left_out, refusals = 0, dict.fromkeys(keep, 0), [_refusals(table, parsed.head(0).collect())]
-    for batch in parsed.collect_batches(chunk_size=BATCH_ROWS):
-        rows += batch.height
-        refusals.append(_refusals(table, batch))
-        remaining = batch.filter(~pl.col(ROW).is_in(refusals[-1]["row"].implode()))
-        for rule, kept in keep.items():
-            left_out[rule] += remaining.height - (remaining := remaining.filter(kept)).height
-    return rows, pl.concat(refusals), left_out
-
-
-def _refusals(table: str, batch: pl.DataFrame) -> pl.DataFrame:
-    """Rows of a batch that break a rule: row, column, value and the first reason."""
-    found = list(_unread(table, batch))
-    contract = TABLES[table]
+def _stamp(path: Path) -> Stamp | None:
     try:
-        contract.select_columns([name for name in contract.columns if name in batch.columns]).validate(batch, lazy=True)
-    except SchemaErrors as error:
-        cases = error.failure_cases.sort("index").select("index", "column", "check")
-        for (name, check), group in cases.group_by("column", "check", maintain_order=True):
-            reason = "missing" if check == "not_nullable" else str(check)
-            found.append(_refused(batch[group["index"].to_list()], str(name), reason))
-    return pl.concat(found).unique("row", keep="first", maintain_order=True).sort("row")
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
-def _unread(table: str, batch: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Rows of a batch in which a cell says something, but not what its column needs."""
-    for raw in batch.columns:
-        name = raw.removeprefix(RAW)
-        if raw.startswith(RAW):
-            unread = batch.filter(pl.col(name).is_null() & pl.col(raw).is_not_null())
-            kind = column_type(table, name)
-            yield _refused(unread, name, REASONS.get(kind, f"not_{kind}"))
+def _check_stamp(path: Path, stamp: Stamp | None) -> None:
+    if _stamp(path) != stamp:
+        raise DataError("has changed since it was read. Run it again, once the export is complete.", file=path.name)
 
 
-def _refused(rows: pl.DataFrame, column: str, reason: str) -> pl.DataFrame:
-    return rows.select(row=ROW, column=pl.lit(column), value=RAW + column, reason=pl.lit(reason))
+def _read(file: MappedFile, source: Source, check_unchanged: Callable[[], None]) -> Reading:
+    """Check every row; hold those that remain, or scan them again where they are too many."""
+    rows, left_out = 0, dict[str, int]()
+    held: list[pl.DataFrame] | None = []
+    refused, prints = [pl.DataFrame(schema=REFUSED)], []
+    for batch in file.batches(file.columns):
+        rows += batch.height
+        values, faults = checked(file, batch)
+        if not _are_states(file):
+            values = _kept(values, source, file.style, left_out)
+        refused.append(faults)
+        prints.append(fingerprints(file.table, values))
+        held = None if held is None or rows > HELD_ROWS else [*held, values]
+    refusals, twice = pl.concat(refused), candidates(prints)
+    if held is not None:
+        repeats, scan = _held(file, source, pl.concat(held), twice, left_out)
+    else:
+        repeats, scan = _scanned(file, source, refusals["row"], twice, left_out, check_unchanged)
+    refusals = refusals.select(pl.lit(file.path.name).alias("file"), pl.all())
+    return Reading(file.table, file.path.name, rows, refusals, left_out, repeats, scan, check_unchanged)
+
+
+def _are_states(file: MappedFile) -> bool:
+    """Whether keep rules come after repeats: a state that was superseded is no row to keep or leave out."""
+    return TABLES[file.table].repeats == "state"
+
+
+def _held(
+    file: MappedFile, source: Source, table: pl.DataFrame, twice: pl.Series, left_out: dict[str, int]
+) -> tuple[Repeats, pl.LazyFrame]:
+    """Rows that remain of the checked ones, in memory."""
+    repeats = settle(file.table, _only(table, twice), file.path.name, source.repeats)
+    table = _without(table, repeats.dropped)
+    if _are_states(file):
+        table = _kept(table, source, file.style, left_out)
+    return repeats, table.drop(ROW).lazy()
+
+
+def _scanned(
+    file: MappedFile,
+    source: Source,
+    refused: pl.Series,
+    twice: pl.Series,
+    left_out: dict[str, int],
+    check_unchanged: Callable[[], None],
+) -> tuple[Repeats, pl.LazyFrame]:
+    """Rows that remain, read again each time they are collected."""
+    again = [file.values(_only(batch, twice), file.columns) for batch in file.batches(file.columns)]
+    repeats = settle(file.table, pl.concat(again), file.path.name, source.repeats)
+    gone = pl.concat([refused, repeats.dropped])
+    if _are_states(file):
+        for batch in file.batches(source.keep):
+            _kept(file.values(_without(batch, gone), source.keep), source, file.style, left_out)
+
+    def scan(
+        columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _: int | None
+    ) -> Iterator[pl.DataFrame]:
+        check_unchanged()
+        wanted = list(file.columns) if columns is None else columns
+        asked = [] if predicate is None else predicate.meta.root_names()
+        names = dict.fromkeys([*wanted, *source.keep, *asked])
+        for batch in file.batches(names):
+            rows = _kept(file.values(_without(batch, gone), names), source, file.style, {})
+            rows = rows if predicate is None else rows.filter(predicate)
+            rows = rows.select(wanted).head(rows.height if n_rows is None else n_rows)
+            n_rows = None if n_rows is None else n_rows - rows.height
+            yield rows
+        check_unchanged()
+
+    schema = file.values(next(file.batches(file.columns)), file.columns).drop(ROW).schema
+    return repeats, register_io_source(scan, schema=dict(schema))
+
+
+def _only(rows: pl.DataFrame, numbers: pl.Series) -> pl.DataFrame:
+    return rows.filter(pl.col(ROW).is_in(numbers.implode())) if len(numbers) else rows.clear()
+
+
+def _without(rows: pl.DataFrame, numbers: pl.Series) -> pl.DataFrame:
+    return rows.filter(~pl.col(ROW).is_in(numbers.implode())) if len(numbers) else rows
+
+
+def _kept(rows: pl.DataFrame, source: Source, style: Style, left_out: dict[str, int]) -> pl.DataFrame:
+    """Rows that the keep rules keep; adds up those that each rule leaves out of the ones before it."""
+    remain = pl.repeat(value=True, n=rows.height, dtype=pl.Boolean, eager=True)
+    for rule, keeps in source.kept(rows, style).items():
+        left_out[rule] = left_out.get(rule, 0) + int((remain & ~keeps).sum())
+        remain &= keeps
+    return rows.filter(remain) if source.keep else rows

@@ -24,9 +24,9 @@ STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ComponentSettings(BaseModel):
-    """One component of the score: its weight, and the bounds between which it counts from 0 to 1.
+    """One component of the score: its weight, and the bounds between which it rises from 0 to 1.
 
-    Without bounds of its own it has those that ``engagekit freeze`` took.
+    A component without bounds uses those that ``engagekit freeze`` wrote.
     """
 
     model_config = STRICT
@@ -64,7 +64,7 @@ class ScoreSettings(BaseModel):
 
 
 class ChurnSettings(BaseModel):
-    """What a contact may keep and costs, how many can be made, and which columns and model the business vouches for."""
+    """Contacts (share of churners they keep, cost, number), and the columns and the model that the business accepts."""
 
     model_config = STRICT
     acceptance: float = Field(default=0.1, gt=0, le=1)
@@ -97,7 +97,7 @@ class WeekSettings(BaseModel):
 
 
 class SupportSettings(BaseModel):
-    """When customers are answered: the hours of the week, without the public holidays of a country."""
+    """Working hours of support: the hours of the week, without the public holidays of a place."""
 
     model_config = STRICT
     holidays: str = ""
@@ -117,7 +117,7 @@ class SupportSettings(BaseModel):
 
 
 class WebSettings(BaseModel):
-    """What a visit is, and which actions and features count."""
+    """Definition of a visit, and the actions and features that count."""
 
     model_config = STRICT
     gap: str = "30m"

@@ -44,7 +44,10 @@ Mapped = str | Constant | Product
 
 
 class Source(BaseModel):
-    """A file, what our columns are called in it, and which rows to keep."""
+    """A file, what our columns are called in it, and which rows to keep.
+
+    With ``repeats = "drop"`` rows that are the same count once even where nothing names them.
+    """
 
     model_config = STRICT
     file: str
@@ -54,6 +57,7 @@ class Source(BaseModel):
     dates: str = "iso"
     encoding: str | None = None
     sheet: str | None = None
+    repeats: Literal["", "drop"] = ""
     refuse_above: float = Field(default=0.05, ge=0, le=1)
     note: str = Field(default="", max_length=1000)
 
@@ -80,30 +84,30 @@ class Source(BaseModel):
         except LookupError:
             raise ValueError(f"{encoding!r} is not an encoding such as utf-8 or cp1252") from None
 
-    def kept(self, schema: pl.Schema, style: Style) -> dict[str, pl.Expr]:
-        """Each keep rule as it is written, and as an expression over the parsed columns.
+    def kept(self, rows: pl.DataFrame, style: Style) -> dict[str, pl.Series]:
+        """Each keep rule as it is written, and which rows of a table it keeps.
 
         A blank cell is only kept by a rule that says what it must not be.
 
         Examples
         --------
         >>> source = Source(file="orders.csv", keep={"quantity": ">0"})
-        >>> list(source.kept(pl.Schema({"quantity": pl.Float64}), Style()))
-        ['quantity > 0']
+        >>> {rule: kept.to_list() for rule, kept in source.kept(pl.DataFrame({"quantity": [2, -1]}), Style()).items()}
+        {'quantity > 0': [True, False]}
         """
         rules = {}
         for column, rule in self.keep.items():
             _, sign, wanted = SIGN.split(rule.strip(), maxsplit=1)
-            cell, value = _compared(column, schema[column], wanted, style)
-            rules[f"{column} {sign} {wanted}"] = COMPARE[sign](cell, value).fill_null(sign == "!=")
+            cells, value = _compared(rows[column], wanted, style)
+            rules[f"{column} {sign} {wanted}"] = COMPARE[sign](cells, value).fill_null(sign == "!=")
         return rules
 
 
-def _compared(column: str, dtype: pl.DataType, wanted: str, style: Style) -> tuple[pl.Expr, str | float]:
+def _compared(cells: pl.Series, wanted: str, style: Style) -> tuple[pl.Series, str | float]:
     """What a keep rule compares: times as far as they are written, numbers where one is wanted, or else text."""
-    if dtype.is_temporal():
-        form = "%Y-%m-%d" if dtype == pl.Date else "%Y-%m-%d %H:%M:%S"
-        return pl.col(column).dt.strftime(form).str.head(len(wanted)), wanted
+    if cells.dtype.is_temporal():
+        form = "%Y-%m-%d" if cells.dtype == pl.Date else "%Y-%m-%d %H:%M:%S"
+        return cells.dt.strftime(form).str.head(len(wanted)), wanted
     if NUMBER.fullmatch(wanted):
-        return parse_number(column, dtype, style), float(wanted)
-    return pl.col(column).cast(pl.String), wanted
+        return parse_number(cells, style), float(wanted)
+    return cells.cast(pl.String), wanted

@@ -1,234 +1,187 @@
-"""The table contracts: columns, types and rules of the eleven tables.
+"""The eleven tables: their columns, rules and keys."""
 
-A column's type is one of ``TYPES``; its rules are pandera checks whose name is the reason a row is refused for,
-a key of ``refused`` in the locales.
-"""
-
-import warnings
-from typing import Any
-
-import polars as pl
-
+from engagekit.data.contracts import (
+    TYPES,
+    Table,
+    blank,
+    filled,
+    not_above,
+    not_before,
+    on_scale,
+    one_of,
+    optional,
+    required,
+    within,
+)
 from engagekit.data.scales import SCALES
 
-with warnings.catch_warnings():  # pandera imports PySpark where it is installed
-    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
-    import pandera.polars as pa
+__all__ = ["TABLES", "TYPES", "UPDATED", "column_type", "event_time", "required_columns"]
 
-__all__ = ["TABLES", "TYPES", "column_type", "event_time", "required_columns"]
+UPDATED = "updated_at"  # attribute by which the latest of several states of a row is known
+COUNT = within(0)
 
-TYPES = {
-    "id": pl.String,
-    "label": pl.String,
-    "text": pl.String,
-    "time": None,  # Datetime in microseconds, in the business's time zone
-    "day": pl.Date,
-    "number": pl.Float64,
-    "count": pl.Int64,
-    "flag": pl.Boolean,
-}
-
-
-def _check(rule: Any, reason: str) -> pa.Check:
-    return pa.Check(rule, name=reason, error=reason)
-
-
-def _one_of(*values: str) -> pa.Check:
-    return _check(lambda d: d.lazyframe.select(pl.col(d.key).is_in(list(values))), "not_allowed")
-
-
-def _from(low: float, high: float = float("inf")) -> pa.Check:
-    return _check(lambda d: d.lazyframe.select(pl.col(d.key).is_between(low, high)), "out_of_range")
-
-
-def _not_above(column: str) -> pa.Check:
-    return _compared(lambda own, other: own <= other, column, f"above_{column}")
-
-
-def _not_before(column: str) -> pa.Check:
-    return _compared(lambda own, other: own >= other, column, f"before_{column}")
-
-
-def _compared(rule: Any, column: str, reason: str) -> pa.Check:
-    def check(data: Any) -> Any:
-        if column not in data.lazyframe.collect_schema():
-            return data.lazyframe.select(pl.lit(True))
-        return data.lazyframe.select(rule(pl.col(data.key), pl.col(column)))
-
-    return _check(check, reason)
-
-
-def _on_scale(data: Any) -> Any:
-    score, kind = pl.col(data.key), pl.col("kind")
-    on_scale = pl.lit(None, dtype=pl.Boolean)
-    for name, (low, high) in SCALES.items():
-        on_scale = pl.when(kind == name).then(score.is_between(low, high) & (score % 1 == 0)).otherwise(on_scale)
-    return data.lazyframe.select(on_scale)
-
-
-def _column(kind: str, meaning: str, *checks: pa.Check, required: bool, nullable: bool) -> pa.Column:
-    return pa.Column(
-        TYPES[kind],
-        checks=list(checks),
-        nullable=nullable,
-        required=required,
-        description=meaning,
-        metadata={"type": kind},
-    )
-
-
-def _must(kind: str, meaning: str, *checks: pa.Check) -> pa.Column:
-    return _column(kind, meaning, *checks, required=True, nullable=False)
-
-
-def _blank(kind: str, meaning: str, *checks: pa.Check) -> pa.Column:
-    return _column(kind, meaning, *checks, required=True, nullable=True)
-
-
-def _may(kind: str, meaning: str, *checks: pa.Check) -> pa.Column:
-    return _column(kind, meaning, *checks, required=False, nullable=True)
-
-
-_COUNT = _from(0)
-
-TABLES: dict[str, pa.DataFrameSchema] = {
-    "interactions": pa.DataFrameSchema(
+TABLES: dict[str, Table] = {
+    "interactions": Table(
         {
-            "customer_id": _must("id", "who"),
-            "time": _must("time", "when"),
-            "channel": _must("label", "where: web, app, store, email, whatsapp ..."),
-            "action": _must("label", "what: view, purchase, refund, review, comment, share, login ..."),
-            "value": _may("number", "money of the line, in the business's currency; a refund is negative"),
-            "order_id": _may("id", "order that the line belongs to"),
-            "product": _may("label", "what was bought or viewed"),
-            "quantity": _may("number", "pieces"),
-            "duration_s": _may("number", "seconds spent", _COUNT),
-            "page": _may("label", "page or screen"),
-            "session_id": _may("id", "visit, where the tool gives one"),
-            "campaign": _may("label", "campaign that brought the customer"),
-            "sentiment": _may("number", "-1 (negative) to 1 (positive)", _from(-1, 1)),
-            "event_id": _may("id", "the event's own id"),
+            "customer_id": required("id", "who"),
+            "time": required("time", "when"),
+            "channel": required("label", "where: web, app, store, email, whatsapp ..."),
+            "action": required("label", "what: view, purchase, refund, review, comment, share, login ..."),
+            "value": optional("number", "money of the line, in the business's currency; a refund is negative"),
+            "order_id": optional("id", "order that the line belongs to"),
+            "product": optional("label", "what was bought or viewed"),
+            "quantity": optional("number", "pieces"),
+            "duration_s": optional("number", "seconds spent", COUNT),
+            "page": optional("label", "page or screen"),
+            "session_id": optional("id", "visit, where the tool gives one"),
+            "campaign": optional("label", "campaign that brought the customer"),
+            "sentiment": optional("number", "-1 (negative) to 1 (positive)", within(-1, 1)),
+            "event_id": optional("id", "the event's own id"),
+        },
+        key="event_id",
+    ),
+    "customers": Table(
+        {
+            "customer_id": required("id", "who"),
+            "joined_at": filled("time", "when they became a customer"),
+            "cancelled_at": optional("time", "when they cancelled", not_before("joined_at")),
+            "cancel_reason": optional("label", "why they cancelled"),
+            "plan": optional("label", "plan they are on"),
+            "birthday": optional("day", "birthday"),
+            "referred_by": optional("id", "customer who referred them"),
+            "loyalty_member": optional("flag", "member of the loyalty programme"),
+            "opted_out": optional("flag", "wants no messages"),
+        },
+        key="customer_id",
+        repeats="state",
+    ),
+    "subscriptions": Table(
+        {
+            "customer_id": required("id", "who"),
+            "starts_at": required("time", "start of the paid period"),
+            "ends_at": filled("time", "its end, exclusive; blank while it runs", not_before("starts_at")),
+            "monthly_value": blank("number", "money a month; blank where it is not known", COUNT),
+            "plan": optional("label", "plan"),
+            "subscription_id": optional("id", "the paid period's own id"),
+        },
+        key="subscription_id",
+        otherwise=("customer_id", "starts_at", "plan"),
+        repeats="state",
+    ),
+    "surveys": Table(
+        {
+            "kind": required("label", "nps (0-10), csat (1-5), effort (1-7) or review (1-5)", one_of(*SCALES)),
+            "score": blank("number", "answer, blank where there is none", on_scale("kind")),
+            "answered_at": blank("time", "when it was answered", not_before("sent_at")),
+            "customer_id": optional("id", "who"),
+            "sent_at": optional("time", "when they were asked"),
+            "comment": optional("text", "their words"),
+            "about": optional("label", "product, service or contact asked about"),
+            "answer_id": optional("id", "the invitation's or answer's own id"),
+        },
+        key="answer_id",
+    ),
+    "posts": Table(
+        {
+            "posted_at": required("time", "when"),
+            "platform": required("label", "where"),
+            "reach": optional("count", "unique people who saw it", COUNT),
+            "impressions": optional("count", "times it was seen", COUNT),
+            "followers": optional("count", "followers on the day", COUNT),
+            "likes": optional("count", "likes and other reactions", COUNT),
+            "comments": optional("count", "comments", COUNT),
+            "shares": optional("count", "shares", COUNT),
+            "saves": optional("count", "saves", COUNT),
+            "clicks": optional("count", "clicks", COUNT),
+            "replies_due": optional("count", "comments that called for a reply", COUNT),
+            "replied": optional("count", "of those, answered", COUNT),
+            "campaign": optional("label", "campaign"),
+            "text": optional("text", "its words"),
+            "post_id": optional("id", "the post's own id"),
+        },
+        key="post_id",
+    ),
+    "mentions": Table(
+        {
+            "time": required("time", "when"),
+            "channel": required("label", "where"),
+            "text": required("text", "words"),
+            "sentiment": optional("number", "-1 (negative) to 1 (positive)", within(-1, 1)),
+            "customer_id": optional("id", "who"),
+            "replied_at": optional("time", "when the business answered", not_before("time")),
         }
     ),
-    "customers": pa.DataFrameSchema(
+    "mailings": Table(
         {
-            "customer_id": _must("id", "who"),
-            "joined_at": _must("time", "when they became a customer"),
-            "cancelled_at": _may("time", "when they cancelled", _not_before("joined_at")),
-            "plan": _may("label", "plan they are on"),
-            "birthday": _may("day", "birthday"),
-            "referred_by": _may("id", "customer who referred them"),
-            "loyalty_member": _may("flag", "member of the loyalty programme"),
-            "opted_out": _may("flag", "wants no messages"),
+            "sent_at": required("time", "when"),
+            "campaign": required("label", "campaign"),
+            "sent": required("count", "people it was sent to", COUNT),
+            "delivered": required("count", "people it reached", COUNT, not_above("sent")),
+            "opens": optional("count", "people who opened", COUNT, not_above("delivered")),
+            "machine_opens": optional("count", "of those, opened by a machine", COUNT, not_above("opens")),
+            "clicks": optional("count", "people who clicked", COUNT, not_above("delivered")),
+            "conversions": optional("count", "people who converted", COUNT, not_above("delivered")),
+            "unsubscribes": optional("count", "people who unsubscribed", COUNT, not_above("delivered")),
+            "complaints": optional("count", "people who complained of spam", COUNT, not_above("delivered")),
+            "mailing_id": optional("id", "the send's own id"),
+        },
+        key="mailing_id",
+    ),
+    "attendance": Table(
+        {
+            "held_at": required("time", "when"),
+            "event": required("label", "event"),
+            "registered": required("count", "people who registered", COUNT),
+            "attended": required("count", "people who came", COUNT),
+            "invited": optional("count", "people invited", COUNT),
+            "interactions": optional("count", "polls, questions, comments", COUNT),
         }
     ),
-    "subscriptions": pa.DataFrameSchema(
+    "tickets": Table(
         {
-            "customer_id": _must("id", "who"),
-            "starts_at": _must("time", "start of the paid period"),
-            "ends_at": _must("time", "its end, exclusive", _not_before("starts_at")),
-            "monthly_value": _must("number", "money a month", _COUNT),
-            "plan": _may("label", "plan"),
-        }
+            "ticket_id": required("id", "ticket"),
+            "opened_at": required("time", "when"),
+            "customer_id": optional("id", "who"),
+            "first_human_reply_at": optional("time", "first reply by a person", not_before("opened_at")),
+            "solved_at": optional("time", "when it was solved", not_before("opened_at")),
+            "work_minutes": optional("number", "minutes worked on it", COUNT),
+            "reopened": optional("tally", "how often it was opened again after it was solved, or yes and no", COUNT),
+            "reopened_at": optional("time", "when it was last opened again", not_before("opened_at")),
+            "reason": optional("label", "what it was about"),
+            "channel": optional("label", "where it came in"),
+            "agent": optional("label", "who answered it"),
+            "score": optional("number", "satisfaction with it, 1-5", within(1, 5)),
+            "scored_at": optional("time", "when it was rated", not_before("opened_at")),
+            "text": optional("text", "the customer's words"),
+        },
+        key="ticket_id",
+        repeats="state",
     ),
-    "surveys": pa.DataFrameSchema(
+    "campaigns": Table(
         {
-            "kind": _must("label", "nps (0-10), csat (1-5), effort (1-7) or review (1-5)", _one_of(*SCALES)),
-            "score": _blank("number", "answer, blank where there is none", _check(_on_scale, "off_scale")),
-            "answered_at": _blank("time", "when it was answered", _not_before("sent_at")),
-            "customer_id": _may("id", "who"),
-            "sent_at": _may("time", "when they were asked"),
-            "comment": _may("text", "their words"),
-            "about": _may("label", "product, service or contact asked about"),
-        }
+            "campaign": required("label", "campaign"),
+            "channel": required("label", "channel"),
+            "starts_at": required("time", "start of the period"),
+            "ends_at": required("time", "its end, exclusive", not_before("starts_at")),
+            "spend": required("number", "money spent", COUNT),
+            "hours": optional("number", "hours worked", COUNT),
+            "reached": optional("count", "people reached", COUNT),
+            "leads": optional("count", "leads", COUNT),
+            "conversions": optional("count", "conversions", COUNT),
+            "revenue": optional("number", "money that came of it", COUNT),
+        },
+        otherwise=("campaign", "channel", "starts_at", "ends_at"),
+        repeats="state",
     ),
-    "posts": pa.DataFrameSchema(
+    "assignments": Table(
         {
-            "posted_at": _must("time", "when"),
-            "platform": _must("label", "where"),
-            "reach": _may("count", "unique people who saw it", _COUNT),
-            "impressions": _may("count", "times it was seen", _COUNT),
-            "followers": _may("count", "followers on the day", _COUNT),
-            "likes": _may("count", "likes and other reactions", _COUNT),
-            "comments": _may("count", "comments", _COUNT),
-            "shares": _may("count", "shares", _COUNT),
-            "saves": _may("count", "saves", _COUNT),
-            "clicks": _may("count", "clicks", _COUNT),
-            "campaign": _may("label", "campaign"),
-            "text": _may("text", "its words"),
-        }
-    ),
-    "mentions": pa.DataFrameSchema(
-        {
-            "time": _must("time", "when"),
-            "channel": _must("label", "where"),
-            "text": _must("text", "words"),
-            "sentiment": _may("number", "-1 (negative) to 1 (positive)", _from(-1, 1)),
-            "customer_id": _may("id", "who"),
-        }
-    ),
-    "mailings": pa.DataFrameSchema(
-        {
-            "sent_at": _must("time", "when"),
-            "campaign": _must("label", "campaign"),
-            "sent": _must("count", "people it was sent to", _COUNT),
-            "delivered": _must("count", "people it reached", _COUNT, _not_above("sent")),
-            "opens": _may("count", "people who opened", _COUNT, _not_above("delivered")),
-            "machine_opens": _may("count", "of those, opened by a machine", _COUNT, _not_above("opens")),
-            "clicks": _may("count", "people who clicked", _COUNT, _not_above("delivered")),
-            "conversions": _may("count", "people who converted", _COUNT, _not_above("delivered")),
-            "unsubscribes": _may("count", "people who unsubscribed", _COUNT, _not_above("delivered")),
-            "complaints": _may("count", "people who complained of spam", _COUNT, _not_above("delivered")),
-        }
-    ),
-    "attendance": pa.DataFrameSchema(
-        {
-            "held_at": _must("time", "when"),
-            "event": _must("label", "event"),
-            "registered": _must("count", "people who registered", _COUNT),
-            "attended": _must("count", "people who came", _COUNT),
-            "invited": _may("count", "people invited", _COUNT),
-            "interactions": _may("count", "polls, questions, comments", _COUNT),
-        }
-    ),
-    "tickets": pa.DataFrameSchema(
-        {
-            "ticket_id": _must("id", "ticket"),
-            "opened_at": _must("time", "when"),
-            "customer_id": _may("id", "who"),
-            "first_human_reply_at": _may("time", "first reply by a person", _not_before("opened_at")),
-            "solved_at": _may("time", "when it was solved", _not_before("opened_at")),
-            "work_minutes": _may("number", "minutes worked on it", _COUNT),
-            "reopened": _may("flag", "opened again after it was solved"),
-            "reason": _may("label", "what it was about"),
-            "channel": _may("label", "where it came in"),
-            "score": _may("number", "satisfaction with it, 1-5", _from(1, 5)),
-            "text": _may("text", "the customer's words"),
-        }
-    ),
-    "campaigns": pa.DataFrameSchema(
-        {
-            "campaign": _must("label", "campaign"),
-            "channel": _must("label", "channel"),
-            "starts_at": _must("time", "start of the period"),
-            "ends_at": _must("time", "its end, exclusive", _not_before("starts_at")),
-            "spend": _must("number", "money spent", _COUNT),
-            "hours": _may("number", "hours worked", _COUNT),
-            "reached": _may("count", "people reached", _COUNT),
-            "leads": _may("count", "leads", _COUNT),
-            "conversions": _may("count", "conversions", _COUNT),
-            "revenue": _may("number", "money that came of it", _COUNT),
-        }
-    ),
-    "assignments": pa.DataFrameSchema(
-        {
-            "experiment": _must("label", "experiment"),
-            "customer_id": _must("id", "who"),
-            "arm": _must("label", "arm"),
-            "assigned_at": _must("time", "when"),
-            "converted": _may("flag", "did what was hoped for"),
-            "value": _may("number", "money"),
-            "before": _may("number", "the same measure before the test"),
+            "experiment": required("label", "experiment"),
+            "customer_id": required("id", "who"),
+            "arm": required("label", "arm"),
+            "assigned_at": required("time", "when"),
+            "converted": optional("flag", "did what was hoped for"),
+            "value": optional("number", "money"),
+            "before": optional("number", "the same measure before the test"),
         }
     ),
 }
@@ -248,17 +201,21 @@ def required_columns(table: str) -> list[str]:
 def column_type(table: str, column: str) -> str:
     """Type of a table's column, a key of ``TYPES``; an attribute of the business's own is ``text``.
 
+    An attribute ``updated_at`` of a table whose rows are states is a time: the latest state is the one that counts.
+
     Examples
     --------
-    >>> column_type("surveys", "score"), column_type("surveys", "branch")
-    ('number', 'text')
+    >>> column_type("surveys", "score"), column_type("surveys", "branch"), column_type("tickets", "updated_at")
+    ('number', 'text', 'time')
     """
-    contract = TABLES[table].columns.get(column)
-    return contract.metadata["type"] if contract is not None else "text"
+    contract = TABLES[table]
+    if column in contract.columns:
+        return contract.columns[column].kind
+    return "time" if column == UPDATED and contract.repeats == "state" else "text"
 
 
 def event_time(table: str) -> str:
-    """Time column that dates a row of a table: the first required one.
+    """Time column that dates a row of a table: the first one of its contract.
 
     An answer of a survey is dated by ``answered_at``.
 
@@ -267,4 +224,4 @@ def event_time(table: str) -> str:
     >>> event_time("mailings"), event_time("surveys")
     ('sent_at', 'answered_at')
     """
-    return next(name for name in required_columns(table) if column_type(table, name) == "time")
+    return next(name for name, column in TABLES[table].columns.items() if column.kind == "time")

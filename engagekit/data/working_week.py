@@ -2,8 +2,10 @@
 
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -15,6 +17,8 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 SHIFT = re.compile(r"(\d\d):([0-5]\d)-(\d\d):([0-5]\d)")
 COUNTRY = re.compile(r"([A-Z]{2})(?:-(\w+))?")
 MIDNIGHT = 24 * 60
+MOST = 0.75  # share of a country's parts; a day off in so many belongs in the country's own list
+PROCLAIMED = 2025  # a year whose holidays are all proclaimed
 
 Shifts = tuple[tuple[int, int], ...]  # minutes after midnight
 
@@ -31,8 +35,9 @@ class WorkingWeek:
     time_zone : str
         Zone of that clock, such as ``"Asia/Jakarta"``.
     holidays : str, default ""
-        Country, or country and part of it, whose public holidays are closed: ``"ID"``, ``"MY-14"``, ``"GB-ENG"``. Days
-        off that are no public holiday, such as Indonesia's joint leave, are worked.
+        Country, or country and part of it, whose public holidays are closed: ``"ID"``, ``"MY-14"``, ``"GB-ENG"``. A
+        country that proclaims many of its holidays part by part needs the part. Days off that are no public holiday,
+        such as Indonesia's joint leave, are worked.
 
     Raises
     ------
@@ -81,17 +86,17 @@ def shifts(text: str) -> Shifts:
     ((540, 720), (780, 1020))
     """
     matches = [SHIFT.fullmatch(part.strip()) for part in text.split(",")]
-    found = [_shift([int(number) for number in match.groups()]) for match in matches if match]
-    if not all(matches) or any(end > MIDNIGHT for _, end in found):
+    minutes = [_shift([int(number) for number in match.groups()]) for match in matches if match]
+    if not all(matches) or any(end > MIDNIGHT for _, end in minutes):
         raise ValueError(f'{text!r} is not hours such as "09:00-12:00, 13:00-17:00". Leave out a day that is closed')
-    for start, end in found:
+    for start, end in minutes:
         if end <= start:
             two = f'Write one over midnight as two: "{_clock(start)}-24:00", and "00:00-{_clock(end)}" on the next day'
             raise ValueError(f"{text!r} ends a shift before it starts. {two if end else 'Write midnight as 24:00'}")
-    for (_, end), (start, _) in pairwise(found):
+    for (_, end), (start, _) in pairwise(minutes):
         if start < end:
             raise ValueError(f"{text!r} starts a shift at {_clock(start)}, before the last one ends at {_clock(end)}")
-    return tuple(found)
+    return tuple(minutes)
 
 
 def holidays_of(place: str, years: range) -> list[dt.date]:
@@ -102,7 +107,7 @@ def holidays_of(place: str, years: range) -> list[dt.date]:
     Raises
     ------
     ValueError
-        The place is not known.
+        The place is not known, or it is a country most of whose parts have a holiday that its own list leaves out.
 
     Examples
     --------
@@ -118,9 +123,31 @@ def holidays_of(place: str, years: range) -> list[dt.date]:
     if match is None:
         raise ValueError(problem)
     try:
-        return sorted(holidays.country_holidays(match[1], subdiv=match[2], years=years))
+        days = sorted(holidays.country_holidays(match[1], subdiv=match[2], years=years))
     except NotImplementedError as error:
         raise ValueError(f"{problem}: {error}") from error
+    if match[2] is None and (missing := _missing_holiday(match[1])):
+        parts = [f"{place}-{part}" for part in holidays.list_supported_countries()[place]]
+        raise ValueError(
+            f"{place!r} alone leaves out {missing}, a holiday in most of its parts. "
+            f"Name the part, such as {parts[-1]}: there are {', '.join(parts)}"
+        )
+    return days
+
+
+@cache
+def _missing_holiday(country: str) -> str:
+    """Holiday that most parts of a country have and its own list leaves out; empty if there is none."""
+    import holidays
+
+    national = holidays.country_holidays(country, years=PROCLAIMED)
+    parts = holidays.list_supported_countries().get(country, [])
+    lists = [holidays.country_holidays(country, subdiv=part, years=PROCLAIMED) for part in parts]
+    shared = Counter(day for days in lists for day in days if day not in national)
+    day, having = max(shared.items(), key=lambda item: item[1], default=(dt.date.min, 0))
+    if not parts or having < MOST * len(parts):
+        return ""
+    return next(f"{days[day]} ({day.isoformat()})" for days in lists if day in days)
 
 
 def _shift(numbers: list[int]) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Whom to contact first: what a contact is expected to keep, less what it costs."""
 
+import datetime as dt
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,40 +15,48 @@ if TYPE_CHECKING:
 __all__ = ["contacts", "write_private"]
 
 OWNER_ONLY, OWNER_FOLDER = 0o600, 0o700
+REQUIRED = ("customer_id", "chance", "value")
+WRITTEN_AT = dt.datetime(1980, 1, 1)
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def contacts(customers: Any, *, acceptance: float, cost: float = 0, capacity: int | None = None) -> "pd.DataFrame":
     """Rank customers by the money that a contact is expected to keep.
 
-    The customer likeliest to leave is not always the best to contact: who leaves whatever is offered costs the contact,
-    and who would have stayed costs it too [1]_. What a contact changes is known only where contacts were randomised;
-    ``acceptance`` is the business's own estimate of it, the same for all.
+    The customer who is most likely to leave is not always the best one to contact: a customer who leaves in spite of an
+    offer costs the contact, and so does one who would have stayed without it [1]_. What a contact changes is known only
+    where contacts were randomised; ``acceptance`` is the business's own estimate of it, the same for all customers.
 
     Parameters
     ----------
     customers : pandas.DataFrame or polars.DataFrame
-        ``customer_id``; ``chance``, of leaving, 0 to 1; and ``value``, money that is lost with the customer. Rows with
-        a missing one are left out.
+        ``customer_id``; ``chance``, the probability of leaving, 0 to 1; ``value``, the money that is lost with the
+        customer; and if known ``opted_out``, whether the customer wants no messages. Rows with a missing chance or
+        value are left out; a missing ``opted_out`` counts as no.
     acceptance : float
-        Share of those who would leave that a contact keeps, above 0 and up to 1.
+        Share of the leaving customers whom a contact keeps, above 0 and up to 1.
     cost : float, default 0
         Of a contact, in the same money.
     capacity : int, optional
-        How many can be contacted; by default all who are worth it.
+        How many can be contacted; by default everyone who is worth it.
 
     Returns
     -------
     pandas.DataFrame
-        ``rank`` from 1 on, ``customer_id, chance, value, expected_gain`` (chance times acceptance times value less
-        cost), the highest first; nobody whose gain is not above 0.
+        ``rank`` from 1 on, ``customer_id, chance, value, expected_gain``, the highest gain first and no gain of 0 or
+        less. ``attrs["opted_out"]`` counts the customers who would be worth a contact and want none.
 
     Raises
     ------
     DataError
-        A column is absent, a chance is not between 0 and 1, or a customer is there twice.
+        A column is absent, a chance is not between 0 and 1, ``opted_out`` holds something else than yes or no, or a
+        customer is there twice.
     ValueError
         ``acceptance``, ``cost`` or ``capacity`` is out of its range.
+
+    Notes
+    -----
+    expected gain = chance * acceptance * value - cost.
 
     References
     ----------
@@ -60,43 +69,36 @@ def contacts(customers: Any, *, acceptance: float, cost: float = 0, capacity: in
     >>> known = pd.DataFrame({"customer_id": ["a", "b"], "chance": [0.9, 0.5], "value": [10.0, 100.0]})
     >>> contacts(known, acceptance=0.5, cost=1)[["customer_id", "expected_gain"]].to_numpy().tolist()
     [['b', 24.0], ['a', 3.5]]
+    >>> ranked = contacts(known.assign(opted_out=[False, True]), acceptance=0.5, cost=1)
+    >>> ranked["customer_id"].tolist(), ranked.attrs["opted_out"]
+    (['a'], 1)
     """
-    if not 0 < acceptance <= 1:
-        raise ValueError(f"acceptance: {acceptance} is not above 0 and up to 1. Write 10 % as 0.1")
-    if not cost >= 0:
-        raise ValueError(f"cost: {cost} must be 0 or above")
-    if capacity is not None and capacity < 1:
-        raise ValueError(f"capacity: {capacity} must be 1 or above")
-    frame = nw.from_native(customers, eager_only=True).to_pandas()
-    for name in ("customer_id", "chance", "value"):
-        if name not in frame:
-            raise DataError(f"is not a column. There are: {', '.join(map(str, frame))}.", column=name)
-    known = frame[["customer_id", "chance", "value"]].dropna()
-    for who, chance in known.loc[~known["chance"].between(0, 1), ["customer_id", "chance"]].head(1).to_numpy():
-        raise DataError(f"{chance} (customer {who!r}) is not between 0 and 1.", column="chance")
-    for who in known.loc[known["customer_id"].duplicated(), "customer_id"].head(1):
-        raise DataError(f"{who!r} is there twice. Give one row for each.", column="customer_id")
+    _check_offer(acceptance, cost, capacity)
+    known = _known_customers(nw.from_native(customers, eager_only=True).to_pandas())
     known = known.assign(expected_gain=known["chance"] * acceptance * known["value"] - cost)
-    worth = known[known["expected_gain"] > 0].sort_values(["expected_gain", "customer_id"], ascending=[False, True])
-    ranked = worth.head(len(worth) if capacity is None else capacity).reset_index(drop=True)
+    worthwhile = known[known["expected_gain"] > 0]
+    welcome = worthwhile[~worthwhile["opted_out"]].drop(columns="opted_out")
+    ranked = welcome.sort_values(["expected_gain", "customer_id"], ascending=[False, True])
+    ranked = ranked.head(len(ranked) if capacity is None else capacity).reset_index(drop=True)
     ranked.insert(0, "rank", range(1, len(ranked) + 1))
-    found: pd.DataFrame = ranked
-    return found
+    ranked.attrs["opted_out"] = len(worthwhile) - len(welcome)
+    return ranked
 
 
 def write_private(table: "pd.DataFrame", folder: str | Path, name: str = "customers") -> list[Path]:
-    """Write a list with real ids as CSV and Excel, for its owner's eyes: folder 0700, files 0600.
+    """Write a list with real ids as CSV and Excel, readable by its owner alone: folder 0700, files 0600.
 
-    A text that a spreadsheet would take for a formula is put behind an apostrophe in the CSV, and is a text in Excel.
+    A text that a spreadsheet would take for a formula gets an apostrophe in front of it in the CSV file, and is a text
+    in the Excel file. The same table gives the same bytes.
 
     Parameters
     ----------
     table : pandas.DataFrame
         The list.
     folder : str or Path
-        Made where it is not there.
+        Made if it does not exist.
     name : str, default "customers"
-        Of the files, without their endings.
+        Name of the files, without their endings.
 
     Returns
     -------
@@ -126,10 +128,41 @@ def write_private(table: "pd.DataFrame", folder: str | Path, name: str = "custom
     return files
 
 
+def _check_offer(acceptance: float, cost: float, capacity: int | None) -> None:
+    """Refuse arguments that are out of their range."""
+    if not 0 < acceptance <= 1:
+        raise ValueError(f"acceptance: {acceptance} is not above 0 and up to 1. Write 10 % as 0.1")
+    if not cost >= 0:
+        raise ValueError(f"cost: {cost} must be 0 or above")
+    if capacity is not None and capacity < 1:
+        raise ValueError(f"capacity: {capacity} must be 1 or above")
+
+
+def _known_customers(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Customers with a chance and a value, and whether each opted out."""
+    for name in REQUIRED:
+        if name not in frame:
+            raise DataError(f"is not a column. There are: {', '.join(map(str, frame))}.", column=name)
+    known = frame[list(REQUIRED)].dropna()
+    for customer, chance in known.loc[~known["chance"].between(0, 1), ["customer_id", "chance"]].head(1).to_numpy():
+        raise DataError(f"{chance} (customer {customer!r}) is not between 0 and 1.", column="chance")
+    for customer in known.loc[known["customer_id"].duplicated(), "customer_id"].head(1):
+        raise DataError(f"{customer!r} is there twice. Give one row for each.", column="customer_id")
+    if "opted_out" not in frame:
+        return known.assign(opted_out=False)
+    wishes = frame.loc[known.index, "opted_out"]
+    for wish in wishes[wishes.notna() & ~wishes.isin([True, False])].head(1):
+        raise DataError(f"{wish!r} is neither True nor False.", column="opted_out")
+    return known.assign(opted_out=wishes.isin([True]))
+
+
 def _write_sheet(frame: Any, file: Path) -> None:
+    """Write the frame as a workbook in which no time of writing stands."""
     import xlsxwriter
 
-    with xlsxwriter.Workbook(file, {"strings_to_formulas": False, "strings_to_urls": False}) as book:
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}  # files on disk carry times
+    with xlsxwriter.Workbook(file, options) as book:
+        book.set_properties({"created": WRITTEN_AT})
         sheet = book.add_worksheet()
         sheet.freeze_panes(1, 0)
         for column, name in enumerate(frame.columns):

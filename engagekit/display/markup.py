@@ -1,4 +1,4 @@
-"""Parts of a page as HTML: headings, sentences, tiles, tables and figures; whatever text they hold is escaped."""
+"""Parts of a page as HTML: headings, sentences, tiles, tables and figures. All text in them is escaped."""
 
 import math
 import re
@@ -36,16 +36,16 @@ MISSING = "–"
 
 @dataclass(frozen=True)
 class Tile:
-    """One number of the first screen, with what is needed to judge it.
+    """One number of the first screen, with the context to judge it.
 
     Parameters
     ----------
     label, value : str
         What it is, and the number as people write it.
     interval : str
-        How sure it is, in words: "between 38 and 46, from 1,203 answers".
+        Its uncertainty in words: "between 38 and 46, from 1,203 answers".
     target, change : str
-        Sentences, or empty. ``change`` says in words which way it went.
+        Sentences, or empty. ``change`` says in words whether the number rose or fell.
     tone : {"better", "worse", "same", ""}
         Whether the change is good news; shown by a colour and by a sign.
     spark : sequence of float or None
@@ -62,7 +62,7 @@ class Tile:
 
 
 def heading(text: str, *, level: Literal[2, 3, 4] = 2, anchor: str | None = None) -> str:
-    """Heading; level 2 opens a section and stands in the contents, level 1 is the page's own.
+    """Heading of level 2 to 4; level 2 opens a section and is listed in the contents, level 1 is the page's title.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def paragraph(text: str) -> str:
 
 
 def note(text: str) -> str:
-    """Small print: a caveat or a method.
+    """Write small print: a caveat or a method.
 
     Examples
     --------
@@ -156,14 +156,14 @@ def table(frame: "pd.DataFrame", caption: str = "", *, words: Sequence[str] = ()
 
 
 def folded(summary: str, html: str) -> str:
-    """Part that opens where its summary is clicked, and on paper.
+    """Part that opens when its summary is clicked, and on paper.
 
     Parameters
     ----------
     summary : str
-        What it is about.
+        The line that is always visible.
     html : str
-        What it holds. Trusted, not escaped: the functions of this module make it.
+        Content. Trusted, not escaped: make it with the functions of this module.
 
     Examples
     --------
@@ -179,11 +179,11 @@ def figure(svg_wide: str, svg_narrow: str, *, title: str, subtitle: str, alt: st
     Parameters
     ----------
     svg_wide, svg_narrow : str
-        ``<svg>`` elements. Trusted, not escaped: ``charts.draw`` makes them.
+        ``<svg>`` elements. Trusted, not escaped: ``drawing.draw`` makes them.
     title, subtitle : str
-        What is seen; its measure and unit.
+        What the figure shows; its measure and unit.
     alt, source : str
-        What it says to those who do not see it; where the numbers come from.
+        What it says to readers who do not see it; where the numbers come from.
 
     Examples
     --------
@@ -194,7 +194,7 @@ def figure(svg_wide: str, svg_narrow: str, *, title: str, subtitle: str, alt: st
 
 
 def plain_text(text: str) -> str:
-    r"""Text without what steers instead of being read: control and bidirectional characters, half surrogates.
+    r"""Text without control characters, bidirectional marks and lone surrogates.
 
     Examples
     --------
@@ -205,7 +205,7 @@ def plain_text(text: str) -> str:
 
 
 def template_path(*parts: str) -> Path:
-    """Path below ``templates/``: inside the package where a wheel put it, else beside the package.
+    """Path below ``templates/``, which a wheel puts inside the package and a clone has beside it.
 
     Examples
     --------
@@ -218,7 +218,7 @@ def template_path(*parts: str) -> Path:
 
 
 def _spark(values: Sequence[float | None]) -> Markup:
-    """Draw a line broken where a value is missing, with a dot at the last value and at each one alone."""
+    """Draw a line with gaps for missing values, and a dot at the last value and at each isolated one."""
     known = {i: value for i, value in enumerate(values) if value is not None and math.isfinite(value)}
     low, high = min(known.values(), default=0), max(known.values(), default=0)
     down = {i: (high - value) / (high - low) if high > low else 0.5 for i, value in known.items()}
@@ -233,7 +233,7 @@ def _part(name: str, *values: object) -> str:
     return str(getattr(TEMPLATES.get_template("parts.html.j2").module, name)(*values)).strip()
 
 
-# Jinja2 without nbconvert: a page shows neither code nor markdown, so there is nothing left to export.
+# Jinja2 without nbconvert: a page shows neither code nor markdown, so nothing remains to be exported.
 TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(template_path("page")),
     autoescape=True,

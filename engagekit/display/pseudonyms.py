@@ -1,4 +1,4 @@
-"""Names that stand for customers on a page: the same for the same customer to who holds the key, and to nobody else."""
+"""Pseudonyms that stand for customers on a page; only the holder of the key can trace them back."""
 
 import hashlib
 import hmac
@@ -12,12 +12,23 @@ LENGTH = 10
 
 
 def keyed() -> bool:
-    """Whether the environment holds a key, so that a customer has one pseudonym in all reports."""
+    """Whether the environment holds a key, with which a customer has the same pseudonym in all reports."""
     return bool(os.environ.get(KEY))
 
 
 def pseudonyms(customers: Sequence[object]) -> list[str]:
-    """Pseudonyms of customers: with a key in the environment an HMAC-SHA256 of the id, else their place in the list.
+    """Pseudonyms of customers, one each, in their order.
+
+    Parameters
+    ----------
+    customers : sequence
+        Their ids.
+
+    Returns
+    -------
+    list of str
+        With a key in the environment the first ten hex digits of the HMAC-SHA256 of each id, else its place in the
+        list, from 1 on.
 
     Examples
     --------

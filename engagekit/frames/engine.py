@@ -1,6 +1,6 @@
-"""The door: a caller's frame of any kind -> a Narwhals lazy frame, and back.
+"""Frames of any kind -> Narwhals lazy frames, and back.
 
-With ``times``, the only lines that know a backend.
+Together with ``times``, the only lines that know a backend.
 """
 
 import datetime as dt
@@ -8,11 +8,22 @@ from collections.abc import Iterable
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 import polars as pl
 
 from engagekit.errors import DataError, did_you_mean
 
-__all__ = ["ROW", "alike", "beside", "collected", "column_names", "distinct", "to_narwhals", "to_native"]
+__all__ = [
+    "ROW",
+    "collected",
+    "column_names",
+    "distinct_pairs",
+    "repeated_values",
+    "small_table",
+    "to_narwhals",
+    "to_native",
+    "with_one_key_type",
+]
 
 ROW = ":row"
 
@@ -98,7 +109,7 @@ def collected(rows: nw.LazyFrame[Any]) -> pl.DataFrame:
     """Rows of any engine as a Polars frame; for what is small, or belongs in memory.
 
     Polars streams: half the time of its other engine here, and a fraction of the memory. A file that is looked at
-    twice is read twice rather than kept.
+    twice is read twice instead of being kept.
 
     Examples
     --------
@@ -108,11 +119,11 @@ def collected(rows: nw.LazyFrame[Any]) -> pl.DataFrame:
     native = rows.to_native()
     if isinstance(native, pl.LazyFrame):
         return native.collect(engine="streaming", optimizations=pl.QueryOptFlags(comm_subplan_elim=False))
-    found: pl.DataFrame = rows.collect("polars").to_native()
-    return found
+    frame: pl.DataFrame = rows.collect("polars").to_native()
+    return frame
 
 
-def distinct(rows: nw.LazyFrame[Any], one: str, few: str) -> nw.LazyFrame[Any]:
+def distinct_pairs(rows: nw.LazyFrame[Any], first: str, second: str) -> nw.LazyFrame[Any]:
     """Pairs of two columns' values, each once.
 
     Narwhals' ``unique`` numbers all rows on DuckDB, and Polars takes twice as long for two keys as for one.
@@ -121,23 +132,49 @@ def distinct(rows: nw.LazyFrame[Any], one: str, few: str) -> nw.LazyFrame[Any]:
     ----------
     rows : narwhals.LazyFrame
         With both columns.
-    one, few : str
-        The columns; best the second is the one with fewer different values.
+    first, second : str
+        The columns; it is quickest when the second is the one with fewer different values.
 
     Examples
     --------
-    >>> seen = to_narwhals(pl.DataFrame({"a": [1, 1], "b": [2, 2]}), ["a", "b"])
-    >>> collected(distinct(seen, "a", "b")).rows()
+    >>> visits = to_narwhals(pl.DataFrame({"a": [1, 1], "b": [2, 2]}), ["a", "b"])
+    >>> collected(distinct_pairs(visits, "a", "b")).rows()
     [(1, 2)]
     """
     native = rows.to_native()
     if isinstance(native, pl.LazyFrame):
-        pairs: nw.LazyFrame[Any] = nw.from_native(native.group_by(few).agg(pl.col(one).unique()).explode(one))
-        return pairs.select(one, few)
-    return rows.group_by(one, few).agg(nw.len().alias(ROW)).select(one, few)
+        pairs: nw.LazyFrame[Any] = nw.from_native(native.group_by(second).agg(pl.col(first).unique()).explode(first))
+        return pairs.select(first, second)
+    return rows.group_by(first, second).agg(nw.len().alias(ROW)).select(first, second)
 
 
-def alike(left: nw.LazyFrame[Any], right: nw.LazyFrame[Any], key: str) -> tuple[nw.LazyFrame[Any], nw.LazyFrame[Any]]:
+def repeated_values(rows: nw.LazyFrame[Any], column: str) -> int:
+    """How many rows hold a value that another row holds already; missing values are never the same.
+
+    Of a Polars frame, hashes of 64 bits are sorted first, several times quicker than counting text: where no two hashes
+    are equal, no two values are. Only where some are equal are the values themselves counted.
+
+    Examples
+    --------
+    >>> repeated_values(to_narwhals(pl.DataFrame({"id": ["x", "x", "y", None, None]}), ["id"]), "id")
+    1
+    """
+    native = rows.to_native()
+    if isinstance(native, pl.LazyFrame):
+        values = native.select(pl.col(column).drop_nulls())
+        if native.collect_schema()[column] == pl.Null:
+            return 0
+        hashes = np.sort(values.select(pl.col(column).hash()).collect(engine="streaming")[column].to_numpy())
+        if not (hashes[1:] == hashes[:-1]).any():
+            return 0
+    named = rows.filter(~nw.col(column).is_null())
+    counts = collected(named.select(nw.len().alias("rows"), nw.col(column).n_unique().alias("values"))).row(0)
+    return int(counts[0] or 0) - int(counts[1] or 0)
+
+
+def with_one_key_type(
+    first: nw.LazyFrame[Any], second: nw.LazyFrame[Any], key: str
+) -> tuple[nw.LazyFrame[Any], nw.LazyFrame[Any]]:
     """Two frames whose key column has one type, so that they can be joined on it.
 
     Categories become text, and a column that is blank throughout takes the other's type.
@@ -149,19 +186,19 @@ def alike(left: nw.LazyFrame[Any], right: nw.LazyFrame[Any], key: str) -> tuple[
 
     Examples
     --------
-    >>> words = pl.DataFrame({"a": ["x"]})
-    >>> seen, known = (to_narwhals(frame, ["a"]) for frame in (words, words.cast(pl.Categorical)))
-    >>> left, right = alike(seen, known, "a")
-    >>> left.join(right, on="a").collect().shape[0]
+    >>> text = pl.DataFrame({"a": ["x"]})
+    >>> frames = (to_narwhals(frame, ["a"]) for frame in (text, text.cast(pl.Categorical)))
+    >>> first, second = with_one_key_type(*frames, "a")
+    >>> first.join(second, on="a").collect().shape[0]
     1
     """
     sides = []
-    for rows in (left, right):
+    for rows in (first, second):
         dtype = rows.collect_schema()[key]
-        worded = isinstance(dtype, nw.Categorical | nw.Enum)
-        sides.append(rows.with_columns(nw.col(key).cast(nw.String)) if worded else rows)
+        is_category = isinstance(dtype, nw.Categorical | nw.Enum)
+        sides.append(rows.with_columns(nw.col(key).cast(nw.String)) if is_category else rows)
     one, other = (rows.collect_schema()[key] for rows in sides)
-    if left.implementation is not nw.Implementation.POLARS or one == other:
+    if first.implementation is not nw.Implementation.POLARS or one == other:
         return sides[0], sides[1]
     for place, dtype, wanted in ((0, one, other), (1, other, one)):
         if dtype == nw.Unknown or (dtype.is_integer() and wanted.is_integer() and place):
@@ -170,7 +207,7 @@ def alike(left: nw.LazyFrame[Any], right: nw.LazyFrame[Any], key: str) -> tuple[
     raise DataError(f"is {one} in one table and {other} in another. Make it one type, such as text.", column=key)
 
 
-def beside(frame: nw.LazyFrame[Any], columns: dict[str, list[int] | list[dt.datetime]]) -> nw.LazyFrame[Any]:
+def small_table(frame: nw.LazyFrame[Any], columns: dict[str, list[int] | list[dt.datetime]]) -> nw.LazyFrame[Any]:
     """A small table in the engine of a frame, so that the two can be joined.
 
     Parameters
@@ -178,12 +215,13 @@ def beside(frame: nw.LazyFrame[Any], columns: dict[str, list[int] | list[dt.date
     frame : narwhals.LazyFrame
         A frame of the engine.
     columns : dict of str to list
-        Whole numbers to join on and times, one at least, of one length. The names become SQL on some engines.
+        Whole numbers to join on and times, at least one of each column, all columns of one length. The names become
+        SQL on some engines.
 
     Examples
     --------
-    >>> seen = to_narwhals(pl.DataFrame({"week": [0, 1]}), ["week"])
-    >>> seen.join(beside(seen, {"week": [1], "half": [2]}), on="week").collect()["half"].to_list()
+    >>> sales = to_narwhals(pl.DataFrame({"week": [0, 1]}), ["week"])
+    >>> sales.join(small_table(sales, {"week": [1], "half": [2]}), on="week").collect()["half"].to_list()
     [2]
     """
     native, engine = frame.to_native(), frame.implementation
@@ -192,10 +230,9 @@ def beside(frame: nw.LazyFrame[Any], columns: dict[str, list[int] | list[dt.date
     duck = engine is nw.Implementation.DUCKDB
     rows = (", ".join(_sql(value, duck) for value in row) for row in zip(*columns.values(), strict=True))
     values = ", ".join(f"({row})" for row in rows)
-    query = f"select * from (values {values}) as beside({', '.join(columns)})"  # noqa: S608 - numbers, times and our own names
-    small = native.query("rows", query) if duck else native.sparkSession.sql(query)
-    made: nw.LazyFrame[Any] = nw.from_native(small)
-    return made
+    query = f"select * from (values {values}) as small({', '.join(columns)})"  # noqa: S608 - numbers, times and our own names
+    table: nw.LazyFrame[Any] = nw.from_native(native.query("rows", query) if duck else native.sparkSession.sql(query))
+    return table
 
 
 def _sql(value: int | dt.datetime, duck: bool) -> str:
@@ -213,7 +250,7 @@ def _from_pandas(column: Any) -> pl.Series:
         raise DataError(problem, column=str(column.name)) from error
     if series.dtype.is_temporal() and column.dtype == object:
         _one_kind_of_time(column)
-    words = series.dtype == pl.String and column.dtype == object  # also where nothing tells what it holds
+    words = series.dtype == pl.String and column.dtype == object  # also where no cell shows what it holds
     return series.cast(pl.Null) if words and series.null_count() == len(series) else series
 
 

@@ -1,4 +1,4 @@
-"""Who came to the events."""
+"""Metrics of events: invitations, registrations, attendance and interactions."""
 
 from typing import Literal
 

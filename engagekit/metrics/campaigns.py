@@ -1,4 +1,4 @@
-"""What each campaign brought for what was spent."""
+"""Metrics of campaigns: leads, conversions and revenue against what was spent."""
 
 from typing import Literal
 
@@ -16,6 +16,7 @@ __all__ = [
 ]
 
 FARRIS = "Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson."
+GOOGLE_ADS = "Google Ads Help, About Target ROAS bidding: conversion value per unit of ad spend."
 
 
 def _ratio(
@@ -38,17 +39,17 @@ def _ratio(
         unit="campaign",
         measured_in=measured_in,
         better=better,
-        reference=f"{FARRIS} {reference}",
+        reference=reference,
     )
 
 
-return_on_ad_spend = _ratio(
-    "return_on_ad_spend", "revenue", "spend", "ratio", "higher", "Return on marketing investment."
-)
-lead_rate = _ratio("lead_rate", "leads", "reached", "rate", "higher", "Response rate.")
+return_on_ad_spend = _ratio("return_on_ad_spend", "revenue", "spend", "ratio", "higher", GOOGLE_ADS)
+lead_rate = _ratio("lead_rate", "leads", "reached", "rate", "higher", f"{FARRIS} Response rate.")
 campaign_conversion_rate = _ratio(
-    "campaign_conversion_rate", "conversions", "leads", "rate", "higher", "Lead conversion."
+    "campaign_conversion_rate", "conversions", "leads", "rate", "higher", f"{FARRIS} Lead conversion."
 )
-cost_per_lead = _ratio("cost_per_lead", "spend", "leads", "money", "lower", "Cost per lead.")
-cost_per_conversion = _ratio("cost_per_conversion", "spend", "conversions", "money", "lower", "Cost per acquisition.")
-leads_per_hour = _ratio("leads_per_hour", "leads", "hours", "ratio", "higher", "Sales force effectiveness.")
+cost_per_lead = _ratio("cost_per_lead", "spend", "leads", "money", "lower", f"{FARRIS} Cost per lead.")
+cost_per_conversion = _ratio(
+    "cost_per_conversion", "spend", "conversions", "money", "lower", f"{FARRIS} Cost per acquisition."
+)
+leads_per_hour = _ratio("leads_per_hour", "leads", "hours", "ratio", "higher", f"{FARRIS} Sales force effectiveness.")

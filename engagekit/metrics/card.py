@@ -1,4 +1,4 @@
-"""The card of a metric: what it means, how it is computed, where it comes from, and a run's numbers put in."""
+"""The card of a metric: its meaning, formula and source, and the formula with the numbers of a run."""
 
 import datetime as dt
 import math
@@ -9,8 +9,8 @@ from typing import Any
 
 from engagekit.errors import did_you_mean
 from engagekit.language import Language, decimals_of, decimals_supported
+from engagekit.metrics.declaration import Declaration
 from engagekit.metrics.estimate import FIELDS, Estimate
-from engagekit.metrics.metric import Metric
 
 __all__ = ["card", "explain", "with_numbers"]
 
@@ -23,7 +23,7 @@ MADE_BY = {
     "visits": "visits(interactions)",
     "views": "views(interactions)",
     "activity": "monthly_activity(interactions)",
-    "base": "base_at_risk(interactions) | contracts_at_risk(subscriptions)",
+    "base": "active_base(interactions | subscriptions, dates, churn)",
     "waits": "support_hours(tickets)",
     "invitations": "surveys",
     "scores": "Scorecard.score(customer_features(history))",
@@ -33,19 +33,19 @@ BRACED = re.compile(r"(\\text|\\operatorname|_)\{([^{}]*)\}")
 FRACTION = re.compile(r"\\frac\{([^{}]*)\}\{([^{}]*)\}")
 
 
-def card(metric: Metric, language: str = "en") -> str:
-    """Card of a metric as HTML, which a notebook shows for the metric itself.
+def card(metric: Declaration, language: str = "en") -> str:
+    """Card of a metric as HTML. A notebook shows it for the metric itself.
 
     Parameters
     ----------
-    metric : Metric
-        One of the catalogue, or one of the analyst's own, which shows what it declares.
+    metric : Declaration
+        A metric of the catalogue, or one that an analyst declared, for which only the declaration is shown.
     language : {"id", "ms", "en"}, default "en"
         Of the words.
 
     Examples
     --------
-    >>> from engagekit import open_rate
+    >>> from engagekit.metrics import open_rate
     >>> "<strong>Open rate</strong>" in card(open_rate)
     True
     """
@@ -61,26 +61,26 @@ def card(metric: Metric, language: str = "en") -> str:
     return "<div>" + "".join(f"<p>{line}</p>" for line in lines if line) + "</div>"
 
 
-def explain(metric: Metric, language: str = "en", found: Mapping[str, Any] | None = None) -> str:
-    """Card of a metric as text, and what a run found with its numbers put in.
+def explain(metric: Declaration, language: str = "en", run: Mapping[str, Any] | None = None) -> str:
+    """Card of a metric as text, with the numbers of a run in its formula.
 
     Parameters
     ----------
-    metric : Metric
+    metric : Declaration
         What to explain.
     language : {"id", "ms", "en"}, default "en"
         Of the words.
-    found : mapping, optional
+    run : mapping, optional
         Content of the run's ``metrics.json``.
 
     Raises
     ------
     ValueError
-        The run did not measure the metric.
+        The metric was not measured in the run.
 
     Examples
     --------
-    >>> from engagekit import open_rate
+    >>> from engagekit.metrics import open_rate
     >>> print(explain(open_rate).splitlines()[0])
     Open rate (open_rate)
     """
@@ -90,30 +90,30 @@ def explain(metric: Metric, language: str = "en", found: Mapping[str, Any] | Non
     lines += [f"{words['measured_in']}; {words['better']}. {words['unit']}."]
     lines += [f"{words['table']}: {metric.table}{words['made']} ({words['columns']})."]
     lines += [words["caveat"], words["reference"]]
-    return "\n".join(lines if found is None else [*lines, "", *_periods(metric, speaking, found)])
+    return "\n".join(lines if run is None else [*lines, "", *_periods(metric, speaking, run)])
 
 
 def with_numbers(
-    metric: Metric, estimate: Estimate, language: Language, currency: str, parts: tuple[float, ...] = ()
+    metric: Declaration, estimate: Estimate, language: Language, currency: str, parts: tuple[float, ...] = ()
 ) -> str:
     """Formula of a metric with the numbers of an estimate put in.
 
     Parameters
     ----------
-    metric : Metric
+    metric : Declaration
         What was measured.
     estimate : Estimate
-        What was found.
+        The numbers.
     language : Language
         Of the words.
     currency : str
         Code of the currency of money.
     parts : tuple of float, default ()
-        The two numbers whose difference is the numerator, where they are known.
+        The two numbers whose difference is the numerator, if known.
 
     Examples
     --------
-    >>> from engagekit import net_promoter_score
+    >>> from engagekit.metrics import net_promoter_score
     >>> answers = [10] * 162 + [8] * 108 + [0] * 54
     >>> with_numbers(net_promoter_score, net_promoter_score(answers), Language("en"), "GBP", (162, 54))
     '(162 − 54) / 324 = 33.3 points, 95% between 24.9 and 41.1, from 324 answers'
@@ -135,7 +135,7 @@ def with_numbers(
     return language.text("explain.from", value=value, units=units)
 
 
-def _words(metric: Metric, language: Language) -> dict[str, str]:
+def _words(metric: Declaration, language: Language) -> dict[str, str]:
     text = language.text
     names = ("title", "meaning", "formula", "caveat")
     try:
@@ -153,23 +153,23 @@ def _words(metric: Metric, language: Language) -> dict[str, str]:
     }
 
 
-def _unit(metric: Metric, language: Language) -> str:
+def _unit(metric: Declaration, language: Language) -> str:
     try:
         return language.text(f"unit.{metric.unit}", n="").strip()
     except KeyError:
         return metric.unit
 
 
-def _columns(metric: Metric, language: Language) -> list[str]:
-    """Columns that it needs, the rows that count, and those of which it needs one."""
+def _columns(metric: Declaration, language: Language) -> list[str]:
+    """Columns that it needs, conditions on its rows, and columns of which it needs one."""
     any_of = [language.text("card.any_of", names=", ".join(metric.any_of))] if metric.any_of else []
     return [*metric.columns, *(f"{column} = {value}" for column, value in metric.where.items()), *any_of]
 
 
 def _typed(formula: str) -> str:
-    """Write a formula as one types it: LaTeX without its commands."""
+    """Formula as plain text: LaTeX without its commands."""
     text = formula.replace(r"\{", "\1").replace(r"\}", "\2")
-    text = BRACED.sub(lambda found: ("_" if found[1] == "_" else "") + found[2], text)
+    text = BRACED.sub(lambda match: ("_" if match[1] == "_" else "") + match[2], text)
     while (typed := FRACTION.sub(r"(\1) / (\2)", text)) != text:
         text = typed
     for command, sign in SIGNS.items():
@@ -177,27 +177,27 @@ def _typed(formula: str) -> str:
     return " ".join(text.split()).replace("( ", "(").replace("\1", "{").replace("\2", "}")
 
 
-def _periods(metric: Metric, language: Language, found: Mapping[str, Any]) -> list[str]:
-    """The latest month that is over and has a value, and all time."""
-    rows = {row["period"]: row for row in found["metrics"] if row["metric"] == metric.name}
+def _periods(metric: Declaration, language: Language, run: Mapping[str, Any]) -> list[str]:
+    """Lines of the latest whole month with a value, and of all time."""
+    rows = {row["period"]: row for row in run["metrics"] if row["metric"] == metric.name}
     if not rows:
-        measured = {row["metric"] for row in found["metrics"]}
+        measured = {row["metric"] for row in run["metrics"]}
         raise ValueError(f"{metric.name} was not measured in this run. {did_you_mean(metric.name, measured)}")
-    months = [month for month, row in rows.items() if month <= found["month"] and row["value"] is not None]
-    latest = max(months or [month for month in rows if month <= found["month"]], default="")
+    months = [month for month, row in rows.items() if month <= run["month"] and row["value"] is not None]
+    latest = max(months or [month for month in rows if month <= run["month"]], default="")
     shown = [period for period in (latest, ALL_TIME) if period in rows]
-    business = found["business"]
-    lines = [f"{business['name']}, {found['as_of']}"]
+    business = run["business"]
+    lines = [f"{business['name']}, {run['as_of']}"]
     for period in shown:
-        parts = _parts(metric, found, period)
+        parts = _parts(metric, run, period)
         numbers = with_numbers(metric, _estimate(rows[period]), language, business["currency"], parts)
         lines.append(f"  {_when(metric, period, language, business)}: {numbers}")
         lines += [f"    {language.text(f'warning.{warning}')}" for warning in rows[period]["warning"].split()]
     return lines
 
 
-def _when(metric: Metric, period: str, language: Language, business: Mapping[str, Any]) -> str:
-    """Name of a month, of a base with the days of its horizon where the run tells them."""
+def _when(metric: Declaration, period: str, language: Language, business: Mapping[str, Any]) -> str:
+    """Name of a month; for a base, with the days of its horizon where the run records them."""
     if period == ALL_TIME:
         return language.text("column.all")
     month = language.month(dt.date.fromisoformat(f"{period}-01"))
@@ -207,9 +207,9 @@ def _when(metric: Metric, period: str, language: Language, business: Mapping[str
     return language.text("explain.horizon", month=month, days=days)
 
 
-def _parts(metric: Metric, found: Mapping[str, Any], period: str) -> tuple[float, ...]:
+def _parts(metric: Declaration, run: Mapping[str, Any], period: str) -> tuple[float, ...]:
     names = getattr(metric, "less", ())
-    numerators = {row["metric"]: row["numerator"] for row in found["metrics"] if row["period"] == period}
+    numerators = {row["metric"]: row["numerator"] for row in run["metrics"] if row["period"] == period}
     parts = tuple(numerators[name] for name in names if numerators.get(name) is not None)
     return parts if len(parts) == len(names) else ()
 
@@ -224,8 +224,8 @@ def _quotient(estimate: Estimate, language: Language, parts: tuple[float, ...]) 
     return f"{top} / {written[-1]}"
 
 
-def _decimals(metric: Metric, estimate: Estimate) -> int | None:
-    """Decimals of the value: what its interval supports, and two significant digits at least where two decimals do."""
+def _decimals(metric: Declaration, estimate: Estimate) -> int | None:
+    """Decimals that the interval supports, but enough for two significant digits where two decimals suffice."""
     sure, factor = math.isfinite(estimate.low), PERCENT if metric.measured_in == "rate" else 1
     value = factor * estimate.value
     if metric.measured_in == "money" and not sure:

@@ -29,12 +29,12 @@ for _metric in METRICS.values():
 
 
 def metric_named(name: str) -> Metric:
-    """Metric of a name.
+    """Metric with a name.
 
     Raises
     ------
     ValueError
-        There is none; offers the nearest.
+        There is none. The message offers the nearest name.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The engagement score of the customers, over the scores that `score/scorecard.py` gives."""
+"""Engagement score and segments of the customers, from the scores of `score/scorecard.py`."""
 
 from typing import Literal
 
@@ -44,6 +44,7 @@ def _share_of(name: str, segment: str, better: Literal["higher", "lower"]) -> Ra
         channel="score",
         table="scores",
         columns=("segment",),
+        texts=("segment",),
         numerator=(nw.col("segment") == segment).cast(nw.Float64),
         bounded=True,
         method="wilson",

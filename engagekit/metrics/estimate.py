@@ -1,23 +1,25 @@
-"""What a metric gives: a value with its interval, how many it stands on, and why it is missing."""
+"""Estimate: the value of a metric with its interval, the counts behind it, and the reason where it is missing."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
-__all__ = ["FIELDS", "Estimate", "difference"]
+__all__ = ["FIELDS", "Estimate", "significant"]
+
+DIGITS, EXACT = 9, 12  # significant digits of estimates, and of counts and sums of money
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A metric's value and what it stands on.
+    """Value of a metric, with its interval and the counts behind it.
 
     Attributes
     ----------
     value, low, high : float
         The value and its interval, in the metric's unit (a rate is a fraction); NaN where undefined.
     numerator, denominator : float
-        What was divided, before any scale such as the 100 of the Net Promoter Score; NaN for a quantile.
+        The terms of the quotient, before any scale such as the 100 of the Net Promoter Score; NaN for a quantile.
     n : int
         Rows that counted.
     units : int
@@ -26,13 +28,13 @@ class Estimate:
         ``wilson``, ``effective_wilson``, ``adjusted_wald``, ``delta``, ``order_statistics``, ``kaplan_meier``, or empty
         where there is no interval.
     warning : str
-        Reasons for care, separated by spaces, keys of ``warning`` in the locales; empty where there is none.
+        Warnings, separated by spaces: keys of ``warning`` in the locales; empty where there is none.
     reason : str
-        Why the value is NaN, a key of ``reason`` in the locales; empty where it is not.
+        Reason of a NaN value, a key of ``reason`` in the locales; empty where there is a value.
 
     Examples
     --------
-    >>> from engagekit import net_promoter_score
+    >>> from engagekit.metrics import net_promoter_score
     >>> estimate = net_promoter_score([10, 9, 7, 3])
     >>> estimate.value, estimate.numerator, estimate.denominator, estimate.units
     (25.0, 1.0, 4.0, 4)
@@ -51,50 +53,26 @@ class Estimate:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
-        """Make an estimate from a row of what ``measure`` gives."""
+        """Estimate from a row of the frame that ``measure`` gives."""
         return cls(**{name: row[name] for name in FIELDS})
 
     def as_dict(self) -> dict[str, Any]:
-        """Fields by name, with None for NaN, as JSON wants it."""
+        """Fields by name, as JSON wants them: None for NaN, and no digit that depends on the order of a sum."""
+        digits = dict.fromkeys(("value", "low", "high"), DIGITS) | dict.fromkeys(("numerator", "denominator"), EXACT)
         return {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in asdict(self).items()
+            name: significant(value, digits[name]) if name in digits else value for name, value in asdict(self).items()
         }
 
 
 FIELDS: dict[str, Any] = {field.name: field.type for field in fields(Estimate)}
 
 
-def difference(new: Estimate, old: Estimate) -> tuple[float, float, float]:
-    """Difference of two estimates on different units, new minus old, and its interval, in the metric's unit.
-
-    The two intervals are squared and added side by side (MOVER). For two proportions with Wilson intervals this
-    is Newcombe's interval, his method 10. Where both share customers it is wider than it need be.
-
-    Returns
-    -------
-    difference, low, high : float
-        NaN where one of the two, or its interval, is.
-
-    References
-    ----------
-    .. [1] Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions.
-       Statistics in Medicine, 17(8).
-    .. [2] Zou, G. Y., & Donner, A. (2008). Construction of confidence limits about effect measures. Statistics
-       in Medicine, 27(10).
+def significant(value: float, digits: int = DIGITS) -> float | None:
+    """A number with so many significant digits, as it is written; None where there is none.
 
     Examples
     --------
-    >>> from engagekit.metrics.intervals import wilson_interval
-    >>> bounds = [wilson_interval(k, n) for k, n in [(56, 70), (48, 80)]]
-    >>> new, old = (
-    ...     Estimate(k / n, float(low), float(high), k, n, n, n, "wilson", "", "")
-    ...     for (k, n), (low, high) in zip([(56, 70), (48, 80)], bounds)
-    ... )
-    >>> [round(number, 4) for number in difference(new, old)]
-    [0.2, 0.0524, 0.3339]
+    >>> significant(2 / 3), significant(float("nan"))
+    (0.666666667, None)
     """
-    change = new.value - old.value
-    low = change - math.hypot(new.value - new.low, old.high - old.value)
-    high = change + math.hypot(new.high - new.value, old.value - old.low)
-    return change, low, high
+    return float(f"{value:.{digits}g}") if math.isfinite(value) else None

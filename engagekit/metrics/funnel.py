@@ -1,4 +1,4 @@
-"""How many customers come through the steps of a funnel, in order and in time."""
+"""Funnel: how many customers complete its steps, in order and in time."""
 
 import datetime as dt
 import math
@@ -25,11 +25,11 @@ def funnel(
     as_of: dt.datetime | None = None,
     confidence: float = 0.95,
 ) -> Any:
-    """Customers who came as far as each step of an ordered funnel, as shares from 0 to 1 of those who entered it.
+    """Customers who reached each step of an ordered funnel, as shares from 0 to 1 of those who entered it.
 
     A customer enters with their first interaction of the first step. A later step counts when it happened at or after
-    the one before it and less than ``within`` after the entry; other actions between them do not matter. Who entered
-    less than ``within`` before ``as_of`` may still come further, and is left out.
+    the one before it and less than ``within`` after the entry; other actions between them do not matter. Customers
+    who entered less than ``within`` before ``as_of`` may still go further, and are left out.
 
     Parameters
     ----------
@@ -40,17 +40,18 @@ def funnel(
     within : str
         Minutes, hours or days from the entry, its end exclusive: ``30m``, ``12h``, ``7d``. A day has 24 hours.
     as_of : datetime, optional
-        Interactions from then on are not seen. By default the time of the last interaction.
+        End of the data. Later interactions are not used. By default the time of the last interaction.
     confidence : float, default 0.95
         Coverage of the intervals, between 0 and 1.
 
     Returns
     -------
     pandas.DataFrame where ``interactions`` is one, otherwise polars.DataFrame
-        One row for each step: ``step``, ``customers`` (who reached it), ``value`` (their share of those who entered),
-        ``low`` and ``high`` (Wilson), ``step_value`` (their share of those at the step before; NaN for the first and
-        where nobody reached that), ``median_hours`` (from the entry to the step; NaN where nobody reached it) and
-        ``left_out`` (who entered too late, the same in each row). Where nobody entered in time all shares are NaN.
+        One row per step: ``step``, ``customers`` (who reached it), ``value`` (their share of those who entered),
+        ``low`` and ``high`` (Wilson), ``step_value`` (their share of those at the step before; NaN for the first step
+        and where nobody reached the one before), ``median_hours`` (from the entry to the step; NaN where nobody
+        reached it) and ``left_out`` (customers who entered too late, the same in each row). All shares are NaN where
+        nobody entered in time.
 
     Raises
     ------
@@ -63,9 +64,10 @@ def funnel(
     --------
     >>> import polars as pl
     >>> from datetime import datetime
-    >>> seen = pl.DataFrame({"customer_id": ["a", "a", "b", "c"], "action": ["view", "purchase", "view", "login"],
+    >>> interactions = pl.DataFrame({"customer_id": ["a", "a", "b", "c"],
+    ...     "action": ["view", "purchase", "view", "login"],
     ...     "time": [datetime(2026, 1, day) for day in (1, 3, 2, 20)]})
-    >>> funnel(seen, ["view", "purchase"], "7d").select("step", "customers", "value", "median_hours").rows()
+    >>> funnel(interactions, ["view", "purchase"], "7d").select("step", "customers", "value", "median_hours").rows()
     [('view', 2, 1.0, 0.0), ('purchase', 1, 0.5, 48.0)]
     """
     steps = [steps] if isinstance(steps, str) else list(steps)
@@ -80,12 +82,12 @@ def funnel(
     if end_us is not None:
         rows = rows.filter(nw.col("us") < end_us)
     reached = _reached(rows, steps, within_us).collect("polars").to_native()
-    found = _counted(reached, steps, within_us, end_us, confidence)
-    return found.to_pandas() if nw.dependencies.is_pandas_dataframe(interactions) else found
+    shares = _shares(reached, steps, within_us, end_us, confidence)
+    return shares.to_pandas() if nw.dependencies.is_pandas_dataframe(interactions) else shares
 
 
 def _reached(rows: nw.LazyFrame[Any], steps: list[str], within_us: int) -> nw.LazyFrame[Any]:
-    """When each customer reached each step, in columns ``0, 1, ...``, and did anything last, in microseconds."""
+    """Microseconds at which each customer reached each step, in columns ``0, 1, ...``, and did anything ``last``."""
     entry = nw.when(nw.col("action") == steps[0]).then(nw.col("us"))
     first = rows.with_columns(entry=entry).group_by("customer_id")
     reached = first.agg(nw.col("us").max().alias("last"), nw.col("entry").min().alias("0"))
@@ -102,18 +104,18 @@ def _reached(rows: nw.LazyFrame[Any], steps: list[str], within_us: int) -> nw.La
     return reached
 
 
-def _counted(
+def _shares(
     reached: pl.DataFrame, steps: list[str], within_us: int, end_us: int | None, confidence: float
 ) -> pl.DataFrame:
-    """Shares, intervals and times of the customers whose window is over."""
+    """Shares, intervals and times of the customers whose ``within`` is over."""
     entered = reached.filter(pl.col("0").is_not_null())
     end = pl.col("last").max() if end_us is None else pl.lit(end_us)
     over = reached.filter(pl.col("0") + within_us <= end)
     hours = [(over[str(number)] - over["0"]).median() for number in range(len(steps))]
     customers = [over[str(number)].count() for number in range(len(steps))]
     low, high = wilson_interval(customers, customers[0], confidence)
-    found = pl.DataFrame({"step": steps, "customers": customers, "low": low, "high": high})
-    return found.select(
+    steps_reached = pl.DataFrame({"step": steps, "customers": customers, "low": low, "high": high})
+    return steps_reached.select(
         "step",
         "customers",
         (pl.col("customers") / pl.col("customers").first()).alias("value"),

@@ -1,4 +1,4 @@
-"""Intervals of proportions, scores and ratios, from counts and sums: they take numbers or arrays and give arrays."""
+"""Intervals of proportions, scores and ratios from counts and sums. They take numbers or arrays and return arrays."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,8 +8,8 @@ __all__ = ["Floats", "net_promoter_interval", "rate_interval", "ratio_interval",
 
 Floats = NDArray[np.float64]
 Interval = tuple[Floats, Floats]
-LARGEST_T = 1e6  # of next to no degrees of freedom; the interval is all but 0 to 1, and its square must not overflow
-ROUNDING = 1e-13  # Share of the sums of squares below which what is left of them is no spread
+LARGEST_T = 1e6  # with almost no degrees of freedom; the interval is nearly 0 to 1, and its square must not overflow
+ROUNDING = 1e-13  # share of the sums of squares; a smaller remainder is rounding and no spread
 
 
 def upper_tail(confidence: float) -> float:
@@ -72,8 +72,9 @@ def net_promoter_interval(
 ) -> Interval:
     """Interval of a Net Promoter Score, in points from -100 to 100.
 
-    Adjusted Wald: three made-up answers, one of each kind weighed 3/4, 3/2, 3/4, are added before the normal
-    interval is taken, so that five promoters out of five do not give a certainty.
+    Adjusted Wald: three pseudo-answers, weighted 3/4, 3/2 and 3/4, are added before the normal interval is taken, so
+    that five promoters out of five do not give a certainty. Where the score lies outside that interval, as with one
+    answer, the interval is extended to the score.
 
     Parameters
     ----------
@@ -85,7 +86,7 @@ def net_promoter_interval(
     Returns
     -------
     low, high : ndarray
-        In points, clipped to -100..100; NaN where n is 0.
+        In points, within -100 to 100, with the score between them; NaN where n is 0.
 
     Notes
     -----
@@ -109,7 +110,10 @@ def net_promoter_interval(
     p = (np.asarray(promoters, float) + 0.75) / adjusted
     d = (np.asarray(detractors, float) + 0.75) / adjusted
     half = z * np.sqrt((p + d - (p - d) ** 2) / adjusted)
-    return np.clip(100 * (p - d - half), -100, 100), np.clip(100 * (p - d + half), -100, 100)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        score = 100 * (np.asarray(promoters, float) - np.asarray(detractors, float)) / answers
+    low, high = np.clip(100 * (p - d - half), -100, 100), np.clip(100 * (p - d + half), -100, 100)
+    return np.minimum(low, score), np.maximum(high, score)
 
 
 def ratio_interval(
@@ -169,8 +173,8 @@ def rate_interval(
 ) -> Interval:
     """Interval of a rate over independent units of uneven size, x a part of y, as fractions from 0 to 1.
 
-    Wilson's interval with as many trials as would spread as much as the units do. Unlike the delta method's it keeps
-    its coverage where a few units weigh most, and near 0 and 1.
+    Wilson's interval with an effective number of trials: the number whose rate varies as much as that of the units.
+    Unlike the delta method it keeps its coverage where a few units dominate, and near 0 and 1.
 
     Parameters
     ----------
@@ -182,12 +186,12 @@ def rate_interval(
     Returns
     -------
     low, high : ndarray
-        NaN where y is 0, where one unit is all of it, and where the units do not spread.
+        NaN where y is 0, where there is one unit, and where all units have the same rate.
 
     Notes
     -----
-    With R = Σx/Σy, k = (Σy)²/Σy² units of even size would weigh as much; n = R(1 − R) / s², where
-    s² = k/(k − 1) Σ(x − R y)² / (Σy)², takes the place of n in Wilson's interval, and t(k − 1) that of z.
+    With R = Σx/Σy and the effective number of units k = (Σy)²/Σy²: Wilson's interval with n = R(1 − R) / s², where
+    s² = k/(k − 1) Σ(x − R y)² / (Σy)², and t(k − 1) in place of z.
 
     References
     ----------
@@ -196,7 +200,7 @@ def rate_interval(
 
     Examples
     --------
-    Four units of ten, of which 2, 3, 3 and 4 succeeded: R = .3, s² = 4/3 · 2/1600, n = .21/s² = 126, t(3) = 3.182.
+    Four units of ten trials with 2, 3, 3 and 4 successes: R = .3, s² = 4/3 · 2/1600, n = .21/s² = 126, t(3) = 3.182.
 
     >>> low, high = rate_interval(12, 40, 38, 120, 400)
     >>> round(float(low), 4), round(float(high), 4)
@@ -221,6 +225,6 @@ def _wilson(p: Floats, trials: Floats, z: ArrayLike) -> Interval:
 
 
 def _squares(ratio: Floats, xx: Floats, xy: Floats, yy: Floats) -> Floats:
-    """Σ(x − R y)² over units; 0 where nothing but rounding is left of it."""
+    """Σ(x − R y)² over units; 0 where it is no more than rounding."""
     squares = xx - 2 * ratio * xy + ratio**2 * yy
     return np.where(squares > ROUNDING * (xx + ratio**2 * yy), squares, 0)

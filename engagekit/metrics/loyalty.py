@@ -1,4 +1,4 @@
-"""Who belongs to the loyalty programme, and whom customers brought."""
+"""Metrics of loyalty: membership of the programme and referrals."""
 
 import narwhals as nw
 

@@ -1,4 +1,4 @@
-"""What became of the mailings, per person they reached."""
+"""Metrics of mailings, per person reached."""
 
 from typing import Literal
 
@@ -23,7 +23,7 @@ GLOSSARY = "Twilio SendGrid, Email glossary; Salesforce Marketing Cloud, EmailCo
 
 
 def _people(column: str) -> nw.Expr:
-    return nw.col(column).cast(nw.Float64)  # counts without a sign would wrap round below 0
+    return nw.col(column).cast(nw.Float64)  # unsigned counts would overflow below 0
 
 
 def _share(
@@ -36,7 +36,7 @@ def _share(
     bounded: bool = True,
     caution: str = "",
 ) -> Ratio:
-    """People of the first column for each of the last."""
+    """People of the first column per person of the last."""
     return Ratio(
         name=name,
         channel="mailing",
@@ -65,7 +65,7 @@ human_open_rate = _share(
     valid=(nw.col("machine_opens") >= 0) & (nw.col("opens") <= nw.col("delivered")),
 )
 click_rate = _share("click_rate", ("clicks", "delivered"), "higher")
-click_to_open_rate = _share(  # people whose program hides the pictures click without an open
+click_to_open_rate = _share(  # without images a click has no open
     "click_to_open_rate", ("clicks", "opens"), "higher", bounded=False, caution="machine_opens"
 )
 mail_conversion_rate = _share("mail_conversion_rate", ("conversions", "delivered"), "higher")

@@ -1,38 +1,38 @@
-"""``measure``: many metrics of one table in one pass, on any engine."""
+"""``measure``: estimates of many metrics of one table in one pass, on any engine."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from engagekit.errors import DataError
-from engagekit.frames.engine import to_narwhals
-from engagekit.frames.periods import PERIODS, dated, with_all_periods
+from engagekit.frames.engine import collected, to_narwhals
+from engagekit.frames.periods import PERIODS, dated, period_begun_in, with_all_periods
+from engagekit.metrics.declaration import Declaration
 from engagekit.metrics.estimate import FIELDS
-from engagekit.metrics.intervals import Floats, upper_tail
-from engagekit.metrics.metric import Metric
-from engagekit.metrics.quantile import Quantile
-from engagekit.metrics.sums import collected_sums
+from engagekit.metrics.intervals import upper_tail
+from engagekit.metrics.sums import sums_and_values
 
-__all__ = ["framed", "measure"]
+__all__ = ["framed", "measure", "unit_totals"]
 
 NUMBERS = ("number", "count", "flag")
-OF_NUMBERS = {"orders", "buyers", "base", "visits", "views", "activity", "waits"}  # prepared, and read without words
+OF_NUMBERS = {"orders", "buyers", "base", "visits", "views", "activity", "waits"}  # prepared tables without text
+SCORE = "score"
+Kind = type[nw.Float64 | nw.String]
 RESULT = {"metric", "period", *FIELDS}
 
 
 def measure(
     frame: Any,
-    metrics: Metric | Iterable[Metric],
+    metrics: Declaration | Iterable[Declaration],
     *,
     by: str | Sequence[str] = (),
     every: str | None = None,
     at: str | None = None,
-    until: dt.date | str | None = None,
+    as_of: dt.date | str | None = None,
     time_zone: str | None = None,
     confidence: float = 0.95,
 ) -> Any:
@@ -51,10 +51,10 @@ def measure(
     every : {"1d", "1w", "1mo", "1q", "1y"}, optional
         Length of a calendar period: a day, a week from Monday on, a month, a quarter or a year. Needs ``at``.
     at : str, optional
-        Column that dates a row. A row without a date is left out.
-    until : datetime, date or ISO str, optional
-        Rows from then on are left out, and a period that it cuts is marked ``partial_period``. Without a zone
-        of its own it is in that of the periods. Needs ``at``.
+        Column with the time of a row. A row without a time is left out.
+    as_of : datetime, date or ISO str, optional
+        End of the data. Rows from then on are left out. Without a zone of its own it is in that of the periods. Needs
+        ``at``.
     time_zone : str, optional
         Zone whose calendar the periods follow; by default that of the column.
     confidence : float, default 0.95
@@ -63,49 +63,85 @@ def measure(
     Returns
     -------
     pandas.DataFrame where ``frame`` is one, otherwise polars.DataFrame
-        One row for each metric, group and period: ``metric``, the columns of ``by``, ``period`` (its start)
+        One row per metric, group and period: ``metric``, the columns of ``by``, ``period`` (its start)
         where ``every`` is given, and the fields of ``Estimate``. A column of ``by`` that has the name of one of these
-        is given as ``by_reason``, ``by_period`` and so on. A period without rows is NaN with the reason
-        ``no_rows``; an empty frame has no groups and no periods.
+        is returned as ``by_reason``, ``by_period`` and so on. A period without rows is NaN with the reason
+        ``no_rows``; an empty frame has no groups and no periods. The period that ``as_of`` cuts has the warning
+        ``partial_period``, and so has the first period where the data begin within it: where its days before the
+        first row are more than 95 % of the later pauses between days with rows. So a shop that sells daily and was
+        closed on 1 January keeps a whole January, and one whose export begins on the 10th does not.
 
     Raises
     ------
     DataError
         A column is absent, or a row is impossible (a part above its whole, an answer off its scale):
-        names it, counting rows from 0.
+        the message names it, counting rows from 0.
     ValueError
-        An argument is not one of those above.
+        An argument is not as above.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> from engagekit import click_rate, measure, open_rate
+    >>> from engagekit import measure
+    >>> from engagekit.metrics import click_rate, open_rate
     >>> mailings = pd.DataFrame({"delivered": [100, 300], "opens": [50, 30], "clicks": [5, 3]})
     >>> measure(mailings, [open_rate, click_rate])[["metric", "value", "numerator", "denominator"]]
            metric  value  numerator  denominator
     0   open_rate   0.20       80.0        400.0
     1  click_rate   0.02        8.0        400.0
     """
-    metrics = [metrics] if isinstance(metrics, Metric) else list(metrics)
-    given = [by] if isinstance(by, str) else list(dict.fromkeys(by))
-    _check(metrics, every, until, at, confidence)
-    rows, end = _entered(frame, metrics, [*given, at] if at else given), None
-    by = [f"by_{name}" if name in RESULT else name for name in given]
-    renamed = [nw.col(name).alias(group) for name, group in zip(given, by, strict=True) if name != group]
+    metrics = [metrics] if isinstance(metrics, Declaration) else list(metrics)
+    columns = [by] if isinstance(by, str) else list(dict.fromkeys(by))
+    _check(metrics, every, as_of, at, confidence)
+    rows, end = _needed_rows(frame, metrics, [*columns, at] if at else columns), None
+    by = [f"by_{name}" if name in RESULT else name for name in columns]
+    renamed = [nw.col(name).alias(group) for name, group in zip(columns, by, strict=True) if name != group]
     rows = rows.with_columns(*renamed) if renamed else rows
     if at:
-        rows, end = dated(rows, at, every, until, time_zone)
+        rows, end = dated(rows, at, every, as_of, time_zone)
     keys = [*by, "period"] if every else by
-    result = pl.concat(_estimated(*found, keys, confidence) for found in collected_sums(rows, metrics, keys))
-    if every:
-        result = with_all_periods(result, by, every, end)
+    result = pl.concat(_tidy(*collection, confidence) for collection in sums_and_values(rows, metrics, keys))
+    if every and at:
+        result = with_all_periods(result, by, every, period_begun_in(rows, at), end)
     order = pl.col("metric").cast(pl.Enum([metric.name for metric in metrics]))
     tidy = result.sort(order, *keys)
     return tidy.to_pandas() if nw.dependencies.is_pandas_dataframe(frame) else tidy
 
 
-def framed(values: Any, metric: Metric) -> pl.DataFrame:
-    """Frame of plain values of a metric's first column, each of them a unit of its own.
+def unit_totals(frame: Any, metrics: Sequence[Declaration], unit: str) -> dict[str, pl.DataFrame]:
+    """Numerators and denominators of each unit, by metric: what a unit adds to a ratio, without any interval.
+
+    Parameters
+    ----------
+    frame : pandas, Polars, DuckDB or Spark frame
+        Rows of the metrics' table.
+    metrics : sequence of Declaration
+        Ratios to add up.
+    unit : str
+        Column of the unit.
+
+    Returns
+    -------
+    dict of str to polars.DataFrame
+        By the metric's name ``unit, x, y`` of the units with a row that counts, in the order of the units.
+
+    Examples
+    --------
+    >>> from engagekit.metrics import engagement_score
+    >>> scores = pl.DataFrame({"customer_id": ["b", "a"], "score": [60.0, 10.0]})
+    >>> unit_totals(scores, [engagement_score], "customer_id")["engagement_score"].rows()
+    [('a', 10.0, 1.0), ('b', 60.0, 1.0)]
+    """
+    rows = _needed_rows(frame, list(metrics), [unit])
+    totals = {}
+    for metric, groups, sums in sums_and_values(rows, metrics, [unit]):
+        added = groups.select(unit=unit).with_columns(x=pl.Series(sums["x"]), y=pl.Series(sums["y"]))
+        totals[metric.name] = added.filter(pl.Series(sums["n"]) > 0).sort("unit")
+    return totals
+
+
+def framed(values: Any, metric: Declaration) -> pl.DataFrame:
+    """Frame of plain values of a metric's first column, each an independent unit.
 
     Raises
     ------
@@ -114,9 +150,9 @@ def framed(values: Any, metric: Metric) -> pl.DataFrame:
 
     Examples
     --------
-    >>> from engagekit import order_value
-    >>> framed([20.0, 25.0], order_value).columns
-    ['customer_id', 'value']
+    >>> from engagekit.metrics import session_duration_s
+    >>> framed([20.0, 25.0], session_duration_s).columns
+    ['customer_id', 'duration_s']
     """
     if metric.any_of or set(metric.columns[1:]) - {metric.cluster}:
         needed = ", ".join(metric.columns + metric.any_of)
@@ -129,84 +165,84 @@ def framed(values: Any, metric: Metric) -> pl.DataFrame:
     return frame.with_columns(**constants)
 
 
-def _check(metrics: list[Metric], every: str | None, until: object, at: str | None, confidence: float) -> None:
+def _check(metrics: list[Declaration], every: str | None, as_of: object, at: str | None, confidence: float) -> None:
     names = [metric.name for metric in metrics]
     if not metrics:
         raise ValueError("metrics: name at least one")
     if len(set(names)) < len(names):
         raise ValueError(f"metrics: {max(names, key=names.count)} is there twice")
-    if (every or until) and at is None:
-        raise ValueError("at: name the column that dates a row, which every and until need")
+    if (every or as_of) and at is None:
+        raise ValueError("at: name the column that dates a row, which every and as_of need")
     if every and every not in PERIODS:
         raise ValueError(f"every: {every!r} is none of {', '.join(PERIODS)}")
     upper_tail(confidence)
 
 
-def _entered(frame: Any, metrics: list[Metric], others: list[str]) -> nw.LazyFrame[Any]:
-    """Rows with the columns that are needed; of those of which one will do, the others are missing."""
+def _needed_rows(frame: Any, metrics: list[Declaration], others: list[str]) -> nw.LazyFrame[Any]:
+    """Rows with the columns that are needed. Of ``any_of`` columns the absent ones are missing in every row."""
     is_pandas = nw.dependencies.is_pandas_dataframe(frame)
     names = list(frame.columns if is_pandas else nw.from_native(frame).collect_schema().names())
     rows = to_narwhals(frame, [*others, *(name for metric in metrics for name in metric.needed(names))])
-    for metric in metrics:
-        _check_numbers(rows, metric)
+    rows = _with_right_types(rows, metrics)
     absent = sorted({name for metric in metrics for name in metric.any_of} - set(names))
     return rows.with_columns(nw.lit(None, nw.Float64).alias(name) for name in absent) if absent else rows
 
 
-def _check_numbers(rows: nw.LazyFrame[Any], metric: Metric) -> None:
-    """Refuse words where numbers are needed: by the table's contract, or because a term would be made of them."""
+def _with_right_types(rows: nw.LazyFrame[Any], metrics: list[Declaration]) -> nw.LazyFrame[Any]:
+    """Refuse columns of a wrong type, for which each engine has an error of its own. Without rows any type will do."""
+    faults = {name: (kind, problem) for metric in metrics for name, kind, problem in _wrong_types(rows, metric)}
+    if not faults:
+        return rows
+    if not collected(rows.head(1)).is_empty():
+        column, (_, problem) = next(iter(faults.items()))
+        raise DataError(problem, column=column)
+    return rows.with_columns(nw.lit(None, kind()).alias(name) for name, (kind, _) in faults.items())
+
+
+def _wrong_types(rows: nw.LazyFrame[Any], metric: Declaration) -> Iterator[tuple[str, Kind, str]]:
+    """Columns of a wrong type, with the right type and the message."""
+    types = rows.collect_schema()
+    for name in _words_for_numbers(rows, metric):
+        problem = f"{metric.name} needs numbers, and this is text. Convert it, for example with pandas.to_numeric."
+        yield name, nw.Float64, problem
+    for name in metric.needed([]):
+        if name == SCORE and types[name] == nw.Boolean:
+            problem = f"{metric.name} needs scores, and this is true or false. Give the scores as numbers."
+            yield name, nw.Float64, problem
+    for name in (*metric.where, *metric.texts):
+        if types[name].is_numeric() or types[name].is_temporal() or types[name] == nw.Boolean:
+            problem = f"{metric.name} needs text, and this is {types[name]}. Write out what its values stand for."
+            yield name, nw.String, problem
+
+
+def _words_for_numbers(rows: nw.LazyFrame[Any], metric: Declaration) -> list[str]:
+    """Text columns that should be numbers: by the table's contract, or because a term would be made of them."""
     words = [name for name, dtype in rows.collect_schema().items() if dtype == nw.String and name not in metric.where]
-    suspects = [name for name in metric.needed(words) if name in words and name != metric.cluster]
+    suspects = [name for name in metric.needed(words) if name in words and name not in (metric.cluster, *metric.texts)]
     suspects = [name for name in suspects if not name.endswith("_id")]
     if not suspects:
-        return
+        return []
     from engagekit.data.tables import TABLES, column_type
 
     known = metric.table in TABLES
-    wrong = [name for name in suspects if known and column_type(metric.table, name) in NUMBERS]
     terms = [term for term in metric.terms if term is not None]
     if metric.table in OF_NUMBERS or not (known or all(_computable(rows, term) for term in terms)):
-        wrong = suspects
-    for name in wrong:
-        problem = f"{metric.name} needs numbers, and this is text. Convert it, for example with pandas.to_numeric."
-        raise DataError(problem, column=name)
+        return suspects
+    return [name for name in suspects if known and column_type(metric.table, name) in NUMBERS]
 
 
 def _computable(rows: nw.LazyFrame[Any], term: nw.Expr) -> bool:
     try:
         (dtype,) = rows.select(term.alias("term")).collect_schema().dtypes()
-    except Exception:  # each engine has its own
+    except Exception:  # each engine raises its own
         return False
     return bool(dtype != nw.String)
 
 
-def _estimated(
-    metric: Any, groups: pl.DataFrame, sums: dict[str, Floats], keys: list[str], confidence: float
-) -> pl.DataFrame:
-    """Estimates of a metric by group, as ``measure`` gives them."""
-    if isinstance(metric, Quantile):
-        return _of_values(metric, groups, sums, keys, confidence)
-    own = {name: sums[name] for name in metric.sums}
-    return _tidy(metric, groups, metric.estimates(sums["n"], sums["units"], own, confidence), empty=sums["n"] == 0)
-
-
-def _of_values(
-    metric: Quantile, groups: pl.DataFrame, terms: dict[str, Floats], keys: list[str], confidence: float
-) -> pl.DataFrame:
-    """Estimates of a quantile, from all its values, because engines lack order statistics."""
-    rows = pl.DataFrame({**groups.to_dict(), "x": terms["x"], "y": terms.get("y", np.ones(len(terms["x"])))})
-    lists = rows.group_by(keys).agg("x", "y") if keys else rows.select(pl.col("x", "y").implode())
-    estimates = []
-    for x, y in zip(lists["x"], lists["y"], strict=True):
-        values, observed = x.to_numpy(), y.to_numpy()
-        counts = ~np.isnan(values)
-        estimates.append(metric.estimate(values[counts], observed[counts], confidence))
-    data = {name: np.array([e[name] for e in estimates], kind) for name, kind in FIELDS.items() if name != "reason"}
-    return _tidy(metric, lists.select(keys), data, empty=data["n"] == 0)
-
-
-def _tidy(metric: Metric, groups: pl.DataFrame, data: dict[str, Any], empty: NDArray[np.bool_]) -> pl.DataFrame:
-    """Rows as ``measure`` gives them: what is undefined is NaN, with its reason."""
+def _tidy(metric: Declaration, groups: pl.DataFrame, collection: Any, confidence: float) -> pl.DataFrame:
+    """Estimates of a metric by group, as ``measure`` gives them: an undefined value is NaN, with its reason."""
+    data = metric.estimates(collection, confidence)
+    empty = collection.get("n", data["n"]) == 0
     undefined = np.where(np.isnan(data["value"]), metric.undefined, "")
     columns = data | {
         "numerator": np.where(empty, np.nan, data["numerator"]),

@@ -1,19 +1,22 @@
-"""Quantile: a median or another quantile of values, and of waiting times of which some are not over."""
+"""Quantile: a median or another quantile of values, and of waiting times of which some are censored."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import narwhals as nw
 import numpy as np
 
+from engagekit.metrics.declaration import Fields
+from engagekit.metrics.estimate import FIELDS
 from engagekit.metrics.intervals import Floats, upper_tail
 from engagekit.metrics.kaplan_meier import SurvivalCurve, kaplan_meier
-from engagekit.metrics.metric import Fields, Metric
+from engagekit.metrics.metric import Metric
 
 __all__ = ["Quantile", "quantile_interval", "waiting_interval"]
 
 ROUNDING = 1e-9  # of a survival probability
-Found = tuple[float, float, float]
+Result = tuple[float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -25,14 +28,14 @@ class Quantile(Metric):
     value : narwhals.Expr
         The value of a row. A row where it is missing does not count.
     observed : narwhals.Expr, optional
-        Whether what is waited for has happened (1) or the value is only how long it has not (0). A row where it is
-        missing does not count.
+        1 where the wait has ended; 0 where it goes on, so that the value is a lower bound (censored). A row where it
+        is missing does not count.
     q : float, default 0.5
-        Which quantile, between 0 and 1.
+        Probability of the quantile, between 0 and 1.
 
     Notes
     -----
-    The intervals are those of ``quantile_interval``, and of ``waiting_interval`` with ``observed``.
+    Without ``observed`` the interval is that of ``quantile_interval``, with it that of ``waiting_interval``.
 
     Examples
     --------
@@ -42,26 +45,34 @@ class Quantile(Metric):
     2.8
     """
 
+    collects: ClassVar[Literal["sums", "values"]] = "values"
+
     value: nw.Expr
     observed: nw.Expr | None = None
     q: float = 0.5
 
     @property
     def terms(self) -> tuple[nw.Expr, nw.Expr | None]:
-        """The value, and whether it is more than a lower bound."""
+        """The value, and whether the wait has ended."""
         return self.value, self.observed
 
     @property
     def undefined(self) -> str:
-        """The curve does not come down to it."""
+        """The survival curve does not fall to the quantile."""
         return "not_reached"
 
     def margins(self, x: nw.Expr, y: nw.Expr | None) -> list[nw.Expr]:
-        """What is below 0 in a row that cannot be true."""
+        """Expressions that are negative in an impossible row."""
         return super().margins(x, None) + ([] if y is None else [y, 1 - y])
 
+    def estimates(self, values: Mapping[str, Sequence[Floats]], confidence: float) -> Fields:
+        """Fields of ``Estimate`` as arrays, one element per group."""
+        groups = [self.estimate(x, y, confidence) for x, y in zip(values["x"], values["y"], strict=True)]
+        names = ((name, kind) for name, kind in FIELDS.items() if name != "reason")
+        return {name: np.array([group[name] for group in groups], kind) for name, kind in names}
+
     def estimate(self, values: Floats, observed: Floats, confidence: float) -> Fields:
-        """Fields of ``Estimate`` from the values of a group, and whether each was observed."""
+        """Fields of ``Estimate`` of one group, from its values and whether each was observed."""
         n = len(values)
         if self.observed is None:
             value, low, high = quantile_interval(values, self.q, confidence)
@@ -75,7 +86,7 @@ class Quantile(Metric):
         return fields | bounds | {"method": method, "warning": " ".join(warnings)}
 
 
-def quantile_interval(values: Floats, q: float = 0.5, confidence: float = 0.95) -> Found:
+def quantile_interval(values: Floats, q: float = 0.5, confidence: float = 0.95) -> Result:
     """Quantile of some values and its interval by order statistics, in the values' unit.
 
     Parameters
@@ -83,14 +94,14 @@ def quantile_interval(values: Floats, q: float = 0.5, confidence: float = 0.95) 
     values : ndarray
         In any order.
     q : float, default 0.5
-        Which quantile, between 0 and 1.
+        Probability of the quantile, between 0 and 1.
     confidence : float, default 0.95
         Coverage, between 0 and 1.
 
     Returns
     -------
     value, low, high : float
-        NaN without values; the bounds also where there are too few.
+        NaN without values; the bounds are NaN too where there are too few values.
 
     Notes
     -----
@@ -112,29 +123,29 @@ def quantile_interval(values: Floats, q: float = 0.5, confidence: float = 0.95) 
     return float(np.quantile(ordered, q)), float(low), float(high)
 
 
-def waiting_interval(values: Floats, observed: Floats, q: float = 0.5, confidence: float = 0.95) -> Found:
+def waiting_interval(values: Floats, observed: Floats, q: float = 0.5, confidence: float = 0.95) -> Result:
     """Quantile of waiting times and its interval by the Kaplan-Meier curve, in the values' unit.
 
     Parameters
     ----------
     values : ndarray
-        How long each has waited.
+        Length of each wait.
     observed : ndarray
-        1 where the waiting is over, 0 where it goes on.
+        1 where the wait has ended, 0 where it goes on.
     q : float, default 0.5
-        Which quantile, between 0 and 1.
+        Probability of the quantile, between 0 and 1.
     confidence : float, default 0.95
         Coverage, between 0 and 1.
 
     Returns
     -------
     value, low, high : float
-        NaN where the curve, or the bound of its log-log band, does not come down to 1 − q.
+        NaN where the survival curve, or the bound of its log-log band, does not fall to 1 − q.
 
     Notes
     -----
-    Each is where the curve or a bound of its band falls to 1 − q; the value is in the middle where the curve is level
-    there, as a median of an even number of values is.
+    Each is the time at which the curve or a bound of its band falls to 1 − q. Where the curve is level at 1 − q the
+    value is the middle of that stretch, as the median of an even number of values is.
 
     References
     ----------
@@ -143,7 +154,7 @@ def waiting_interval(values: Floats, observed: Floats, q: float = 0.5, confidenc
 
     Examples
     --------
-    Of four, the second still waits; the curve falls to 3/4, 3/8 and 0:
+    The second of four waits goes on; the curve falls to 3/4, 3/8 and 0:
 
     >>> waiting_interval(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 0.0, 1.0, 1.0]))[0]
     3.0
@@ -151,9 +162,9 @@ def waiting_interval(values: Floats, observed: Floats, q: float = 0.5, confidenc
     if not observed.any():
         return np.nan, np.nan, np.nan
     curve = kaplan_meier(values, observed)
-    times, left = curve.times, curve.share - (1 - q)
+    times, excess = curve.times, curve.share - (1 - q)
     low, high = (_first(times, bound <= 1 - q) for bound in _band(curve, confidence))
-    value = (_first(times, left <= ROUNDING), _first(times, left < -ROUNDING))
+    value = (_first(times, excess <= ROUNDING), _first(times, excess < -ROUNDING))
     return float(np.nanmean(value)) if np.isfinite(value[0]) else np.nan, low, high
 
 

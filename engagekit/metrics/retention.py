@@ -1,10 +1,11 @@
-"""Who stays and who leaves, over the base at risk on a date (`churn/dataset.py`), buyers and activity."""
+"""Metrics of retention and churn, from the base of a date (`prepare/leaving.py`), buyers and activity."""
 
 from typing import Any, Literal
 
 import narwhals as nw
 
-from engagekit.metrics.metric import Ratio, are_flags
+from engagekit.metrics.declaration import are_flags
+from engagekit.metrics.metric import Ratio
 
 __all__ = [
     "annualised",
@@ -24,11 +25,11 @@ MONTHS_A_YEAR = 12
 FARRIS = "Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson."
 SKOK = "Skok, D. SaaS Metrics 2.0. For Entrepreneurs."
 
-_at_risk = nw.col("at_risk").cast(nw.Float64)
-_churned = nw.col("churned").cast(nw.Float64) * _at_risk
+_in_base = nw.col("in_base").cast(nw.Float64)
+_churned = nw.col("churned").cast(nw.Float64) * _in_base
 _acquired, _remained = (nw.col(name).cast(nw.Float64) for name in ("acquired", "remained"))
 _lapsed = nw.col("lapsed").cast(nw.Float64)
-_opening, _closing = (nw.col(name).cast(nw.Float64) * _at_risk for name in ("opening_value", "closing_value"))
+_opening, _closing = (nw.col(name).cast(nw.Float64) * _in_base for name in ("opening_value", "closing_value"))
 
 
 def _of_base(
@@ -61,26 +62,26 @@ def _share_of_base(name: str, columns: tuple[str, ...], better: Literal["higher"
     )
 
 
-churn_rate = _share_of_base("churn_rate", ("churned", "at_risk"), "lower", _churned)
-retention_rate = _share_of_base("retention_rate", ("churned", "at_risk"), "higher", _at_risk - _churned)
+churn_rate = _share_of_base("churn_rate", ("churned", "in_base"), "lower", _churned)
+retention_rate = _share_of_base("retention_rate", ("churned", "in_base"), "higher", _in_base - _churned)
 churn_rate_average_base = _of_base(
     "churn_rate_average_base",
-    ("churned", "remained", "at_risk"),
+    ("churned", "remained", "in_base"),
     "lower",
-    valid=are_flags("churned", "remained", "at_risk"),
+    valid=are_flags("churned", "remained", "in_base"),
     numerator=_churned,
-    denominator=nw.when(_at_risk + _remained > 0).then((_at_risk + _remained) / 2),
+    denominator=nw.when(_in_base + _remained > 0).then((_in_base + _remained) / 2),
     least=0,
     measured_in="rate",
 )
 lost_to_acquired_ratio = _of_base(
     "lost_to_acquired_ratio",
-    ("churned", "at_risk", "acquired"),
+    ("churned", "in_base", "acquired"),
     "lower",
     "ETFFIN, Metrik Pengalaman Pelanggan.",
-    valid=are_flags("churned", "at_risk", "acquired"),
+    valid=are_flags("churned", "in_base", "acquired"),
     numerator=_churned,
-    denominator=nw.when(_at_risk + _acquired > 0).then(_acquired),
+    denominator=nw.when(_in_base + _acquired > 0).then(_acquired),
     least=0,
     measured_in="ratio",
 )
@@ -92,10 +93,10 @@ reactivation_rate = _share_of_base(
 def _of_revenue(name: str, better: Literal["higher", "lower"], part: nw.Expr, *more: str, **declared: Any) -> Ratio:
     return _of_base(
         name,
-        (*more, "opening_value", "at_risk"),
+        (*more, "opening_value", "in_base"),
         better,
         SKOK,
-        valid=are_flags("at_risk") & (nw.col("opening_value") >= 0),
+        valid=are_flags("in_base") & (nw.col("opening_value") >= 0),
         numerator=part,
         denominator=nw.when(_opening > 0).then(_opening),
         measured_in="rate",
@@ -152,9 +153,9 @@ stickiness = Ratio(
 
 
 def annualised(rate: float, periods: float = MONTHS_A_YEAR) -> float:
-    """Share lost in a year, 0 to 1, where each of its periods loses ``rate`` of those who are left.
+    """Share of customers lost in a year, 0 to 1, where each period loses ``rate`` of those who remain.
 
-    It rises with the rate, so the bounds of an interval are annualised one by one.
+    The result increases with the rate, so the bounds of an interval can be annualised one by one.
 
     Parameters
     ----------
@@ -166,11 +167,11 @@ def annualised(rate: float, periods: float = MONTHS_A_YEAR) -> float:
     Raises
     ------
     ValueError
-        The rate is not between 0 and 1, or there are no periods.
+        The rate is not between 0 and 1, or ``periods`` is not above 0.
 
     Notes
     -----
-    1 − (1 − rate)^periods. Those who have stayed longer leave less often, so this overstates most years.
+    1 − (1 − rate)^periods. Customers who have stayed longer leave less often, so this usually overstates the year.
 
     Examples
     --------

@@ -1,10 +1,11 @@
-"""What customers buy, over orders and buyers (`prepare/orders.py`) and what they use (`prepare/activity.py`)."""
+"""Metrics of sales, from orders and buyers (`prepare/orders.py`), and of product usage (`prepare/activity.py`)."""
 
 from typing import Any, Literal
 
 import narwhals as nw
 
-from engagekit.metrics.metric import Ratio, are_flags
+from engagekit.metrics.declaration import are_flags
+from engagekit.metrics.metric import Ratio
 
 __all__ = [
     "cross_sell_rate",
@@ -20,18 +21,19 @@ __all__ = [
 
 FARRIS = "Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson."
 
-_bought = (nw.col("value") >= 0).cast(nw.Float64)  # a refund without its order is no order
-_lived_through = nw.col("window_over").cast(nw.Float64)
+_has_purchase = nw.col("lines") > 0  # a refund without its order lowers the revenue, and is no order
+_window_over = nw.col("window_over").cast(nw.Float64)
 
 
 def _of_orders(
-    name: str, column: str, numerator: nw.Expr, better: Literal["higher", "lower"], **declared: Any
+    name: str, columns: tuple[str, ...], numerator: nw.Expr, better: Literal["higher", "lower"], **declared: Any
 ) -> Ratio:
     return Ratio(
         name=name,
         channel="sales",
         table="orders",
-        columns=(column, "customer_id"),
+        columns=(*columns, "lines", "customer_id"),
+        valid=nw.col("lines") >= 0,
         numerator=numerator,
         unit="customer",
         cluster="customer_id",
@@ -41,33 +43,39 @@ def _of_orders(
     )
 
 
-order_value = _of_orders("order_value", "value", nw.col("value"), "higher", denominator=_bought, measured_in="money")
-gross_order_value = Ratio(
-    name="gross_order_value",
-    channel="sales",
-    table="orders",
-    columns=("gross", "lines", "customer_id"),
-    valid=nw.col("lines") >= 0,
-    numerator=nw.when(nw.col("lines") > 0).then(nw.col("gross")),
-    least=0,
-    unit="customer",
-    cluster="customer_id",
+order_value = _of_orders(
+    "order_value",
+    ("value",),
+    nw.col("value"),
+    "higher",
+    denominator=_has_purchase.cast(nw.Float64),
     measured_in="money",
-    better="higher",
-    reference=FARRIS,
+)
+gross_order_value = _of_orders(
+    "gross_order_value",
+    ("gross",),
+    nw.when(_has_purchase).then(nw.col("gross")),
+    "higher",
+    least=0,
+    measured_in="money",
 )
 orders_per_customer = _of_orders(
     "orders_per_customer",
-    "lines",
-    nw.when(nw.col("lines") > 0).then(nw.lit(1.0)),
+    (),
+    nw.when(_has_purchase).then(nw.lit(1.0)),
     "higher",
-    valid=nw.col("lines") >= 0,
     once="y",
     least=0,
     measured_in="ratio",
 )
 revenue_per_customer = _of_orders(
-    "revenue_per_customer", "value", nw.col("value"), "higher", denominator=_bought, once="y", measured_in="money"
+    "revenue_per_customer",
+    ("value",),
+    nw.col("value"),
+    "higher",
+    denominator=_has_purchase.cast(nw.Float64),
+    once="y",
+    measured_in="money",
 )
 refund_rate = Ratio(
     name="refund_rate",
@@ -88,7 +96,7 @@ refunded_order_rate = Ratio(
     table="orders",
     columns=("refunded", "lines"),
     valid=(nw.col("lines") >= 0) & (nw.col("refunded") >= 0),
-    numerator=nw.when(nw.col("lines") > 0).then((nw.col("refunded") > 0).cast(nw.Float64)),
+    numerator=nw.when(_has_purchase).then((nw.col("refunded") > 0).cast(nw.Float64)),
     bounded=True,
     method="wilson",
     unit="order",
@@ -105,8 +113,8 @@ def _of_buyers(name: str, column: str, reference: str) -> Ratio:
         table="buyers",
         columns=(column, "window_over"),
         valid=are_flags(column, "window_over"),
-        numerator=nw.col(column).cast(nw.Float64) * _lived_through,
-        denominator=_lived_through,
+        numerator=nw.col(column).cast(nw.Float64) * _window_over,
+        denominator=_window_over,
         bounded=True,
         method="wilson",
         unit="customer",

@@ -1,4 +1,4 @@
-"""What people did with the posts, and what they said of the brand."""
+"""Metrics of social media: reactions to posts, and mentions of the brand."""
 
 from typing import Any, Literal
 
@@ -24,12 +24,12 @@ __all__ = [
 ]
 
 REACTIONS = ("likes", "comments", "shares", "saves", "clicks")
-NEUTRAL = 0.05  # sentiment nearer to 0 than this is neither positive nor negative
+NEUTRAL = 0.05  # sentiment nearer to 0 is neither positive nor negative
 HOOTSUITE = "Hootsuite, Engagement rate calculator: six formulas."
 META = "Meta Business Suite, Insights:"
 HUTTO = "Hutto, C. J., & Gilbert, E. (2014). VADER: A Parsimonious Rule-based Model for Sentiment Analysis. ICWSM."
 
-_fewest = nw.min_horizontal(*REACTIONS)  # null where the platform gives none of them
+_fewest = nw.min_horizontal(*REACTIONS)  # null where the platform reports none of them
 _reactions = nw.when(~_fewest.is_null()).then(nw.sum_horizontal(*REACTIONS))
 _sentiment = nw.col("sentiment")
 

@@ -1,9 +1,10 @@
-"""Rows -> the sums by group that estimates are made of, on any engine: one pass for metrics that share a unit.
+"""Collect the sums or values by group that estimates are made of, on any engine.
 
-A row becomes the terms x and y of each metric, in columns such as ``open_rate:x``; the engine adds them up.
+Metrics that share a unit share a pass. The terms x and y of each metric become columns such as ``open_rate:x``, which
+the engine adds up.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -12,97 +13,111 @@ import polars as pl
 
 from engagekit.errors import DataError
 from engagekit.frames.engine import ROW
+from engagekit.metrics.declaration import Declaration
 from engagekit.metrics.intervals import Floats
-from engagekit.metrics.metric import Metric
-from engagekit.metrics.quantile import Quantile
 
-__all__ = ["collected_sums"]
+__all__ = ["sums_and_values"]
 
 EXAMPLES = 3
 SPARK_PASS = 10
-TERMS = ("n", "units", "x", "y", "xx", "xy", "yy")
 ONES = {"xy": "x"}
 Sums = dict[str, Floats]
+Values = dict[str, list[Floats]]
 Rows = nw.LazyFrame[Any]
 Named = dict[str, nw.Expr]
 
 
-def collected_sums(rows: Rows, metrics: list[Metric], keys: list[str]) -> Iterator[tuple[Metric, pl.DataFrame, Sums]]:
-    """Each metric with the groups and its sums in them.
+def sums_and_values(
+    rows: Rows, metrics: Sequence[Declaration], keys: list[str]
+) -> Iterator[tuple[Declaration, pl.DataFrame, Sums | Values]]:
+    """Groups of each metric, and its sums or values in them.
 
     Parameters
     ----------
     rows : narwhals.LazyFrame
         Rows with every column that the metrics need, in which a missing value is null.
-    metrics : list of Metric
-        What to add up.
+    metrics : sequence of Declaration
+        What to collect.
     keys : list of str
-        Columns to group by; none for a single group.
+        Columns to group by; an empty list for a single group.
 
     Returns
     -------
-    iterator of (Metric, polars.DataFrame, dict of str to ndarray)
-        The columns ``keys``, a row a group; and by name, an element a group, ``n`` (rows that count), ``units`` and
-        the sums that the metric needs. A quantile has instead a row for each row that counts, and its terms.
+    iterator of (Declaration, polars.DataFrame, dict)
+        The columns ``keys``, one row per group; and one element per group of ``n`` (rows that count), ``units`` and the
+        metric's ``sums``. A metric that collects values has arrays of ``x`` and ``y`` instead.
 
     Raises
     ------
     DataError
         A row is impossible.
     """
-    summed = _with_terms(rows, metrics)
-    found = _collected(_plans(summed, metrics, keys))
-    if any(_undefined(frame) for frame in found):  # arithmetic such as 0/0 in a row, which then does not count
-        summed = summed.with_columns(**_merged(_defined(metric) for metric in metrics))
-        found = _collected(_plans(summed, metrics, keys))
-    groups = [frame.select(name for name in keys if name in frame.columns) for frame in found]
-    values = [name for metric in metrics if isinstance(metric, Quantile) for name in _names(metric)]
-    columns = [_arrays(frame.drop(keys, strict=False), values) for frame in found]
-    place = {name: number for number, arrays in enumerate(columns) for name in arrays}
-    everything = {name: array for arrays in columns for name, array in arrays.items()}
+    rows = _with_terms(rows, metrics)
+    frames = _collected(_plans(rows, metrics, keys))
+    if any(_has_nan(frame) for frame in frames):  # arithmetic such as 0/0 in a row, which then does not count
+        rows = rows.with_columns(**_merged(_defined(metric) for metric in metrics))
+        frames = _collected(_plans(rows, metrics, keys))
+    place = {name: frame for frame in frames for name in frame.columns if name not in keys}
     for metric in metrics:
-        if _impossible(everything, metric):
-            raise _named(summed, metric)
-        own = {term: everything[f"{metric.name}:{term}"] for term in TERMS if f"{metric.name}:{term}" in everything}
-        sums = own if isinstance(metric, Quantile) else _completed(metric, own)
-        yield metric, groups[place[f"{metric.name}:x"]], sums
+        frame = place[f"{metric.name}:x"]
+        groups = frame.select(name for name in keys if name in frame.columns)
+        if metric.collects == "values":
+            terms = frame.select(*keys, *_names(metric))
+            if _impossible_values(terms, metric):
+                raise _impossible_error(rows, metric)
+            yield metric, *_values(terms, metric, keys)
+        else:
+            own = _own_sums(place, metric)
+            if _impossible_sums(own):
+                raise _impossible_error(rows, metric)
+            yield metric, groups, _completed(metric, own)
 
 
-def _completed(metric: Metric, own: Sums) -> Sums:
-    """Sums with those that follow from others: without a denominator of its own y is 1 in each row."""
+def _own_sums(place: dict[str, pl.DataFrame], metric: Declaration) -> Sums:
+    """Sums and margins of a metric as arrays; a sum of no rows is 0."""
+    prefix = f"{metric.name}:"
+    own = {name: frame[name].cast(pl.Float64).fill_null(0) for name, frame in place.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): column.to_numpy() for name, column in own.items()}
+
+
+def _values(terms: pl.DataFrame, metric: Declaration, keys: list[str]) -> tuple[pl.DataFrame, Values]:
+    """Groups of the rows that count, and a list of the values of each."""
+    x, *y = _names(metric)
+    both = terms.select(*keys, x=pl.col(x).cast(pl.Float64), y=pl.col(y[0]).cast(pl.Float64) if y else pl.lit(1.0))
+    counting = pl.col("x", "y").filter(pl.col("x").is_not_null())
+    lists = both.group_by(keys).agg(counting) if keys else both.select(counting.implode())
+    return lists.select(keys), {name: [values.to_numpy() for values in lists[name]] for name in ("x", "y")}
+
+
+def _completed(metric: Declaration, own: Sums) -> Sums:
+    """Sums with the ones that follow from others: without a denominator y is 1 in each row."""
     return {name: own.get(name, own[ONES.get(name, "n")]) for name in ("n", "units", *metric.sums)}
 
 
-def _arrays(frame: pl.DataFrame, values: list[str]) -> Sums:
-    """Columns as arrays: a sum of no rows is 0, and a value that is missing is NaN."""
-    numbers = frame.select(pl.all().cast(pl.Float64)).with_columns(pl.exclude(values).fill_null(0)).to_numpy()
-    return dict(zip(frame.columns, numbers.T, strict=True))
-
-
-def _with_terms(rows: Rows, metrics: list[Metric]) -> Rows:
+def _with_terms(rows: Rows, metrics: Sequence[Declaration]) -> Rows:
     """Terms of every metric, null in a row that does not count."""
     rows = rows.with_columns(**_merged(_terms(metric) for metric in metrics))
     counted = _merged(_counted(metric) for metric in metrics)
     return rows.with_columns(**counted) if counted else rows
 
 
-def _terms(metric: Metric) -> Named:
+def _terms(metric: Declaration) -> Named:
     x, y = metric.terms
     terms = {"x": x} if y is None else {"x": x, "y": y}
     return {f"{metric.name}:{name}": term.cast(nw.Float64) for name, term in terms.items()}
 
 
-def _names(metric: Metric) -> list[str]:
-    """Columns of its terms: without a denominator of its own it has but one."""
+def _names(metric: Declaration) -> list[str]:
+    """Columns of its terms: x, and y where it has a denominator."""
     return [f"{metric.name}:{term}" for term in ("x", "y")[: 1 + (metric.terms[1] is not None)]]
 
 
-def _columns(metric: Metric) -> tuple[nw.Expr, nw.Expr | None]:
+def _columns(metric: Declaration) -> tuple[nw.Expr, nw.Expr | None]:
     x, *y = (nw.col(name) for name in _names(metric))
     return x, y[0] if y else None
 
 
-def _counted(metric: Metric) -> Named:
+def _counted(metric: Declaration) -> Named:
     x, y = _columns(metric)
     chosen = [nw.col(column) == nw.lit(value) for column, value in metric.where.items()]
     chosen += [~nw.col(metric.cluster).is_null()] if metric.cluster else []
@@ -114,40 +129,40 @@ def _counted(metric: Metric) -> Named:
     }
 
 
-def _defined(metric: Metric) -> Named:
+def _defined(metric: Declaration) -> Named:
     x, y = _columns(metric)
     sound = ~x.is_nan() if y is None else ~x.is_nan() & ~y.is_nan()
     return {name: nw.when(sound).then(nw.col(name)) for name in _names(metric)}
 
 
-def _plans(rows: Rows, metrics: list[Metric], keys: list[str]) -> list[Rows]:
-    """Plans of the sums over rows and of what no row may fall below, of those over each kind of unit, of the values."""
-    summed = [metric for metric in metrics if not isinstance(metric, Quantile)]
+def _plans(rows: Rows, metrics: Sequence[Declaration], keys: list[str]) -> list[Rows]:
+    """Plans of the sums over rows with their margins, of the sums over each kind of unit, and of the values."""
+    summed = [metric for metric in metrics if metric.collects == "sums"]
     of_rows = [metric for metric in summed if metric.cluster is None]
     margins = _merged(_margins(metric) for metric in summed if metric.cluster)
     plans = [_plan_of_rows(rows, some, keys) for some in _passes(rows, of_rows)]
     plans += [rows.select(*(lowest.alias(name) for name, lowest in margins.items()))] if margins else []
     for cluster in dict.fromkeys(metric.cluster for metric in summed if metric.cluster):
         plans.append(_plan_of_units(rows, [metric for metric in summed if metric.cluster == cluster], keys, cluster))
-    names = [name for metric in metrics if isinstance(metric, Quantile) for name in _names(metric)]
+    names = [name for metric in metrics if metric.collects == "values" for name in _names(metric)]
     return [*plans, rows.select(*keys, *names)] if names else plans
 
 
-def _passes(rows: Rows, metrics: list[Metric]) -> list[list[Metric]]:
-    """Metrics that share a pass: all, but on Spark few, whose Java method for a pass is slow when it is long."""
+def _passes(rows: Rows, metrics: Sequence[Declaration]) -> list[Sequence[Declaration]]:
+    """Metrics that share a pass: all of them, but few on Spark, where the code generated for a long pass is slow."""
     size = SPARK_PASS if rows.implementation.is_spark_like() else len(metrics) or 1
     return [metrics[first : first + size] for first in range(0, len(metrics), size)]
 
 
-def _plan_of_rows(rows: Rows, metrics: list[Metric], keys: list[str]) -> Rows:
-    """Plan of sums by group over rows, and of what no row may fall below."""
+def _plan_of_rows(rows: Rows, metrics: Sequence[Declaration], keys: list[str]) -> Rows:
+    """Plan of sums by group over rows, with their margins."""
     counts = {f"{metric.name}:n": nw.col(f"{metric.name}:x").count() for metric in metrics}
     moments = _merged(_moments(metric, len(_names(metric)) == 2) for metric in metrics)
     return _grouped(rows, keys, counts | moments | _merged(_margins(metric) for metric in metrics))
 
 
-def _plan_of_units(rows: Rows, metrics: list[Metric], keys: list[str], cluster: str) -> Rows:
-    """Plan of sums by group over what the rows of each unit add up to."""
+def _plan_of_units(rows: Rows, metrics: Sequence[Declaration], keys: list[str], cluster: str) -> Rows:
+    """Plan of sums by group over the totals of each unit."""
     totals = _merged(_unit_totals(metric) for metric in metrics)
     units = _grouped(rows, list(dict.fromkeys([*keys, cluster])), totals)
     ones = _merged(_unit_denominator(metric) for metric in metrics)
@@ -156,37 +171,37 @@ def _plan_of_units(rows: Rows, metrics: list[Metric], keys: list[str], cluster: 
     return _grouped(units, keys, counts | _merged(_moments(metric, True) for metric in metrics))
 
 
-def _margins(metric: Metric) -> Named:
+def _margins(metric: Declaration) -> Named:
     margins = metric.margins(*_columns(metric))
     return {f"{metric.name}:margin {number}": margin.min() for number, margin in enumerate(margins)}
 
 
-def _unit_totals(metric: Metric) -> Named:
-    """What the rows of one unit add up to."""
-    found = {f"{metric.name}:n": _columns(metric)[0].count()}
+def _unit_totals(metric: Declaration) -> Named:
+    """Totals of the rows of one unit."""
+    totals = {f"{metric.name}:n": _columns(metric)[0].count()}
     for name in _names(metric):
         term = nw.col(name)
-        found[name] = term.max() if name[-1] in metric.once else term.sum()
-    return found
+        totals[name] = term.max() if name[-1] in metric.once else term.sum()
+    return totals
 
 
-def _unit_denominator(metric: Metric) -> Named:
-    """Without a denominator of its own, a unit is as many as its rows, or one."""
+def _unit_denominator(metric: Declaration) -> Named:
+    """Denominator of a unit where rows have none: the number of its rows, or 1."""
     if len(_names(metric)) == 2:
         return {}
     n = nw.col(f"{metric.name}:n")
     return {f"{metric.name}:y": (n > 0 if "y" in metric.once else n).cast(nw.Float64)}
 
 
-def _moments(metric: Metric, has_y: bool) -> Named:
-    """Add up powers and products over rows or units, and how many of those have anything to add."""
+def _moments(metric: Declaration, has_y: bool) -> Named:
+    """Sums of powers and products over rows or units, and the number of units that add something."""
     x, y = nw.col(f"{metric.name}:x"), nw.col(f"{metric.name}:y")
     terms = {"x": x, "y": y, "xx": x * x, "xy": x * y, "yy": y * y}
-    found = {name: terms[name].sum() for name in metric.sums if has_y or "y" not in name}
+    sums = {name: terms[name].sum() for name in metric.sums if has_y or "y" not in name}
     if has_y and metric.sums != ("x", "y"):  # Wilson's units are those of y
         adds = y != 0 if metric.range == (0, 1) else (x != 0) | (y != 0)
-        found["units"] = adds.cast(nw.Int8).sum()
-    return {f"{metric.name}:{name}": total for name, total in found.items()}
+        sums["units"] = adds.cast(nw.Int8).sum()
+    return {f"{metric.name}:{name}": total for name, total in sums.items()}
 
 
 def _merged(parts: Iterable[Named]) -> Named:
@@ -199,31 +214,32 @@ def _grouped(rows: Rows, keys: list[str], sums: Named) -> Rows:
 
 
 def _collected(plans: list[Rows]) -> list[pl.DataFrame]:
-    """Frames of some plans; what they share is read once where the engine can."""
+    """Frames of some plans; Polars reads what they share once."""
     natives = [plan.to_native() for plan in plans]
     if isinstance(natives[0], pl.LazyFrame):
         return pl.collect_all(natives, engine="streaming")
     return [plan.collect("polars").to_native() for plan in plans]
 
 
-def _undefined(frame: pl.DataFrame) -> bool:
+def _has_nan(frame: pl.DataFrame) -> bool:
     terms = [name for name in frame.columns if name.endswith((":x", ":y"))]
     return bool(terms) and any(frame.select(pl.col(terms).cast(pl.Float64).is_nan().any()).row(0))
 
 
-def _impossible(everything: Sums, metric: Metric) -> bool:
-    """Whether a margin is below 0, or a term infinite: NaN is what infinities of both signs add up to."""
-    own = {name: array for name, array in everything.items() if name.startswith(f"{metric.name}:")}
-    if isinstance(metric, Quantile):
-        terms = nw.from_native(pl.LazyFrame({name: pl.Series(own[name], nan_to_null=True) for name in _names(metric)}))
-        return bool(terms.filter(metric.impossible(*_columns(metric))).collect().shape[0])
-    if any(not np.isfinite(own[name]).all() for name in _names(metric) if name in own):
+def _impossible_sums(own: Sums) -> bool:
+    """Whether a margin is below 0, or a term infinite; infinities of both signs add up to NaN."""
+    if any(not np.isfinite(own[name]).all() for name in ("x", "y") if name in own):
         return True
-    return any((array < 0).any() for name, array in own.items() if ":margin " in name)
+    return any((array < 0).any() for name, array in own.items() if name.startswith("margin "))
 
 
-def _named(rows: Rows, metric: Metric) -> DataError:
-    """Name the first rows that cannot be true, with their values and, where rows have an order, their numbers."""
+def _impossible_values(terms: pl.DataFrame, metric: Declaration) -> bool:
+    numbers = nw.from_native(terms.lazy().with_columns(pl.col(_names(metric)).cast(pl.Float64)))
+    return bool(numbers.filter(metric.impossible(*_columns(metric))).collect().shape[0])
+
+
+def _impossible_error(rows: Rows, metric: Declaration) -> DataError:
+    """Error that names the first impossible rows, with their values and, where rows have an order, their numbers."""
     bad = rows.filter(metric.impossible(*_columns(metric)))
     first, number = _collected([bad.head(EXAMPLES), bad.select(nw.len().alias("rows"))])
     shown = [*metric.columns, *metric.any_of]

@@ -1,9 +1,9 @@
-"""What customers ask for help with, and how long it takes (`prepare/working_hours.py`)."""
+"""Metrics of support: tickets, and waiting times in working hours (`prepare/working_hours.py`)."""
 
 import narwhals as nw
 
 from engagekit.data.scales import SATISFIED_FROM
-from engagekit.metrics.metric import Ratio, Total, are_flags
+from engagekit.metrics.metric import Ratio, Total
 from engagekit.metrics.quantile import Quantile
 
 __all__ = [
@@ -22,7 +22,7 @@ MINUTES_AN_HOUR = 60
 ZENDESK = "Zendesk, Explore: metrics and attributes."
 
 _work = nw.col("work_minutes") / MINUTES_AN_HOUR
-_reopened = nw.col("reopened").cast(nw.Boolean)  # solved once before, even where it is open again
+_reopened = nw.col("reopened").cast(nw.Boolean)  # it was solved before, even if it is open again
 _score = nw.col("score").cast(nw.Float64)
 
 tickets_opened = Total(
@@ -87,7 +87,7 @@ reopen_rate = Ratio(
     channel="support",
     table="tickets",
     columns=("reopened", "solved_at"),
-    valid=are_flags("reopened"),
+    valid=nw.col("reopened").cast(nw.Float64) >= 0,  # a count, or a flag
     numerator=nw.when(~nw.col("solved_at").is_null() | _reopened).then(_reopened.cast(nw.Float64)),
     bounded=True,
     method="wilson",

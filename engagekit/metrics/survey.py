@@ -1,4 +1,4 @@
-"""What customers answer: recommendation, satisfaction, effort and reviews."""
+"""Metrics of surveys: recommendation, satisfaction, effort and reviews."""
 
 from typing import Literal
 
@@ -82,6 +82,8 @@ net_promoter_score = Ratio(
     where={"kind": "nps"},
     valid=_on_scale("nps"),
     numerator=(_score >= PROMOTER_FROM).cast(nw.Float64) - (_score <= DETRACTOR_TO).cast(nw.Float64),
+    least=-1,
+    most=1,
     scale=100,
     method="adjusted_wald",
     less=("promoter_rate", "detractor_rate"),

@@ -1,4 +1,4 @@
-"""What customers do on the site and in the app, over views, and visits as `prepare/visits.py` makes them."""
+"""Metrics of the site and the app, from the views and visits of `prepare/visits.py`."""
 
 from typing import Any, Literal
 

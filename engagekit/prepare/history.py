@@ -2,9 +2,9 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
-from functools import reduce
+from functools import cached_property, reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import narwhals as nw
 
@@ -12,7 +12,7 @@ from engagekit.data.tables import TABLES
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import collected, column_names, to_narwhals, to_native
 from engagekit.frames.times import micros_at, with_micros
-from engagekit.prepare.interactions import valid_interactions
+from engagekit.prepare.interactions import known_interactions, unique
 
 if TYPE_CHECKING:
     from engagekit.data.business import Business
@@ -34,20 +34,29 @@ DATED_BY = {  # any of them in the past shows that a row had happened
     "campaigns": ("ends_at",),
     "assignments": ("assigned_at",),
 }
-KNOWN_FROM: dict[str, dict[str, tuple[str, ...]]] = {  # what a row does not tell before a later time of it
-    "customers": {"cancelled_at": ("cancelled_at",)},
+KNOWN_FROM: dict[str, dict[str, tuple[str, ...]]] = {  # cells that are known from a later time of their row
+    "customers": {"cancelled_at": ("cancelled_at", "cancel_reason")},
     "subscriptions": {"ends_at": ("ends_at",)},
     "surveys": {"answered_at": ("answered_at", "score", "comment")},
+    "mentions": {"replied_at": ("replied_at",)},
     "tickets": {
         "first_human_reply_at": ("first_human_reply_at",),
-        "solved_at": ("solved_at", "reopened", "score", "work_minutes"),
+        "solved_at": ("solved_at",),
+        "reopened_at": ("reopened_at", "reopened"),
+        "scored_at": ("scored_at", "score"),
     },
 }
+NOT_BEFORE: dict[str, dict[str, tuple[str, ...]]] = {  # cells without a time of their own that come after another time
+    "tickets": {"solved_at": ("reopened", "score", "work_minutes")},
+}
 UNDATED = {  # totals as the export found them
-    "posts": ("reach", "impressions", "likes", "comments", "shares", "saves", "clicks"),
+    "posts": ("reach", "impressions", "likes", "comments", "shares", "saves", "clicks", "replies_due", "replied"),
     "mailings": ("opens", "machine_opens", "clicks", "conversions", "unsubscribes", "complaints"),
+    "tickets": ("work_minutes",),
     "assignments": ("converted", "value"),
 }
+EXCLUSIVE = ("ends_at",)  # what ends on a date is over on it, which is described so
+ALWAYS = ("customers",)  # tables whose rows need no date
 
 
 class History:
@@ -74,9 +83,9 @@ class History:
     >>> import polars as pl
     >>> from datetime import datetime
     >>> solved = pl.DataFrame({"ticket_id": ["1"], "opened_at": [datetime(2026, 1, 5)],
-    ...     "solved_at": [datetime(2026, 1, 9)], "score": [5]})
+    ...     "solved_at": [datetime(2026, 1, 9)]})
     >>> History({"tickets": solved}).before(datetime(2026, 1, 7))["tickets"].row(0)
-    ('1', datetime.datetime(2026, 1, 5, 0, 0), None, None)
+    ('1', datetime.datetime(2026, 1, 5, 0, 0), None)
     """
 
     def __init__(self, tables: Mapping[str, Any], *, fixed: Iterable[str] = ()) -> None:
@@ -124,35 +133,65 @@ class History:
         """
         if "interactions" not in self._tables:
             raise DataError(f"the history has no table 'interactions'. {did_you_mean('interactions', self._tables)}")
-        last = collected(valid_interactions(self._tables["interactions"]).select(nw.col("time").max())).item()
+        last = collected(known_interactions(self._unique_interactions).select(nw.col("time").max())).item()
         if last is None:
             raise DataError("is empty, so there is nothing to look back on.", column="time")
         return last if isinstance(last, dt.datetime) else dt.datetime.combine(last, dt.time())
 
     def before(self, as_of: dt.datetime) -> "Past":
-        """Give the tables as they stood before a date, which itself is not seen."""
-        return Past(self._tables, self._fixed, as_of)
+        """Tables for features, labels, scores and models: only what is known to have been known before a date."""
+        return Past(self._tables, self._fixed, as_of, "hidden", lambda: self._unique_interactions)
+
+    def described(self, as_of: dt.datetime) -> "Past":
+        """Tables for describing: rows and cells dated before a date, and undated totals as the export had them."""
+        return Past(self._tables, self._fixed, as_of, "kept", lambda: self._unique_interactions)
+
+    @cached_property
+    def _unique_interactions(self) -> Any:
+        """Interactions of all dates, unique: made so once, when they are first asked for.
+
+        What repeats an event later changes nothing that was known before, because the earliest row stays.
+        """
+        return unique(self._tables["interactions"])
 
 
 class Past:
-    """What was known before a date: tables by name, made by ``History.before``.
+    """What was known before a date: tables by name, made by ``History.before`` or ``History.described``.
 
     A row is there from the time that dates it on: an interaction, ticket or post from its own, a customer from
     ``joined_at``, a paid period from its start, a survey from the invitation or else the answer, a campaign from its
-    end. What a row tells only later (when a customer cancelled, a period ended, a survey was answered, a ticket replied
-    to or solved, and how it was rated) is blank until then, and not there at all in a table without that time. Not
-    there either: attributes of customers that are not declared fixed, and totals without a date, such as the likes of a
-    post, the opens of a mailing and the outcome of a test; and columns of such tables that are not in their contract,
-    such as the status of a ticket, which tells how it ended. Rows without a time are left out, and so are interactions
-    without a customer and those that repeat an ``event_id``.
+    end. A cell with a later time of its own (when a customer cancelled, a period ended, a survey was answered, a ticket
+    was replied to, solved, reopened or rated) is blank until then. Rows without a time are left out, and so are
+    interactions without a customer and those that repeat an ``event_id``.
+
+    ``History.before`` hides in addition what has no date: attributes of customers that are not declared fixed, totals
+    such as the likes of a post, the opens of a mailing and the outcome of a test, columns of such tables that are not
+    in their contract, and cells whose time is not recorded, such as the rating of a ticket without ``scored_at``.
+    ``History.described`` keeps them as the export had them, but for cells of a ticket that was solved later.
     """
 
-    def __init__(self, tables: Mapping[str, Any], fixed: tuple[str, ...], as_of: dt.datetime) -> None:
-        self._tables, self.fixed, self.as_of = tables, fixed, as_of
+    def __init__(
+        self,
+        tables: Mapping[str, Any],
+        fixed: tuple[str, ...],
+        as_of: dt.datetime,
+        undated: Literal["hidden", "kept"],
+        interactions: Callable[[], Any],
+    ) -> None:
+        self._tables, self._undated, self._interactions = tables, undated, interactions
+        self.fixed, self.as_of = fixed, as_of
 
     def __getitem__(self, name: str) -> Any:
-        """Give a table in the caller's kind of frame."""
-        return self.to_native(self.rows(name), name)
+        """Give a table in the caller's kind of frame.
+
+        Rows of a pandas or Polars frame come in the order in which they were given; interactions by time, and of one
+        time by their other columns from the first to the last.
+        """
+        rows = self.rows(name)
+        if name == "interactions" and rows.implementation is nw.Implementation.POLARS:
+            others = [c for c, dtype in rows.collect_schema().items() if c != "time" and not dtype.is_nested()]
+            rows = rows.sort("time", *others)
+        return self.to_native(rows, name)
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a table of that name."""
@@ -169,6 +208,8 @@ class Past:
         if name not in self._tables:
             raise DataError(f"the history has no table {name!r}. {did_you_mean(name, self._tables)}")
         names = column_names(self._tables[name])
+        if self._undated == "kept":
+            return names
         hidden = set(UNDATED.get(name, ()))
         for time, told in KNOWN_FROM.get(name, {}).items():
             hidden |= set(told) if time not in names else set()
@@ -204,8 +245,8 @@ class Past:
                 way_out = "Declare it in fixed if it never changes." if name == "customers" else "Leave it out."
                 raise DataError(f"{problem} {way_out}", column=column)
         if name == "interactions":
-            return valid_interactions(frame, wanted, as_of=self.as_of).select(wanted)
-        return self._told(name, to_narwhals(frame, wanted, self._times(name)), wanted)
+            return known_interactions(self._interactions(), wanted, as_of=self.as_of).select(wanted)
+        return self._known(name, to_narwhals(frame, wanted, self._times(name)), wanted)
 
     def to_native(self, rows: Rows, name: str) -> Any:
         """Give rows in the kind of frame that the caller's table of that name is."""
@@ -213,20 +254,23 @@ class Past:
 
     def _times(self, name: str) -> list[str]:
         given = column_names(self._tables[name])
-        times = dict.fromkeys([*DATED_BY[name], *KNOWN_FROM.get(name, {})])
+        times = dict.fromkeys([*DATED_BY[name], *KNOWN_FROM.get(name, {}), *NOT_BEFORE.get(name, {})])
         return [time for time in times if time in given]
 
-    def _told(self, name: str, rows: Rows, wanted: list[str]) -> Rows:
-        """Rows that had happened, blank in what they told later."""
+    def _known(self, name: str, rows: Rows, wanted: list[str]) -> Rows:
+        """Rows that had happened, blank in the cells that are dated later."""
         begun: list[nw.Expr] = []
         later: dict[str, nw.Expr] = {}
         for time in self._times(name):
             rows = with_micros(rows, time, f"{time}:us")
-            over = nw.col(f"{time}:us") < micros_at(rows, time, self.as_of)
+            ends = self._undated == "kept" and time in EXCLUSIVE
+            over = nw.col(f"{time}:us") < micros_at(rows, time, self.as_of) + ends
             begun += [over] if time in DATED_BY[name] else []
             later |= dict.fromkeys(KNOWN_FROM.get(name, {}).get(time, ()), over)
-        if not begun:
+            for column in NOT_BEFORE.get(name, {}).get(time, ()):
+                later.setdefault(column, over | nw.col(time).is_null())
+        if not begun and name not in ALWAYS:
             raise DataError(f"is not a column, so {name} have no date.", column=DATED_BY[name][0])
         blank = {column: nw.when(over).then(nw.col(column)) for column, over in later.items() if column in wanted}
         rows = rows.with_columns(**blank) if blank else rows
-        return rows.filter(reduce(or_, begun)).select(wanted)
+        return (rows.filter(reduce(or_, begun)) if begun else rows).select(wanted)

@@ -1,4 +1,4 @@
-"""Interactions as every count of them starts: of a customer, at a time, each once."""
+"""Valid interactions: customer and time known, unique by ``event_id``."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -7,75 +7,158 @@ from typing import Any
 import narwhals as nw
 
 from engagekit.errors import DataError
-from engagekit.frames.engine import ROW, collected, to_narwhals
+from engagekit.frames.engine import ROW, collected, column_names, repeated_values, to_narwhals, to_native
 from engagekit.frames.times import micros_at, with_micros
 
-__all__ = ["US", "defects", "valid_interactions"]
+__all__ = ["US", "check_unique", "defects", "known_interactions", "unique", "valid_interactions"]
 
 Rows = nw.LazyFrame[Any]
 
 US = ":us"
+INVALID = ":invalid"
 NUMBERS = ("value", "duration_s", "sentiment", "quantity")
 FIRST_OF = ("customer_id", "session_id", "action", "page")
 DEFECTS = ("no_customer", "no_time", "from_as_of_on", "repeated_event", "negative_duration")
 
 
-def valid_interactions(
-    interactions: Any, columns: Iterable[str] = (), optional: Iterable[str] = (), as_of: dt.datetime | None = None
-) -> Rows:
-    """Interactions before a date that have a customer and a time, each once.
+def unique(interactions: Any) -> Any:
+    """Interactions without the rows that repeat an ``event_id``.
+
+    Of the rows with one ``event_id`` the earliest with a customer and a time stays; of several at that time, the first
+    by customer, session, action, page and then the other columns in alphabetical order. Rows without an ``event_id``
+    all stay, because nothing shows that two of them are the same event.
 
     Parameters
     ----------
-    interactions : frame
-        ``customer_id, time`` and what is named. Where they have an ``event_id``, rows that repeat one are one
-        interaction, at the earliest time given for it; rows without one are never the same.
-    columns : iterable of str
-        Columns that are needed besides.
-    optional : iterable of str
-        Columns that are taken too where the interactions have them.
-    as_of : datetime, optional
-        Interactions from then on are not seen.
+    interactions : pandas, Polars, DuckDB or Spark frame
+        ``customer_id, time`` and, where given, ``event_id``.
 
     Returns
     -------
-    narwhals.LazyFrame
-        With the time in whole microseconds as ``US``.
+    frame of the caller's kind
+        The same columns; rows of pandas and Polars keep their order. Where nothing repeats, the frame itself.
 
     Raises
     ------
     DataError
-        A column is absent, ``time`` holds no times, or what should be numbers none.
-    ValueError
-        One of ``as_of`` and the times lacks a zone.
+        A column is absent, or ``time`` holds no times.
 
     Examples
     --------
     >>> import polars as pl
     >>> from datetime import datetime
-    >>> twice = pl.DataFrame({"customer_id": ["a", "a", None], "time": [datetime(2026, 1, 5)] * 3,
-    ...     "event_id": ["1", "1", "2"]})
-    >>> valid_interactions(twice).collect().shape[0]
+    >>> twice = pl.DataFrame({"customer_id": ["a", "a", "b"], "time": [datetime(2026, 1, 5)] * 3,
+    ...     "event_id": ["1", "1", None]})
+    >>> unique(twice).rows()
+    [('a', datetime.datetime(2026, 1, 5, 0, 0), '1'), ('b', datetime.datetime(2026, 1, 5, 0, 0), None)]
+    """
+    names = column_names(interactions)
+    keys = to_narwhals(interactions, ["customer_id", "time"], ["event_id"])
+    if "event_id" not in names or not repeated_values(keys, "event_id"):
+        return interactions
+    rows = with_micros(to_narwhals(interactions, names), "time", US)
+    invalid = nw.col("customer_id").is_null() | nw.col("time").is_null()
+    rows = rows.with_columns(nw.when(invalid).then(nw.lit(1)).otherwise(nw.lit(0)).alias(INVALID))
+    taken = set(FIRST_OF) | {US, ROW, INVALID, "time", "event_id"}
+    sortable = sorted(name for name, dtype in rows.collect_schema().items() if not dtype.is_nested())
+    order = [INVALID, US, *(name for name in FIRST_OF if name in names)]
+    order += [name for name in sortable if name not in taken]
+    named = ~nw.col("event_id").is_null()
+    earliest = rows.filter(named).unique("event_id", keep="first", order_by=order)
+    kept = [*names, ROW] if ROW in rows.collect_schema().names() else names
+    once: Rows = nw.concat([rows.filter(~named).select(kept), earliest.select(kept)])
+    return to_native((once.sort(ROW) if ROW in kept else once).select(names), interactions)
+
+
+def valid_interactions(
+    interactions: Any, columns: Iterable[str] = (), optional: Iterable[str] = (), as_of: dt.datetime | None = None
+) -> Rows:
+    """Interactions before a date that have a customer and a time, after a check that no ``event_id`` repeats.
+
+    Parameters
+    ----------
+    interactions : frame
+        ``customer_id, time``, the columns that are named and, where given, ``event_id``. Rows without an ``event_id``
+        are never the same event.
+    columns : iterable of str
+        Further columns that are needed.
+    optional : iterable of str
+        Columns that are taken where the interactions have them.
+    as_of : datetime, optional
+        Interactions from then on are left out.
+
+    Returns
+    -------
+    narwhals.LazyFrame
+        With the time in whole microseconds as ``US``, and without the ``event_id`` unless it is named.
+
+    Raises
+    ------
+    DataError
+        A column is absent, ``time`` holds no times, a column that should hold numbers holds none, or an ``event_id``
+        repeats among these rows.
+    ValueError
+        Only one of ``as_of`` and the times has a time zone.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from datetime import datetime
+    >>> some = pl.DataFrame({"customer_id": ["a", "a", None], "time": [datetime(2026, 1, 5)] * 3,
+    ...     "event_id": ["1", "2", "2"]})
+    >>> valid_interactions(some).collect().shape[0]
+    2
+    """
+    columns, optional = list(columns), list(optional)
+    rows = known_interactions(interactions, columns, ["event_id", *optional], as_of)
+    check_unique(rows)
+    names = rows.collect_schema().names()
+    asked = "event_id" in columns or "event_id" in optional
+    return rows if asked else rows.select(name for name in names if name != "event_id")
+
+
+def known_interactions(
+    interactions: Any, columns: Iterable[str] = (), optional: Iterable[str] = (), as_of: dt.datetime | None = None
+) -> Rows:
+    """Interactions before a date that have a customer and a time, of a frame that is known to be unique.
+
+    Parameters, result and errors are those of ``valid_interactions``, without its check of ``event_id``.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from datetime import datetime
+    >>> some = pl.DataFrame({"customer_id": ["a", None], "time": [datetime(2026, 1, 5)] * 2})
+    >>> known_interactions(some).collect().shape[0]
     1
     """
-    rows = to_narwhals(interactions, ["customer_id", "time", *columns], ["event_id", *optional])
+    rows = to_narwhals(interactions, ["customer_id", "time", *columns], optional)
     for name, dtype in rows.collect_schema().items():
         if name in NUMBERS and not (dtype.is_numeric() or dtype == nw.Unknown):
             raise DataError(f"is {dtype}, not a number. Convert it, such as with .dt.total_seconds().", column=name)
     rows = with_micros(rows.filter(~nw.col("customer_id").is_null(), ~nw.col("time").is_null()), "time", US)
-    if as_of is not None:
-        rows = rows.filter(nw.col(US) < micros_at(rows, "time", as_of))
-    names = rows.collect_schema().names()
-    return _once(rows, names) if "event_id" in names else rows
+    return rows if as_of is None else rows.filter(nw.col(US) < micros_at(rows, "time", as_of))
 
 
-def _once(rows: Rows, names: list[str]) -> Rows:
-    """Rows without those that repeat an event; of several at one time the same is kept whatever else is asked for."""
-    others = sorted(set(names) - {US, ROW, "time", "event_id", *FIRST_OF})
-    order = [US, *(name for name in FIRST_OF if name in names), *others]
-    named = ~nw.col("event_id").is_null()
-    first = rows.filter(named).unique("event_id", keep="first", order_by=order)
-    return nw.concat([rows.filter(~named).select(names), first.select(names)])
+def check_unique(rows: Rows) -> None:
+    """Refuse interactions in which an ``event_id`` repeats; without such a column there is nothing to check.
+
+    Raises
+    ------
+    DataError
+        An ``event_id`` repeats.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> check_unique(nw.from_native(pl.LazyFrame({"event_id": ["1", "2", None, None]})))
+    """
+    if "event_id" not in rows.collect_schema().names():
+        return
+    repeated = repeated_values(rows, "event_id")
+    if repeated:
+        problem = f"{repeated} rows repeat the event of another row, and would count twice."
+        raise DataError(f"{problem} Remove them with prepare.interactions.unique(frame).", column="event_id")
 
 
 def defects(interactions: Any, as_of: dt.datetime | None = None) -> dict[str, int]:

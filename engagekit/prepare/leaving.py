@@ -3,20 +3,23 @@
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import narwhals as nw
 
-from engagekit.frames.engine import to_narwhals, to_native
-from engagekit.frames.times import days_later, days_long, micros_at, with_micros
+from engagekit.frames.engine import distinct_pairs, small_table, to_native
+from engagekit.frames.times import days_later, days_long, micros_at
+from engagekit.prepare.contracts import covered, paid_periods
 from engagekit.prepare.interactions import US, valid_interactions
 
 if TYPE_CHECKING:
     from engagekit.data.business import Business
 
-__all__ = ["ChurnDefinition", "base_at_risk", "contracts_at_risk", "ends_by"]
+__all__ = ["ChurnDefinition", "active_base", "ends_by"]
 
-MICROSECOND = dt.timedelta(microseconds=1)
+Rows = nw.LazyFrame[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +79,13 @@ class ChurnDefinition:
     @classmethod
     def of(cls, business: "Business") -> Self:
         """Definition of a business: what ``business.toml`` says, and where it says nothing what its kind suggests."""
-        contractual = business.contractual
-        inferred = ["contractual"] + ["horizon"] * ("horizon" not in business.model_fields_set)
+        inferred = [name for name in ("contractual", "horizon") if name not in business.model_fields_set]
         return cls(
             horizon=business.horizon,
-            contractual=contractual,
-            grace=business.grace or "" if contractual else "",
+            contractual=business.contractual,
+            active_window=business.active_window or "",
+            grace=(business.grace or "") if business.contractual else "",
+            overlaps=business.overlaps,
             inferred=tuple(inferred),
         )
 
@@ -101,138 +105,67 @@ class ChurnDefinition:
         return self.ahead + self.late
 
 
-def base_at_risk(interactions: Any, date: dt.datetime, horizon: str = "84d") -> Any:
-    """Customers without a contract: who was active before a date, and who was after it.
-
-    At risk is who had an interaction in the ``horizon`` before the date; churned is who of them had none in the
-    ``horizon`` after it. A rate of those at risk takes the rows where ``at_risk`` holds.
+def active_base(
+    rows: Any, dates: dt.datetime | Iterable[dt.datetime], churn: ChurnDefinition, *, as_of: dt.datetime | None = None
+) -> Any:
+    """Customers who could leave on each date, and who of the others came, came back or had left before.
 
     Parameters
     ----------
-    interactions : frame
-        ``customer_id, time`` and, where given, ``event_id``. The horizon after the date must have been lived through.
-        An interaction without a customer is left out, and one that repeats an ``event_id``.
-    date : datetime
-        The date, exclusive for what came before.
-    horizon : str, default "84d"
-        Days of 24 hours that look back, and that look ahead.
+    rows : frame
+        Interactions: ``customer_id, time``, unique by ``event_id`` where they have one. With contracts, paid periods:
+        ``customer_id, starts_at`` and, where given, ``ends_at`` (exclusive; blank where the period still runs),
+        ``monthly_value`` and ``subscription_id``. A row without a customer or a start is left out, and so is a period
+        that ends as it starts or whose value is 0.
+    dates : datetime or iterable of datetime
+        When to look. The horizon after each, and the grace, must be over by the end of the data.
+    churn : ChurnDefinition
+        What leaving means.
+    as_of : datetime, optional
+        End of the data, with contracts: a spell whose grace runs beyond it is not over. By default none does.
 
     Returns
     -------
     frame of the caller's kind
-        One row for each customer seen before the end of the horizon: ``customer_id`` and
+        One row for each date and customer who was known by the end of its horizon: ``customer_id``, ``date`` and
 
-        - ``at_risk, churned``: active before the date, and of those, silent after it;
-        - ``lapsed, reactivated``: seen before the date but not at risk on it, and of those, back in the horizon;
-        - ``acquired``: seen first in the horizon. Who was a customer before the data begin seems to be acquired;
-        - ``remained``: active in the horizon, whether at risk, reactivated or acquired: the base at its end.
+        - ``in_base, churned``: could leave, and did;
+        - ``lapsed, reactivated``: known before the date but not in the base, and of those, back in the horizon;
+        - ``acquired``: known only since a day of the horizon. A customer from before the data begin seems acquired;
+        - ``remained``: in the base at the end of the horizon, whether active, back or new;
+        - ``opening_value, closing_value``, where a monthly value is given: that of the periods which run on the date
+          and at the end of the horizon or, in a gap within a spell, of those before; 0 where no spell covers it, null
+          where a value is blank. Of one ``subscription_id`` the period that started last counts.
 
     Raises
     ------
     DataError
-        A column is absent, or holds no times.
+        A column is absent, holds no times, or ``monthly_value`` no numbers.
     ValueError
-        ``horizon`` is not a number of days, or one of ``date`` and the times lacks a zone.
+        There is no date, or one of the dates and times lacks a zone.
 
     Examples
     --------
     >>> import polars as pl
     >>> from datetime import datetime
-    >>> seen = pl.DataFrame({"customer_id": ["a", "a", "b", "c"], "time": [datetime(2026, 1, 5), datetime(2026, 2, 5),
-    ...     datetime(2026, 1, 6), datetime(2026, 2, 7)]})
-    >>> base_at_risk(seen, datetime(2026, 2, 1), "28d").drop("lapsed", "reactivated").sort("customer_id").rows()
-    [('a', True, False, False, True), ('b', True, True, False, False), ('c', False, False, True, True)]
-    """
-    length = days_long("horizon", horizon)
-    rows = valid_interactions(interactions)
-    day, begin, end = (micros_at(rows, "time", days_later(date, back)) for back in (0 * length, -length, length))
-    time = nw.col(US)
-    standing = rows.filter(time < end).with_columns(
-        at_risk=(time >= begin) & (time < day), known=time < day, stayed=time >= day, back=time >= day
-    )
-    return to_native(_standing(standing), interactions)
-
-
-def contracts_at_risk(subscriptions: Any, date: dt.datetime, horizon: str = "84d", grace: str | None = None) -> Any:
-    """Customers with a contract: who was subscribed on a date, and who is at the end of the horizon.
-
-    At risk is of whom a paid period runs on the date; churned is of whom of them none runs at the end of the
-    ``horizon``, nor starts within ``grace`` of the end of the last. A rate of those at risk takes the rows where
-    ``at_risk`` holds.
-
-    Parameters
-    ----------
-    subscriptions : frame
-        ``customer_id, starts_at, ends_at`` and, where given, ``monthly_value``; the end is exclusive, and a period that
-        ends as it starts is none. One without an end runs on; one without a customer or a start is left out.
-    date : datetime
-        The date.
-    horizon : str, default "84d"
-        Days of 24 hours ahead.
-    grace : str, optional
-        Days within which a renewal that is late still counts as one. They must have been lived through too.
-
-    Returns
-    -------
-    frame of the caller's kind
-        One row for each customer who subscribed by the end of the horizon: ``customer_id`` and
-
-        - ``at_risk, churned``: subscribed on the date, and of those, not at the end of the horizon;
-        - ``lapsed, reactivated``: subscribed before the date but not on it, and of those, again in the horizon;
-        - ``acquired``: subscribed first in the horizon;
-        - ``remained``: subscribed at the end of the horizon, or renewed within the grace, whoever they were before: the
-          base then;
-        - ``opening_value, closing_value``, where a monthly value is given: that of the periods that run on the date and
-          at the end of the horizon, or renew one within the grace; 0 where none does.
-
-    Raises
-    ------
-    DataError
-        A column is absent, or holds no times.
-    ValueError
-        ``horizon`` or ``grace`` is not a number of days, or one of ``date`` and the times lacks a zone.
-
-    Examples
-    --------
-    >>> import polars as pl
-    >>> from datetime import datetime
+    >>> events = pl.DataFrame({"customer_id": ["a", "a", "b", "c"], "time": [datetime(2026, 1, 5),
+    ...     datetime(2026, 2, 5), datetime(2026, 1, 6), datetime(2026, 2, 7)]})
+    >>> silent = ChurnDefinition(horizon="28d", contractual=False)
+    >>> base = active_base(events, datetime(2026, 2, 1), silent)
+    >>> base.select("customer_id", "in_base", "churned", "acquired").sort("customer_id").rows()
+    [('a', True, False, False), ('b', True, True, False), ('c', False, False, True)]
     >>> paid = pl.DataFrame({"customer_id": ["a", "b"], "starts_at": [datetime(2026, 1, 1)] * 2,
-    ...     "ends_at": [datetime(2026, 6, 1), datetime(2026, 2, 10)], "monthly_value": [9.0, 5.0]})
-    >>> columns = ["customer_id", "at_risk", "churned", "opening_value", "closing_value"]
-    >>> contracts_at_risk(paid, datetime(2026, 2, 1), "28d").select(columns).sort("customer_id").rows()
-    [('a', True, False, 9.0, 9.0), ('b', True, True, 5.0, 0.0)]
+    ...     "ends_at": [None, datetime(2026, 2, 10)], "monthly_value": [9.0, 5.0]})
+    >>> contracts = ChurnDefinition(horizon="28d", contractual=True)
+    >>> base = active_base(paid, datetime(2026, 2, 1), contracts)
+    >>> base.select("customer_id", "churned", "opening_value", "closing_value").sort("customer_id").rows()
+    [('a', False, 9.0, 9.0), ('b', True, 5.0, 0.0)]
     """
-    end = days_later(date, days_long("horizon", horizon))
-    rows = _of_customers(to_narwhals(subscriptions, ["customer_id", "starts_at", "ends_at"], ["monthly_value"]))
-    for name in ("starts_at", "ends_at"):
-        rows = with_micros(rows, name, f"{name}:us")
-    starts, ends = nw.col("starts_at:us"), nw.col("ends_at:us")
-    on_date, at_end = (
-        (starts <= micros_at(rows, "starts_at", day)) & (ends.is_null() | (ends > micros_at(rows, "ends_at", day)))
-        for day in (date, end)
-    )
-    known = starts <= micros_at(rows, "starts_at", date)
-    spare = days_long("grace", grace)
-    latest, close = (micros_at(rows, "starts_at", day) for day in (days_later(end, spare), end))
-    begun = rows.filter(starts <= latest, ends.is_null() | (starts < ends))
-    by_end = starts <= close
-    if grace:
-        expired = nw.when(by_end).then(ends).max().over("customer_id")
-        begun = begun.with_columns(expired=expired).filter(
-            by_end | (starts <= nw.col("expired") + spare // MICROSECOND)
-        )
-        at_end = at_end | ~by_end
-    worth = {}
-    if "monthly_value" in rows.collect_schema().names():
-        worth = {"opening_value": on_date, "closing_value": at_end}
-    periods = begun.with_columns(
-        at_risk=on_date,
-        known=known,
-        stayed=at_end,
-        back=~known & by_end,
-        **{name: nw.when(running).then(nw.col("monthly_value")) for name, running in worth.items()},
-    )
-    return to_native(_standing(periods, *worth), subscriptions)
+    days = [dates] if isinstance(dates, dt.datetime) else sorted(set(dates))
+    if not days:
+        raise ValueError("dates: there is none, and there must be one at least")
+    made = _under_contract if churn.contractual else _by_activity
+    return to_native(made(rows, days, churn, as_of), rows)
 
 
 def ends_by(dates: Iterable[dt.datetime], ahead: dt.timedelta, end: dt.datetime) -> dict[dt.datetime, dt.datetime]:
@@ -255,25 +188,87 @@ def ends_by(dates: Iterable[dt.datetime], ahead: dt.timedelta, end: dt.datetime)
     return {date: over for date, over in ends.items() if over <= end}
 
 
-def _of_customers(rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    return rows.filter(~nw.col("customer_id").is_null())
+def _by_activity(rows: Any, dates: list[dt.datetime], churn: ChurnDefinition, _as_of: dt.datetime | None) -> Rows:
+    """Base without contracts, of one pass: each interaction falls between two of all the edges of the windows."""
+    events = valid_interactions(rows)
+    window = days_long("active_window", churn.active_window)
+    spans = [[days_later(date, by) for by in (-window, 0 * window, churn.ahead)] for date in dates]
+    edges = [[micros_at(events, "time", time) for time in span] for span in spans]
+    number = {edge: at for at, edge in enumerate(sorted({edge for span in edges for edge in span}), 1)}
+    cells = [[number[edge] for edge in span] for span in edges]
+    passed = (nw.when(nw.col(US) >= edge).then(nw.lit(1)).otherwise(nw.lit(0)) for edge in number)
+    events = events.filter(nw.col(US) < max(number)).with_columns(cell=reduce(add, passed))
+    visited = distinct_pairs(events, "customer_id", "cell")
+    looks = [
+        (date, cell, cell < day)
+        for date, (begin, day, end) in zip(dates, cells, strict=True)
+        for cell in range(begin, end)
+    ]
+    of_cells: dict[str, Any] = {
+        "date": [date for date, *_ in looks],
+        "cell": [cell for _, cell, _ in looks],
+        "before": [int(before) for *_, before in looks],
+        "after": [int(not before) for *_, before in looks],
+    }
+    active = visited.join(small_table(events, of_cells), on="cell").group_by("customer_id", "date")
+    days = small_table(
+        events, {"date": dates, "opens": [day for _, day, _ in cells], "closes": [end for *_, end in cells]}
+    )
+    first = visited.group_by("customer_id").agg(nw.col("cell").min().alias("first"))
+    everyone = first.join(days, how="cross").filter(nw.col("first") < nw.col("closes"))
+    standing = everyone.join(active.agg(nw.col("before", "after").max()), on=["customer_id", "date"], how="left")
+    return _standing(
+        standing.with_columns(
+            in_base=nw.col("before").fill_null(0) == 1,
+            remained=nw.col("after").fill_null(0) == 1,
+            known=nw.col("first") < nw.col("opens"),
+        ).with_columns(back=nw.col("remained"))
+    )
 
 
-def _standing(rows: nw.LazyFrame[Any], *worth: str) -> nw.LazyFrame[Any]:
-    """Where customers stand, of rows at risk, known before the date, at the end or after it; and sums of money."""
-    flags = [nw.col(name).any() for name in ("at_risk", "known", "stayed", "back")]
-    at_risk, known, stayed = (nw.col(name) for name in ("at_risk", "known", "stayed"))
-    return (
-        rows.group_by("customer_id")
-        .agg(*flags, *(nw.col(name).sum() for name in worth))
-        .select(
-            "customer_id",
-            "at_risk",
-            (at_risk & ~stayed).alias("churned"),
-            (known & ~at_risk).alias("lapsed"),
-            (known & ~at_risk & nw.col("back")).alias("reactivated"),
-            (~known).alias("acquired"),
-            stayed.alias("remained"),
-            *worth,
+def _under_contract(rows: Any, dates: list[dt.datetime], churn: ChurnDefinition, as_of: dt.datetime | None) -> Rows:
+    """Base with contracts: whom a spell covers on each date and at the end of its horizon."""
+    periods = paid_periods(rows, churn.late, as_of)
+    return nw.concat([_under_contract_on(periods, date, churn) for date in dates])
+
+
+def _under_contract_on(periods: Rows, date: dt.datetime, churn: ChurnDefinition) -> Rows:
+    day, end = (micros_at(periods, "starts_at", time) for time in (date, days_later(date, churn.ahead)))
+    everyone = (
+        periods.filter(nw.col("starts_us") <= end)
+        .group_by("customer_id")
+        .agg(nw.col("starts_us").min().alias("first"), nw.col("spell_starts_us").max().alias("latest"))
+        .join(small_table(periods, {"date": [date]}), how="cross")
+    )
+    for time, name in ((day, "opening"), (end, "closing")):
+        there = covered(periods, time, churn.overlaps)
+        worth = [nw.col("value").alias(f"{name}_value")] if "value" in there.collect_schema().names() else []
+        everyone = everyone.join(
+            there.select("customer_id", *worth, nw.lit(1).alias(name)), on="customer_id", how="left"
         )
+    standing = everyone.with_columns(
+        in_base=~nw.col("opening").is_null(),
+        remained=~nw.col("closing").is_null(),
+        known=nw.col("first") <= day,
+        back=nw.col("latest") > day,
+    )
+    money = [name for name in ("opening_value", "closing_value") if name in standing.collect_schema().names()]
+    paying = {name: nw.when(~nw.col(name.removesuffix("_value")).is_null()).then(nw.col(name)) for name in money}
+    filled = {name: pays.otherwise(nw.lit(0.0)) for name, pays in paying.items()}
+    return _standing(standing.with_columns(**filled) if filled else standing, *money)
+
+
+def _standing(rows: Rows, *money: str) -> Rows:
+    """Where customers stand, of whether each is in the base, known before the date, back, and there at the end."""
+    in_base, known, back, remained = (nw.col(name) for name in ("in_base", "known", "back", "remained"))
+    return rows.select(
+        "customer_id",
+        "date",
+        "in_base",
+        (in_base & ~remained).alias("churned"),
+        (known & ~in_base).alias("lapsed"),
+        (known & ~in_base & back).alias("reactivated"),
+        (~known).alias("acquired"),
+        "remained",
+        *money,
     )

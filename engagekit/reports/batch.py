@@ -16,7 +16,8 @@ from engagekit.data.business import Business, slug_of
 from engagekit.errors import DataError
 from engagekit.language import Language
 from engagekit.reports.page import Entry, index_page
-from engagekit.reports.run import FAILED, Run, check_request, record_failure, run
+from engagekit.reports.record import FAILED, Run, one_line, record_failure
+from engagekit.reports.run import check_request, run
 
 __all__ = ["OutputLocked", "report"]
 
@@ -28,7 +29,8 @@ HEADLINE = (
     "click_rate",
     "reach_engagement_rate",
 )
-MOST = 3
+MOST_NUMBERS = 3
+LONGEST_NAME = 100  # of a business that could not be opened, in the list and in paths
 Task = tuple[Path, Path, str, str, str]
 
 
@@ -45,7 +47,9 @@ def report(
     jobs: int = 1,
     done: Callable[[Run], None] | None = None,
 ) -> list[Run]:
-    """Write the reports of many businesses, and the index of all that lie in the folder.
+    """Write the reports of many businesses, and the index of all reports in the folder.
+
+    Whatever is wrong with one business is the reason why its run failed, and stops no other.
 
     Parameters
     ----------
@@ -60,12 +64,12 @@ def report(
     jobs : int, default 1
         How many run at once.
     done : callable, optional
-        Called with each ``Run`` when it ends.
+        Called with each ``Run`` as it ends.
 
     Returns
     -------
     list of Run
-        In the order of ``businesses``. One that failed has ``status == "failed"`` and its reason in ``error``.
+        In the order of ``businesses``. A failed run has ``status == "failed"`` and the reason in ``error``.
 
     Raises
     ------
@@ -87,7 +91,7 @@ def report(
                 runs[number] = finished
                 if done is not None:
                     done(finished)
-            _write_index(out)
+            _write_index(out, [run for run in runs.values() if not run.folder])
     except Timeout as error:
         raise OutputLocked(f"{out}/ is being written by another run. Wait for it, or give another folder.") from error
     return [runs[number] for number in range(len(paths))]
@@ -113,12 +117,12 @@ def _finished(tasks: list[Task], jobs: int) -> Iterator[tuple[int, Run]]:
 
 
 def _share_cores(jobs: int) -> None:
-    """Give the kernels of each process their part of the cores; all of them in each would wait for one another."""
+    """Divide the cores among the kernels; with all cores in each, they would wait for one another."""
     os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // jobs, 1)))
 
 
 def _guarded(path: Path, out: Path, template: str, as_of: str, problem: str) -> Run:
-    """Run a business; whatever it raises becomes its reason."""
+    """Run a business; whatever it raises becomes the reason of its failure."""
     try:
         if problem:
             raise DataError(problem, file=path)
@@ -128,25 +132,26 @@ def _guarded(path: Path, out: Path, template: str, as_of: str, problem: str) -> 
 
 
 def _failed(path: Path, out: Path, template: str, error: BaseException) -> Run:
-    """Record of a run that ended before its notebook could."""
-    name = _settings(path).parent.name
+    """Record a run that ended before its notebook started."""
+    name = _settings(path).parent.name[:LONGEST_NAME]
     kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-    reason = kind + " ".join(str(error).split())
-    return record_failure(out, Run(slug_of(name) or "unnamed", name, template, "failed", reason, "", 0.0))
+    failure = Run(slug_of(name) or "unnamed", name, template, "failed", one_line(f"{kind}{error}"), "", 0.0)
+    return record_failure(out, failure)
 
 
 def _settings(path: Path) -> Path:
-    return (path if path.suffix == ".toml" else path / "business.toml").resolve()
+    """Real path of the settings; unlike ``Path.resolve``, it has an answer for a path that cannot exist."""
+    return Path(os.path.realpath(path if path.suffix == ".toml" else path / "business.toml"))
 
 
 def _named_twice(paths: list[Path]) -> dict[Path, str]:
-    """Businesses whose reports would lie in one folder."""
+    """Problem of each business whose reports would lie in the folder of another's."""
     slugs: dict[Path, str] = {}
     for path in paths:
         try:
             slugs[path] = Business.open(path).slug
-        except DataError:
-            continue  # said when it is run
+        except Exception:  # noqa: S112 - the reason why its run fails, whatever it is
+            continue
     count = Counter(slugs.values())
     return {
         path: f"another business is called {slug!r} too. Rename a folder."
@@ -155,11 +160,12 @@ def _named_twice(paths: list[Path]) -> dict[Path, str]:
     }
 
 
-def _write_index(out: Path) -> None:
-    """The list of every report in the folder, and of those whose last run failed."""
+def _write_index(out: Path, unrecorded: list[Run]) -> None:
+    """Write the list of the reports in the folder, of those whose last run failed, and of failures without a record."""
     places = sorted({path.parent for path in out.glob("*/*/run.json") if not path.parent.name.startswith(".")})
     homes = dict.fromkeys(place.with_name(place.name.removesuffix(FAILED)) for place in places)
     entries = [_entry(home, home.with_name(home.name + FAILED)) for home in homes]
+    entries += [Entry(run.name, "", "failed", "en", error=run.error) for run in unrecorded]
     languages = {entry.language for entry in entries if entry.as_of}
     language = Language(languages.pop() if len(languages) == 1 else "en")
     temporary = out / ".index.html"
@@ -168,7 +174,7 @@ def _write_index(out: Path) -> None:
 
 
 def _entry(home: Path, failed: Path) -> Entry:
-    """A report as the list shows it, with the reason why it could not be renewed, where there is one."""
+    """Report as the list shows it, with the reason if it could not be renewed."""
     error, name = "", home.parent.name
     try:
         if failed.is_dir():
@@ -176,26 +182,27 @@ def _entry(home: Path, failed: Path) -> Entry:
             name, error = record["name"], record["error"]
         if not home.is_dir():
             return Entry(name, "", "failed", "en", error=error)
-        found = json.loads((home / "metrics.json").read_text("utf-8"))
-        business, language = found["business"], Language(found["business"]["language"])
-        month = language.month(dt.date.fromisoformat(f"{found['month']}-01"))
-        headline = list(_headline(found, language))[:MOST]
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        return Entry(name, "", "failed", "en", error=f"{home.name} cannot be read: {problem!r}. Run it again.")
+        results = json.loads((home / "metrics.json").read_text("utf-8"))
+        business, language = results["business"], Language(results["business"]["language"])
+        month = language.month(dt.date.fromisoformat(f"{results['month']}-01"))
+        headline = list(_headline(results, language))[:MOST_NUMBERS]
+    except Exception as problem:  # whatever somebody has made of these files
+        reason = one_line(f"{home.name} cannot be read: {problem!r}. Run it again.")
+        return Entry(name, "", "failed", "en", error=reason)
     about = language.question(home.name) or home.name
     href = f"{home.parent.name}/{home.name}/report.html"
     status: Literal["ok", "failed"] = "failed" if error else "ok"
     return Entry(business["name"], href, status, language.code, month, headline, error, bool(error), about)
 
 
-def _headline(found: dict[str, Any], language: Language) -> Iterator[tuple[str, str]]:
-    """Title and value of the first metrics of the list, in their latest whole month; an older one is named."""
+def _headline(results: dict[str, Any], language: Language) -> Iterator[tuple[str, str]]:
+    """Title and value of the first metrics of ``HEADLINE``, in their latest whole month, named if it is older."""
     for name in HEADLINE:
-        rows = [row for row in found["metrics"] if row["metric"] == name and row["value"] is not None]
-        rows = [row for row in rows if row["period"] <= found["month"]]
+        rows = [row for row in results["metrics"] if row["metric"] == name and row["value"] is not None]
+        rows = [row for row in rows if row["period"] <= results["month"]]
         if rows:
             row = max(rows, key=lambda row: row["period"])
-            value = language.amount(row["value"], row["measured_in"], found["business"]["currency"])
+            value = language.amount(row["value"], row["measured_in"], results["business"]["currency"])
             older = language.month(dt.date.fromisoformat(f"{row['period']}-01"), "short")
             title = language.text(f"metric.{name}.title")
-            yield title if row["period"] == found["month"] else f"{title} ({older})", value
+            yield title if row["period"] == results["month"] else f"{title} ({older})", value

@@ -6,8 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from engagekit.churn.ladder import DIFFERENCE, FEWEST_TRIED, Ladder
+from engagekit.churn.candidates import FEWEST_TESTED
+from engagekit.churn.comparison import Comparison
 from engagekit.churn.model import FEWEST as FEWEST_FITTED
+from engagekit.churn.outcomes import DIFFERENCE
 from engagekit.display import charts, markup
 from engagekit.display.drawing import draw
 from engagekit.display.pseudonyms import KEY, keyed, pseudonyms
@@ -47,7 +49,9 @@ def first_screen(found: Churning) -> str:
         times, left = (people(found.language, count) for count in found.outcomes)
         days = _days(found)
         points = [
-            text("churn.problem", n=times, left=left, days=days, fewest=number(FEWEST_FITTED), few=number(FEWEST_TRIED))
+            text(
+                "churn.problem", n=times, left=left, days=days, fewest=number(FEWEST_FITTED), few=number(FEWEST_TESTED)
+            )
         ]
         return markup.main_points(points) + _stale(found)
     if len(found.suspects):
@@ -65,9 +69,9 @@ def alarm(found: Churning) -> str:
     text, names = found.language.text, ", ".join(found.business.churn.accept)
     html = "".join(markup.paragraph(_suspected(found, row)) for row in found.suspects.to_dict("records"))
     html += markup.note(text("alarm.way_out")) if html else ""
-    if found.too_good and found.suspects.empty and not names and found.ladder is not None:
+    if found.too_good and found.suspects.empty and not names and found.comparison is not None:
         html += markup.paragraph(
-            text("alarm.too_good", value=_statistic(found, found.ladder, found.ladder.recommended, "roc_auc"))
+            text("alarm.too_good", value=_statistic(found, found.comparison, found.comparison.recommended, "roc_auc"))
         )
     html += markup.note(text("alarm.accepted", names=names)) if names else ""
     return markup.heading(text("section.alarm")) + html if html else ""
@@ -95,7 +99,7 @@ def listed(found: Churning) -> str:
         html += markup.note(text("contacts.by_chance"))
     html += markup.note(text("contacts.alike")) if found.today["chance"].nunique() == 1 else ""
     html += markup.note(text("contacts.association" if len(found.reasons) else "contacts.not_additive"))
-    if len(found.reasons) and found.ladder and found.ladder.model and found.ladder.model.kind == "average":
+    if len(found.reasons) and found.comparison and found.comparison.model and found.comparison.model.kind == "average":
         html += markup.note(text("contacts.half"))
     html += markup.note(text("contacts.private", n=language.number(len(found.contacts))))
     return html + markup.note(text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY)) + _by_segment(found)
@@ -111,7 +115,7 @@ def private_list(found: Churning) -> pd.DataFrame:
 
 def reasons(found: Churning) -> str:
     """What leaving goes with, over all customers."""
-    if found.today.empty or found.importance.empty or found.ladder is None:
+    if found.today.empty or found.importance.empty or found.comparison is None:
         return ""
     text, language = found.language.text, found.language
     shown = found.importance.assign(value=(100 * found.importance["value"]).round(1) + 0.0)
@@ -125,40 +129,40 @@ def reasons(found: Churning) -> str:
         lambda ax: charts.plot_bars(shown, ax, language, unit="points"),
         height=FRAME + ROW * min(len(shown), charts.MOST_BARS),
         title=text("reasons.title"),
-        subtitle=text("reasons.subtitle", date=language.date(found.ladder.dates[-1])),
+        subtitle=text("reasons.subtitle", date=language.date(found.comparison.backtest.dates[-1])),
         alt=sentence,
         source=source(found, "interactions"),
     )
-    other = found.ladder.model is None or len(found.ladder.model.columns_) == 1
-    used = text("reasons.other_model", name=text(f"rung.{found.ladder.recommended}")) if other else ""
+    other = found.comparison.model is None or len(found.comparison.model.columns_) == 1
+    used = text("reasons.other_model", name=text(f"rung.{found.comparison.recommended}")) if other else ""
     return html + markup.finding(sentence) + (markup.note(used) if used else "") + markup.note(text("reasons.shared"))
 
 
 def tried(found: Churning) -> str:
     """The ladder, and whether the chances were right."""
-    if found.ladder is None or len(found.suspects):
+    if found.comparison is None or len(found.suspects):
         return ""
-    text, language, told = found.language.text, found.language, found.ladder
+    text, language, told = found.language.text, found.language, found.comparison
     html = markup.heading(text("section.ladder")) + markup.finding(_verdict(found))
     counted = {
-        "fitted": language.number(told.fitted_rows),
-        "dates": language.number(len(told.dates) - 1),
-        "tried": language.number(told.tried_rows),
-        "date": language.date(told.dates[-1]),
-        "left": people(found.language, int(told.chances["churned"].sum())),
+        "fitted": language.number(told.backtest.train_rows),
+        "dates": language.number(len(told.backtest.train_dates)),
+        "tried": language.number(told.backtest.test_rows),
+        "date": language.date(told.backtest.dates[-1]),
+        "left": people(found.language, told.backtest.test_churned),
     }
     html += markup.paragraph(text("ladder.counted", **counted))
     rows = [
         {
             "rung": text(f"rung.{name}"),
             "roc_auc": _statistic(found, told, name, "roc_auc"),
-            "average_precision": language.number(told.told(name, "average_precision")["value"], 2),
-            "lift": language.number(told.told(name, "lift")["value"], 1),
-            "brier": language.number(told.told(name, "brier")["value"], 3),
-            "log_loss": language.number(told.told(name, "log_loss")["value"], 3),
+            "average_precision": language.number(told.statistic(name, "average_precision")["value"], 2),
+            "lift": language.number(told.statistic(name, "lift")["value"], 1),
+            "brier": language.number(told.statistic(name, "brier")["value"], 3),
+            "log_loss": language.number(told.statistic(name, "log_loss")["value"], 3),
             "above_best": _beside_best(found, told, name),
         }
-        for name in dict.fromkeys(told.rungs["rung"])
+        for name in told.candidates
     ]
     used = {"name": text(f"rung.{told.recommended}"), "best": text(f"rung.{told.best}")}
     html += table(found, rows)
@@ -205,18 +209,20 @@ def stayed(found: Churning) -> str:
 
 def changed(found: Churning) -> str:
     """Whether the customers are still those that the model was fitted on."""
-    if found.today.empty or found.drift.empty or found.ladder is None:
+    if found.today.empty or found.drift.empty or found.comparison is None:
         return ""
-    text, language, told = found.language.text, found.language, found.ladder
+    text, language, told = found.language.text, found.language, found.comparison
     moved = found.drift[found.drift["moved"]]
     html = markup.heading(text("section.drift"), level=3)
     rates = []
     for left, n in _outcomes(told):
         low, high = (float(bound) for bound in wilson_interval(left, n))
         rates.append(f"{language.percent(left / n, 1)} ({between(found.language, low, high, 1)})")
-    html += markup.paragraph(text("drift.rate", fitted=rates[0], tried=rates[1], date=language.date(told.dates[-1])))
+    html += markup.paragraph(
+        text("drift.rate", fitted=rates[0], tried=rates[1], date=language.date(told.backtest.dates[-1]))
+    )
     counts = {"n": language.number(len(moved)), "all": language.number(len(found.drift))}
-    counts["date"] = language.date(told.dates[-1])
+    counts["date"] = language.date(told.backtest.dates[-1])
     if moved.empty:
         return html + markup.paragraph(text("drift.none", **counts))
     html += markup.paragraph(text("drift.some", **counts))
@@ -269,21 +275,21 @@ def _value(found: Churning) -> str:
 
 def _verdict(found: Churning) -> str:
     """Whether it can be told who leaves, and better than by the days since the last interaction."""
-    text, told = found.language.text, found.ladder
+    text, told = found.language.text, found.comparison
     if told is None:
         return ""
     if told.recommended == "base_rate":
         return text("churn.by_choice" if found.business.churn.use else "churn.by_nothing")
     known = {"name": text(f"rung.{told.recommended}"), "auc": _statistic(found, told, told.recommended, "roc_auc")}
-    if told.recommended == "recency" or "recency" not in told.chances:
+    more = told.statistic(told.recommended)
+    if told.recommended == "recency" or math.isnan(more["difference"]):
         return text("churn.by_name" if found.business.churn.use else "churn.by_recency", **known)
-    more = told.beside(told.recommended, "recency")
-    known |= {"more": with_interval(found.language, more)}
-    return text("churn.by_model" if more[1] > 0 else "churn.no_better", **known)
+    known |= {"more": with_interval(found.language, [more[name] for name in DIFFERENCE])}
+    return text("churn.by_model" if more["difference_low"] > 0 else "churn.no_better", **known)
 
 
 def _tiles(found: Churning) -> list[markup.Tile]:
-    text, number, told = found.language.text, found.language.number, found.ladder
+    text, number, told = found.language.text, found.language.number, found.comparison
     leaving, value = found.expected(), found.expected("value")
     tiles = [
         markup.Tile(
@@ -302,7 +308,7 @@ def _tiles(found: Churning) -> list[markup.Tile]:
         gain = _money(found, found.contacts["expected_gain"].sum())
         tiles.append(markup.Tile(text("tile.gain"), gain, text("tile.contacts", n=number(len(found.contacts)))))
     if told is not None:
-        auc = told.told(told.recommended)
+        auc = told.statistic(told.recommended)
         bounds = (number(auc[name], 2) for name in ("low", "high"))
         tiles.append(markup.Tile("ROC AUC", number(auc["value"], 2), _span(found, *bounds)))
     return tiles
@@ -381,25 +387,25 @@ def _by_segment(found: Churning) -> str:
     return markup.heading(language.text("contacts.by_segment"), level=3) + table(found, rows)
 
 
-def _statistic(found: Churning, told: Ladder, rung: str, statistic: str) -> str:
-    row = told.told(rung, statistic)
+def _statistic(found: Churning, told: Comparison, rung: str, statistic: str) -> str:
+    row = told.statistic(rung, statistic)
     return with_interval(found.language, [row[name] for name in ("value", "low", "high")])
 
 
-def _beside_best(found: Churning, told: Ladder, rung: str) -> str:
+def _beside_best(found: Churning, told: Comparison, rung: str) -> str:
     """How much higher the log loss is than that of the best."""
-    row = told.told(rung, "log_loss")
-    return with_interval(found.language, [row[name] for name in DIFFERENCE], 3)
+    numbers = told.difference(rung) if rung != told.best else (math.nan, math.nan, math.nan)
+    return with_interval(found.language, numbers, 3)
 
 
-def _calibration(found: Churning, told: Ladder) -> str:
+def _calibration(found: Churning, told: Comparison) -> str:
     """Chances beside what happened."""
     text, language = found.language.text, found.language
     cells = told.calibration[told.calibration["n"] >= FEWEST]
     if cells.empty or told.recommended == "base_rate":
         return ""
     low, high = wilson_interval(cells["churned"] * cells["n"], cells["n"])
-    shown = cells.assign(value=cells["churned"], low=low, high=high)
+    shown = cells.assign(chance=cells["probability"], value=cells["churned"], low=low, high=high)
     slope, least, most = told.calibration_slope
     verdict = "unknown" if math.isnan(slope) else "too_sure" if most < 1 else "not_sure" if least > 1 else "right"
     numbers = {"slope": with_interval(language, told.calibration_slope)}
@@ -438,16 +444,16 @@ def _rates(found: Churning) -> str:
     return drawn + markup.finding(sentence)
 
 
-def _outcomes(told: Ladder) -> list[tuple[int, int]]:
+def _outcomes(told: Comparison) -> list[tuple[int, int]]:
     """Who left, of how many: on the dates fitted to, and on the one tried."""
-    fitted = float(told.chances["base_rate"].iloc[0])
-    return [(round(fitted * told.fitted_rows), told.fitted_rows), (int(told.chances["churned"].sum()), told.tried_rows)]
+    tested = told.backtest
+    return [(tested.train_churned, tested.train_rows), (tested.test_churned, tested.test_rows)]
 
 
 def _card(found: Churning) -> str:
     """Card of the model as a table."""
-    text, language, card, told = found.language.text, found.language, found.card(), found.ladder
-    dates = language.number(len(card["fitted_on"]) - 1)
+    text, language, card, told = found.language.text, found.language, found.card(), found.comparison
+    dates = language.number(len(card["fitted_on"]))
     rows = {
         "data": text("model_card.until", date=language.date(found.end)),
         "rung": text(f"rung.{card['recommended']}"),
@@ -464,10 +470,11 @@ def _card(found: Churning) -> str:
 
 
 def _tried_on(found: Churning) -> str:
-    if found.ladder is None:
+    if found.comparison is None:
         return DASH
-    date = found.language.date(found.ladder.dates[-1])
-    return found.language.text("model_card.rows_on", n=found.language.number(found.ladder.tried_rows), date=date)
+    date = found.language.date(found.comparison.backtest.dates[-1])
+    n = found.language.number(found.comparison.backtest.test_rows)
+    return found.language.text("model_card.rows_on", n=n, date=date)
 
 
 def _stale(found: Churning) -> str:

@@ -7,42 +7,40 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
 
+from engagekit.churn.candidates import OF_A_SCORE
+from engagekit.churn.comparison import Comparison
 from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.drift import drift
-from engagekit.churn.ladder import Ladder, ladder
 from engagekit.churn.leakage import TOO_GOOD, leakage_report, leaking_column
 from engagekit.churn.model import ChurnModel
 from engagekit.churn.survival import churn_times, survival
-from engagekit.customers.declines import trailing_slopes
 from engagekit.customers.features import customer_features
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
 from engagekit.decisions.contacts import contacts
 from engagekit.errors import DataError, TooLittle, did_you_mean
+from engagekit.frames.engine import collected
+from engagekit.frames.periods import period_starts
 from engagekit.frames.times import days_long
 from engagekit.language import Language
+from engagekit.metrics.estimate import significant
 from engagekit.metrics.measure import measure
 from engagekit.metrics.retention import churn_rate
 from engagekit.prepare.history import History
-from engagekit.prepare.leaving import ChurnDefinition
-from engagekit.reports.prepared import history_of, lived_until, month_starts
-from engagekit.reports.results import as_data, check_goals, last_month
-from engagekit.reports.scoring import NOBODY
-from engagekit.score.scorecard import Scorecard
-from engagekit.value.beta_geometric import BetaGeometric
-from engagekit.value.fitting import NoConvergence
-from engagekit.value.purchase_history import purchase_history
+from engagekit.prepare.leaving import active_base
+from engagekit.reports.results import as_data, check_goals
+from engagekit.study import DERIVED, NOT_COUNTED, Study
 
 __all__ = ["GROUPS", "Churning", "churning"]
 
 DAYS_A_MONTH = 365.25 / 12
-NOT_COUNTED = ("preferred_channel", "sentiment_mean")
-DERIVED = ("score", "slope", "p_alive")  # rungs of their own, made of the other features
-KEYS = ("customer_id", "date", "segment", "churned", "next_value")
+SAMPLED = 300  # customers on whom it is tried whether features know the future
+KEYS = ("customer_id", "date", "churned", "next_value")
 GROUPS = {  # features that can stand in for one another
     "recency": ("recency_days",),
     "activity": ("interactions", "active_days", "distinct_actions", "duration_s"),
@@ -60,6 +58,7 @@ class Churning:
 
     Attributes
     ----------
+    study : Study
     business : Business
     end : datetime
         Everything before it counts; customers at risk then are those told of. Where the data end earlier than was
@@ -71,7 +70,7 @@ class Churning:
     survival : pandas.DataFrame
         ``segment`` (empty without a score) and what ``survival`` gives, of those at risk on ``watched_from``.
     watched_from : datetime, optional
-    ladder : Ladder, optional
+    comparison : Comparison, optional
         The baselines and the models, tried on the last date whose horizon is over; None where ``problem`` says why.
     problem : str
         Why there is no model: too few customers left or stayed, or too short a history; else empty.
@@ -96,13 +95,14 @@ class Churning:
         Whether the data end earlier than was asked.
     """
 
+    study: Study
     business: Business
     end: dt.datetime
     outcomes: tuple[int, int] = (0, 0)
     rates: pd.DataFrame = field(default_factory=pd.DataFrame)
     survival: pd.DataFrame = field(default_factory=pd.DataFrame)
     watched_from: dt.datetime | None = None
-    ladder: Ladder | None = None
+    comparison: Comparison | None = None
     problem: str = ""
     suspects: pd.DataFrame = field(default_factory=pd.DataFrame)
     importance: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -125,7 +125,8 @@ class Churning:
     @property
     def too_good(self) -> bool:
         """Whether the recommended rung is better than is usual of honest data."""
-        return self.ladder is not None and self.ladder.told(self.ladder.recommended)["value"] > TOO_GOOD
+        told = self.comparison
+        return told is not None and told.statistic(told.recommended)["value"] > TOO_GOOD
 
     def expected(self, column: str = "") -> tuple[float, float, float]:
         """How many of the customers at risk now, or how much of a column, will be lost; and its interval.
@@ -140,32 +141,31 @@ class Churning:
 
     def card(self) -> dict[str, Any]:
         """What goes with a saved model: of what data it is, and how good it was."""
-        if self.ladder is None:
+        if self.comparison is None:
             return {}
-        told = self.ladder
+        told, tested = self.comparison, self.comparison.backtest
         return {
             "business": self.business.slug,
             "as_of": self.end.date().isoformat(),
             "horizon": self.business.horizon,
             "window": self.business.score.window,
             "contractual": self.business.contractual,
-            "method": told.method,
-            "fitted_on": [date.date().isoformat() for date in told.dates],
-            "tried_on": told.dates[-1].date().isoformat(),
-            "fitted_rows": told.fitted_rows,
+            "fitted_on": [date.date().isoformat() for date in tested.train_dates],
+            "tried_on": None if tested.test_date is None else tested.test_date.date().isoformat(),
+            "fitted_rows": tested.train_rows,
             "model_rows": 0 if told.model is None else told.model.n_,
-            "tried_rows": told.tried_rows,
+            "tried_rows": tested.test_rows,
             "recommended": told.recommended,
             "best": told.best,
-            "rungs": [_without_nan(row) for row in told.rungs.to_dict("records")],
-            "calibration_error": told.calibration_error,
+            "statistics": [_without_nan(row) for row in tested.statistics.to_dict("records")],
+            "calibration_error": significant(told.calibration_error),
             "calibration_slope": _numbers(told.calibration_slope),
             "columns": [] if told.model is None else told.model.columns_,
         }
 
     def as_dict(self) -> dict[str, Any]:
         """The content of ``metrics.json``, described in ``docs/metrics-json.md``."""
-        month = pd.Timestamp(last_month(self.end).replace(tzinfo=None))
+        month = pd.Timestamp(period_starts(self.end, "month", 2)[0].replace(tzinfo=None))
         told: dict[str, Any] = {
             "at_risk": None,
             "leaving": None,
@@ -177,20 +177,18 @@ class Churning:
         if len(self.today):
             told |= {"at_risk": len(self.today), "leaving": _numbers(self.expected())}
             told |= {"revenue_at_risk": _numbers(self.expected("value"))}
-        if self.ladder is not None and self.suspects.empty:
+        if self.comparison is not None and self.suspects.empty:
             told["model"] = self.card()
-        return as_data(self.business, self.end, month, self.rates) | {"churn": told}
+        return as_data(self.study, self.end, month, self.rates) | {"churn": told}
 
 
-def churning(business: Business, as_of: dt.date | str | None = None) -> Churning:
-    """Fit churn models to a business's past, try them, and say whom to contact.
+def churning(study: Study) -> Churning:
+    """Compare churn models on a business's past, and say whom to contact.
 
     Parameters
     ----------
-    business : Business
+    study : Study
         With ``interactions`` and, where customers have contracts, ``subscriptions``.
-    as_of : date or ISO str, optional
-        Takes the place of the date in ``business.toml``.
 
     Raises
     ------
@@ -199,119 +197,60 @@ def churning(business: Business, as_of: dt.date | str | None = None) -> Churning
     ValueError
         ``accept`` or ``use`` of ``[churn]`` names what there is not.
     """
+    business, end = study.business, study.data_end
     check_goals(business)
-    asked = business.end(as_of)
     for name in {"segment", *DERIVED}.intersection(business.fixed):
         raise DataError("is a name of ours. Map that column to another in [tables.customers.columns].", column=name)
-    if "interactions" not in business.tables:
+    if not study.has("interactions"):
         raise DataError("there are no interactions, so nobody can be told to leave.", file=business.file.name)
-    seen = business.table("interactions", lazy=True).filter(pl.col("time") < asked).collect()
-    history = history_of(business, seen)
-    end = lived_until(business, history.before(asked)["subscriptions"] if business.contractual else seen, asked)
-    dates = month_starts(seen, end, max(business.score.window, business.horizon, key=partial(days_long, "window")))
-    past = [date for date in dates if date < end]
-    scored = _scored(business, history, month_starts(seen, end, business.score.window), end)
-    rows = _rows(business, history, past, end, scored)
+    rows = study.dataset.drop(NOT_COUNTED, strict=False)
     for name in business.churn.accept:
         if name not in rows.columns:
             raise ValueError(f"accept: {name!r} is not a column. {did_you_mean(name, _features(rows))}")
     known, now = rows.filter(pl.col("churned").is_not_null()), rows.filter(pl.col("date") == end)
-    found = partial(
+    churn_report = partial(
         Churning,
+        study,
         business,
         end,
         (known.height, int(known["churned"].sum())),
         _rates(known, end),
-        _survival(business, history, scored, past, end),
-        min(past, default=None),
-        stale=end < asked,
+        _survival(study),
+        min(study.dates[:-1], default=None),
+        stale=end < study.end,
     )
     try:
-        climbed = ladder(known.drop("segment"), business.outcome_after, use=business.churn.use)
+        compared = study.compare_models()
     except TooLittle as error:
-        return found(problem=str(error))
-    suspects, importance = _looked_into(business, history, seen, known, climbed)
+        return churn_report(problem=str(error))
+    suspects, importance = _looked_into(study, known, compared)
     if len(suspects):
-        return found(climbed, suspects=suspects)
-    today = _today(business, history, climbed, now, end)
+        return churn_report(compared, suspects=suspects)
+    today = _today(study, compared, now)
     listed = _listed(business, today)
-    tried = known.filter(pl.col("date") == climbed.dates[-1])
-    moved = drift(tried, now, _features(known)) if now.height else pd.DataFrame()
-    return found(climbed, "", suspects, importance, moved, today, listed, _reasons(climbed, now, listed))
-
-
-def _scored(business: Business, history: History, dates: list[dt.datetime], end: dt.datetime) -> pl.DataFrame:
-    """Scores, segments and slopes on the first of each month and at the end; none without a scorecard."""
-    if not business.score.components:
-        return NOBODY.with_columns(date=pl.lit(end))
-    scored = Scorecard.of(business).history(history, sorted({*dates, end}), business.score.window)
-    told: pl.DataFrame = scored.select("customer_id", "date", "score", "segment")
-    return told.with_columns(slope=trailing_slopes(told))
-
-
-def _rows(
-    business: Business,
-    history: History,
-    past: list[dt.datetime],
-    end: dt.datetime,
-    scored: pl.DataFrame,
-) -> pl.DataFrame:
-    """Customers at risk on each date and at the end, with score and slope, and the chance that they still buy."""
-    parts = [_labelled(business, history, days, end) for days in (past, [end]) if days]
-    rows = pl.concat(parts, how="diagonal").drop(*NOT_COUNTED).sort("date", "customer_id")
-    scored = scored.with_columns(date=pl.col("date").cast(rows.schema["date"]))
-    rows = rows.join(scored, on=["customer_id", "date"], how="left", maintain_order="left")
-    return rows if business.contractual else _with_chance_to_buy(rows, history, [*past, end])
-
-
-def _labelled(business: Business, history: History, dates: list[dt.datetime], as_of: dt.datetime) -> pl.DataFrame:
-    rows: pl.DataFrame = churn_dataset(
-        history,
-        dates,
-        business.horizon,
-        window=business.score.window,
-        as_of=as_of,
-        contractual=business.contractual,
-        grace=business.grace,
-    )
-    return rows
-
-
-def _with_chance_to_buy(rows: pl.DataFrame, history: History, dates: list[dt.datetime]) -> pl.DataFrame:
-    """Rows with P(alive) of BG/NBD, whose parameters are those of the first date; without, where they are not told."""
-    parts: list[pl.DataFrame] = []
-    model = None
-    for date in dates:
-        bought: pl.DataFrame = purchase_history(history.before(date)["interactions"], date)
-        try:
-            model = model or BetaGeometric.fit(bought)
-        except (NoConvergence, DataError):
-            return rows
-        alive = model.p_alive(*(bought[name].to_numpy() for name in ("frequency", "recency", "age")))
-        parts.append(
-            bought.select("customer_id", date=pl.lit(date).cast(rows.schema["date"]), p_alive=pl.Series(alive))
-        )
-    return rows.join(pl.concat(parts), on=["customer_id", "date"], how="left", maintain_order="left")
+    tested = known.filter(pl.col("date") == compared.backtest.test_date)
+    moved = drift(tested, now, _features(known)) if now.height else pd.DataFrame()
+    return churn_report(compared, "", suspects, importance, moved, today, listed, _reasons(compared, now, listed))
 
 
 def _rates(known: pl.DataFrame, end: dt.datetime) -> pd.DataFrame:
-    """Churn rate of the customers at risk on the first of each month whose horizon is over."""
-    base = known.select("customer_id", "date", "churned", at_risk=pl.lit(value=True))
+    """Churn rate of the base on the first of each month whose horizon is over."""
+    base = known.select("customer_id", "date", "churned", in_base=pl.lit(value=True))
     if base.is_empty():
         return pd.DataFrame(columns=["metric", "period", "value", "low", "high", "warning"])
-    measured: pd.DataFrame = measure(base, [churn_rate], every="1mo", at="date", until=end).to_pandas()
+    measured: pd.DataFrame = measure(base, [churn_rate], every="1mo", at="date", as_of=end).to_pandas()
     return measured
 
 
-def _survival(
-    business: Business, history: History, scored: pl.DataFrame, past: list[dt.datetime], end: dt.datetime
-) -> pd.DataFrame:
-    """How long the customers at risk on the first date stayed, by the segment that they were in."""
-    if not past:
+def _survival(study: Study) -> pd.DataFrame:
+    """How long the base of the first date stayed, by the segment that each customer was in."""
+    if not study.dates[:-1]:
         return pd.DataFrame(columns=["segment", "days", "at_risk", "value", "low", "high"])
-    watched: pl.DataFrame = churn_times(history, past[0], ChurnDefinition.of(business), as_of=end)
-    then = scored.filter(pl.col("date") == past[0]).select("customer_id", "segment")
-    watched = watched.join(then, on="customer_id", how="left").with_columns(pl.col("segment").fill_null(""))
+    first = study.dates[0]
+    watched = collected(nw.from_native(churn_times(study.firewall, first, study.churn, as_of=study.data_end)).lazy())
+    rows = study.dataset.filter(pl.col("date") == first)
+    segments = rows.select("customer_id", "segment" if "segment" in rows.columns else pl.lit("").alias("segment"))
+    watched = watched.join(segments, on="customer_id", how="left").with_columns(pl.col("segment").fill_null(""))
     curves = [
         survival(part["days"], part["left"]).assign(segment=name)
         for (name,), part in watched.sort("segment").group_by("segment", maintain_order=True)
@@ -319,36 +258,52 @@ def _survival(
     return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=["segment", "days", "value"])
 
 
-def _looked_into(
-    business: Business, history: History, seen: pl.DataFrame, known: pl.DataFrame, climbed: Ladder
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What makes the models too good, if anything does; and what each group of features is worth on the last date."""
-    last, accept = climbed.dates[-1], business.churn.accept
-    fitted, tried = (known.filter(pl.col("date").is_in(some)) for some in (climbed.dates[:-1], [last]))
-    columns = [name for name in _features(known) if fitted[name].n_unique() > 1]
-    whole = climbed.model is not None and len(climbed.model.columns_) > 1
+def _looked_into(study: Study, known: pl.DataFrame, compared: Comparison) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What makes the models too good, if anything does; and what each group of features is worth on the test date."""
+    accept, last = study.business.churn.accept, compared.backtest.test_date
+    train, test = (known.filter(pl.col("date").is_in(some)) for some in (compared.backtest.train_dates, [last]))
+    columns = [name for name in _features(known) if train[name].n_unique() > 1]
+    whole = compared.model is not None and len(compared.model.columns_) > 1
     model, honest = None, None
-    if columns:
-        model = ChurnModel(climbed.model.kind if climbed.model and whole else "logistic")
-        model.fit(fitted.select(columns), fitted["churned"].to_numpy())
-        again = _labelled(business, history_of(business, seen.filter(pl.col("time") < last)), [last], last)
-        again = pl.concat([again, tried.head(0)], how="diagonal_relaxed").drop("churned")
-        honest = tried.select("customer_id", "churned").join(again, on="customer_id", how="left", maintain_order="left")
-    features = partial(customer_features, window=business.score.window)
-    suspects = [
-        leakage_report(fitted.drop("segment"), tried.drop("segment"), model=model, honest=honest, accept=accept),
-        leaking_column(features, history, last),
-    ]
-    found = pd.concat([each for each in suspects if len(each)] or suspects[:1], ignore_index=True)
-    found = found[~found["about"].isin(accept)]
+    if columns and last is not None:
+        model = ChurnModel(compared.model.kind if compared.model and whole else "logistic")
+        model.fit(train.select(columns), train["churned"].to_numpy())
+        honest = _counted_anew(study, test, last)
+    dropped = [name for name in known.columns if name in OF_A_SCORE or name.endswith("_points")]
+    report = leakage_report(train.drop(dropped), test.drop(dropped), model=model, honest=honest, accept=accept)
+    suspects = [report, _leaking(study, last)]
+    named = pd.concat([each for each in suspects if len(each)] or suspects[:1], ignore_index=True)
+    named = named[~named["about"].isin(accept)]
     if model is None:
-        return found, pd.DataFrame()
-    left = tried["churned"].to_numpy()
-    return found, model.importance(tried.select(columns), left, _groups(model.columns_))
+        return named, pd.DataFrame()
+    return named, model.importance(test.select(columns), test["churned"].to_numpy(), _groups(model.columns_))
+
+
+def _counted_anew(study: Study, test: pl.DataFrame, date: dt.datetime) -> pl.DataFrame:
+    """Test rows with features of a history that ends on their date."""
+    early = {name: study.described(name) for name in ("customers", "subscriptions") if study.has(name)}
+    early["interactions"] = study.described("interactions").filter(pl.col("time") < date)
+    window = study.business.score.window
+    again = churn_dataset(History(early, fixed=study.business.fixed), [date], study.churn, window=window, as_of=date)
+    again = collected(nw.from_native(again).lazy())
+    again = pl.concat([again, test.head(0)], how="diagonal_relaxed").select(test.columns).drop("churned")
+    return test.select("customer_id", "churned").join(again, on="customer_id", how="left", maintain_order="left")
+
+
+def _leaking(study: Study, date: dt.datetime | None) -> pd.DataFrame:
+    """Whether the features know the future, tried on a sample of customers."""
+    if date is None:
+        return pd.DataFrame([], columns=["suspect", "about", "value"])
+    tables = {name: study.described(name) for name in ("interactions", "customers", "subscriptions") if study.has(name)}
+    some = tables["interactions"]["customer_id"].unique().sort().head(SAMPLED)
+    sample = {name: frame.filter(pl.col("customer_id").is_in(some.implode())) for name, frame in tables.items()}
+    features = partial(customer_features, window=study.business.score.window)
+    return leaking_column(features, History(sample, fixed=study.business.fixed), date)
 
 
 def _features(rows: pl.DataFrame) -> list[str]:
-    return [name for name in rows.columns if name not in {*KEYS, *DERIVED}]
+    derived = {*KEYS, *DERIVED, *OF_A_SCORE}
+    return [name for name in rows.columns if name not in derived and not name.endswith("_points")]
 
 
 def _groups(columns: list[str]) -> dict[str, list[str]]:
@@ -360,23 +315,36 @@ def _groups(columns: list[str]) -> dict[str, list[str]]:
     return groups
 
 
-def _today(business: Business, history: History, climbed: Ladder, now: pl.DataFrame, end: dt.datetime) -> pd.DataFrame:
-    """Customers at risk now, with their chance and what they are worth in a horizon."""
-    rate = float(climbed.chances[climbed.recommended].mean())
-    told = [rate] * now.height if climbed.model is None else climbed.model.predict_proba(now)[:, 1].tolist()
-    horizon, window = (
-        days_long(name, text) for name, text in (("horizon", business.horizon), ("window", business.score.window))
+def _today(study: Study, compared: Comparison, now: pl.DataFrame) -> pd.DataFrame:
+    """Customers of the base now, with their probability of leaving and what they are worth in a horizon."""
+    rate = float(compared.backtest.probabilities[compared.recommended].mean())
+    chance = [rate] * now.height if compared.model is None else compared.model.predict_proba(now)[:, 1].tolist()
+    chances = now.select(
+        "customer_id",
+        "segment" if "segment" in now.columns else pl.lit(None, pl.String).alias("segment"),
+        chance=pl.Series(chance, dtype=pl.Float64),
     )
-    worth = now.select("customer_id", value=pl.lit(None, pl.Float64))
-    if not now["value"].is_null().all():  # who only had refunds costs nothing
-        worth = now.select("customer_id", value=pl.col("value").fill_null(0).clip(0) * (horizon / window))
-    if business.contractual:
-        paid = history.before(end)["subscriptions"]
-        running = paid.filter(pl.col("ends_at").is_null() | (pl.col("ends_at") > end))
+    chances = chances.join(_worth(study, now), on="customer_id", how="left", maintain_order="left")
+    if study.has("customers") and "opted_out" in study.described("customers").columns:
+        wishes = study.described("customers").select("customer_id", "opted_out").unique("customer_id", keep="last")
+        chances = chances.join(wishes, on="customer_id", how="left", maintain_order="left")
+    return chances.to_pandas()
+
+
+def _worth(study: Study, now: pl.DataFrame) -> pl.DataFrame:
+    """Money that is lost with each customer in a horizon; null where none is recorded."""
+    horizon, window = study.churn.ahead, days_long("window", study.business.score.window)
+    if study.churn.contractual:
+        paid = active_base(study.described("subscriptions"), study.data_end, study.churn, as_of=study.data_end)
+        if "opening_value" not in paid.columns:
+            return now.select("customer_id", value=pl.lit(None, pl.Float64))
         months = horizon.days / DAYS_A_MONTH
-        worth = running.group_by("customer_id").agg(value=pl.col("monthly_value").sum() * months)
-    chances = now.select("customer_id", "segment", chance=pl.Series(told, dtype=pl.Float64))
-    return chances.join(worth, on="customer_id", how="left", maintain_order="left").to_pandas()
+        base: pl.DataFrame = paid.filter("in_base")
+        return base.select("customer_id", value=pl.col("opening_value") * months)
+    if now["value"].is_null().all():
+        return now.select("customer_id", value=pl.lit(None, pl.Float64))
+    lost = pl.col("value").fill_null(0).clip(0) * (horizon / window)  # a customer with refunds alone costs nothing
+    return now.select("customer_id", value=lost)
 
 
 def _listed(business: Business, today: pd.DataFrame) -> pd.DataFrame:
@@ -388,13 +356,13 @@ def _listed(business: Business, today: pd.DataFrame) -> pd.DataFrame:
     return alike.drop(columns=["value", "expected_gain"])
 
 
-def _reasons(climbed: Ladder, now: pl.DataFrame, listed: pd.DataFrame) -> pd.DataFrame:
+def _reasons(climbed: Comparison, now: pl.DataFrame, listed: pd.DataFrame) -> pd.DataFrame:
     """What goes with a higher chance of leaving, of each customer to contact."""
     columns = ["customer_id", "feature", "value", "odds", "shared"]
     return pd.DataFrame(list(_told(climbed, now, listed)), columns=columns)
 
 
-def _told(climbed: Ladder, now: pl.DataFrame, listed: pd.DataFrame) -> Iterator[tuple[Any, str, Any, float, float]]:
+def _told(climbed: Comparison, now: pl.DataFrame, listed: pd.DataFrame) -> Iterator[tuple[Any, str, Any, float, float]]:
     if climbed.model is None or climbed.model.kind == "boosting" or listed.empty:
         return
     rows = now.filter(pl.col("customer_id").is_in(listed["customer_id"].to_list()))
@@ -415,4 +383,5 @@ def _numbers(estimate: tuple[float, float, float]) -> dict[str, float | None] | 
 
 
 def _without_nan(row: dict[Any, Any]) -> dict[str, Any]:
-    return {str(name): None if isinstance(each, float) and np.isnan(each) else each for name, each in row.items()}
+    """Row as JSON has it, its numbers with 9 significant digits."""
+    return {str(name): significant(each) if isinstance(each, float) else each for name, each in row.items()}

@@ -1,4 +1,4 @@
-"""From the outputs of an executed notebook to one HTML file that needs nothing else."""
+"""One self-contained HTML file made of the outputs of an executed notebook, and the list of all reports."""
 
 import re
 from collections.abc import Sequence
@@ -30,13 +30,13 @@ class Entry:
     status : {"ok", "failed"}
         How this run ended.
     as_of, error : str
-        The period it is about, as written there; why it failed, in one line.
+        The period that it describes, in words; why it failed, in one line.
     headline : sequence of (label, value)
         At most three numbers, formatted.
     previous : bool
-        It failed, but ``href`` leads to an earlier report that did not.
+        The run failed, but ``href`` leads to an earlier report.
     about : str
-        What the report answers.
+        The question that the report answers.
     """
 
     name: str
@@ -51,16 +51,21 @@ class Entry:
 
 
 def page(notebook: "nbformat.NotebookNode", language: Language, *, title: str, subtitle: str, footer: str) -> str:
-    """Page made of the HTML outputs of an executed notebook, in their order; code and markdown stay there.
+    """Page made of the HTML outputs of an executed notebook, in their order, without its code and markdown.
 
     Parameters
     ----------
     notebook : nbformat.NotebookNode
-        As papermill left it.
+        As papermill wrote it.
     language : Language
         Of the page.
     title, subtitle, footer : str
         The one h1, the line below it, and the last lines (split at line ends).
+
+    Returns
+    -------
+    str
+        HTML.
 
     Raises
     ------
@@ -76,7 +81,7 @@ def page(notebook: "nbformat.NotebookNode", language: Language, *, title: str, s
     """
     lead, *sections = (Markup(part) for part in re.split(r'(?=<h2 id=")', _outputs(notebook)))  # noqa: S704
     headings = [re.match(r'<h2 id="(.*?)">(.*?)</h2>', section) for section in sections]
-    contents = [tuple(map(Markup, found.groups())) for found in headings if found]
+    contents = [tuple(map(Markup, heading.groups())) for heading in headings if heading]
     parts = {"lead": lead, "contents": contents, "sections": sections, "footer": footer}
     html = _render("page.html.j2", language, title, subtitle, **parts)
     if len(html.encode()) > MOST_BYTES:
@@ -85,7 +90,19 @@ def page(notebook: "nbformat.NotebookNode", language: Language, *, title: str, s
 
 
 def index_page(entries: Sequence[Entry], language: Language) -> str:
-    """List of the businesses reported on, failed ones with their reason.
+    """Page that lists the reports, and failed runs with their reason.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        In the order of the list.
+    language : Language
+        Of the list.
+
+    Returns
+    -------
+    str
+        HTML.
 
     Examples
     --------
@@ -106,8 +123,8 @@ def _outputs(notebook: "nbformat.NotebookNode") -> str:
         if output.output_type == "error":
             raise ValueError(f"cell {i} raised {output.ename}; a page is made of a notebook that ran through")
     html = "\n".join("".join(output.get("data", {}).get("text/html", "")) for _, output in outputs)
-    if found := UNWANTED.search(html):
-        raise ValueError(f"an output holds {found.group()}>; a page has one h1, no script and nothing to fetch")
+    if unwanted := UNWANTED.search(html):
+        raise ValueError(f"an output holds {unwanted.group()}>; a page has one h1, no script and nothing to fetch")
     return html
 
 

@@ -3,66 +3,71 @@
 import datetime as dt
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 import polars as pl
 
-from engagekit.customers.cohorts import retention_by_cohort
-from engagekit.customers.features import FEATURES
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
-from engagekit.data.tables import event_time
 from engagekit.errors import DataError, did_you_mean
+from engagekit.frames.engine import column_names
 from engagekit.language import Language
 from engagekit.metrics.catalog import CHANNELS, METRICS
-from engagekit.metrics.compare import paired_difference
-from engagekit.metrics.estimate import Estimate, difference
-from engagekit.metrics.measure import measure
-from engagekit.metrics.metric import Metric, Ratio
-from engagekit.reports.prepared import MONTHS, history_of, known_by, month_starts, months_later, prepared_tables
+from engagekit.metrics.compare import difference
+from engagekit.metrics.estimate import Estimate
+from engagekit.metrics.metric import Metric
 from engagekit.reports.scoring import NOBODY, Scoring, scoring
+from engagekit.score.components import check_components
+from engagekit.study import SHOWN, Study
 
-__all__ = ["Results", "as_data", "check_goals", "last_month", "results"]
+__all__ = ["Results", "as_data", "check_goals", "results"]
 
-SNAPSHOTS = ("base", "scores")  # the same customers on many dates, whom a sum over time would count again
-SCHEMA = 1
+SCHEMA = 2
 NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, "", "", "no_rows")
 
 
 @dataclass(frozen=True)
 class Results:
-    """What was measured of a business.
+    """What an engagement report says of a study.
 
     Attributes
     ----------
-    business : Business
+    study : Study
     language : Language
         The report's.
-    end : datetime
-        Everything before it counts.
-    month : pandas.Timestamp
-        First day of the last month that was over by then.
-    measured : pandas.DataFrame
-        What ``measure`` gives, for every metric that the tables allow: by month, and with ``period`` NaT over all time
-        (but for churn and the score, which are taken of the same customers on many dates).
-    changes : dict of str to tuple
-        For metrics of the customers, which are in both months: difference from the month before, low and high.
     scoring : Scoring, optional
-        The score, its history and its trial; None without interactions or a scorecard.
+        The score, its history and its verdict; None without interactions or a scorecard.
     cohorts : pandas.DataFrame
         Retention by month of arrival; empty without interactions.
     """
 
-    business: Business
+    study: Study
     language: Language
-    end: dt.datetime
-    month: pd.Timestamp
-    measured: pd.DataFrame
-    changes: dict[str, tuple[float, float, float]]
     scoring: Scoring | None
     cohorts: pd.DataFrame
+
+    @property
+    def business(self) -> Business:
+        """Whose report it is."""
+        return self.study.business
+
+    @property
+    def end(self) -> dt.datetime:
+        """Everything before it counts."""
+        return self.study.end
+
+    @property
+    def month(self) -> pd.Timestamp:
+        """First day of the last month that was over by then, on the wall clock."""
+        return pd.Timestamp(self.study.last_period.replace(tzinfo=None))
+
+    @property
+    def measured(self) -> pd.DataFrame:
+        """Every metric that the tables allow."""
+        return self.study.measured
 
     @property
     def scores(self) -> pl.DataFrame:
@@ -72,7 +77,7 @@ class Results:
     @property
     def readings(self) -> list[Reading]:
         """What became of each table's rows."""
-        return [self.business.reading(table) for table in self.business.tables]
+        return self.study.readings
 
     @property
     def channels(self) -> dict[str, list[Metric]]:
@@ -81,45 +86,56 @@ class Results:
         found = {name: [m for m in metrics if m.name in measured] for name, metrics in CHANNELS.items()}
         return {name: metrics for name, metrics in found.items() if metrics}
 
+    @cached_property
+    def _by_metric(self) -> dict[Any, pd.DataFrame]:
+        return dict(tuple(self.measured.groupby("metric", sort=False)))
+
+    def _rows(self, metric: str) -> pd.DataFrame:
+        return self._by_metric.get(metric, self.measured.head(0))
+
     def series(self, metric: str) -> pd.DataFrame:
         """A metric by month, oldest first."""
-        rows = self.measured[(self.measured["metric"] == metric) & self.measured["period"].notna()]
-        return rows.tail(MONTHS + 1).reset_index(drop=True)
+        rows = self._rows(metric)
+        return rows[rows["period"].notna()].tail(SHOWN + 1).reset_index(drop=True)
 
     def overall(self, metric: str) -> Estimate:
         """A metric over all time before the end."""
-        return self._one(self.measured[(self.measured["metric"] == metric) & self.measured["period"].isna()])
+        rows = self._rows(metric)
+        return self._one(rows[rows["period"].isna()])
+
+    @cached_property
+    def _current(self) -> dict[str, tuple[pd.Timestamp | None, Estimate, Estimate]]:
+        return {}
 
     def current(self, metric: str) -> tuple[pd.Timestamp | None, Estimate, Estimate]:
         """Latest month that is over and has a value, the metric in it, and in the month before it."""
-        series = self.series(metric)
-        valued = series[series["value"].notna() & (series["period"] <= self.month)]
-        if valued.empty:
-            return None, self._one(valued), self._one(valued)
-        period = valued["period"].iloc[-1]
-        before = series[series["period"] == period - pd.DateOffset(months=1)]
-        return period, self._one(valued.tail(1)), self._one(before)
+        if metric not in self._current:
+            series = self.series(metric)
+            valued = series[series["value"].notna() & (series["period"] <= self.month)]
+            period = None if valued.empty else valued["period"].iloc[-1]
+            month = pd.DateOffset(months=1)
+            before = valued.head(0) if period is None else series[series["period"] == period - month]
+            self._current[metric] = (period, self._one(valued.tail(1)), self._one(before))
+        return self._current[metric]
 
     def change(self, metric: str) -> tuple[float, float, float]:
         """Difference between the two months of ``current``, and its interval; NaN where it cannot be told."""
         _, new, old = self.current(metric)
         if "within_one_unit" in f"{new.warning} {old.warning}":
             return math.nan, math.nan, math.nan  # its interval is of one mailing, not of the months
-        return self.changes.get(metric) or difference(new, old)
+        return self.study.changes.get(metric) or difference(old, new)
 
     def by(self, metric: Metric, column: str) -> pd.DataFrame:
         """A metric of one of the business's own tables over all time, by a column of it; empty where it has none."""
-        rows = known_by(self.business, metric.table, self.end)
-        if column not in rows.collect_schema().names():
+        made = self.study.prepared(metric.table)
+        if made is None or column not in column_names(made[0]):
             return pd.DataFrame(columns=[column, "value", "low", "high"])
-        measured: pd.DataFrame = measure(
-            rows, metric, by=column, at=event_time(metric.table), until=self.end
-        ).to_pandas()
+        measured = self.study.measure(metric, by=column)
         return measured[measured[column].notna() & measured["value"].notna()]
 
     def as_dict(self) -> dict[str, Any]:
         """The content of ``metrics.json``, described in ``docs/metrics-json.md``."""
-        return as_data(self.business, self.end, self.month, self.measured)
+        return as_data(self.study, self.end, self.month, self.measured)
 
     def _one(self, rows: pd.DataFrame) -> Estimate:
         if rows.empty:
@@ -127,14 +143,16 @@ class Results:
         return Estimate.of(dict(rows.iloc[0]))
 
 
-def as_data(business: Business, end: dt.datetime, month: pd.Timestamp, measured: pd.DataFrame) -> dict[str, Any]:
+def as_data(study: Study, end: dt.datetime, month: pd.Timestamp, measured: pd.DataFrame) -> dict[str, Any]:
     """What every ``metrics.json`` has: whose it is, the metrics that were measured, and what became of the rows."""
+    business = study.business
     return {
         "schema": SCHEMA,
         "business": {
             "slug": business.slug,
             **business.model_dump(include={"name", "kind", "language", "currency", "time_zone", "horizon"}),
         },
+        "churn_definition": asdict(study.churn),
         "as_of": end.date().isoformat(),
         "month": month.strftime("%Y-%m"),
         "metrics": list(_metric_rows(business, measured)),
@@ -145,6 +163,9 @@ def as_data(business: Business, end: dt.datetime, month: pd.Timestamp, measured:
                 "rows": reading.rows,
                 "kept": reading.kept,
                 "left_out": reading.left_out,
+                "repeated": reading.repeated,
+                "superseded": reading.superseded,
+                "identical": reading.identical,
                 "refused": reading.reasons().to_dicts(),
             }
             for reading in map(business.reading, business.tables)
@@ -166,17 +187,6 @@ def _metric_rows(business: Business, measured: pd.DataFrame) -> Iterator[dict[st
         }
 
 
-def last_month(end: dt.datetime) -> dt.datetime:
-    """First day of the last month that was over at a time.
-
-    Examples
-    --------
-    >>> last_month(dt.datetime(2026, 3, 1)).date(), last_month(dt.datetime(2026, 3, 31)).date()
-    (datetime.date(2026, 2, 1), datetime.date(2026, 2, 1))
-    """
-    return months_later(end.replace(day=1, hour=0, minute=0, second=0, microsecond=0), -1)
-
-
 def check_goals(business: Business) -> None:
     """Check that the targets and the score's components name what there is, and can be reached.
 
@@ -186,7 +196,7 @@ def check_goals(business: Business) -> None:
         A target names no metric, one that has no better way, or a share that is not between 0 and 1; or a component
         names no feature.
     """
-    goals, components = (f"{business.file.name} [{section}]" for section in ("targets", "score.components"))
+    goals = f"{business.file.name} [targets]"
     for name, target in business.targets.items():
         if name not in METRICS:
             raise DataError(f"there is no metric {name!r}. {did_you_mean(name, METRICS)}", file=goals)
@@ -194,95 +204,20 @@ def check_goals(business: Business) -> None:
             raise DataError(f"{name} has no better way, neither up nor down, so it has no target. Drop it.", file=goals)
         if getattr(METRICS[name], "bounded", False) and not 0 <= target <= 1:
             raise DataError(f"{name}: {target:g} is not between 0 and 1. Write 35 % as 0.35.", file=goals)
-    numbers = [name for name in FEATURES if name != "preferred_channel"]
-    for name in business.score.components:
-        if name not in numbers:
-            raise DataError(f"there is no feature {name!r}. {did_you_mean(name, numbers)}", file=components)
+    check_components(business)
 
 
-def results(business: Business, as_of: dt.date | str | None = None) -> Results:
-    """Measure everything that a business's tables allow.
-
-    Parameters
-    ----------
-    business : Business
-        The business.
-    as_of : date or ISO str, optional
-        Takes the place of the date in ``business.toml``.
+def results(study: Study) -> Results:
+    """What an engagement report says of a study.
 
     Raises
     ------
     DataError
-        A table cannot be read, too many of its rows were refused, or a target names no metric.
+        No table has a row before the date, a target names no metric, or a component of the score no feature.
     """
-    check_goals(business)
-    end = business.end(as_of)
-    month = last_month(end)
-    tables = {name: _before(business.table(name, lazy=True), event_time(name), end) for name in business.tables}
-    if tables and all(frame.head(1).collect().is_empty() for frame in tables.values()):
-        raise DataError(f"no table has a row before {end.date()}. Set a later as_of.", file=business.file.name)
-    seen = tables["interactions"].collect() if "interactions" in tables else None
-    if seen is not None:
-        tables["interactions"] = seen.lazy()
-    prepared = {name: (frame, event_time(name)) for name, frame in tables.items()}
-    score = None
-    if seen is not None:
-        dates = month_starts(seen, end, business.score.window)
-        score = scoring(business, history_of(business, seen), dates, end)
-    prepared |= prepared_tables(business, seen, None if score is None else score.scored, end)
-    parts = [part for name, (frame, at) in prepared.items() for part in _measured(name, frame, at, end)]
-    measured = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["metric", "period"])
-    first = pd.Timestamp(month.replace(tzinfo=None))
-    return Results(
-        business,
-        Language(business.language),
-        end,
-        first,
-        measured,
-        dict(_changes(measured, prepared, first)),
-        score,
-        pd.DataFrame()
-        if seen is None
-        else retention_by_cohort(seen, end, arrivals=tables.get("customers")).to_pandas(),
-    )
-
-
-def _before(frame: pl.LazyFrame, at: str, end: dt.datetime) -> pl.LazyFrame:
-    return frame.filter(pl.col(at) < end)
-
-
-def _measured(table: str, frame: pl.LazyFrame, at: str, end: dt.datetime) -> Iterator[pd.DataFrame]:
-    """Every metric of a table that its columns allow: by month, and over all time."""
-    columns = frame.collect_schema().names()
-    metrics = [m for m in METRICS.values() if m.table == table and _allows(columns, m)]
-    if not metrics:
-        return
-    rows = frame.collect()
-    for every in ("1mo",) if table in SNAPSHOTS else ("1mo", None):
-        part = measure(rows, metrics, every=every, at=at, until=end)
-        period = pl.col("period") if every else pl.lit(None, pl.Datetime("us")).alias("period")
-        yield part.with_columns(period).to_pandas()
-
-
-def _changes(
-    measured: pd.DataFrame, prepared: dict[str, tuple[pl.LazyFrame, str]], month: pd.Timestamp
-) -> Iterator[tuple[str, tuple[float, float, float]]]:
-    """Difference between the latest whole month and the one before it, for metrics whose unit is the customer."""
-    for name in measured["metric"].unique():
-        metric = METRICS[name]
-        rows, at = prepared[metric.table]
-        valued = measured[(measured["metric"] == name) & (measured["period"] <= month) & measured["value"].notna()]
-        if not isinstance(metric, Ratio) or metric.unit != "customer" or valued.empty:
-            continue
-        period = valued["period"].max()
-        wall = pl.col(at).dt.replace_time_zone(None).dt.truncate("1mo")
-        new, old = (
-            rows.filter(wall == pl.lit(start.to_pydatetime())).collect()
-            for start in (period, period - pd.DateOffset(months=1))
-        )
-        yield name, paired_difference(metric, new, old)
-
-
-def _allows(columns: list[str], metric: Metric) -> bool:
-    needed = {*metric.columns, *metric.where}
-    return needed <= set(columns) and (not metric.any_of or bool(set(metric.any_of) & set(columns)))
+    check_goals(study.business)
+    if study.business.tables and study.is_empty:
+        problem = f"no table has a row before {study.end.date()}. Set a later as_of."
+        raise DataError(problem, file=study.business.file.name)
+    cohorts = study.cohorts() if study.has("interactions") else pd.DataFrame()
+    return Results(study, study.language, scoring(study), cohorts)

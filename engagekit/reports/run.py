@@ -6,15 +6,12 @@ kernel completed.
 """
 
 import datetime as dt
-import hashlib
-import json
 import os
-import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -23,47 +20,15 @@ from engagekit.data.business import Business
 from engagekit.display.markup import template_path
 from engagekit.errors import DataError, did_you_mean
 from engagekit.language import Language
+from engagekit.reports.kernel import execute, remove_abandoned
 from engagekit.reports.page import page
+from engagekit.reports.record import FAILED, Run, one_line, record_of, write_json
 
-__all__ = ["FAILED", "SENTINEL", "Run", "check_request", "record_failure", "run"]
+__all__ = ["SENTINEL", "check_request", "run"]
 
 SENTINEL = "application/vnd.engagekit.results+json"
-FAILED = ".failed"
-KERNEL = "python3"
-QUIET = "--IPKernelApp.log_level=CRITICAL"  # it calls the end of every run an interrupt
-LONGEST_SOCKET_FOLDER = 80  # a socket's path has at most 107 characters
 TIMEOUT_S = 600
-PRIVATE = "private"  # where a template writes lists with real ids, beside its report
-STATE = ("scorecard.json", "actions.csv")  # what outlives a run, and goes into the next
-VERSIONS = ("engagekit", "narwhals", "numpy", "pandas", "papermill", "polars", "seaborn")
-
-
-@dataclass(frozen=True)
-class Run:
-    """What became of one run.
-
-    Attributes
-    ----------
-    slug, name : str
-        The business in paths, and as people call it.
-    template : str
-        Name of the template.
-    status : {"ok", "failed"}
-    error : str
-        One line; empty where it went well.
-    folder : str
-        Where its files are.
-    seconds : float
-        How long it took.
-    """
-
-    slug: str
-    name: str
-    template: str
-    status: Literal["ok", "failed"]
-    error: str
-    folder: str
-    seconds: float
+PRIVATE = "private"  # folder in which a template writes lists with real ids
 
 
 def run(
@@ -77,9 +42,9 @@ def run(
 ) -> Run:
     """Write the report of a business to ``out/<business>/<template>/``.
 
-    The notebook runs in that folder, so what it writes lies beside the report. Nothing there changes until every part
-    of the new report is valid. When the run fails, the previous report stays,
-    and ``out/<business>/<template>.failed/`` has the notebook as far as it came and ``run.json`` with the reason.
+    The notebook runs in that folder, and its files are part of the report. Nothing there changes until every part
+    of the new report is valid. If the run fails, the previous report stays, and
+    ``out/<business>/<template>.failed/`` has the notebook as far as it was executed and ``run.json`` with the reason.
 
     Parameters
     ----------
@@ -99,11 +64,12 @@ def run(
     Returns
     -------
     Run
+        With ``status == "failed"`` and the reason in ``error`` if there is no new report.
 
     Raises
     ------
     DataError
-        The business cannot be opened.
+        The business cannot be opened, or the folder of its reports cannot be made.
     ValueError
         A parameter or the template is unknown; offers the nearest.
     """
@@ -111,34 +77,23 @@ def run(
     business = Business.open(path)
     notebook = _template(template)
     home = Path(out) / business.slug
-    given = {"business": _from(home / template, business.file), "as_of": as_of, **(parameters or {})}
-    _check_parameters(notebook, given)
     final, failed = home / template, home / f"{template}{FAILED}"
-    home.mkdir(parents=True, exist_ok=True)
+    given = {"business": _from(final, business.file), "as_of": as_of, **(parameters or {})}
+    _check_parameters(notebook, given)
+    remove_abandoned()
+    _make_home(home)
     _restore(final)
-    for left in home.glob(f".{template}-*"):
-        shutil.rmtree(left, ignore_errors=True)  # of a run that was killed
-    stage = Path(tempfile.mkdtemp(prefix=f".{template}-", dir=home))
-    stage.chmod(0o755)
-    try:
-        error = _execute(notebook, stage, given, timeout) or _write(stage, business, template)
-        record = Run(
-            business.slug,
-            business.name,
-            template,
-            "failed" if error else "ok",
-            error,
-            (failed if error else final).as_posix(),
-            round(time.monotonic() - started, 2),
-        )
+    with _stage(home, template) as stage:
+        error = execute(notebook, stage / "report.ipynb", given, timeout) or _write(stage, business, template)
         if error:
             shutil.rmtree(stage / PRIVATE, ignore_errors=True)
-        _write_json(stage / "run.json", _record(record, business, notebook, given, stage))
+        place, seconds = failed if error else final, round(time.monotonic() - started, 2)
+        status: Literal["ok", "failed"] = "failed" if error else "ok"
+        result = Run(business.slug, business.name, template, status, error, place.as_posix(), seconds)
+        write_json(stage / "run.json", record_of(result, business, notebook, given, stage))
         shutil.rmtree(failed, ignore_errors=True)
-        _publish(stage, failed if error else final)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-    return record
+        _publish(stage, place)
+    return result
 
 
 def check_request(template: str, as_of: str) -> None:
@@ -155,14 +110,6 @@ def check_request(template: str, as_of: str) -> None:
             dt.date.fromisoformat(as_of)
         except ValueError:
             raise ValueError(f"as_of: {as_of!r} is not an ISO date such as 2026-11-01") from None
-
-
-def record_failure(out: Path, record: Run) -> Run:
-    """Write ``run.json`` of a run that ended before its notebook could, beside the report that stays."""
-    failed = out / record.slug / f"{record.template}{FAILED}"
-    failed.mkdir(parents=True, exist_ok=True)
-    _write_json(failed / "run.json", {"schema": 1, **_told(record)})
-    return replace(record, folder=failed.as_posix())
 
 
 def _template(name: str) -> Path:
@@ -183,33 +130,25 @@ def _check_parameters(notebook: Path, given: Mapping[str, Any]) -> None:
             raise ValueError(f"{notebook.stem} has no parameter {name!r}. {did_you_mean(name, declared)}")
 
 
-def _execute(notebook: Path, stage: Path, parameters: Mapping[str, Any], timeout: int) -> str:
-    """Run the notebook into the stage; one line that says what went wrong, or nothing."""
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill import PapermillExecutionError, execute_notebook
-
-    target = str(stage / "report.ipynb").replace("{", "{{").replace("}", "}}")
+def _make_home(home: Path) -> None:
     try:
-        with tempfile.TemporaryDirectory(prefix="kernel-") as private:
-            execute_notebook(
-                str(notebook),
-                target,
-                dict(parameters),
-                kernel_name=KERNEL,
-                progress_bar=False,
-                execution_timeout=timeout,
-                extra_arguments=[QUIET],
-                cwd=str(stage),
-                config=_connection(Path(private)),
-            )
-    except PapermillExecutionError as error:
-        kind = "" if error.ename == DataError.__name__ else f"{error.ename} in cell {error.cell_index}: "
-        return kind + _one_line(error.evalue)
-    except CellTimeoutError:
-        return f"a cell took longer than {timeout} s"
-    except DeadKernelError:
-        return "the notebook's kernel died; was it out of memory?"
-    return ""
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"the reports of this business cannot be written here ({error.strerror}). Move what is in the way."
+        raise DataError(reason, file=home) from error
+
+
+@contextmanager
+def _stage(home: Path, template: str) -> Iterator[Path]:
+    """Make a folder for a report in the making, and remove those of killed runs."""
+    for abandoned in home.glob(f".{template}-*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    stage = Path(tempfile.mkdtemp(prefix=f".{template}-", dir=home))
+    stage.chmod(0o755)
+    try:
+        yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
 
 
 def _from(folder: Path, file: Path) -> str:
@@ -220,88 +159,32 @@ def _from(folder: Path, file: Path) -> str:
         return str(file.resolve())
 
 
-def _connection(private: Path) -> Any:
-    """How the kernel is reached: by sockets in a private folder, since two kernels can draw the same TCP port."""
-    from traitlets.config import Config
-
-    if os.name == "nt" or len(str(private)) > LONGEST_SOCKET_FOLDER:
-        return Config()
-    paths = {"ip": str(private / "socket"), "connection_file": str(private / "connection.json")}
-    return Config(KernelManager={"transport": "ipc", **paths})
-
-
 def _write(stage: Path, business: Business, template: str) -> str:
-    """Page and metrics of an executed notebook, or one line that says why it is no report."""
+    """Write page and metrics of an executed notebook, or say in one line why it is no report."""
     import nbformat
 
     executed: Any = nbformat.read(stage / "report.ipynb", as_version=4)  # type: ignore[no-untyped-call]
-    found = _sentinel(executed)
-    if found is None:
+    metrics = _sentinel(executed)
+    if metrics is None:
         return "the notebook ended without its last cell: there is no sentinel"
     language = Language(business.language)
-    day = language.date(_last_day(found["as_of"]))
+    last_day = dt.date.fromisoformat(metrics["as_of"]) - dt.timedelta(days=1)
+    subtitle = f"{language.question(template)} {language.text('report.subtitle', date=language.date(last_day))}".strip()
+    footer = language.text("report.footer", version=version("engagekit"))
     try:
-        text = page(
-            executed,
-            language,
-            title=business.name,
-            subtitle=f"{language.question(template)} {language.text('report.subtitle', date=day)}".strip(),
-            footer=language.text("report.footer", version=version("engagekit")),
-        )
+        text = page(executed, language, title=business.name, subtitle=subtitle, footer=footer)
     except ValueError as error:
-        return _one_line(str(error))
+        return one_line(error)
     (stage / "report.html").write_text(text, "utf-8")
-    _write_json(stage / "metrics.json", found)
+    write_json(stage / "metrics.json", metrics)
     return ""
 
 
-def _last_day(as_of: str) -> dt.date:
-    return dt.date.fromisoformat(as_of) - dt.timedelta(days=1)
-
-
 def _sentinel(notebook: Any) -> dict[str, Any] | None:
+    """What the last cell displayed; None if the notebook did not come to its end."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    found = [output.data[SENTINEL] for output in outputs if SENTINEL in output.get("data", {})]
-    return dict(found[-1]) if found else None
-
-
-def _record(
-    record: Run, business: Business, notebook: Path, parameters: Mapping[str, Any], stage: Path
-) -> dict[str, Any]:
-    """The content of ``run.json``."""
-    metrics = stage / "metrics.json"
-    found = json.loads(metrics.read_text("utf-8")) if metrics.is_file() else {}
-    return {
-        "schema": 1,
-        **_told(record),
-        "as_of": found.get("as_of"),
-        "parameters": {**parameters, "business": business.slug},
-        "template_sha256": _sha256(notebook),
-        "settings_sha256": _sha256(business.file),
-        "inputs": [
-            {"table": table, "file": source.file, "sha256": _sha256(business.folder / source.file)}
-            for table, source in business.tables.items()
-        ],
-        "state_sha256": {name: _sha256(business.folder / name) for name in STATE if (business.folder / name).is_file()},
-        "tables": found.get("tables", []),
-        "finished_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
-    }
-
-
-def _told(record: Run) -> dict[str, Any]:
-    return {key: value for key, value in asdict(record).items() if key != "folder"}
-
-
-def _sha256(path: Path) -> str | None:
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n", "utf-8")
+    sentinels = [output.data[SENTINEL] for output in outputs if SENTINEL in output.get("data", {})]
+    return dict(sentinels[-1]) if sentinels else None
 
 
 def _publish(stage: Path, final: Path) -> None:
@@ -318,7 +201,3 @@ def _restore(final: Path) -> None:
     previous = final.with_name(f".{final.name}.previous")
     if previous.exists() and not final.exists():
         previous.rename(final)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(str(text).split())[:500]

@@ -17,8 +17,8 @@ from engagekit.reports.parts import DASH, between, drawable, people, source, tab
 from engagekit.reports.results import Results
 from engagekit.reports.scoring import Scoring
 from engagekit.reports.words import FEWEST, Writer
-from engagekit.score.trial import FEWEST as FEWEST_TRIED
-from engagekit.score.trial import NOTICEABLE, PREDICTORS, Trial
+from engagekit.score.verdict import FEWEST as FEWEST_TRIED
+from engagekit.score.verdict import NOTICEABLE, Verdict
 
 __all__ = ["audit", "fallen", "hidden_cells", "score", "trial"]
 
@@ -67,7 +67,7 @@ def trial(found: Results) -> str:
     tenths = _tenths(found, tried)
     if tried.verdict == "too_few" or tenths.empty:
         return html + markup.note(text("trial.needed", n=FEWEST_TRIED))
-    told, recency = tried.told("score"), tried.told("recency")["value"]
+    told, recency = tried.statistic("score"), tried.statistic("recency")["value"]
     shares = {name: language.percent(told[name], 0) for name in ("value", "low", "high")}
     html += markup.paragraph(text("trial.roc_auc", **shares, recency=language.percent(recency, 0)))
     sentence = _spread(found, tenths, tried.falls)
@@ -91,7 +91,7 @@ def fallen(found: Results) -> str:
         return ""
     text, language, scoring = found.language.text, found.language, found.scoring
     html = markup.heading(text("fallen.title"), level=3)
-    moved = scoring.moves()
+    moved = scoring.moves
     fell = moved.filter(pl.col("change") <= -1) if not moved.is_empty() else moved
     if scoring.before is None or fell.is_empty():
         return html + markup.note(text("fallen.none"))
@@ -180,7 +180,7 @@ def _components(found: Results) -> str:
     )
 
 
-def _tenths(found: Results, tried: Trial) -> pd.DataFrame:
+def _tenths(found: Results, tried: Verdict) -> pd.DataFrame:
     """Bars of the figure; tenths of fewer than five customers are left out."""
     number, text = found.language.number, found.language.text
     shown = tried.deciles[tried.deciles["customers"] >= FEWEST]
@@ -199,7 +199,7 @@ def _spread(found: Results, tenths: pd.DataFrame, falls: bool) -> str:
     return f"{sentence} {found.language.text('trial.falls' if falls else 'trial.not_falls')}"
 
 
-def _segments_tried(found: Results, tried: Trial) -> str:
+def _segments_tried(found: Results, tried: Verdict) -> str:
     """Churn of each segment; and of those at risk who had no score."""
     text, language = found.language.text, found.language
     rows, few = [], []
@@ -227,27 +227,27 @@ def _segments_tried(found: Results, tried: Trial) -> str:
     return html
 
 
-def _predictors(found: Results, tried: Trial) -> str:
+def _predictors(found: Results, tried: Verdict) -> str:
     """What the score, its slope and the baselines tell, side by side."""
     rows = []
-    for name in PREDICTORS:
-        if math.isnan(tried.told(name)["value"]):
+    for name in tried.backtest.statistics["predictor"].unique():
+        if math.isnan(tried.statistic(name)["value"]):
             continue
-        auc, correlation = tried.told(name), tried.told(name, "value_correlation")
+        auc, correlation = tried.statistic(name), tried.statistic(name, "value_correlation")
         rows.append(
             {
                 "predictor": found.language.text(f"predictor.{name}"),
                 "roc_auc": _with_interval(found, auc, "value", "low", "high"),
                 "above_recency": _with_interval(found, auc, "difference", "difference_low", "difference_high"),
-                "average_precision": found.language.number(tried.told(name, "average_precision")["value"], 2),
-                "lift": found.language.number(tried.told(name, "lift")["value"], 1),
+                "average_precision": found.language.number(tried.statistic(name, "average_precision")["value"], 2),
+                "lift": found.language.number(tried.statistic(name, "lift")["value"], 1),
                 "value_correlation": _with_interval(found, correlation, "value", "low", "high"),
             }
         )
     return table(found, rows)
 
 
-def _weights(found: Results, tried: Trial) -> str:
+def _weights(found: Results, tried: Verdict) -> str:
     """Declared weights beside those that the data would give."""
     text, language = found.language.text, found.language
     rows = [
@@ -302,7 +302,7 @@ def _migration(found: Results, scoring: Scoring) -> str:
         return text(f"segment.{segment}") if segment else text("fallen.no_score")
 
     rows: dict[str, dict[str, str]] = {}
-    for (new,), column in scoring.segment_transitions().group_by("segment_after", maintain_order=True):
+    for (new,), column in scoring.transitions.group_by("segment_after", maintain_order=True):
         hidden = hidden_cells(column["customers"].to_list())
         for place, (old, customers) in enumerate(column.select("segment_before", "customers").iter_rows()):
             row = rows.setdefault(named(old), {text("column.segment"): named(old)})

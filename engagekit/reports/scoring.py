@@ -1,7 +1,8 @@
-"""The score of a business: its history, its trial, and what the audit finds."""
+"""The score of a business as its report shows it: its history, its verdict, and what the audit says."""
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 import polars as pl
@@ -9,15 +10,14 @@ import polars as pl
 from engagekit.data.business import Business
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.times import days_long
-from engagekit.prepare.history import History
-from engagekit.reports.prepared import lived_until
 from engagekit.score.audit import audit
-from engagekit.score.changes import moves, segment_transitions
+from engagekit.score.changes import score_changes, segment_transitions
 from engagekit.score.freeze import reference_ends
 from engagekit.score.scorecard import SEGMENTS, Scorecard
-from engagekit.score.trial import Trial, trial
+from engagekit.score.verdict import Verdict
+from engagekit.study import Study
 
-__all__ = ["ACTIONS", "Scoring", "scoring"]
+__all__ = ["ACTIONS", "NOBODY", "Scoring", "scoring"]
 
 ACTIONS = "actions.csv"  # what was done: date, segment
 NOBODY = pl.DataFrame(schema={"customer_id": pl.String, "score": pl.Float64, "segment": pl.String})
@@ -31,20 +31,21 @@ class Scoring:
     ----------
     scorecard : Scorecard
     scored : polars.DataFrame
-        Scores on the first of each month and at the end, as ``Scorecard.history`` gives them.
+        Scores on the first of each month and at the end.
     end : datetime
-        The last of the dates.
-    trial : Trial
+        The last date with scores.
+    trial : Verdict
+        Whether the score predicts who leaves.
     findings : pandas.DataFrame
-        What the audit found.
+        What the audit says.
     window : timedelta
-        That the score looks back on.
+        Time that the score looks back on.
     """
 
     scorecard: Scorecard
     scored: pl.DataFrame
     end: dt.datetime
-    trial: Trial
+    trial: Verdict
     findings: pd.DataFrame
     window: dt.timedelta
 
@@ -59,66 +60,44 @@ class Scoring:
         known = self.scored.drop_nulls("score").filter(pl.col("date") <= self.end - self.window)
         return max(known["date"], default=None)
 
+    @cached_property
     def moves(self) -> pl.DataFrame:
         """How scores moved between two windows that do not overlap; empty without an earlier one."""
         if self.before is None or self.latest["score"].is_null().all():
             return pl.DataFrame()
-        moved: pl.DataFrame = moves(self.scorecard, self.scored, self.before, self.end)
+        moved: pl.DataFrame = score_changes(self.scorecard, self.scored, self.before, self.end)
         return moved
 
-    def segment_transitions(self) -> pl.DataFrame:
+    @property
+    def transitions(self) -> pl.DataFrame:
         """How many went from which segment into which; as ``moves``, for two windows that do not overlap."""
-        found: pl.DataFrame = segment_transitions(self.moves())
-        return found
+        counted: pl.DataFrame = segment_transitions(self.moves)
+        return counted
 
 
-def scoring(business: Business, history: History, dates: list[dt.datetime], end: dt.datetime) -> Scoring | None:
-    """Score a business's customers, and put the score on trial.
-
-    Parameters
-    ----------
-    business : Business
-        Whose ``[score.components]`` declare the score; without any there is none.
-    history : History
-        Interactions before the end, and what else the business has of its customers.
-    dates : list of datetime
-        When to score besides the end.
-    end : datetime
-        Everything before it counts.
+def scoring(study: Study) -> Scoring | None:
+    """The score of a study; None without a scorecard or interactions.
 
     Raises
     ------
     DataError
         Bounds are not frozen, or ``actions.csv`` cannot be read.
     """
-    if not business.score.components:
+    if study.scorecard is None:
         return None
-    scorecard, window = Scorecard.of(business), business.score.window
-    scored = scorecard.history(history, [*dates, end], window)
-    seen = history.before(end)["interactions"]["time"].max()
-    tried = trial(
-        scorecard,
-        history,
-        dates or [end],
-        business.horizon,
-        window=window,
-        as_of=lived_until(
-            business, history.before(end)["subscriptions" if business.contractual else "interactions"], end
-        ),
-        contractual=business.contractual,
-        grace=business.grace,
-    )
-    found = audit(
-        scorecard,
-        scored.filter(pl.col("date") == end),
-        end,
-        tried=tried,
-        seen_until=seen,
+    scored, business = study.scored, study.business
+    findings = audit(
+        study.scorecard,
+        scored.filter(pl.col("date") == study.end),
+        study.end,
+        verdict=study.verdict,
+        last_interaction=study.described("interactions")["time"].max(),
         reference_ends=reference_ends(business),
-        actions=_actions(business, end),
-        within=business.horizon,
+        actions=_actions(business, study.end),
+        within=study.churn.horizon,
     )
-    return Scoring(scorecard, scored, end, tried, found, days_long("window", window))
+    window = days_long("window", business.score.window)
+    return Scoring(study.scorecard, scored, study.end, study.verdict, findings, window)
 
 
 def _actions(business: Business, end: dt.datetime) -> pl.DataFrame | None:

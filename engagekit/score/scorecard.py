@@ -1,12 +1,12 @@
-"""Scorecard: 0-100, contributions, segments."""
+"""An engagement score from 0 to 100: what each component contributes, and the segment that follows."""
 
 import datetime as dt
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import accumulate, pairwise
 from operator import add
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
@@ -16,107 +16,43 @@ from engagekit.frames.engine import collected, to_narwhals, to_native
 from engagekit.frames.times import with_micros
 from engagekit.language import Language
 from engagekit.prepare.history import History
+from engagekit.score.components import Component, channels_of, component_rows
 from engagekit.score.explain import made_of, moved_by
 from engagekit.score.freeze import frozen_bounds
 
 if TYPE_CHECKING:
     from engagekit.data.business import Business
 
-__all__ = ["PRESETS", "SCALE", "SEGMENTS", "Component", "Scorecard"]
+__all__ = ["SCALE", "SEGMENTS", "Scorecard"]
 
 SEGMENTS = ("at_risk", "potential", "advocate")
 SCALE = 100
 HYSTERESIS = 5  # points
+STEPS = 2**30  # of a point: sums of such binary fractions are exact, in any order and on any engine
+TOLERANCE = 1e-6  # points that rounding may keep a score below a cut
 LONG_AGO_US = -(2**62)
-PRESETS: dict[str, dict[str, dict[str, Any]]] = {  # what the Blazwa article measures in each kind of business
-    "ecommerce": {  # buys often, leaves reviews, recommends
-        "orders": {"weight": 0.3},
-        "value": {"weight": 0.2, "scale": "log"},
-        "active_days": {"weight": 0.2},
-        "active_share": {"weight": 0.15},
-        "recency_days": {"weight": 0.15, "direction": "down"},
-    },
-    "saas": {  # uses many features, often and for long, takes part
-        "active_days": {"weight": 0.3},
-        "distinct_actions": {"weight": 0.3},
-        "duration_s": {"weight": 0.25, "scale": "log"},
-        "active_share": {"weight": 0.15},
-    },
-    "subscription": {  # comes, and does not come less and less
-        "active_days": {"weight": 0.35},
-        "recency_days": {"weight": 0.25, "direction": "down"},
-        "duration_s": {"weight": 0.2, "scale": "log"},
-        "trend": {"weight": 0.2},
-    },
-}
-
-
-@dataclass(frozen=True)
-class Component:
-    """One part of a score.
-
-    Parameters
-    ----------
-    feature : str
-        Column of the customers' features.
-    weight : float
-        Above 0. Weights need not add up to 1.
-    low, high : float
-        Frozen bounds: at ``low`` the component counts nothing, at ``high`` fully, beyond them no less and no more.
-    direction : {"up", "down"}
-        Whether more of the feature is better, or less.
-    cap : float, optional
-        More of the feature than this counts as this, so that one heavy user stretches no percentile.
-    scale : {"linear", "log"}
-        With ``log`` the logarithm of one more than the feature is what counts: from 1 to 9 is as far as from 9 to 49.
-        What is below 0 counts as 0.
-    """
-
-    feature: str
-    weight: float
-    low: float
-    high: float
-    direction: Literal["up", "down"] = "up"
-    cap: float | None = None
-    scale: Literal["linear", "log"] = "linear"
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.weight) and self.weight > 0):
-            raise ValueError(f"{self.feature}: weight is {self.weight}, and must be above 0")
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise ValueError(f"{self.feature}: low is {self.low} and high {self.high}; low must be below high")
-        if self.scale == "log" and self.low < 0:
-            raise ValueError(f"{self.feature}: low is {self.low}, and on a log scale must be 0 or above")
-        if self.cap is not None and not self.low < self.cap:
-            raise ValueError(f"{self.feature}: cap is {self.cap}, and must be above low, {self.low}")
-
-    @property
-    def normalised(self) -> nw.Expr:
-        """The feature between 0 and 1; null where it is missing."""
-        value = nw.col(self.feature).cast(nw.Float64)
-        known = nw.when(~value.is_null() & ~value.is_nan())
-        if self.cap is not None:
-            value = value.clip(upper_bound=self.cap)
-        low, high = self.low, self.high
-        if self.scale == "log":
-            value, low, high = (value.clip(lower_bound=0.0) + 1).log(), math.log1p(low), math.log1p(high)
-        share = ((value - low) / (high - low)).clip(0.0, 1.0)
-        return known.then(share if self.direction == "up" else 1 - share)
 
 
 @dataclass(frozen=True)
 class Scorecard:
-    """An engagement score, 0-100: the weighted mean of normalised features.
+    """An engagement score from 0 to 100: the weighted mean of normalised features.
 
     Parameters
     ----------
     components : tuple of Component
-        What the score is made of.
+        The parts of the score.
     cuts : tuple of float, default (40, 70)
-        Below the first a customer is ``at_risk``, from the second on an ``advocate``, between them ``potential``.
+        A customer is ``at_risk`` below the first cut, ``potential`` from the first on and ``advocate`` from the second
+        on.
     hysteresis : float, default 5
-        Points below a cut that a customer who once reached it may fall without leaving the segment above it, so that
-        nobody flickers between two. It needs more than one date.
+        Points by which a customer who has reached a cut may fall below it without leaving the segment, so that small
+        changes do not move customers to and fro. It has an effect where there is more than one date.
+
+    Notes
+    -----
+    Contributions are rounded to steps of 2**-30 point (about 1e-9). Such numbers are added without an error, in any
+    order, so the contributions add up to the score exactly and the score never leaves 0 to 100. A score reaches a cut
+    from a millionth of a point below it on, so that rounding moves no customer to another segment.
 
     Examples
     --------
@@ -140,22 +76,22 @@ class Scorecard:
         if not 0 <= self.cuts[0] < self.cuts[1] <= SCALE:
             raise ValueError(f"cuts: {self.cuts} must rise, between 0 and {SCALE}")
         if not 0 <= self.hysteresis < self.cuts[1] - self.cuts[0]:
-            raise ValueError(f"hysteresis: {self.hysteresis} must be from 0 to less than what lies between the cuts")
+            raise ValueError(f"hysteresis: {self.hysteresis} must be 0 or above, and below the distance of the cuts")
         if len(set(self.features)) < len(self.features):
             raise ValueError(f"components: {', '.join(self.features)} name a feature twice")
 
     @classmethod
     def of(cls, business: "Business") -> "Scorecard":
-        """Make the scorecard that ``business.toml`` declares, with the bounds that ``engagekit freeze`` took.
+        """Make the scorecard of a business's ``business.toml``, with the bounds that ``engagekit freeze`` wrote.
 
         Raises
         ------
         DataError
-            A component has no bounds of its own and none in ``scorecard.json``, or these are of another window.
+            A component has no bounds of its own and none in ``scorecard.json``, or these belong to another window.
         """
         settings = business.score
-        bare = [name for name, part in settings.components.items() if part.low is None]
-        frozen = frozen_bounds(business, bare) if bare else {}
+        unbounded = [name for name, part in settings.components.items() if part.low is None]
+        frozen = frozen_bounds(business, unbounded) if unbounded else {}
         parts = (
             Component(name, **(part.model_dump() | frozen.get(name, {}))) for name, part in settings.components.items()
         )
@@ -171,58 +107,50 @@ class Scorecard:
 
     @property
     def weights(self) -> dict[str, float]:
-        """What each component's weight comes to, as shares that add up to 1."""
+        """Share of each component in the sum of the weights; they add up to 1."""
         total = sum(component.weight for component in self.components)
         return {component.feature: component.weight / total for component in self.components}
 
     def score(self, features: Any, *, keep: Sequence[str] = ()) -> Any:
-        """Score customers.
+        """Score customers, from 0 to 100 points.
 
         Parameters
         ----------
         features : frame
-            ``customer_id``, the components' features and, where given, ``date``.
+            ``customer_id``, the components' features and, where given, ``date``; one row for each customer and date.
+            In a table of features, which has ``interactions``, a channel without a column had no interactions.
         keep : sequence of str, default ()
-            Columns that are carried along.
+            Further columns of ``features`` to return.
 
         Returns
         -------
         frame of the caller's kind
-            ``customer_id``; ``date``, where given; ``<feature>_points``, what each component contributes; ``score``,
-            their sum; ``coverage``, the share of the weights whose feature is known; and ``segment``. Where a feature
-            is missing the others' weights count for it; where all are, score and segment are null. Of a customer with
-            several dates the segment is that at the cuts on the first; later, who is above a cut stays there until the
-            score is more than ``hysteresis`` below it. Nothing is remembered: the dates are replayed.
+            The rows of ``features``, in their order where the engine has one. ``customer_id`` and
+
+            - ``date``, where given;
+            - the columns of ``keep``;
+            - ``<feature>_points``: contribution of each component, null where its feature is missing. The weights of
+              the other components then count for it;
+            - ``score``: the sum of the contributions, null where every feature is missing;
+            - ``coverage``: share of the weights whose feature is known, 0 to 1;
+            - ``segment``: by the cuts, null without a score. Where there is a ``date``, a customer who has reached a
+              cut stays above it until the score is more than ``hysteresis`` below the cut. The segment follows from
+              the dates in ``features`` alone; nothing is remembered from earlier calls.
 
         Raises
         ------
         DataError
-            A feature is not a column; names it and the nearest one.
+            A feature is not a column (names the nearest one), or is not a number.
         """
-        rows = to_narwhals(features, ["customer_id", *self.features, *keep], ["date"])
-        schema = rows.collect_schema()
-        for name in self.features:
-            if not (schema[name].is_numeric() or schema[name] in (nw.Boolean, nw.Unknown)):
-                raise DataError(f"is {schema[name]}, not a number, and cannot be scored.", column=name)
-        keys = [name for name in ("customer_id", "date") if name in schema]
-        shares = {f"{part.feature}_points": part for part in self.components}
-        rows = rows.with_columns(*(part.normalised.alias(name) for name, part in shares.items()))
-        weights = [
-            nw.when(~nw.col(name).is_null()).then(nw.lit(part.weight)).otherwise(nw.lit(0.0))
-            for name, part in shares.items()
-        ]
-        rows = rows.with_columns(known=reduce(add, weights))
-        points = [(nw.col(name) * part.weight / nw.col("known") * SCALE).alias(name) for name, part in shares.items()]
-        total = reduce(add, (nw.col(name).fill_null(0.0) for name in shares))
-        scored = rows.with_columns(*points).with_columns(
-            score=nw.when(nw.col("known") > 0).then(total),
-            coverage=nw.col("known") / sum(part.weight for part in self.components),
-        )
+        rows = component_rows(features, self.features, ["customer_id", *keep], ["date"])
+        keys = [name for name in ("customer_id", "date") if name in rows.collect_schema().names()]
+        points = [f"{name}_points" for name in self.features]
+        scored = self._with_points(rows)
         scored = self._with_segments(scored) if "date" in keys else scored.with_columns(segment=self._segment())
-        return to_native(scored.select(*keys, *keep, *shares, "score", "coverage", "segment"), features)
+        return to_native(scored.select(*keys, *keep, *points, "score", "coverage", "segment"), features)
 
     def history(self, history: History, dates: Iterable[dt.datetime], window: str = "84d") -> Any:
-        """Score customers at many dates.
+        """Score customers on many dates, from 0 to 100 points.
 
         Parameters
         ----------
@@ -232,20 +160,20 @@ class Scorecard:
         Returns
         -------
         frame of the caller's kind
-            As ``score`` gives it, with the ``date``: one row for each customer and date with an interaction in the
-            window before it. Bounds are frozen, so a score differs between dates because the customer does. Windows
-            that overlap share what was done in both: a rise or fall over them is described by ``slopes``, and whether
-            it is more than chance by ``declines``.
+            As ``score`` returns it, with the ``date``: one row for each customer and date with an interaction in the
+            window before the date, in the order of ``snapshots``. Bounds are frozen, so a score changes only because
+            the customer's features do. Windows that overlap share interactions: describe a rise or fall over them with
+            ``slopes``, and test it with ``declines``.
         """
-        return self.score(snapshots(history, dates, window))
+        return self.score(snapshots(history, dates, window, channels=channels_of(self.features)))
 
     def explain(self, scored: Any, customer_id: Any, language: str = "en") -> str:
-        """Say what a customer's latest score is made of, and what moved it since the date before.
+        """Explain a customer's latest score in words: its parts, and what changed since the date before.
 
         Parameters
         ----------
         scored : frame
-            What ``score`` or ``history`` gives.
+            What ``score`` or ``history`` returns.
         customer_id : str or int
             The customer.
         language : {"id", "ms", "en"}
@@ -254,7 +182,7 @@ class Scorecard:
         Raises
         ------
         DataError
-            The customer has no score there, or a column is absent.
+            The customer has no score in the frame, or a column is absent.
 
         Examples
         --------
@@ -278,31 +206,62 @@ class Scorecard:
             raise DataError(f"{customer_id!r} has no score here. Take a customer of this frame.", column="customer_id")
         *earlier, latest = (table.sort("date") if "date" in table.columns else table).iter_rows(named=True)
         parts = {name: latest[f"{name}_points"] for name in self.features}
-        told = [made_of(parts, latest, self.weights, Language(language))]
+        sentences = [made_of(parts, latest, self.weights, Language(language))]
         if earlier:
-            told.append(moved_by(parts, latest, earlier[-1], Language(language)))
-        return " ".join(told)
+            sentences.append(moved_by(parts, earlier[-1], latest, Language(language)))
+        return " ".join(sentences)
+
+    def _with_points(self, rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        """Add the points of each component, ``score`` and ``coverage``.
+
+        The points that the known components can give at most are rounded so that they add up to 100. A component's
+        points do not depend on the values of the others, and equal values give equal points.
+        """
+        names = {f"{part.feature}_points": part for part in self.components}
+        rows = rows.with_columns(**{name: part.normalised for name, part in names.items()})
+        known = (
+            nw.when(~nw.col(name).is_null()).then(nw.lit(p.weight)).otherwise(nw.lit(0.0)) for name, p in names.items()
+        )
+        upto = list(accumulate(known, add))  # weights that are known, up to each component
+        rows = rows.with_columns(**{f":upto{number}": weight for number, weight in enumerate(upto)})
+        total = nw.col(f":upto{len(upto) - 1}")
+        whole = nw.when(total > 0).then(total)
+        reached = [nw.lit(0.0), *(_on_steps(nw.col(f":upto{n}") / whole * SCALE) for n in range(len(upto)))]
+        rows = rows.with_columns(
+            **{
+                name: _on_steps(nw.col(name) * (new - old))
+                for name, (old, new) in zip(names, pairwise(reached), strict=True)
+            }
+        )
+        score = reduce(add, (nw.col(name).fill_null(0.0) for name in names))
+        weights = reduce(add, (part.weight for part in self.components))
+        return rows.with_columns(score=nw.when(total > 0).then(score), coverage=total / weights)
 
     def _segment(self) -> nw.Expr:
         """Segments of one date, by the cuts alone."""
-        return _named(*(nw.col("score") >= cut for cut in self.cuts))
+        return _segment_of(*(nw.col("score") >= cut - TOLERANCE for cut in self.cuts))
 
     def _with_segments(self, scored: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-        """Segments of many dates: a customer is above a cut if the last date to say so came after the last denial."""
+        """Add segments of many dates: a customer is above a cut who reached it later than they last fell below it."""
         scored = with_micros(scored, "date", ":date_us")
         score, date, never = nw.col("score"), nw.col(":date_us"), nw.lit(LONG_AGO_US)
-        said: dict[str, nw.Expr] = {}
+        crossings: dict[str, nw.Expr] = {}
         for name, cut in zip(("low", "high"), self.cuts, strict=True):
-            said[f":{name}_reached"] = nw.when(score >= cut).then(date).otherwise(never)
-            said[f":{name}_left"] = nw.when(score < cut - self.hysteresis).then(date).otherwise(never)
-        scored = scored.with_columns(**said)
-        latest = {name: nw.col(name).cum_max().over("customer_id", order_by=":date_us") for name in said}
+            crossings[f":{name}_reached"] = nw.when(score >= cut - TOLERANCE).then(date).otherwise(never)
+            crossings[f":{name}_lost"] = nw.when(score < cut - self.hysteresis - TOLERANCE).then(date).otherwise(never)
+        scored = scored.with_columns(**crossings)
+        latest = {name: nw.col(name).cum_max().over("customer_id", order_by=":date_us") for name in crossings}
         scored = scored.with_columns(**latest)
-        above = (nw.col(f":{name}_reached") > nw.col(f":{name}_left") for name in ("low", "high"))
-        return scored.with_columns(segment=_named(*above))
+        above = (nw.col(f":{name}_reached") > nw.col(f":{name}_lost") for name in ("low", "high"))
+        return scored.with_columns(segment=_segment_of(*above))
 
 
-def _named(above_low: nw.Expr, above_high: nw.Expr) -> nw.Expr:
+def _on_steps(points: nw.Expr) -> nw.Expr:
+    """Points rounded to whole steps; by ``floor``, because engines round halves differently."""
+    return (points * STEPS + 0.5).floor().cast(nw.Float64) / STEPS
+
+
+def _segment_of(above_low: nw.Expr, above_high: nw.Expr) -> nw.Expr:
     """Segment by the cuts that a customer is above; null without a score."""
     low, middle, high = (nw.lit(segment) for segment in SEGMENTS)
     upper = nw.when(above_high).then(high).otherwise(middle)

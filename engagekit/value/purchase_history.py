@@ -7,7 +7,7 @@ from typing import Any
 import narwhals as nw
 
 from engagekit.errors import did_you_mean
-from engagekit.frames.engine import beside, to_native
+from engagekit.frames.engine import small_table, to_native
 from engagekit.frames.periods import dated
 from engagekit.frames.times import micros_at, with_micros
 from engagekit.prepare.interactions import US, valid_interactions
@@ -172,7 +172,7 @@ def _sums_before(
         nw.col("money", "valued", "refunds").sum(),
     )
     starts = [last_days[date] for date in dates]
-    each_date = beside(rows, {"following": list(range(len(dates))), "date": list(dates), "last_day": starts})
+    each_date = small_table(rows, {"following": list(range(len(dates))), "date": list(dates), "last_day": starts})
     sums = (
         stretches.join(each_date, how="cross")
         .filter(nw.col("stretch") <= nw.col("following"))

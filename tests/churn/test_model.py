@@ -1,6 +1,11 @@
 """The churn model: golden bands on real tables, exact explanations, frames of any kind, and saving without code."""
 
+import hashlib
+import os
 import pickle
+import subprocess
+import sys
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -75,10 +80,10 @@ def test_contributions_add_up_to_the_log_odds():
     table, left = made()
     model = ChurnModel("logistic").fit(table, left)
     chance = model.predict_proba(table)[:, 1]
-    told = model.contributions(table)
-    assert list(told) == ["days", "plan", "spent", "intercept"]
-    assert told.sum(axis=1).to_numpy() == pytest.approx(np.log(chance / (1 - chance)))
-    assert told[["days", "plan", "spent"]].mean().to_numpy() == pytest.approx(0, abs=1e-9)
+    contributions = model.contributions(table)
+    assert list(contributions) == ["days", "plan", "spent", "intercept"]
+    assert contributions.sum(axis=1).to_numpy() == pytest.approx(np.log(chance / (1 - chance)))
+    assert contributions[["days", "plan", "spent"]].mean().to_numpy() == pytest.approx(0, abs=1e-9)
     with pytest.raises(ValueError, match="boosting is not additive"):
         ChurnModel("boosting").fit(table, left).contributions(table)
 
@@ -113,11 +118,11 @@ def test_what_cannot_be_learnt_from_is_refused():
     table, left = made()
     few = np.arange(len(left)) < 49
     for labels in (few, ~few):
-        with pytest.raises(DataError, match="49 customers (left|stayed), and fewer than 50 teach nothing"):
+        with pytest.raises(DataError, match="49 customers (left|stayed), and a model needs at least 50"):
             ChurnModel().fit(table, labels)
     with pytest.raises(DataError, match="0 customers left"):
         ChurnModel().fit(table, np.zeros(len(left)))
-    with pytest.raises(ValueError, match="holds more than whether somebody left"):
+    with pytest.raises(ValueError, match="holds more than whether a customer left"):
         ChurnModel().fit(table, np.where(few, np.nan, left))
     with pytest.raises(ValueError, match="3 labels for 600 rows"):
         ChurnModel().fit(table, [True, False, True])
@@ -165,10 +170,57 @@ def test_a_pickle_and_a_foreign_file_are_refused(tmp_path, capsys):
     with pytest.raises(ValueError, match="which no model of ours does"):
         ChurnModel.load(tmp_path / "evil.skops")
     skops.io.dump({"schema": 0}, tmp_path / "old.skops")
-    with pytest.raises(ValueError, match="is not a model of version 1"):
+    with pytest.raises(ValueError, match="is not a model of version 2"):
         ChurnModel.load(tmp_path / "old.skops")
     with pytest.raises(ValueError, match="a model lies in a .skops file"):
         ChurnModel().fit(*made()).save(tmp_path / "model.joblib")
+
+
+@pytest.mark.parametrize("junk", [b"", b"no archive at all", b"PK\x03\x04 cut off"])
+def test_junk_is_no_model_and_an_absent_file_is_absent(junk, tmp_path):
+    file = tmp_path / "churn.skops"
+    with pytest.raises(FileNotFoundError):
+        ChurnModel.load(file)
+    file.write_bytes(junk)
+    with pytest.raises(ValueError, match="churn.skops cannot be read as a model: BadZipFile"):
+        ChurnModel.load(file)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("other.json", "{}")
+    with pytest.raises(ValueError, match="churn.skops cannot be read as a model: KeyError"):
+        ChurnModel.load(file)
+
+
+SAVING = """
+import sys
+import numpy as np, pandas as pd
+from engagekit.churn.model import ChurnModel
+rng = np.random.default_rng(0)
+days, plan = rng.uniform(0, 80, 20_000), rng.choice(["free", "gold", "silver"], 20_000)
+table = pd.DataFrame({"days": days, "plan": plan, "spent": np.where(days > 60, np.nan, days**2)})
+model = ChurnModel().fit(table, rng.random(20_000) < days / 100)
+model.save(sys.argv[1], {"auc": sum([0.1] * 3), "columns": sorted({*table})})
+sys.stdout.buffer.write(model.predict_proba(table).tobytes())
+"""
+
+
+def test_the_file_of_a_model_is_the_same_to_the_byte_whatever_the_threads_the_hash_seed_and_the_time(tmp_path):
+    results = []
+    for threads, zone in (("1", "Asia/Jakarta"), ("2", "America/Lima")):
+        file = tmp_path / f"{threads}.skops"
+        settings = {"OMP_NUM_THREADS": threads, "PYTHONHASHSEED": threads, "TZ": zone}
+        run = [sys.executable, "-c", SAVING, str(file)]
+        probabilities = subprocess.run(run, env=os.environ | settings, capture_output=True, check=True).stdout
+        results.append((hashlib.sha256(file.read_bytes()).hexdigest(), probabilities))
+    assert results[0] == results[1]
+    assert ChurnModel.load(tmp_path / "1.skops")[1] == {"auc": 0.3, "columns": ["days", "plan", "spent"]}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_name_of_a_column_will_do(kind):
+    table, left = made()
+    odd = table.rename(columns={"days": "interactions_paid__social", "plan": "__class__", "spent": "a__b__c"})
+    model = ChurnModel(kind).fit(odd, left)
+    assert model.predict_proba(odd) == pytest.approx(ChurnModel(kind).fit(table, left).predict_proba(table))
 
 
 def test_it_is_an_estimator_of_scikit_learn():

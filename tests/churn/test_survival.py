@@ -192,6 +192,6 @@ def test_the_planted_hazard_comes_out():
         weeks = round(row.days / 7)
         assert row.value == pytest.approx(0.98**weeks, abs=0.02)
     assert curve["days"].max() <= (END - DATES[0]) / DAY
-    rows = churn_dataset(history, DATES[:1], as_of=END, contractual=True)
+    rows = churn_dataset(history, DATES[:1], churn, as_of=END)
     left = (found["left"] & (found["days"] <= 84)).sum()
     assert left == rows["churned"].sum()

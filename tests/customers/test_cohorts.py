@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -15,6 +16,7 @@ from polars.testing import assert_frame_equal
 
 from engagekit.customers.cohorts import retention_by_cohort, revenue_by_cohort
 from engagekit.errors import DataError
+from engagekit.prepare.interactions import unique
 
 JAKARTA = "Asia/Jakarta"
 JANUARY, FEBRUARY, MARCH = (dt.datetime(2026, month, 1) for month in (1, 2, 3))
@@ -184,9 +186,20 @@ def test_a_purchase_without_a_value_adds_nothing_and_purchases_without_any_are_u
     assert (march, value, math.isnan(added_up)) == (0, 0, True)
 
 
-def test_a_repeated_event_is_paid_once(on_engine):
+@pytest.mark.parametrize("by_cohort", BOTH)
+def test_a_repeated_event_is_refused_and_unique_events_are_paid_once(by_cohort, on_engine):
     lines = told(*[("a", "2026-01-05", "purchase", 8.0)] * 4).with_columns(event_id=pl.Series(["1", "1", None, None]))
-    assert cells(revenue_by_cohort(on_engine(lines), FEBRUARY), "revenue") == {(JANUARY, 0): (24,)}
+    with pytest.raises(DataError, match="event_id: 1 rows repeat"):
+        by_cohort(on_engine(lines), FEBRUARY)
+    assert cells(revenue_by_cohort(unique(on_engine(lines)), FEBRUARY), "revenue") == {(JANUARY, 0): (24,)}
+
+
+def test_revenue_is_exact_whatever_the_order_of_its_lines():
+    values = [0.1, 0.2, 0.3, 123456.7891, -0.05, 19.99] * 50
+    lines = told(*[("a", "2026-01-05", "purchase", value) for value in values])
+    expected = float(sum(map(Decimal, map(str, values))))
+    for some in (lines, lines[::-1], lines.sample(fraction=1, shuffle=True, seed=1)):
+        assert cells(revenue_by_cohort(some, FEBRUARY), "revenue") == {(JANUARY, 0): (expected,)}
 
 
 def test_weeks_of_revenue_start_on_monday():
@@ -394,4 +407,4 @@ def test_arrivals_follow_the_calendar_of_the_interactions():
 def test_an_event_that_is_delivered_again_later_is_no_return():
     days = [dt.datetime(2026, 1, 5), dt.datetime(2026, 2, 5)]
     again = pl.DataFrame({"customer_id": ["a", "a"], "time": days, "event_id": ["1", "1"]})
-    assert retention_by_cohort(again, dt.datetime(2026, 3, 1))["active"].to_list() == [1, 0]
+    assert retention_by_cohort(unique(again), dt.datetime(2026, 3, 1))["active"].to_list() == [1, 0]

@@ -1,6 +1,5 @@
-"""Declines against simulated truth and other libraries, slopes against polyfit."""
+"""Declines against simulated truth and other libraries."""
 
-import datetime as dt
 from itertools import product
 
 import narwhals as nw
@@ -11,16 +10,15 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from engagekit.customers.declines import declines, slopes
+from engagekit.customers.declines import declines
 from engagekit.errors import DataError
 
-MONDAY = dt.datetime(2026, 1, 5)
 RESULT = ["customer_id", "before", "after", "expected", "p", "q", "declined", "reason"]
 
 
-def polars_of(found):
+def polars_of(result):
     """Polars frame of a frame of any engine."""
-    return nw.from_native(found).lazy().collect("polars").to_native().fill_nan(None)
+    return nw.from_native(result).lazy().collect("polars").to_native().fill_nan(None)
 
 
 def windows(before, after, feature="active_days"):
@@ -43,9 +41,9 @@ def called(before, after, **options):
     return np.array([f"c{i}" in who for i in range(len(before))])
 
 
-def by_customer(found, *names):
+def by_customer(result, *names):
     return {
-        who: values[0] if len(values) == 1 else values for who, *values in found.select("customer_id", *names).rows()
+        who: values[0] if len(values) == 1 else values for who, *values in result.select("customer_id", *names).rows()
     }
 
 
@@ -57,14 +55,14 @@ def steady(*others, n=80):
 
 def test_a_customer_in_one_window_only_has_0_in_the_other():
     before, after = windows([7, 0], [0, 9])
-    found = declines(before, after)
-    assert found.columns == RESULT
-    assert by_customer(found, "before", "after", "expected") == {"c0": [7, 0, 3.5], "c1": [0, 9, 4.5]}
+    result = declines(before, after)
+    assert result.columns == RESULT
+    assert by_customer(result, "before", "after", "expected") == {"c0": [7, 0, 3.5], "c1": [0, 9, 4.5]}
 
 
 def test_who_stops_has_declined_and_who_stays_or_comes_has_not():
-    found = by_customer(declines(*steady((20, 0), (20, 19), (0, 20), (2, 60))), "declined")
-    assert [found[f"c{i}"] for i in range(4)] == [True, False, False, False]
+    result = by_customer(declines(*steady((20, 0), (20, 19), (0, 20), (2, 60))), "declined")
+    assert [result[f"c{i}"] for i in range(4)] == [True, False, False, False]
 
 
 def test_chances_are_those_of_scipys_beta_binomial_with_burst_and_drift_found_by_trying_all():
@@ -86,28 +84,28 @@ def test_chances_are_those_of_scipys_beta_binomial_with_burst_and_drift_found_by
 
     drift, burst = max(product(np.geomspace(0.001, 0.3, 25), np.geomspace(0.1, 10, 25)), key=lambda x: likelihood(*x))
     assert burst == pytest.approx(2, rel=0.5)  # the variance is three times that of Poisson counts: two come along
-    found = declines(*windows(before, after))
-    n, last = (found["before"] + found["after"]).to_numpy(), found["after"].to_numpy()
+    result = declines(*windows(before, after))
+    n, last = (result["before"] + result["after"]).to_numpy(), result["after"].to_numpy()
     p = stats.betabinom.cdf(last, n, *[shape(n, drift, burst)] * 2)
-    np.testing.assert_allclose(found["p"], p, rtol=0.15, atol=1e-4)  # as fine as what was tried
+    np.testing.assert_allclose(result["p"], p, rtol=0.15, atol=1e-4)  # as fine as what was tried
 
 
 def test_the_chance_of_so_few_and_that_of_one_more_the_other_way_add_up_to_1():
-    found = by_customer(declines(*steady((3, 7), (8, 2), (0, 10), (6, 6), (7, 5))), "p")
-    assert found["c0"] + found["c1"] == pytest.approx(1)
-    assert found["c2"] == 1
-    assert found["c3"] + found["c4"] == pytest.approx(1)
-    assert found["c4"] < 0.5 < found["c3"]
+    result = by_customer(declines(*steady((3, 7), (8, 2), (0, 10), (6, 6), (7, 5))), "p")
+    assert result["c0"] + result["c1"] == pytest.approx(1)
+    assert result["c2"] == 1
+    assert result["c3"] + result["c4"] == pytest.approx(1)
+    assert result["c4"] < 0.5 < result["c3"]
 
 
 def test_q_is_benjamini_and_hochbergs_over_those_tested():
     before, after, _ = bursts(2, 400)
     after[:40] = 0
-    found = declines(*windows(before, after)).filter(pl.col("reason") == "")
-    assert 100 < len(found) < 400
-    rejected, q, *_ = multipletests(found["p"], alpha=0.1, method="fdr_bh")
-    np.testing.assert_allclose(found["q"], q)
-    np.testing.assert_array_equal(found["declined"], rejected)
+    result = declines(*windows(before, after)).filter(pl.col("reason") == "")
+    assert 100 < len(result) < 400
+    rejected, q, *_ = multipletests(result["p"], alpha=0.1, method="fdr_bh")
+    np.testing.assert_allclose(result["q"], q)
+    np.testing.assert_array_equal(result["declined"], rejected)
     assert 0 < rejected.sum() < 60
 
 
@@ -127,15 +125,15 @@ def test_among_unchanged_customers_no_more_bases_than_promised_have_a_discovery(
 
 def test_of_those_called_no_more_than_promised_did_not_fall():
     """A tenth stopped, in 40 bases; promised is 10 % on average, of which chance may leave 2 % more."""
-    false, found = [], []
+    false, detected = [], []
     for run in range(40):
         before, after, level = bursts([4, run], 300)
         after[:30] = 0
         who = called(before, after)
         false.append(who[30:].sum() / max(who.sum(), 1))
-        found.append(who[:30][level[:30] > 20].mean())
+        detected.append(who[:30][level[:30] > 20].mean())
     assert np.mean(false) < 0.10 + 0.02
-    assert np.mean(found) > 0.7
+    assert np.mean(detected) > 0.7
 
 
 def test_daily_customers_do_not_make_the_others_look_steady():
@@ -161,9 +159,9 @@ def test_those_who_fell_and_those_who_came_do_not_change_what_chance_is():
 
 
 def test_a_decline_of_most_of_the_base_shows():
-    found = declines(*steady(*[(40, 4)] * 150))
-    assert found["declined"].sum() == 150
-    assert found["after"].sum() < found["before"].sum() / 2
+    result = declines(*steady(*[(40, 4)] * 150))
+    assert result["declined"].sum() == 150
+    assert result["after"].sum() < result["before"].sum() / 2
 
 
 def test_who_came_too_rarely_is_not_tested_and_makes_the_test_no_stricter():
@@ -177,21 +175,21 @@ def test_who_came_too_rarely_is_not_tested_and_makes_the_test_no_stricter():
 
 def test_only_a_q_that_could_never_be_called_is_left_out():
     """Of n in both, 0 in the last window has at least the chance of n heads."""
-    found = declines(*steady(*((n, 0) for n in range(1, 12)))).sort("before")
-    rare = found.filter(pl.col("reason") == "too_rare")
+    result = declines(*steady(*((n, 0) for n in range(1, 12)))).sort("before")
+    rare = result.filter(pl.col("reason") == "too_rare")
     assert rare["before"].max() >= 3  # an eighth is above 10 %
     assert (rare["p"] > 0.1).all()
-    assert (found.filter(pl.col("before") < 12, pl.col("reason") == "")["p"] <= 0.1).all()
+    assert (result.filter(pl.col("before") < 12, pl.col("reason") == "")["p"] <= 0.1).all()
 
 
 @pytest.mark.parametrize(("risers", "known"), [(29, False), (30, True)])
 def test_below_30_customers_nobody_can_tell_how_unsteady_they_are(risers, known):
     before, after = [20] * risers + [20] * 5 + [0] * 9 + [1, 1], [21] * risers + [0] * 5 + [30] * 9 + [1, 2]
-    found = declines(*windows(before, after))
-    assert (found["p"].null_count() == 0) is known
-    assert ("few_customers" in found["reason"]) is not known
-    assert found["declined"].sum() == (5 if known else 0)
-    assert known or found["q"].null_count() == len(found)
+    result = declines(*windows(before, after))
+    assert (result["p"].null_count() == 0) is known
+    assert ("few_customers" in result["reason"]) is not known
+    assert result["declined"].sum() == (5 if known else 0)
+    assert known or result["q"].null_count() == len(result)
 
 
 def test_the_order_of_rows_does_not_matter():
@@ -209,9 +207,9 @@ def test_any_column_of_counts_can_be_compared():
 
 def test_declines_are_the_same_on_any_engine(on_engine):
     frames = steady((20, 0), (20, 18), (0, 9), (1, 0))
-    found = declines(*(on_engine(frame) for frame in frames))
-    assert isinstance(found, pd.DataFrame if isinstance(on_engine(frames[0]), pd.DataFrame) else pl.DataFrame)
-    table = polars_of(found)
+    result = declines(*(on_engine(frame) for frame in frames))
+    assert isinstance(result, pd.DataFrame if isinstance(on_engine(frames[0]), pd.DataFrame) else pl.DataFrame)
+    table = polars_of(result)
     expected = declines(*frames)
     assert table.columns == RESULT
     assert table["declined"].dtype == pl.Boolean
@@ -222,8 +220,8 @@ def test_declines_are_the_same_on_any_engine(on_engine):
 def test_frames_are_unchanged_and_whole_floats_are_counts():
     before, after = (frame.to_pandas().astype({"active_days": float}) for frame in steady((20, 0)))
     copies = before.copy(), after.copy()
-    found = declines(before, after)
-    assert found.loc[found["declined"], "customer_id"].tolist() == ["c0"]
+    result = declines(before, after)
+    assert result.loc[result["declined"], "customer_id"].tolist() == ["c0"]
     pd.testing.assert_frame_equal(before, copies[0])
     pd.testing.assert_frame_equal(after, copies[1])
 
@@ -240,8 +238,8 @@ def test_empty_windows_give_nobody_or_those_of_the_other(make):
     assert polars_of(declines(make(nobody), make(nobody))).shape == (0, len(RESULT))
     _, after = windows([1, 2], [3, 4])
     for pair in ((nobody, after), (after, nobody)):
-        found = polars_of(declines(*map(make, pair)))
-        assert found.select("reason", "p", "q", "declined").unique().rows() == [("few_customers", None, None, False)]
+        result = polars_of(declines(*map(make, pair)))
+        assert result.select("reason", "p", "q", "declined").unique().rows() == [("few_customers", None, None, False)]
     typeless = pd.DataFrame({"customer_id": [], "active_days": []}, dtype=object)
     assert len(declines(typeless, after.to_pandas())) == 2
 
@@ -249,8 +247,8 @@ def test_empty_windows_give_nobody_or_those_of_the_other(make):
 def test_counts_of_0_are_customers_too():
     before, after = steady((20, 0))
     silent = pl.DataFrame({"customer_id": ["s"], "active_days": [0]})
-    found = declines(pl.concat([before, silent]), pl.concat([after, silent]))
-    assert by_customer(found, "p", "expected", "reason")["s"] == [1, 0, "too_rare"]
+    result = declines(pl.concat([before, silent]), pl.concat([after, silent]))
+    assert by_customer(result, "p", "expected", "reason")["s"] == [1, 0, "too_rare"]
 
 
 @pytest.mark.parametrize(
@@ -292,86 +290,3 @@ def test_a_rate_is_between_0_and_1(fdr):
     frame = pl.DataFrame({"customer_id": ["a"], "active_days": [3]})
     with pytest.raises(ValueError, match=f"^fdr: {fdr} is not between 0 and 1"):
         declines(frame, frame, fdr=fdr)
-
-
-def scores(**of):
-    """Scores of customers by week from a Monday on."""
-    rows = [(who, MONDAY + dt.timedelta(weeks=week), score) for who, weeks in of.items() for week, score in weeks]
-    return pl.DataFrame(
-        rows, schema={"customer_id": pl.String, "date": pl.Datetime("us"), "score": pl.Float64}, orient="row"
-    )
-
-
-def sloped(found):
-    return by_customer(polars_of(found), "slope_points_per_week", "dates")
-
-
-def test_a_slope_is_in_points_per_week_on_any_engine(on_engine):
-    """By hand: 60, 50, 46 in weeks 0, 1, 2 fall by (60 - 46) / 2 a week; 10 and 40, five weeks apart, rise by 6."""
-    scored = on_engine(
-        scores(a=[(0, 60.0), (1, 50.0), (2, 46.0)], b=[(5, 40.0), (0, 10.0)], c=[(3, 50.0)], d=[(0, None), (1, 9.0)])
-    )
-    found = slopes(scored)
-    assert type(found) is type(scored)
-    table = sloped(found)
-    assert table["a"] == [pytest.approx(-7), 3]
-    assert table["b"] == [pytest.approx(6), 2]
-    assert table["c"] == [None, 1]
-    assert table["d"] == [None, 1]
-
-
-def test_slopes_are_those_of_polyfit():
-    rng = np.random.default_rng(9)
-    of = {f"c{i}": [(week, rng.uniform(0, 100)) for week in rng.uniform(0, 500, 12)] for i in range(20)}
-    found = sloped(slopes(scores(**of)))
-    for who, points in of.items():
-        assert found[who] == [pytest.approx(np.polyfit(*zip(*points, strict=True), 1)[0], rel=1e-6), 12]
-
-
-def test_minutes_decades_after_1970_lose_nothing():
-    """A point a minute is 10,080 a week."""
-    minutes = [(minute / (7 * 24 * 60), 20.0 + minute) for minute in range(4)]
-    assert sloped(slopes(scores(a=minutes)))["a"] == [pytest.approx(10_080, rel=1e-9), 4]
-
-
-def test_a_score_that_stays_has_no_slope():
-    found = sloped(slopes(scores(a=[(week, 100 / 3) for week in range(12)])))
-    assert found["a"] == [pytest.approx(0, abs=1e-12), 12]
-
-
-def test_a_customer_without_a_score_is_told():
-    found = sloped(slopes(scores(a=[(0, None), (1, None)], b=[(0, float("nan")), (1, 5.0), (2, 7.0)])))
-    assert found == {"a": [None, 0], "b": [pytest.approx(2), 2]}
-
-
-def test_dates_at_one_instant_have_no_slope():
-    assert sloped(slopes(scores(a=[(1, 5.0), (1, 7.0)])))["a"][0] is None
-
-
-def test_calendar_dates_and_whole_scores_will_do():
-    scored = pl.DataFrame(
-        {"customer_id": ["a", "a"], "date": [dt.date(2026, 1, 5), dt.date(2026, 1, 12)], "score": [1, 4]}
-    )
-    assert (
-        sloped(slopes(scored)) == sloped(slopes(scored.to_pandas().astype({"date": "datetime64[s]"}))) == {"a": [3, 2]}
-    )
-
-
-def test_rows_without_a_customer_or_a_date_have_no_slope():
-    scored = scores(a=[(0, 1.0), (1, 2.0)], b=[(0, 1.0), (1, 2.0)])
-    scored = scored.with_columns(
-        customer_id=pl.when(pl.col("customer_id") == "a").then("customer_id"),
-        date=pl.when(pl.col("score") < 2).then("date"),
-    )
-    assert sloped(slopes(scored)) == {"a": [None, 1]}
-    assert slopes(scored.head(0)).is_empty()
-
-
-def test_scores_that_cannot_be_are_named():
-    scored = scores(a=[(0, 1.0)])
-    with pytest.raises(DataError, match="^score: is not a column"):
-        slopes(scored.drop("score"))
-    with pytest.raises(DataError, match="^score: is String, not a number"):
-        slopes(scored.cast({"score": pl.String}))
-    with pytest.raises(DataError, match="^date: is Float64, not a time"):
-        slopes(scored.with_columns(date=1.0))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from engagekit import DataError
 from engagekit.customers.features import ACTIVE, FEATURES, customer_features, snapshots
 from engagekit.customers.leak import check_no_leak
+from engagekit.customers.windows import DAY_US, last_before
 from engagekit.prepare.history import History
 
 DAY = dt.timedelta(days=1)
@@ -193,6 +194,9 @@ def test_snapshots_need_a_date():
         snapshots(history(), [])
 
 
+@pytest.mark.parametrize(
+    "on_engine", ["pandas", "polars", "duckdb", pytest.param("spark", marks=pytest.mark.soak)], indirect=True
+)
 def test_the_firewall_holds_for_every_feature(on_engine):
     customers = pl.DataFrame(
         {"customer_id": ["a", "b", "d"], "joined_at": [END - 99 * DAY, END + DAY, None], "plan": ["x", "y", "z"]}
@@ -407,3 +411,45 @@ def test_channels_that_differ_by_case_alone_are_refused_where_columns_would(on_e
     else:
         with pytest.raises(DataError, match="'WEB' and 'web' differ by case alone"):
             customer_features(past, END)
+
+
+@pytest.mark.parametrize("odd", ["paid__social", "a.b", "`x`", 'a"b', "a'b", "^.*$", "*", "ü", "a b\tc", "{x}", "%s"])
+def test_a_channel_of_any_name_has_a_column(odd, on_engine):
+    rows = interactions().with_columns(channel=pl.lit(odd))
+    a = dicts(customer_features(History({"interactions": on_engine(rows)}), END))[0]
+    assert (a[f"interactions_{odd}"], a["preferred_channel"]) == (4, odd)
+
+
+@given(events(), st.randoms())
+def test_features_are_the_same_to_the_last_bit_in_any_order_of_rows(rows, random):
+    rows = [(*row[:4], random.choice([None, 0.1, 19.99, 1e6 / 3]), *row[5:6], 0.1, 0.3, None) for row in rows]
+    shuffled = random.sample(rows, len(rows))
+    kinds = {"channels": ["app", "web"]}
+    one, other = (snapshots(history(some), [END - 7 * DAY, END], "28d", **kinds) for some in (rows, shuffled))
+    assert one.equals(other)
+    one, other = (customer_features(history(some), END, "28d", **kinds) for some in (rows, shuffled))
+    assert one.equals(other)
+    assert one["customer_id"].is_sorted()
+
+
+@pytest.mark.parametrize("most", [1e300, float("inf")])
+def test_money_beyond_all_sums_is_no_crash_and_the_same_in_snapshots(most):
+    rows = [("a", END - DAY, "purchase", "web", most, *[None] * 4)]
+    assert dicts(snapshots(history(rows), [END - 7 * DAY, END]))[0]["value"] == most
+    assert dicts(customer_features(history(rows), END))[0]["value"] == most
+
+
+def test_the_last_interaction_before_each_date_is_known_however_long_ago(on_engine):
+    dates = [END - 60 * DAY, END - 3 * DAY, END]
+    past = History({"interactions": on_engine(interactions())}).before(END)
+    rows = last_before(past, dates).select("customer_id", "date_us", "us").collect("polars").to_native()
+    assert {(who, (date - us) / DAY_US) for who, date, us in rows.rows()} == {
+        ("a", 1),
+        ("a", 4),
+        ("b", 24),
+        ("b", 81),
+        ("b", 84),
+        ("c", 24 + 1 / 24),
+        ("c", 81 + 1 / 24),
+        ("c", 84 + 1 / 24),
+    }

@@ -30,6 +30,7 @@ def history(to_engine=lambda frame: frame):
             "opened_at": [AS_OF - DAY] * 2,
             "solved_at": [AS_OF + DAY, None],
             "score": [5, None],
+            "scored_at": [AS_OF + DAY, None],
         }
     )
     customers = pl.DataFrame({"customer_id": ["a", "b"], "joined_at": [AS_OF - 99 * DAY] * 2, "plan": ["x", "y"]})
@@ -96,9 +97,9 @@ def test_the_firewall_itself_does_not_leak(name, on_engine):
 
 
 def test_sums_may_differ_in_their_last_digits():
-    calls = iter([0.1 + 0.2, 0.3, 0.3, 0.3])
+    calls = iter([0.1 + 0.2, 0.3, 0.3, 0.3, 0.3])
     check_no_leak(lambda past, date: pl.DataFrame({"customer_id": ["a"], "x": [next(calls)]}), history(), AS_OF)
-    calls = iter([0.3, 0.3, 0.3, 0.3001])
+    calls = iter([0.3, 0.3, 0.3, 0.3, 0.3001])
     with pytest.raises(DataError, match=r"x: of customer 'a' was 0.3 and is 0.3001 once rows .* on are added"):
         check_no_leak(lambda past, date: pl.DataFrame({"customer_id": ["a"], "x": [next(calls)]}), history(), AS_OF)
 
@@ -136,3 +137,49 @@ def test_whether_something_is_known_later_is_a_leak_too():
 
     with pytest.raises(DataError, match="solved_at: of customer 'a' was 1 and is 0"):
         check_no_leak(solved, History({"tickets": tickets}), AS_OF)
+
+
+def test_a_function_that_is_not_steady_is_named_as_that():
+    calls = iter(range(9))
+    with pytest.raises(DataError, match="x: of customer 'a' was 0 and is 1 when the function is called again .*steady"):
+        check_no_leak(lambda past, date: pl.DataFrame({"customer_id": ["a"], "x": [next(calls)]}), history(), AS_OF)
+
+
+def test_the_order_of_rows_is_no_leak():
+    seeds = iter(range(9))
+
+    def shuffled(past, date):
+        rows = past.before(date)["customers"].select("customer_id", "plan")
+        return rows.sample(fraction=1, shuffle=True, seed=next(seeds))
+
+    check_no_leak(shuffled, history(), AS_OF)
+
+
+def test_two_rows_of_a_customer_are_refused_as_that():
+    with pytest.raises(DataError, match=r"customer_id: repeats in what the function returns \(customer_id 'a'\)"):
+        check_no_leak(lambda past, date: pl.DataFrame({"customer_id": ["a", "b", "a"]}), history(), AS_OF)
+    twice = pl.DataFrame({"customer_id": ["a", "a"], "date": [AS_OF] * 2})
+    with pytest.raises(DataError, match="Return one row for each customer[.]"):
+        check_no_leak(lambda past, date: twice, history(), AS_OF)
+    check_no_leak(lambda past, date: twice.with_columns(date=pl.Series([1, 2])), history(), AS_OF)
+
+
+def test_a_table_without_customers_is_refused():
+    with pytest.raises(DataError, match="customer_id: is not a column of what the function returns: x"):
+        check_no_leak(lambda past, date: pl.DataFrame({"x": [1]}), history(), AS_OF)
+
+
+def test_a_last_page_of_several_at_one_instant_is_no_leak():
+    """Rows come in the same order at every call, and whatever comes later."""
+    pages = pl.DataFrame(
+        {"customer_id": "a", "time": [AS_OF - DAY] * 40, "action": "view", "page": [f"{n}" for n in range(40)]}
+    )
+    pages = pages.with_columns(event_id=pl.col("page"))
+    later = pl.DataFrame({"customer_id": "b", "time": [AS_OF + DAY], "action": "view", "page": "x", "event_id": "0"})
+    given = History({"interactions": pl.concat([pages, later]).sample(fraction=1, shuffle=True, seed=3)})
+
+    def last_page(past, date):
+        return past.before(date)["interactions"].group_by("customer_id").agg(pl.col("page").last())
+
+    check_no_leak(last_page, given, AS_OF)
+    assert last_page(given, AS_OF)["page"].to_list() == ["9"]  # alphabetically

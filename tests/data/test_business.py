@@ -2,6 +2,8 @@
 
 import datetime as dt
 import re
+import subprocess
+import sys
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -102,7 +104,7 @@ def test_a_folder_without_settings_says_how_to_make_them(tmp_path):
         (HEAD.replace('name = "Kedai Kopi Senja"\n', ""), "name: is missing. Add it."),
         (HEAD + 'langauge = "id"\n', "langauge: there is no such key. Did you mean language?"),
         (HEAD + "[target]\n", "target: there is no such key. Did you mean targets?"),
-        (HEAD + "zzz = 1\n", "zzz: there is no such key. There are: as_of, churn, currency"),
+        (HEAD + "zzz = 1\n", "zzz: there is no such key. There are: active_window, as_of, churn, contractual"),
         (
             HEAD + '[tables.interaction]\nfile = "a.csv"\n',
             "tables: there is no table 'interaction'. Did you mean interactions?",
@@ -171,6 +173,10 @@ def test_a_wrong_unknown_or_missing_key_is_named_with_its_place(folder, settings
         ('horizon = "-5d"', "horizon", "'-5d'"),
         ('horizon = "99999999d"', "horizon", "'99999999d'"),
         ("horizon = 84", "horizon", "84"),
+        ('active_window = "0d"', "active_window", "'0d'"),
+        ('overlaps = "sum"', "overlaps", "'sum'"),
+        ('contractual = "yes"', "contractual", "'yes'"),
+        ("contractual = true", "contractual", "need [tables.subscriptions], which say who paid until when"),
         ("tables = 5", "tables", "5"),
         ("tables = {interactions = 5}", "tables.interactions", "5"),
         ("tables = {interactions = {file = 5}}", "tables.interactions.file", "5"),
@@ -207,6 +213,7 @@ def test_a_wrong_unknown_or_missing_key_is_named_with_its_place(folder, settings
         ),
         ('support = {holidays = "Indonesia"}', "support.holidays", "such as ID, MY-14 or GB-ENG"),
         ('support = {holidays = "MY-99"}', "support.holidays", "'MY-99'"),
+        ('support = {holidays = "MY"}', "support.holidays", "Name the part, such as MY-16: there are MY-01, MY-02"),
         ('web = {gap = "30"}', "web.gap", "'30' is not minutes or hours such as"),
         ('web = {gap = "0m"}', "web.gap", "'0m'"),
         ("web = {gap = 30}", "web.gap", "30"),
@@ -233,6 +240,57 @@ def test_a_wrong_value_is_named_with_its_place(folder, line, place, value):
 def test_what_is_not_toml_says_so_with_the_line(folder, settings):
     assert "is not valid TOML" in (problem := refusal(folder, settings))
     assert "line" in problem
+
+
+PAID = '[tables.subscriptions]\nfile = "a.csv"\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "tables", "declared", "contractual"),
+    [
+        ("saas", PAID, "", True),
+        ("subscription", PAID, "", True),
+        ("ecommerce", PAID, "", False),
+        ("saas", TABLE, "", False),
+        ("ecommerce", PAID, "contractual = true\n", True),
+        ("saas", PAID, "contractual = false\n", False),
+        ("saas", "", "contractual = false\n", False),
+    ],
+)
+def test_contracts_are_declared_or_inferred_from_kind_and_tables(folder, kind, tables, declared, contractual):
+    business = opened(folder, HEAD.replace("ecommerce", kind) + declared + tables)
+    assert business.contractual is contractual
+    assert ("contractual" in business.model_fields_set) == bool(declared)
+
+
+def test_how_contracts_overlap_and_who_is_active_may_be_declared(folder):
+    plain = opened(folder, HEAD)
+    assert (plain.overlaps, plain.active_window) == ("add", None)
+    business = opened(folder, HEAD + 'overlaps = "latest"\nactive_window = "56d"\n')
+    assert (business.overlaps, business.active_window) == ("latest", "56d")
+
+
+@pytest.mark.parametrize("depth", [300, 900, 5000])
+def test_settings_of_brackets_within_brackets_are_a_data_error(folder, depth):
+    problem = refusal(folder, f"name = {'[' * depth}{']' * depth}\n")
+    assert ("is nested too deeply" in problem) == (depth > 300)
+
+
+def test_settings_that_cannot_be_opened_are_a_data_error(folder, monkeypatch):
+    def refuse(self, *args):
+        raise PermissionError(13, "Permission denied")
+
+    opened(folder)
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(DataError, match=r"business.toml: cannot be read: Permission denied"):
+        Business.open(folder)
+
+
+def test_a_path_that_is_too_long_is_a_data_error_of_at_most_500_characters(tmp_path):
+    for path in (tmp_path / ("x" * 300), "/".join(["y" * 200] * 30)):
+        with pytest.raises(DataError, match="File name too long") as caught:
+            Business.open(path)
+        assert len(str(caught.value)) <= 500
 
 
 def test_settings_that_are_not_utf_8_say_so(folder):
@@ -276,6 +334,12 @@ def test_a_table_is_read_once(folder):
     assert business.reading("interactions") is business.reading("interactions")
 
 
+def test_opening_a_business_imports_neither_pandas_nor_spark():
+    code = "import sys, engagekit.data.business; print({'pandas', 'pyspark', 'pandera'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("set()\n", "")
+
+
 def test_a_missing_table_says_what_there_is(folder):
     with pytest.raises(DataError, match=r"business.toml: has no \[tables.interaction\]. Did you mean interactions\?"):
         opened(folder).table("interaction")
@@ -290,8 +354,10 @@ def test_too_many_refused_rows_refuse_the_table_but_not_its_reading(folder):
     business = opened(folder)
     assert business.reading("interactions").refused.height == 1
     for lazy in (False, True):
-        with pytest.raises(DataError, match=r"kunjungan.csv, row 4, value: 'gratis' was refused: not_number"):
+        with pytest.raises(DataError, match=r"kunjungan.csv, row 4, value: the cell was refused: not_number") as caught:
             business.table("interactions", lazy=lazy)
+        assert caught.value.value == "gratis"
+        assert "gratis" not in str(caught.value)
     raised = opened(
         folder,
         HEAD + TABLE.replace("[tables.interactions.columns]", "refuse_above = 0.34\n[tables.interactions.columns]"),
@@ -322,6 +388,31 @@ def test_the_end_is_midnight_of_the_date_in_the_business_s_zone(folder):
     assert business.end().utcoffset() == dt.timedelta(hours=7)
     assert business.end("2026-03-05") == business.end(dt.date(2026, 3, 5)) == jakarta(2026, 3, 5)
     assert opened(folder, HEAD + 'as_of = "2026-11-01"\n').end() == jakarta(2026, 11, 1)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hour", "offset"),
+    [
+        ("America/Santiago", "2026-09-06", 1, -3),  # the clock goes from 00:00 to 01:00
+        ("America/Santiago", "2026-09-05", 0, -4),
+        ("Asia/Beirut", "2026-03-29", 1, 3),
+        ("America/Havana", "2026-11-01", 0, -4),  # midnight comes twice: the first one
+    ],
+)
+def test_the_end_is_the_first_instant_of_a_day_whose_midnight_the_clock_leaves_out(folder, zone, day, hour, offset):
+    end = opened(folder, HEAD.replace("Asia/Jakarta", zone)).end(day)
+    assert (end.date().isoformat(), end.hour, end.utcoffset()) == (day, hour, dt.timedelta(hours=offset))
+    assert pl.select(pl.lit(end)).item() == end
+
+
+def test_a_file_that_changes_after_it_was_read_is_refused(folder):
+    business = opened(folder)
+    business.table("interactions")
+    (folder / "kunjungan.csv").write_text(VISITS + "009;2026-10-02;5\n")
+    for lazy in (False, True):
+        with pytest.raises(DataError, match=r"kunjungan.csv: has changed since it was read"):
+            business.table("interactions", lazy=lazy)
+    assert len(Business.open(folder).table("interactions")) == 3
 
 
 def test_a_date_in_the_future_is_no_month_to_report(folder):
@@ -366,6 +457,11 @@ def test_without_a_dated_row_there_is_no_last_month(folder):
     for settings in (HEAD, HEAD + TABLE):
         with pytest.raises(DataError, match=r"business.toml: no table has a dated row.* Set as_of"):
             opened(folder, settings).end()
+
+
+def test_a_day_whose_midnight_is_before_the_calendar_is_a_value_error(folder):
+    with pytest.raises(ValueError, match="^as_of: '0001-01-01' is at the end of the calendar"):
+        opened(folder, HEAD).end("0001-01-01")
 
 
 @pytest.mark.parametrize("as_of", ["2026-02-30", "01/11/2026", "yesterday", "2026-11"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from engagekit import DataError
-from engagekit.data import reading
+from engagekit.data import mapping, reading
 from engagekit.data.parsing import Style
 from engagekit.data.reading import Constant, Product, Source, read_table
 
@@ -123,8 +123,9 @@ def test_above_the_limit_the_table_is_refused_as_a_whole(tmp_path):
     with pytest.raises(DataError) as caught:
         read.check(0.5)
     error = caught.value
-    assert (error.file, error.row, error.column) == ("data.csv", 3, "sent_at")
-    for fact in ("'05/01/2026' was refused: not_time (2 rows)", "3 of 4 rows (75.0%)", "at most 50%"):
+    assert (error.file, error.row, error.column, error.value) == ("data.csv", 3, "sent_at", "05/01/2026")
+    assert "05/01/2026" not in str(error)  # it is written into reports
+    for fact in ("was refused: not_time (2 rows)", "3 of 4 rows (75.0%)", "at most 50%"):
         assert fact in str(error)
     for way_out in ('dates = "%d/%m/%Y"', "refuse_above in [tables.mailings] of business.toml"):
         assert way_out in str(error)
@@ -139,9 +140,9 @@ def test_the_limit_itself_is_allowed(tmp_path):
 
 
 def test_a_blank_cell_and_a_number_in_another_language_are_explained(tmp_path):
-    with pytest.raises(DataError, match="row 2, customer_id: a blank cell was refused: missing"):
+    with pytest.raises(DataError, match="row 2, customer_id: the cell was refused: missing"):
         events(tmp_path, ",2026-01-01,web,view").check(0)
-    with pytest.raises(DataError, match=r"'1.200,50' was refused: not_number.*numbers \(numbers = .en.\)"):
+    with pytest.raises(DataError, match=r"value: the cell was refused: not_number.*numbers \(numbers = .en.\)"):
         events(tmp_path, 'a,2026-01-01,web,view,"1.200,50"', head=HEAD + ",value").check(0)
 
 
@@ -425,15 +426,96 @@ def many(tmp_path):
 def test_the_result_does_not_depend_on_the_size_of_the_batches(many, monkeypatch, rows):
     heights = []
     whole = from_file(many, "interactions", "data.csv", keep={"value": "> 0"})
-    refuse = reading._refusals
-    monkeypatch.setattr(reading, "_refusals", lambda table, batch: heights.append(batch.height) or refuse(table, batch))
-    monkeypatch.setattr(reading, "BATCH_ROWS", rows)
+    checked = reading.checked
+    monkeypatch.setattr(reading, "checked", lambda file, batch: heights.append(batch.height) or checked(file, batch))
+    monkeypatch.setattr(mapping, "BATCH_ROWS", rows)
     parts = from_file(many, "interactions", "data.csv", keep={"value": "> 0"})
     assert len(heights) > 2
     assert sum(heights) == 700
     assert (parts.rows, parts.left_out) == (whole.rows, whole.left_out) == (700, {"value > 0": 187})
     assert_frame_equal(parts.refused, whole.refused)
     assert_frame_equal(parts.frame, whole.frame)
+
+
+def test_a_table_that_is_too_large_to_hold_is_scanned_and_gives_the_same(many, monkeypatch):
+    held = from_file(many, "interactions", "data.csv", keep={"value": "> 0"})
+    monkeypatch.setattr(reading, "HELD_ROWS", 100)
+    monkeypatch.setattr(mapping, "BATCH_ROWS", 60)
+    scanned = from_file(many, "interactions", "data.csv", keep={"value": "> 0"})
+    assert_frame_equal(scanned.frame, held.frame)
+    assert (scanned.kept, scanned.left_out) == (held.kept, held.left_out)
+    assert_frame_equal(scanned.scan.head(7).collect(), held.frame.head(7))
+    assert_frame_equal(scanned.scan.select("value").collect(engine="streaming"), held.frame.select("value"))
+    some = pl.col("customer_id") == "c7"
+    assert_frame_equal(scanned.scan.filter(some).select("time").collect(), held.frame.filter(some).select("time"))
+
+
+def test_a_file_that_changes_after_it_was_read_is_refused(many, monkeypatch):
+    for rows in (5_000_000, 100):
+        monkeypatch.setattr(reading, "HELD_ROWS", rows)
+        read = from_file(many, "interactions", "data.csv")
+        with (many / "data.csv").open("a") as file:
+            file.write("\nz,2026-01-07,web,view,1")
+        with pytest.raises(DataError, match=r"data.csv: has changed since it was read"):
+            _ = read.frame
+    with pytest.raises(DataError, match=r"data.csv: has changed since it was read"):
+        read.scan.collect()
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(many, monkeypatch):
+    settle = reading.settle
+
+    def meanwhile(*args):
+        (many / "data.csv").write_text("other")
+        return settle(*args)
+
+    monkeypatch.setattr(reading, "settle", meanwhile)
+    with pytest.raises(DataError, match=r"data.csv: has changed since it was read"):
+        from_file(many, "interactions", "data.csv")
+
+
+def test_what_was_checked_is_what_is_used(many):
+    read = from_file(many, "interactions", "data.csv")
+    (many / "data.csv").unlink()
+    assert read.scan.collect().height == read.kept == 560
+
+
+@pytest.mark.parametrize(
+    ("table", "head", "row", "column"),
+    [
+        ("customers", "customer_id", "a", "joined_at"),
+        ("subscriptions", "customer_id,starts_at,monthly_value", "a,2026-01-01,", "ends_at"),
+    ],
+)
+def test_a_date_that_the_file_does_not_have_is_blank(tmp_path, table, head, row, column):
+    read = from_text(tmp_path, table, f"{head}\n{row}\n")
+    assert read.kept == 1
+    assert read.frame[column].to_list() == [None]
+    assert read.frame.schema[column] == pl.Datetime("us", "Asia/Jakarta")
+
+
+def test_reopened_is_a_count_or_yes_and_no(tmp_path):
+    cells = ["2", "0", "yes", "tidak", "", "1.5", "maybe"]
+    lines = [f"{number},2026-01-01,{cell}" for number, cell in enumerate(cells)]
+    read = from_text(tmp_path, "tickets", "\n".join(["ticket_id,opened_at,reopened", *lines]))
+    assert read.frame["reopened"].to_list() == [2, 0, 1, 0, None]
+    assert refusals(read) == [(7, "reopened", "1.5", "not_tally"), (8, "reopened", "maybe", "not_tally")]
+
+
+def test_a_keep_rule_that_changes_nothing_is_pointed_out(tmp_path):
+    lines = ["a,2026-01-05,web,view,Cancelled", "b,2026-01-06,web,view,paid"]
+
+    def hints(rule, *rows):
+        return list(events(tmp_path, *rows, head=HEAD + ",status", columns={"status": "status"}, keep=rule).hints())
+
+    assert hints({"status": "!= Cancelled"}, *lines) == []
+    (hint,) = hints({"status": "!= cancelled"}, *lines)
+    assert "the rule keep status != cancelled leaves out 0 of 2 rows, and keeps 1 that differ in capitals" in hint
+    (hint,) = hints({"status": "!= Cancelled"}, *lines, "c,2026-01-06,web,view,CANCELLED")
+    assert "leaves out 1 of 3 rows, and keeps 1 that differ in capitals" in hint
+    (hint,) = hints({"status": "= Paid"}, *lines)
+    assert hint.startswith("data.csv: the rule keep status = Paid leaves out every row.")
+    assert hints({"status": "= Paid"}) == []
 
 
 CELLS = {

@@ -22,7 +22,7 @@ FRAME = pl.DataFrame(
 
 def places(column, rule):
     """Name of a rule, and the places of the rows that it keeps."""
-    ((name, kept),) = Source(file="a.csv", keep={column: rule}).kept(FRAME.schema, Style("id")).items()
+    ((name, kept),) = Source(file="a.csv", keep={column: rule}).kept(FRAME, Style("id")).items()
     return name, FRAME.with_row_index().filter(kept)["index"].to_list()
 
 

@@ -1,5 +1,6 @@
 import csv
 import stat
+import time
 from zipfile import ZipFile
 
 import pandas as pd
@@ -19,10 +20,10 @@ KNOWN = pd.DataFrame(
 
 
 def test_the_highest_risk_is_not_always_the_best_to_contact():
-    found = contacts(KNOWN, acceptance=0.2, cost=1)
-    assert found["customer_id"].tolist() == ["rich", "sure"]  # the others are not worth the cost
-    assert found["expected_gain"].tolist() == pytest.approx([0.5 * 0.2 * 200 - 1, 0.99 * 0.2 * 10 - 1])
-    assert found["rank"].tolist() == [1, 2]
+    ranked = contacts(KNOWN, acceptance=0.2, cost=1)
+    assert ranked["customer_id"].tolist() == ["rich", "sure"]  # the others are not worth the cost
+    assert ranked["expected_gain"].tolist() == pytest.approx([0.5 * 0.2 * 200 - 1, 0.99 * 0.2 * 10 - 1])
+    assert ranked["rank"].tolist() == [1, 2]
     assert contacts(pl.from_pandas(KNOWN), acceptance=0.2, cost=1, capacity=1)["customer_id"].tolist() == ["rich"]
     assert contacts(KNOWN, acceptance=0.2, cost=1_000).empty
 
@@ -67,3 +68,36 @@ def test_the_list_is_for_its_owner_and_inert(tmp_path):
     assert b"<f>" not in ZipFile(excel).read("xl/worksheets/sheet1.xml")
     write_private(listed.head(1), tmp_path / "private")
     assert len(csv_file.read_text().splitlines()) == 2
+
+
+def test_customers_who_want_no_messages_are_not_on_the_list_and_are_counted():
+    wishes = KNOWN.assign(opted_out=[None, True, True, False, True])
+    for customers in (wishes, pl.from_pandas(wishes), wishes.astype({"opted_out": "boolean"})):
+        ranked = contacts(customers, acceptance=0.2, cost=1)
+        assert ranked["customer_id"].tolist() == ["sure"]  # rich wants none; poor is not worth it anyway
+        assert ranked["rank"].tolist() == [1]
+        assert ranked.attrs["opted_out"] == 1
+    assert contacts(KNOWN, acceptance=0.2, cost=1).attrs["opted_out"] == 0
+
+
+def test_capacity_counts_customers_who_may_be_contacted():
+    wishes = KNOWN.assign(opted_out=[False, True, False, False, False])
+    assert contacts(wishes, acceptance=0.2, capacity=2)["customer_id"].tolist() == ["sure", "poor"]
+
+
+def test_a_wish_is_yes_or_no():
+    with pytest.raises(DataError, match="opted_out: 'later' is neither True nor False"):
+        contacts(KNOWN.assign(opted_out=["later", True, False, False, True]), acceptance=0.2)
+
+
+def test_the_same_list_has_the_same_bytes_on_another_day_and_in_another_zone(tmp_path, monkeypatch):
+    listed = contacts(KNOWN, acceptance=1)
+    first = [file.read_bytes() for file in write_private(listed, tmp_path / "first")]
+    monkeypatch.setenv("TZ", "Asia/Makassar")
+    time.tzset()
+    time.sleep(2.1)  # a zip file's times have two seconds
+    try:
+        assert [file.read_bytes() for file in write_private(listed, tmp_path / "second")] == first
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from engagekit.display import charts, drawing
+from engagekit.display import charts, drawing, heatmap
 from engagekit.display.markup import template_path
 from engagekit.language import LANGUAGES, Language
 
@@ -342,16 +342,16 @@ def contrast(one, other):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_colours_can_be_told_apart_without_hue_and_numbers_read_on_the_heat_map(dark):
+def test_colours_differ_without_hue_and_numbers_read_on_the_heat_map(dark):
     theme = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", CSS.split("@media")[int(dark)]))
     segments = [theme[name] for name in ("at-risk", "potential", "advocate")]
     assert min(contrast(a, b) for a in segments for b in segments if a != b) >= 1.5
     assert min(contrast(colour, theme["paper"]) for colour in segments) >= 3
-    heat = [theme[f"heat-{step}"] for step in range(len(charts.HEAT))]
+    heat = [theme[f"heat-{step}"] for step in range(len(heatmap.HEAT))]
     away = [contrast(colour, theme["paper"]) for colour in heat]
     assert away == sorted(away)
     for step, colour in enumerate(heat):
-        over = theme["ink"] if step < charts.HEAT_UNDER_INK else theme["paper"]
+        over = theme["ink"] if step < heatmap.HEAT_UNDER_INK else theme["paper"]
         assert contrast(colour, over) >= 4.5
 
 
@@ -363,7 +363,7 @@ def test_segments_and_targets_have_words_in_every_language(code):
     assert "50" in texts(trend(months([40, 42], half=6), language=language, unit="points", target=50))[-1]
 
 
-def test_segments_that_are_told_take_the_place_of_the_cuts():
+def test_given_segments_take_the_place_of_the_cuts():
     scores = pd.Series([38.0, 50.0, None, 90.0])
     ax = charts.plot_score(
         scores, axes(), EN, cuts=(40, 70), segments=pd.Series(["potential", "potential", None, "advocate"])
@@ -411,8 +411,8 @@ def test_without_segments_there_is_one_curve_and_no_key():
 
 
 def test_calibration_shows_each_group_beside_the_line_where_both_are_alike():
-    told = pd.DataFrame({"chance": [0.1, 0.5], "value": [0.2, 0.4], "low": [0.1, 0.3], "high": [0.3, 0.6]})
-    ax = charts.plot_calibration(told, axes(), EN)
+    groups = pd.DataFrame({"chance": [0.1, 0.5], "value": [0.2, 0.4], "low": [0.1, 0.3], "high": [0.3, 0.6]})
+    ax = charts.plot_calibration(groups, axes(), EN)
     diagonal = next(line for line in ax.lines if line.get_linestyle() == "--")
     assert (diagonal.get_xdata() == diagonal.get_ydata()).all()
     points = ax.collections[-1].get_offsets().tolist()
@@ -420,4 +420,4 @@ def test_calibration_shows_each_group_beside_the_line_where_both_are_alike():
     assert texts(ax) == ["Share that left"]
     assert ax.get_xlim() == ax.get_ylim()
     with pytest.raises(ValueError, match="no group has a value"):
-        charts.plot_calibration(told.assign(value=np.nan), axes(), EN)
+        charts.plot_calibration(groups.assign(value=np.nan), axes(), EN)

@@ -13,9 +13,10 @@ import pytest
 from pandas.testing import assert_frame_equal as assert_pandas_equal
 from polars.testing import assert_frame_equal
 
-from engagekit import DataError, measure, open_rate
-from engagekit.frames.engine import ROW, beside, column_names, to_narwhals, to_native
+from engagekit import DataError, measure
+from engagekit.frames.engine import ROW, column_names, small_table, to_narwhals, to_native
 from engagekit.frames.times import with_micros
+from engagekit.metrics import open_rate
 
 DATA = {"customer_id": ["b", "a", "c"], "value": [2.5, None, 1.0], "note": ["x", "y", "z"]}
 EVENING = dt.datetime(2026, 1, 1, 20, tzinfo=dt.UTC)
@@ -168,7 +169,7 @@ def joined(rows, small, on):
 
 def test_whole_numbers_beside_a_frame_are_joined_to_it(on_engine):
     rows = to_narwhals(on_engine(pl.DataFrame({"week": [0, 1, 1, 2]})), ["week"])
-    small = beside(rows, {"week": [2, 1, 9], "half": [-3, 0, 5]})
+    small = small_table(rows, {"week": [2, 1, 9], "half": [-3, 0, 5]})
     assert joined(rows, small, "week") == [(1, 0), (1, 0), (2, -3)]
     assert dict(small.collect_schema()) == {"week": nw.Int64(), "half": nw.Int64()}
 
@@ -176,7 +177,7 @@ def test_whole_numbers_beside_a_frame_are_joined_to_it(on_engine):
 def test_microseconds_beside_a_frame_are_whole(on_engine):
     micros = [1_767_297_600_123_457, -315_619_199_999_995, 2**62 + 1]
     rows = to_narwhals(on_engine(pl.DataFrame({"us": micros})), ["us"])
-    small = beside(rows, {"us": micros, "number": [1, 2, 3]})
+    small = small_table(rows, {"us": micros, "number": [1, 2, 3]})
     assert joined(rows, small, "us") == sorted(zip(micros, [1, 2, 3], strict=True))
 
 
@@ -185,7 +186,7 @@ def test_times_beside_a_frame_are_joined_to_it(on_engine, zone):
     start = EVENING.replace(tzinfo=zone)
     times = [start + dt.timedelta(microseconds=micros) for micros in (0, 1, 123_456, 86_400_000_000)]
     rows = to_narwhals(on_engine(pl.DataFrame({"time": times})), ["time"])
-    small = beside(rows, {"time": [*times[1:], start - dt.timedelta(days=9)], "number": [1, 2, 3, 4]})
+    small = small_table(rows, {"time": [*times[1:], start - dt.timedelta(days=9)], "number": [1, 2, 3, 4]})
     numbered = rows.join(small, on="time").select("number").collect("polars").to_native()
     assert sorted(numbered["number"].to_list()) == [1, 2, 3]
     counted = with_micros(small, "time", "us").select("number", "us").collect("polars").to_native()
@@ -201,7 +202,7 @@ def test_times_beside_a_frame_are_joined_to_it(on_engine, zone):
 @pytest.mark.parametrize("zone", ["Asia/Jakarta", "America/New_York"])
 def test_times_of_any_zone_beside_a_frame_are_the_instants_they_are(on_engine, zone):
     rows = to_narwhals(on_engine(pl.DataFrame({"n": [1, 2]})), ["n"])
-    small = beside(rows, {"n": [2], "date": [EVENING.astimezone(ZoneInfo(zone))]})
+    small = small_table(rows, {"n": [2], "date": [EVENING.astimezone(ZoneInfo(zone))]})
     found = with_micros(rows.join(small, on="n"), "date", "us").select("n", "us").collect("polars").to_native()
     assert found.rows() == [(2, 1_767_297_600_000_000)]
 
@@ -209,7 +210,7 @@ def test_times_of_any_zone_beside_a_frame_are_the_instants_they_are(on_engine, z
 def test_a_frame_may_be_crossed_with_the_table_beside_it(on_engine):
     rows = to_narwhals(on_engine(pl.DataFrame({"customer_id": ["a", "b"]})), ["customer_id"])
     dates = [dt.datetime(2026, 1, 1), dt.datetime(2026, 2, 1)]
-    found = rows.join(beside(rows, {"date": dates}), how="cross").select("customer_id", "date")
+    found = rows.join(small_table(rows, {"date": dates}), how="cross").select("customer_id", "date")
     assert sorted(found.collect("polars").to_native().rows()) == [(who, date) for who in "ab" for date in dates]
 
 
@@ -217,17 +218,17 @@ def test_the_instants_beside_a_frame_are_the_same_in_a_connection_of_another_zon
     connection = duckdb.connect()
     connection.sql("set timezone = 'America/New_York'")
     rows = to_narwhals(connection.sql("select timestamptz '2026-01-01 20:00:00+00' as time"), ["time"])
-    assert len(rows.join(beside(rows, {"time": [EVENING]}), on="time").collect()) == 1
-    assert len(rows.join(beside(rows, {"time": [EVENING + dt.timedelta(hours=5)]}), on="time").collect()) == 0
+    assert len(rows.join(small_table(rows, {"time": [EVENING]}), on="time").collect()) == 1
+    assert len(rows.join(small_table(rows, {"time": [EVENING + dt.timedelta(hours=5)]}), on="time").collect()) == 0
 
 
 def test_a_table_beside_a_frame_touches_no_table_of_the_caller_s():
     connection = duckdb.connect()
-    for name in ("rows", "beside", "a"):
+    for name in ("rows", "small", "a"):
         connection.sql(f"create table {name} as select 7 as n")
     before = connection.sql("show all tables").fetchall()
     rows = to_narwhals(connection.table("rows"), ["n"])
-    assert joined(rows, beside(rows, {"n": [7], "half": [2]}), "n") == [(7, 2)]
+    assert joined(rows, small_table(rows, {"n": [7], "half": [2]}), "n") == [(7, 2)]
     assert connection.sql("show all tables").fetchall() == before
     assert connection.sql("select n from rows").fetchall() == [(7,)]
 
@@ -264,3 +265,23 @@ def test_dates_among_times_are_refused():
     for frame in (days, days[::-1]):
         with pytest.raises(DataError, match="time: holds dates among times|time: holds values of several types"):
             to_narwhals(frame, ["time"])
+
+
+# Values that repeat
+
+
+@pytest.mark.parametrize(
+    ("values", "repeated"),
+    [
+        (["a", "b", "c", None, None], 0),
+        (["a", "b", "a", "a", None], 2),
+        ([1, 2, 3], 0),
+        ([7, 7, 7], 2),
+        ([1.5, float("nan"), float("nan")], 0),
+        ([], 0),
+    ],
+)
+def test_rows_that_hold_a_value_again_are_counted(on_engine, values, repeated):
+    dtype = None if values else pl.String
+    rows = to_narwhals(on_engine(pl.DataFrame({"id": pl.Series(values, dtype=dtype)})), ["id"])
+    assert repeated_values(rows, "id") == repeated

@@ -7,8 +7,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from engagekit import handling_hours, net_promoter_score, open_rate
 from engagekit.errors import DataError
+from engagekit.frames.periods import PERIODS
+from engagekit.metrics import handling_hours, net_promoter_score, open_rate
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Total
 
@@ -117,7 +118,7 @@ def test_a_time_without_zone_is_wall_clock_time_already(on_engine):
 def test_days_will_do_for_times(on_engine):
     days = [dt.date(2026, 1, 4), dt.date(2026, 1, 5), dt.date(2026, 1, 11)]  # Sunday, Monday, Sunday
     frame = on_engine(pl.DataFrame({"visits": [1, 2, 4], "time": days}))
-    assert counted(measure(frame, visits, every="1w", at="time", until="2026-01-11")) == {
+    assert counted(measure(frame, visits, every="1w", at="time", as_of="2026-01-11")) == {
         dt.datetime(2025, 12, 29): 1,
         dt.datetime(2026, 1, 5): 2,
     }
@@ -163,7 +164,7 @@ def test_a_month_in_which_no_row_counts_is_a_month_without_rows(on_engine):
 
 
 @pytest.mark.parametrize(
-    "until",
+    "as_of",
     [
         "2026-02-10",
         dt.date(2026, 2, 10),
@@ -174,7 +175,7 @@ def test_a_month_in_which_no_row_counts_is_a_month_without_rows(on_engine):
     ],
     ids=str,
 )
-def test_the_end_cuts_rows_and_marks_the_period_that_it_cuts(until, on_engine):
+def test_the_end_cuts_rows_and_marks_the_period_that_it_cuts(as_of, on_engine):
     times = [
         dt.datetime(2026, 1, 8),
         dt.datetime(2026, 2, 9, 16, 59),
@@ -182,7 +183,7 @@ def test_the_end_cuts_rows_and_marks_the_period_that_it_cuts(until, on_engine):
         dt.datetime(2026, 3, 1),
     ]
     frame = on_engine(seen(times, "UTC"))
-    found = measure(frame, visits, every="1mo", at="time", until=until, time_zone="Asia/Jakarta")
+    found = measure(frame, visits, every="1mo", at="time", as_of=as_of, time_zone="Asia/Jakarta")
     rows = nw.from_native(found).rows(named=True)
     assert [(row["period"].month, row["value"], row["warning"]) for row in rows] == [
         (1, 1, ""),
@@ -191,22 +192,65 @@ def test_the_end_cuts_rows_and_marks_the_period_that_it_cuts(until, on_engine):
 
 
 def test_an_end_on_a_boundary_cuts_nothing():
-    found = measure(seen([dt.datetime(2026, 1, 8)]), visits, every="1mo", at="time", until="2026-04-01")
+    found = measure(seen([dt.datetime(2026, 1, 8)]), visits, every="1mo", at="time", as_of="2026-04-01")
     assert found["period"].dt.month().to_list() == [1, 2, 3]
     assert found["reason"].to_list() == ["", "no_rows", "no_rows"]
-    assert found["warning"].to_list() == [""] * 3
+    assert found["warning"].to_list() == ["partial_period", "", ""]  # nothing is known before the 8th
+
+
+@pytest.mark.parametrize(
+    ("first", "pause", "partial"),
+    [(1, 1, False), (2, 1, False), (3, 1, True), (20, 1, True), (3, 2, False), (8, 7, False), (9, 7, True)],
+)
+def test_the_first_period_is_partial_where_the_data_begin_after_more_than_a_usual_pause(
+    first, pause, partial, on_engine
+):
+    """Daily data may rest on the first of the month, and a mailing every seven days may come on the 8th."""
+    start, end = dt.datetime(2026, 1, first, 9), dt.datetime(2026, 3, 31)
+    times = pl.datetime_range(start, end, f"{pause}d", eager=True).to_list()
+    result = measure(on_engine(seen(times)), visits, every="1mo", at="time", as_of="2026-04-01")
+    warnings = nw.from_native(result)["warning"].to_list()
+    assert warnings == ["partial_period" if partial else "", "", ""]
+
+
+def test_one_long_pause_later_on_excuses_no_late_beginning():
+    """Sixty days of data from the 10th on, with a pause of twelve days: one pause in 48 is no usual one."""
+    days = [dt.datetime(2026, 1, 10) + dt.timedelta(days=day) for day in range(60) if not 20 <= day < 32]
+    result = measure(seen(days), visits, every="1mo", at="time")
+    assert result["warning"].to_list() == ["partial_period", "", ""]
+
+
+def test_the_first_period_of_every_group_is_the_first_of_the_data():
+    """A group that begins in February has no January; the data begin on 20 January."""
+    times = [dt.datetime(2026, 1, 20), dt.datetime(2026, 1, 21), dt.datetime(2026, 2, 1), dt.datetime(2026, 2, 2)]
+    frame = seen(times).with_columns(team=pl.Series(["a", "a", "b", "b"]))
+    result = measure(frame, visits, by="team", every="1mo", at="time")
+    marked = {(row["team"], row["period"].month): row["warning"] for row in result.iter_rows(named=True)}
+    assert marked == {("a", 1): "partial_period", ("a", 2): "", ("b", 1): "partial_period", ("b", 2): ""}
+
+
+def test_a_quarter_and_a_week_begin_late_too_and_a_day_never():
+    times = [dt.datetime(2026, 1, 9, 12), dt.datetime(2026, 1, 10, 12), dt.datetime(2026, 1, 11, 12)]
+    warnings = {every: measure(seen(times), visits, every=every, at="time")["warning"][0] for every in PERIODS}
+    assert warnings == {
+        "1d": "",
+        "1w": "partial_period",
+        "1mo": "partial_period",
+        "1q": "partial_period",
+        "1y": "partial_period",
+    }
 
 
 def test_the_mark_of_a_cut_period_goes_beside_other_warnings():
     frame = pl.DataFrame({"opens": [5, 7], "delivered": [10, 10], "time": [dt.datetime(2026, 1, 8)] * 2})
-    found = measure(frame, open_rate, every="1w", at="time", until="2026-01-09")
+    found = measure(frame, open_rate, every="1w", at="time", as_of="2026-01-09")
     assert found["warning"].to_list() == ["machine_opens partial_period"]
     assert found["period"].to_list() == [dt.datetime(2026, 1, 5)]
 
 
 def test_an_end_without_periods_only_leaves_out_rows():
     times = [dt.datetime(2026, 1, 8), dt.datetime(2026, 1, 9), None]
-    found = visits(seen(times), at="time", until="2026-01-09")
+    found = visits(seen(times), at="time", as_of="2026-01-09")
     assert (found.value, found.warning) == (1, "")
 
 
@@ -219,7 +263,7 @@ def test_a_row_without_a_date_belongs_to_no_period(on_engine):
 
 
 def test_no_rows_at_all_have_no_periods(on_engine):
-    found = measure(on_engine(seen([])), [visits], every="1mo", at="time", until="2026-02-01")
+    found = measure(on_engine(seen([])), [visits], every="1mo", at="time", as_of="2026-02-01")
     assert len(found) == 0
     assert "period" in found.columns
 
@@ -232,8 +276,8 @@ def test_words_are_no_times(on_engine):
 
 def test_an_end_with_a_zone_needs_one_in_the_times(on_engine):
     frame = on_engine(seen([dt.datetime(2026, 1, 8)]))
-    with pytest.raises(ValueError, match="time_zone: say it, because until has a zone and 'time' has none"):
-        measure(frame, visits, at="time", until="2026-01-09T00:00+07:00")
+    with pytest.raises(ValueError, match="time_zone: say it, because as_of has a zone and 'time' has none"):
+        measure(frame, visits, at="time", as_of="2026-01-09T00:00+07:00")
 
 
 def test_a_metric_is_measured_by_period_directly():

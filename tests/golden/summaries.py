@@ -11,13 +11,15 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import narwhals as nw
 import polars as pl
 
 import engagekit as ek
 from engagekit.churn.dataset import churn_dataset
-from engagekit.prepare.leaving import base_at_risk, contracts_at_risk
-from engagekit.reports.prepared import history_of, month_starts
-from engagekit.reports.results import results
+from engagekit.churn.outcomes import DIFFERENCE
+from engagekit.frames.periods import period_starts
+from engagekit.prepare.leaving import active_base
+from engagekit.study import Study
 
 HERE = Path(__file__).parent
 RETAIL = HERE.parents[2] / "shared" / "data" / "online_retail" / "online_retail.csv.gz"
@@ -87,52 +89,62 @@ def listed(frame, keys):
 
 def rooms(folder):
     """Summaries of a business, by room."""
-    business = ek.Business.open(folder)
-    measured = results(business)
-    end, scoring = measured.end, measured.scoring
-    rows = measured.measured.assign(period=measured.measured["period"].astype(str))
+    study = Study(folder)
+    rows = study.measured.assign(period=study.measured["period"].astype(str))
     by_metric = {
         name: summed(part.drop(columns=["metric", "period"]).assign(at=part["period"]), ["at"])["columns"]
         for name, part in rows.groupby("metric")
     }
     for part in by_metric.values():
         del part["at"]
-    changes = {name: [rounded(float(number)) for number in change] for name, change in measured.changes.items()}
-    seen = business.table("interactions", lazy=True).filter(pl.col("time") < end).collect()
-    history = history_of(business, seen)
-    dates = [date for date in month_starts(seen, end, "84d") if date < end]
-    tried = scoring.trial
-    score = {
-        "scored": summed(scoring.scored.with_columns(pl.col("date").cast(pl.String)), ["date", "customer_id"]),
-        "verdict": tried.verdict,
-        "customers": [tried.customers, tried.churned, len(tried.dates), tried.falls],
-        "predictors": listed(tried.predictors, ["predictor", "statistic"]),
-        "segments": listed(tried.segments, ["segment"]),
-        "deciles": listed(tried.deciles, ["decile"]),
-        "weights": listed(tried.weights, ["feature"]),
-        "gain": [rounded(number) for number in tried.gain],
-        "findings": listed(scoring.findings, ["mistake", "finding", "about", "beside"]),
+    changes = {name: [rounded(float(number)) for number in change] for name, change in study.changes.items()}
+    end, churn = study.end, study.churn
+    begin = study.described("interactions")["time"].min().replace(hour=0, minute=0, second=0)
+    dates = [day for day in period_starts(end, "month", 14) if day - timedelta(days=84) >= begin and day < end]
+    features = ek.customer_features(study.firewall, end)
+    snapshots = ek.snapshots(study.firewall, [end - timedelta(weeks=4 * back) for back in range(6)])
+    table = "subscriptions" if churn.contractual else "interactions"
+    base = active_base(study.business.table(table, lazy=True).collect(), dates, churn)
+    labels = churn_dataset(study.firewall, dates, churn, as_of=end)
+    return {
+        "metrics": by_metric | {"changes": changes},
+        "score": {"scored": summed(with_text(study.scores), ["date", "customer_id"])} | judged(study.verdict),
+        "customers": {
+            "cohorts": summed(study.cohorts(), ["cohort", "age"]),
+            "features": summed(collected(features), ["customer_id"]),
+            "snapshots": summed(with_text(snapshots), ["date", "customer_id"]),
+        },
+        "churn": {
+            "bases": [
+                summed(base.filter(pl.col("date") == date).drop("date"), ["customer_id"])["columns"] for date in dates
+            ],
+            "labels": summed(with_text(labels), ["date", "customer_id"]),
+        },
     }
-    features = ek.customer_features(history, end)
-    snapshots = ek.snapshots(history, [end - timedelta(weeks=4 * back) for back in range(6)])
-    customers = {
-        "cohorts": summed(measured.cohorts, ["cohort", "age"]),
-        "features": summed(features, ["customer_id"]),
-        "snapshots": summed(snapshots.with_columns(pl.col("date").cast(pl.String)), ["date", "customer_id"]),
+
+
+def judged(verdict):
+    """What a verdict stands on."""
+    statistics = verdict.backtest.statistics
+    columns = ["predictor", "statistic", "value", "low", "high", *DIFFERENCE, "dates"]
+    return {
+        "verdict": verdict.verdict,
+        "customers": [verdict.customers, verdict.churned, len(verdict.dates), verdict.falls],
+        "predictors": listed(statistics[columns].astype({"dates": int}), ["predictor", "statistic"]),
+        "segments": listed(verdict.segments, ["segment"]),
+        "deciles": listed(verdict.deciles, ["decile"]),
+        "weights": listed(verdict.weights, ["feature"]),
+        "gain": [rounded(number) for number in verdict.gain],
     }
-    if business.contractual:
-        paid = business.table("subscriptions", lazy=True).collect()
-        bases = [contracts_at_risk(paid, date, business.horizon, business.grace) for date in dates]
-    else:
-        bases = [base_at_risk(seen, date, business.horizon) for date in dates]
-    labels = churn_dataset(
-        history, dates, business.horizon, as_of=end, contractual=business.contractual, grace=business.grace
-    )
-    churn = {
-        "bases": [summed(base, ["customer_id"])["columns"] for base in bases],
-        "labels": summed(labels.with_columns(pl.col("date").cast(pl.String)), ["date", "customer_id"]),
-    }
-    return {"metrics": by_metric | {"changes": changes}, "score": score, "customers": customers, "churn": churn}
+
+
+def collected(frame):
+    return nw.from_native(frame).lazy().collect("polars").to_native()
+
+
+def with_text(frame):
+    """A frame whose dates are text, so that they can be counted."""
+    return collected(frame).with_columns(pl.col("date").cast(pl.String))
 
 
 def make(case, folder):

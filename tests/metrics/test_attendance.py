@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from engagekit import attendance_rate, attendees, interactions_per_attendee, registration_rate, registrations
+from engagekit.metrics import attendance_rate, attendees, interactions_per_attendee, registration_rate, registrations
 
 EVENTS = pl.DataFrame(
     {

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from engagekit import (
+from engagekit.metrics import (
     campaign_conversion_rate,
     cost_per_conversion,
     cost_per_lead,

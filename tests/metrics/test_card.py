@@ -1,11 +1,14 @@
+import importlib
 import re
 from dataclasses import replace
+from pkgutil import iter_modules
 
 import narwhals as nw
 import polars as pl
 import pytest
 
 import engagekit
+from engagekit import prepare
 from engagekit.data.tables import TABLES
 from engagekit.language import LANGUAGES, Language
 from engagekit.metrics.card import card, explain, with_numbers
@@ -76,13 +79,13 @@ def test_a_language_that_is_not_there_is_refused():
 # With numbers
 
 POSTS = pl.DataFrame({"reach": [1200], "comments": [10], "shares": [10], "likes": [24], "clicks": [5]})
-CHURN = pl.DataFrame({"churned": [True] * 50 + [False] * 950, "at_risk": [True] * 1000}).with_columns(
+CHURN = pl.DataFrame({"churned": [True] * 50 + [False] * 950, "in_base": [True] * 1000}).with_columns(
     acquired=pl.lit(False), remained=~pl.col("churned")
 )
 MAILED = pl.DataFrame({"delivered": [2430, 2431], "complaints": [1, 1]})
 TALK = pl.DataFrame({"sentiment": [0.5] * 8 + [-0.5] * 7 + [0.0]})
-ORDERS = pl.DataFrame({"customer_id": list("abc"), "value": [1_000_000.0, 1_500_000.0, 2_000_000.0]})
-SALES = pl.DataFrame({"customer_id": list("abc"), "value": [10.0, 20.0, 30.5]})
+ORDERS = pl.DataFrame({"customer_id": list("abc"), "value": [1_000_000.0, 1_500_000.0, 2_000_000.0], "lines": 1})
+SALES = pl.DataFrame({"customer_id": list("abc"), "value": [10.0, 20.0, 30.5], "lines": 1})
 WAITS = pl.DataFrame({"response_hours": [1.0, 9.0, 9.0], "replied": [True, False, False]})
 TWO = pl.DataFrame({"attended": [9, 21], "registered": [10, 20]})
 NOBODY = pl.DataFrame({"attended": [0], "registered": [0]})
@@ -202,11 +205,13 @@ def test_it_says_which_rows_and_columns_count_and_what_makes_the_table(name, sai
 
 def test_what_makes_every_prepared_table_is_a_function_of_the_kit():
     prepared = {metric.table for metric in METRICS.values()} - TABLES.keys()
+    modules = [importlib.import_module(f"engagekit.prepare.{module.name}") for module in iter_modules(prepare.__path__)]
+    known = {"score", *engagekit.__all__, *(name for module in modules for name in module.__all__)}
     for table in prepared:
         metric = next(metric for metric in METRICS.values() if metric.table == table)
         (made,) = re.findall(rf"Table: {table} ← (.*) \(", explain(metric))
         for name in re.findall(r"(\w+)[(.]", made):
-            assert hasattr(engagekit, name) or name == "score"
+            assert name in known
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,22 @@ def test_a_metric_is_found_by_its_name(name):
     assert metric_named(name) is METRICS[name]
 
 
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_is_an_attribute_of_the_room(name):
+    assert getattr(metrics, name) is METRICS[name]
+
+
+def test_the_room_offers_the_metrics_and_what_finds_and_compares_them():
+    assert set(metrics.__all__) - {*METRICS} == {
+        "CHANNELS",
+        "METRICS",
+        "annualised",
+        "difference",
+        "metric_named",
+        "paired_difference",
+    }
+
+
 def test_a_misspelt_name_gets_the_nearest():
     with pytest.raises(ValueError, match=r"there is no metric 'opne_rate'. Did you mean open_rate\?"):
         metric_named("opne_rate")

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engagekit import bounce_rate, order_value
+from engagekit.metrics import bounce_rate, order_value
 from engagekit.metrics.compare import paired_difference
 
 PATH = Path(__file__).parents[2] / "benchmarks" / "coverage.py"
@@ -76,8 +76,10 @@ def test_fifty_customers_are_enough_for_a_mean_that_a_few_carry(coverage):
 
 
 def test_an_interval_of_what_a_few_carry_warns(coverage):
-    sums = coverage.bouncers(np.random.default_rng(5), (1, 400)).sums()
-    found = bounce_rate.estimates(sums["y"], np.array([400.0]), sums, 0.95)
+    sample = coverage.bouncers(np.random.default_rng(5), (1, 400))
+    sums = sample.sums()
+    sums |= {"n": sums["y"], "units": np.array([400.0])}
+    found = bounce_rate.estimates(sums, 0.95)
     assert found["warning"] == ["few_carry_it"]
 
 
@@ -119,7 +121,7 @@ def test_the_paired_interval_is_what_paired_difference_gives(coverage):
     new, old = coverage.two_months(random, (3, 30))
     low, high = coverage.paired_interval(new, old)
     for number in range(3):
-        expected = paired_difference(order_value, as_orders(new, number), as_orders(old, number))
+        expected = paired_difference(order_value, as_orders(old, number), as_orders(new, number))
         assert (low[number], high[number]) == pytest.approx(expected[1:])
     assert not np.isnan(low).any()
 
@@ -128,7 +130,7 @@ def as_orders(sample, number):
     """A row for each of a customer's y orders, which together come to x."""
     customers = pl.DataFrame({"customer_id": range(30), "x": sample.x[number], "y": sample.y[number]})
     each = (pl.col("x") / pl.col("y")).repeat_by(pl.col("y").cast(pl.UInt32))
-    return customers.filter(pl.col("y") > 0).select("customer_id", value=each).explode("value")
+    return customers.filter(pl.col("y") > 0).select("customer_id", value=each, lines=1).explode("value")
 
 
 def test_every_cell_is_printed_and_those_outside_are_counted(coverage, monkeypatch, capsys):

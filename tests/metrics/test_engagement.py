@@ -2,7 +2,8 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from engagekit import Component, DataError, Scorecard, advocate_rate, at_risk_rate, engagement_score
+from engagekit import Component, DataError, Scorecard
+from engagekit.metrics import advocate_rate, at_risk_rate, engagement_score
 
 CARD = Scorecard(
     (Component("purchases", 0.4, 0, 100), Component("visits", 0.3, 0, 100), Component("feedback", 0.3, 0, 100))

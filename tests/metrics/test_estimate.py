@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+from statsmodels.stats.proportion import proportion_confint
 
-from engagekit import click_rate, open_rate
-from engagekit.metrics.estimate import FIELDS, Estimate, difference
+from engagekit.metrics import click_rate, open_rate
+from engagekit.metrics.estimate import FIELDS, Estimate
 from engagekit.metrics.intervals import (
     net_promoter_interval,
     rate_interval,
@@ -282,41 +282,6 @@ def test_one_unit_beside_which_the_others_are_nothing_leaves_the_whole_range(cli
     assert (low, high) == pytest.approx((0, 1), abs=1e-3)
     found = click_rate(pl.DataFrame({"clicks": clicks, "delivered": delivered}))
     assert 0 <= found.low <= found.value <= found.high <= 1
-
-
-@pytest.mark.parametrize(
-    ("new", "old", "change", "low", "high"),
-    [
-        ((56, 70), (48, 80), 0.2, 0.0524, 0.3339),
-        ((9, 10), (3, 10), 0.6, 0.1705, 0.8090),
-        ((6, 7), (2, 7), 4 / 7, 0.0582, 0.8062),
-        ((5, 56), (0, 29), 5 / 56, -0.0381, 0.1926),
-    ],
-)
-def test_a_difference_of_proportions_is_newcombes(new, old, change, low, high):
-    found = difference(proportion(*new), proportion(*old))
-    assert found == pytest.approx((change, low, high), abs=5e-5)
-    assert found[1:] == pytest.approx(confint_proportions_2indep(*new, *old, method="newcomb"), abs=1e-12)
-
-
-def test_a_difference_of_symmetric_intervals_adds_their_halves_as_right_angles():
-    new, old = (
-        Estimate(value, value - half, value + half, 0, 0, 9, 9, "delta", "", "") for value, half in [(7, 3), (2, 4)]
-    )
-    assert difference(new, old) == pytest.approx((5, 0, 10))
-
-
-def test_a_difference_to_nothing_is_undefined():
-    nothing = Estimate(NAN, NAN, NAN, NAN, NAN, 0, 0, "", "", "no_rows")
-    assert np.isnan(difference(proportion(5, 10), nothing)).all()
-    assert np.isnan(difference(nothing, proportion(5, 10))).all()
-
-
-def test_a_difference_without_interval_still_has_its_value():
-    one = Estimate(5.0, NAN, NAN, 5, 1, 1, 1, "", "one_unit", "")
-    change, low, high = difference(one, proportion(5, 10))
-    assert change == 4.5
-    assert np.isnan([low, high]).all()
 
 
 @pytest.mark.parametrize("confidence", [0, 1, 95, -0.5, NAN])

@@ -19,7 +19,7 @@ from engagekit.data.tables import TABLES
 from engagekit.errors import DataError
 from engagekit.language import LANGUAGES, Language
 from engagekit.metrics.catalog import METRICS
-from engagekit.metrics.estimate import FIELDS
+from engagekit.metrics.estimate import FIELDS, Estimate
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric, Ratio, Total
 from engagekit.metrics.quantile import Quantile
@@ -47,7 +47,7 @@ BUYERS = {
 }
 BASE = {
     "customer_id": PEOPLE,
-    "at_risk": [True] * 6 + [False] * 6,
+    "in_base": [True] * 6 + [False] * 6,
     "churned": [True, False, False, False, True, False] + [False] * 6,
     "acquired": [False] * 6 + [True, True, False, False, False, False],
     "remained": [False, True, True, True, False, True, True, True, True, False, False, True],
@@ -166,6 +166,7 @@ LISTED = [
 FRAMES = {name: frame for frame, names in LISTED for name in names.split()}
 
 every_metric = pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+every_table = pytest.mark.parametrize("table", sorted({metric.table for metric in METRICS.values()}))
 
 
 def frame_of(metric: Metric) -> pl.DataFrame:
@@ -191,14 +192,42 @@ def close(one, other, tolerance=1e-9):
         assert one[name] == pytest.approx(other[name], rel=tolerance, abs=tolerance, nan_ok=True), name
 
 
+def rows_of(frame) -> list[dict]:
+    return nw.from_native(frame).rows(named=True)
+
+
+def estimate_in(row: dict) -> Estimate:
+    return Estimate(**{name: row[name] for name in FIELDS})
+
+
+def undefined(estimate: Estimate) -> None:
+    assert (estimate.n, estimate.units, estimate.method, estimate.reason) == (0, 0, "", "no_rows")
+    numbers = (estimate.value, estimate.low, estimate.high, estimate.numerator, estimate.denominator)
+    assert all(math.isnan(number) for number in numbers)
+
+
+def names_a_missing_column(metric: Metric, engine) -> None:
+    frame = frame_of(metric).with_columns(another=pl.lit(1))
+    needed = metric.needed(frame.columns)
+    single = [name for name in needed if name not in metric.any_of]
+    assert single or metric.any_of
+    for name in single:
+        with pytest.raises(DataError, match=f"^{name}: is not a column") as caught:
+            metric(engine(frame.drop(name)))
+        assert caught.value.column == name
+    if metric.any_of:
+        with pytest.raises(DataError, match=f"^{metric.any_of[0]}: is not a column"):
+            metric(engine(frame.drop(metric.any_of, strict=False)))
+
+
 def test_every_metric_has_a_frame_here():
     assert FRAMES.keys() == METRICS.keys()
 
 
 def test_every_metric_of_the_room_is_in_the_catalogue_under_its_name():
     modules = [importlib.import_module(f"engagekit.metrics.{m.name}") for m in pkgutil.iter_modules(metrics.__path__)]
-    found = [(name, value) for module in modules for name, value in vars(module).items() if isinstance(value, Metric)]
-    assert {name: value for name, value in found if not name.startswith("_")} == METRICS
+    defined = [(name, value) for module in modules for name, value in vars(module).items() if isinstance(value, Metric)]
+    assert {name: value for name, value in defined if not name.startswith("_")} == METRICS
     assert all(metric.name == name for name, metric in METRICS.items())
 
 
@@ -234,21 +263,21 @@ def test_its_words_exist_in_every_language(metric, code):
 
 @every_metric
 def test_its_value_is_in_range(metric):
-    found = metric(frame_of(metric))
+    estimate = metric(frame_of(metric))
     low, high = (getattr(metric, "scale", 1) * bound for bound in metric.range)
-    assert low <= found.value <= high
-    assert found.reason == ""
+    assert low <= estimate.value <= high
+    assert estimate.reason == ""
     if isinstance(metric, Total):
-        assert math.isnan(found.low)
-        assert math.isnan(found.high)
-        assert found.method == ""
+        assert math.isnan(estimate.low)
+        assert math.isnan(estimate.high)
+        assert estimate.method == ""
     else:
-        assert low <= found.low <= found.value <= found.high <= high
-        assert found.low < found.high
-        assert found.method
-    assert 1 <= found.units <= found.n <= frame_of(metric).height
-    assert ("machine_opens" in found.warning) == (metric.name in ("open_rate", "click_to_open_rate"))
-    json.dumps(found.as_dict(), allow_nan=False)
+        assert low <= estimate.low <= estimate.value <= estimate.high <= high
+        assert estimate.low < estimate.high
+        assert estimate.method
+    assert 1 <= estimate.units <= estimate.n <= frame_of(metric).height
+    assert ("machine_opens" in estimate.warning) == (metric.name in ("open_rate", "click_to_open_rate"))
+    json.dumps(estimate.as_dict(), allow_nan=False)
 
 
 @every_metric
@@ -270,26 +299,13 @@ def test_the_input_is_unchanged_afterwards(metric):
 
 
 @every_metric
-def test_nothing_is_undefined_and_says_why(metric, on_engine):
-    found = metric(on_engine(frame_of(metric).head(0)))
-    assert (found.n, found.units, found.method, found.reason) == (0, 0, "", "no_rows")
-    numbers = (found.value, found.low, found.high, found.numerator, found.denominator)
-    assert all(math.isnan(number) for number in numbers)
+def test_nothing_is_undefined_and_says_why(metric, in_memory):
+    undefined(metric(in_memory(frame_of(metric).head(0))))
 
 
 @every_metric
-def test_a_missing_column_is_named(metric, on_engine):
-    frame = frame_of(metric).with_columns(another=pl.lit(1))
-    needed = metric.needed(frame.columns)
-    single = [name for name in needed if name not in metric.any_of]
-    assert single or metric.any_of
-    for name in single:
-        with pytest.raises(DataError, match=f"^{name}: is not a column") as caught:
-            metric(on_engine(frame.drop(name)))
-        assert caught.value.column == name
-    if metric.any_of:
-        with pytest.raises(DataError, match=f"^{metric.any_of[0]}: is not a column"):
-            metric(on_engine(frame.drop(metric.any_of, strict=False)))
+def test_a_missing_column_is_named(metric, in_memory):
+    names_a_missing_column(metric, in_memory)
 
 
 @every_metric
@@ -305,28 +321,60 @@ def test_the_same_data_again_leaves_a_rate_and_narrows_its_interval(metric):
 
 
 @every_metric
-def test_every_engine_gives_the_same(metric, on_engine):
+def test_pandas_gives_the_same(metric):
     frame = pl.concat([frame_of(metric)] * 3)
-    close(metric(on_engine(frame)), metric(frame))
+    close(metric(frame.to_pandas()), metric(frame))
 
 
 @every_metric
-def test_by_a_group_equals_each_group_alone(metric, on_engine):
+def test_by_a_group_equals_each_group_alone(metric, in_memory):
     frame = frame_of(metric).with_columns(branch=pl.int_range(pl.len()) % 2)
-    found = metric(on_engine(frame), by="branch")
-    rows = {row["branch"]: row for row in nw.from_native(found).iter_rows(named=True)}
-    assert list(rows) == [0, 1]
-    for branch, row in rows.items():
-        alone = metric(frame.filter(branch=branch))
-        close(type(alone)(**{name: row[name] for name in FIELDS}), alone)
+    rows = rows_of(metric(in_memory(frame), by="branch"))
+    assert [row["branch"] for row in rows] == [0, 1]
+    for row in rows:
+        close(estimate_in(row), metric(frame.filter(branch=row["branch"])))
 
 
-@pytest.mark.parametrize("table", sorted({metric.table for metric in METRICS.values()}))
-def test_all_metrics_of_a_table_at_once_equal_each_alone(table, on_engine):
-    several = [metric for metric in METRICS.values() if metric.table == table]
-    frame = pl.concat([frame_of(metric) for metric in several], how="diagonal_relaxed")
-    together = nw.from_native(measure(on_engine(frame), several)).rows(named=True)
-    assert [row["metric"] for row in together] == [metric.name for metric in several]
-    for metric, row in zip(several, together, strict=True):
-        alone = metric(frame)
-        close(type(alone)(**{name: row[name] for name in FIELDS}), alone)
+# Every engine: the metrics of a table at once, because a query of Spark takes as long as a hundred of Polars.
+
+
+def metrics_of(table: str) -> list[Metric]:
+    return [metric for metric in METRICS.values() if metric.table == table]
+
+
+def frame_for(several: list[Metric]) -> pl.DataFrame:
+    return pl.concat([frame_of(metric) for metric in several], how="diagonal_relaxed")
+
+
+@every_table
+def test_on_every_engine_all_metrics_of_a_table_at_once_equal_each_alone(table, on_engine):
+    several = metrics_of(table)
+    frame = frame_for(several)
+    rows = rows_of(measure(on_engine(frame), several))
+    assert [row["metric"] for row in rows] == [metric.name for metric in several]
+    for metric, row in zip(several, rows, strict=True):
+        close(estimate_in(row), metric(frame))
+
+
+@every_table
+def test_on_every_engine_groups_equal_each_group_alone(table, on_engine):
+    several = metrics_of(table)
+    frame = frame_for(several).with_columns(branch=pl.int_range(pl.len()) % 2)
+    rows = rows_of(measure(on_engine(frame), several, by="branch"))
+    assert [(row["metric"], row["branch"]) for row in rows] == [(m.name, branch) for m in several for branch in (0, 1)]
+    for row in rows:
+        close(estimate_in(row), METRICS[row["metric"]](frame.filter(branch=row["branch"])))
+
+
+@every_table
+def test_on_every_engine_nothing_is_undefined_and_says_why(table, on_engine):
+    several = metrics_of(table)
+    rows = rows_of(measure(on_engine(frame_for(several).head(0)), several))
+    assert [row["metric"] for row in rows] == [metric.name for metric in several]
+    for row in rows:
+        undefined(estimate_in(row))
+
+
+@every_table
+def test_on_every_engine_a_missing_column_is_named(table, on_engine):
+    names_a_missing_column(metrics_of(table)[0], on_engine)

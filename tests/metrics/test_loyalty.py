@@ -2,7 +2,8 @@ import polars as pl
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from engagekit import DataError, loyalty_participation_rate, referral_rate
+from engagekit import DataError
+from engagekit.metrics import loyalty_participation_rate, referral_rate
 
 
 def test_members_are_a_share_of_the_customers_of_whom_it_is_known():

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from engagekit import (
+from engagekit.metrics import (
     click_conversion_rate,
     click_rate,
     click_to_open_rate,

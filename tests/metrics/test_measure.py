@@ -11,7 +11,8 @@ from polars.io.plugins import register_io_source
 from polars.testing import assert_frame_equal
 from scipy import stats
 
-from engagekit import (
+from engagekit.errors import DataError
+from engagekit.metrics import (
     click_rate,
     handling_hours,
     net_promoter_score,
@@ -20,10 +21,10 @@ from engagekit import (
     reach_engagement_rate,
     return_on_ad_spend,
     satisfaction_rate,
+    session_duration_s,
     tickets_opened,
     unsubscribe_rate,
 )
-from engagekit.errors import DataError
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.estimate import FIELDS
 from engagekit.metrics.intervals import wilson_interval
@@ -32,6 +33,7 @@ from engagekit.metrics.metric import Ratio, Total
 from engagekit.metrics.quantile import Quantile
 
 NAN, INF = math.nan, math.inf
+ANA = {"customer_id": "ana"}
 RATES = [open_rate, click_rate, unsubscribe_rate]
 MAILINGS = pl.DataFrame(
     {
@@ -120,6 +122,7 @@ def test_a_group_in_which_no_row_counts_is_undefined_for_every_kind_of_metric(on
             "team": ["a", "a", "b"],
             "work_minutes": [60, 30, None],
             "value": [1.0, 2.0, None],
+            "lines": [1, 1, 1],
             "customer_id": ["x", "y", "z"],
         }
     )
@@ -173,11 +176,11 @@ def test_nan_as_a_group_is_the_missing_group():
         (open_rate, {"opens": 5, "delivered": 10}, {"opens": -1, "delivered": 10}, "opens -1, delivered 10"),
         (open_rate, {"opens": 0, "delivered": 10}, {"opens": 0, "delivered": -3}, "opens 0, delivered -3"),
         (open_rate, {"opens": 5.0, "delivered": 9.0}, {"opens": INF, "delivered": INF}, "opens inf, delivered inf"),
-        (order_value, {"value": 5.0, "customer_id": "a"}, {"value": INF, "customer_id": "b"}, "value inf, customer_id"),
+        (session_duration_s, {"duration_s": 5.0, **ANA}, {"duration_s": INF, **ANA}, "duration_s inf"),
         (open_rate, {"opens": 5.0, "delivered": 9.0}, {"opens": 5.0, "delivered": INF}, "opens 5.0, delivered inf"),
         (return_on_ad_spend, {"revenue": 5.0, "spend": 9.0}, {"revenue": 5.0, "spend": INF}, "revenue 5.0, spend inf"),
         (return_on_ad_spend, {"revenue": 5.0, "spend": 9.0}, {"revenue": INF, "spend": 9.0}, "revenue inf, spend 9.0"),
-        (order_value, {"value": 5.0, "customer_id": "a"}, {"value": -INF, "customer_id": "b"}, "value -inf"),
+        (session_duration_s, {"duration_s": 5.0, **ANA}, {"duration_s": -INF, **ANA}, "duration_s -inf"),
         (net_promoter_score, {"score": 10, "kind": "nps"}, {"score": 11, "kind": "nps"}, "score 11"),
         (net_promoter_score, {"score": 10, "kind": "nps"}, {"score": -1, "kind": "nps"}, "score -1"),
         (net_promoter_score, {"score": 10.0, "kind": "nps"}, {"score": 8.5, "kind": "nps"}, "score 8.5"),
@@ -231,8 +234,8 @@ def test_a_bad_row_is_found_in_every_group_and_among_good_metrics():
 
 
 def test_a_bad_row_is_found_where_rows_are_summed_to_customers():
-    frame = pl.DataFrame({"customer_id": ["a", "a", "b"], "value": [1.0, INF, 2.0]})
-    with pytest.raises(DataError, match=r"order_value: .*row 1: value inf, customer_id a\."):
+    frame = pl.DataFrame({"customer_id": ["a", "a", "b"], "value": [1.0, INF, 2.0], "lines": [1, 1, 1]})
+    with pytest.raises(DataError, match=r"order_value: .*row 1: value inf, lines 1, customer_id a\."):
         measure(frame, order_value)
 
 
@@ -250,6 +253,7 @@ CUSTOMERS = pl.DataFrame(
     {
         "customer_id": ["a", "a", "b", "c", "c", "c", "d", "e"],
         "value": [10.0, 30.0, 12.0, 55.0, 60.0, 58.0, 25.0, 8.0],
+        "lines": [1] * 8,
     }
 )
 
@@ -318,6 +322,7 @@ def replications():
             "sample": np.repeat(sample.ravel(), times),
             "customer_id": np.repeat(customer.ravel(), times),
             "value": np.repeat(level.ravel(), times) + random.normal(0, 3, times.sum()),
+            "lines": 1,
         }
     )
 
@@ -483,7 +488,7 @@ def test_a_group_column_that_is_absent_is_named_with_the_nearest(on_engine):
         ({"metrics": []}, "metrics: name at least one"),
         ({"metrics": [open_rate, click_rate, open_rate]}, "metrics: open_rate is there twice"),
         ({"metrics": open_rate, "every": "1mo"}, "at: name the column"),
-        ({"metrics": open_rate, "until": "2026-01-01"}, "at: name the column"),
+        ({"metrics": open_rate, "as_of": "2026-01-01"}, "at: name the column"),
         ({"metrics": open_rate, "every": "month", "at": "campaign"}, "every: 'month' is none of 1d, 1w, 1mo, 1q, 1y"),
         ({"metrics": open_rate, "confidence": 95}, "confidence: 95 is not between 0 and 1"),
         ({"metrics": handling_hours, "confidence": 1}, "confidence: 1 is not between 0 and 1"),
@@ -509,6 +514,39 @@ def test_words_where_numbers_are_needed_are_refused(on_engine):
     frame = on_engine(MAILINGS.with_columns(opens=pl.lit("twenty")))
     with pytest.raises(DataError, match="opens: open_rate needs numbers, and this is text"):
         open_rate(frame)
+
+
+def test_true_and_false_are_no_scores(on_engine):
+    with pytest.raises(DataError, match="score: net_promoter_score needs scores, and this is true or false"):
+        net_promoter_score([True, False])
+    answers = on_engine(pl.DataFrame({"score": [True, False], "kind": "csat", "customer_id": ["a", "b"]}))
+    for metric in ("satisfaction_mean", "engagement_score", "ticket_satisfaction_rate"):
+        with pytest.raises(DataError, match=f"score: {metric} needs scores"):
+            METRICS[metric](answers)
+
+
+def test_numbers_where_words_are_needed_are_refused(on_engine):
+    scores = on_engine(pl.DataFrame({"segment": [0, 2], "customer_id": ["a", "b"]}))
+    with pytest.raises(DataError, match="segment: at_risk_rate needs text, and this is Int64. Write out"):
+        METRICS["at_risk_rate"](scores)
+    answers = on_engine(pl.DataFrame({"kind": [1], "score": [9]}))
+    with pytest.raises(DataError, match="kind: net_promoter_score needs text, and this is Int64"):
+        net_promoter_score(answers)
+
+
+@pytest.mark.parametrize("dtype", [pl.Int64, pl.Float64, pl.String])
+def test_a_frame_without_rows_has_no_value_whatever_its_types(dtype, on_engine):
+    for name in ("at_risk_rate", "net_promoter_score", "open_rate", "page_views", "handling_hours", "order_value"):
+        metric = METRICS[name]
+        empty = pl.DataFrame(schema=dict.fromkeys(metric.needed([]), dtype))
+        estimate = metric(on_engine(empty))
+        assert math.isnan(estimate.value)
+        assert (estimate.reason, estimate.n) == ("no_rows", 0)
+
+
+def test_a_frame_of_pandas_without_rows_has_no_value():
+    for metric in METRICS.values():
+        assert metric(pd.DataFrame(columns=list(dict.fromkeys(metric.needed([]))))).reason == "no_rows"
 
 
 def test_a_row_whose_arithmetic_is_undefined_does_not_count(on_engine):
@@ -574,15 +612,16 @@ def test_units_of_three_kinds_read_only_their_own_columns():
         register_io_source(source, schema=frame.schema), [open_rate, order_value, handling_hours, ratio("o", "opens")]
     )
     assert sorted(scans) == [
-        ["customer_id", "value"],
-        ["customer_id", "value"],
+        ["customer_id", "lines", "value"],
+        ["customer_id", "lines", "value"],
         ["delivered", "opens"],
         ["work_minutes"],
     ]
 
 
 def test_a_plain_list_becomes_a_frame_of_units():
-    assert framed([1.0, 2.0], order_value).to_dict(as_series=False) == {"customer_id": [0, 1], "value": [1.0, 2.0]}
+    made = framed([1.0, 2.0], session_duration_s)
+    assert made.to_dict(as_series=False) == {"customer_id": [0, 1], "duration_s": [1.0, 2.0]}
     assert framed([9], net_promoter_score).to_dict(as_series=False) == {"score": [9], "kind": ["nps"]}
 
 
@@ -594,8 +633,8 @@ def _declared(name):
     ("name", "columns", "said"),
     [
         ("return_on_ad_spend", {"revenue": [INF, -INF, 5.0], "spend": [1.0] * 3}, "revenue -inf"),
-        ("churn_rate", {"churned": [1, 0], "at_risk": [20, 30]}, "at_risk 20"),
-        ("reopen_rate", {"reopened": [5, 0], "solved_at": [1, 2]}, "reopened 5"),
+        ("churn_rate", {"churned": [1, 0], "in_base": [20, 30]}, "in_base 20"),
+        ("reopen_rate", {"reopened": [-1, 0], "solved_at": [1, 2]}, "reopened -1"),
         ("human_open_rate", {"opens": [40], "machine_opens": [-10], "delivered": [100]}, "machine_opens -10"),
         ("human_open_rate", {"opens": [150], "machine_opens": [60], "delivered": [100]}, "opens 150"),
         ("visits_per_customer", {"customer_id": ["a", "b"], "events": [-1, 2]}, "events -1"),
@@ -603,7 +642,7 @@ def _declared(name):
         ("mean_post_engagement_rate", {"reach": [-10, 5], "likes": [1, 1]}, "reach -10"),
         ("stickiness", {"customer_id": ["a"], "active_days": [-3], "days": [-31]}, "active_days -3"),
         ("refunded_order_rate", {"lines": [1], "refunded": [-5.0]}, "refunded -5"),
-        ("net_revenue_retention", {"opening_value": [-10.0], "closing_value": [1.0], "at_risk": [1]}, "value -10"),
+        ("net_revenue_retention", {"opening_value": [-10.0], "closing_value": [1.0], "in_base": [1]}, "value -10"),
     ],
 )  # fmt: skip
 def test_an_impossible_part_of_a_row_is_named_though_the_row_would_pass(name, columns, said, on_engine):
@@ -627,7 +666,7 @@ def test_rows_without_a_customer_are_not_one_customer(on_engine):
 
 @pytest.mark.parametrize("name", ["conversion_rate", "churn_rate"])
 def test_words_for_flags_are_refused_in_prepared_tables_too(name, on_engine):
-    frame = pl.DataFrame({"customer_id": ["a"], "converted": ["True"], "churned": ["no"], "at_risk": ["yes"]})
+    frame = pl.DataFrame({"customer_id": ["a"], "converted": ["True"], "churned": ["no"], "in_base": ["yes"]})
     with pytest.raises(DataError, match=f"{name} needs numbers, and this is text"):
         METRICS[name](on_engine(frame))
 

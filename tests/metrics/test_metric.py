@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from statsmodels.duration.survfunc import SurvfuncRight
 
-from engagekit import (
-    Estimate,
+from engagekit import Estimate
+from engagekit.metrics import (
     churn_rate,
     handling_hours,
     net_promoter_score,
@@ -18,6 +18,7 @@ from engagekit import (
     reach_engagement_rate,
     return_on_ad_spend,
     revenue_per_customer,
+    session_duration_s,
 )
 from engagekit.metrics.metric import Metric, Ratio
 from engagekit.metrics.quantile import Quantile
@@ -63,14 +64,14 @@ def test_a_missing_value_in_plain_values_does_not_count(answers):
 
 @pytest.mark.parametrize("nothing", [[], (), [None], np.array([]), pd.Series([], dtype=float), pl.Series([])], ids=repr)
 def test_no_values_are_undefined(nothing):
-    for metric in (net_promoter_score, order_value, handling_hours):
+    for metric in (net_promoter_score, session_duration_s, handling_hours):
         found = metric(nothing)
         assert math.isnan(found.value)
         assert found.reason == "no_rows"
 
 
 def test_plain_values_are_units_of_their_own():
-    found = order_value([10, 20, 30])
+    found = session_duration_s([10, 20, 30])
     assert (found.value, found.units) == (20, 3)
 
 
@@ -82,7 +83,7 @@ def test_plain_values_of_the_column_that_picks_rows_are_still_picked():
     ("metric", "columns"),
     [
         (open_rate, "opens, delivered"),
-        (churn_rate, "churned, at_risk"),
+        (churn_rate, "churned, in_base"),
         (reach_engagement_rate, "reach, likes, comments, shares, saves, clicks"),
     ],
 )
@@ -341,14 +342,14 @@ def test_hundreds_of_waits_with_ties_are_not_too_few(hours, over, low, high):
 )
 def test_one_customer_with_nearly_all_the_revenue_warns_and_even_ones_do_not(values, warning):
     """Spread as if it came of (Σx)²/Σx² customers: fewer than 30, and than half of them."""
-    frame = pl.DataFrame({"customer_id": [str(number) for number in range(len(values))], "value": values})
+    frame = pl.DataFrame({"customer_id": [str(number) for number in range(len(values))], "value": values, "lines": 1})
     assert revenue_per_customer(frame).warning == warning
     assert order_value(frame).warning == warning
 
 
 def test_orders_of_one_customer_are_one_that_carries_it():
     values = [10.0, 11.0] * 54
-    frame = pl.DataFrame({"customer_id": ["whale"] * 100 + list("abcdefgh"), "value": values})
+    frame = pl.DataFrame({"customer_id": ["whale"] * 100 + list("abcdefgh"), "value": values, "lines": 1})
     assert order_value(frame).warning == "few_carry_it"
     assert order_value(frame.with_columns(customer_id=pl.int_range(pl.len()).cast(pl.String))).warning == ""
 

@@ -4,12 +4,11 @@ import polars as pl
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from engagekit import (
-    DataError,
+from engagekit import ChurnDefinition, DataError
+from engagekit.metrics import (
     annualised,
     churn_rate,
     churn_rate_average_base,
-    contracts_at_risk,
     first_purchase_churn_rate,
     gross_revenue_retention,
     lost_to_acquired_ratio,
@@ -20,6 +19,7 @@ from engagekit import (
     revenue_churn_rate,
     stickiness,
 )
+from engagekit.prepare.leaving import active_base
 
 LOST, START, ACQUIRED = 50, 1000, 200
 REVENUE = pl.DataFrame(
@@ -31,7 +31,7 @@ REVENUE = pl.DataFrame(
         (True, False, 0.0, 9.0),  # paid nothing on the date
         (False, False, 0.0, 40.0),  # new, or came back
     ],
-    schema=["at_risk", "churned", "opening_value", "closing_value"],
+    schema=["in_base", "churned", "opening_value", "closing_value"],
     orient="row",
 )
 OF_REVENUE = (gross_revenue_retention, net_revenue_retention, revenue_churn_rate)
@@ -42,13 +42,13 @@ def named(value):
 
 
 def base(left=LOST, stayed=START - LOST, acquired=ACQUIRED, acquired_left=0):
-    """Customers at risk who left and stayed, and new ones."""
-    at_risk, new = left + stayed, acquired + acquired_left
+    """Customers of the base who left and who stayed, and new ones."""
+    members, new = left + stayed, acquired + acquired_left
     return pl.DataFrame(
         {
             "churned": [True] * left + [False] * (stayed + acquired) + [True] * acquired_left,
-            "at_risk": [True] * at_risk + [False] * new,
-            "acquired": [False] * at_risk + [True] * new,
+            "in_base": [True] * members + [False] * new,
+            "acquired": [False] * members + [True] * new,
             "remained": [False] * left + [True] * (stayed + acquired) + [False] * acquired_left,
         }
     )
@@ -71,7 +71,7 @@ def test_of_1000_at_the_start_50_were_lost_and_200_were_acquired(metric, numerat
 
 
 @pytest.mark.parametrize(("metric", "hits"), [(churn_rate, 50), (retention_rate, 950)], ids=named)
-def test_churn_has_wilsons_interval_over_customers_at_risk(metric, hits):
+def test_churn_has_wilsons_interval_over_the_base(metric, hits):
     found = metric(base())
     assert (found.low, found.high) == pytest.approx(proportion_confint(hits, 1000, method="wilson"))
     assert (found.n, found.units, found.method) == (1000, 1000, "wilson")
@@ -99,7 +99,7 @@ def test_more_lost_than_won_is_above_1_and_nobody_won_is_undefined():
 
 
 @pytest.mark.parametrize("metric", [churn_rate, retention_rate], ids=named)
-def test_nobody_at_risk_is_no_churn_rate(metric):
+def test_an_empty_base_has_no_churn_rate(metric):
     found = metric(base(left=0, stayed=0))
     assert (found.reason, found.denominator) == ("zero_denominator", 0)
 
@@ -114,13 +114,13 @@ def test_flags_may_be_written_as_numbers(metric, flags):
 
 @pytest.mark.parametrize("metric", [churn_rate, retention_rate], ids=named)
 def test_a_customer_of_whom_it_is_not_known_does_not_count(metric):
-    frame = pl.DataFrame({"churned": [True, None, False], "at_risk": [True, True, True]})
+    frame = pl.DataFrame({"churned": [True, None, False], "in_base": [True, True, True]})
     assert metric(frame).denominator == 2
 
 
 def test_counts_are_not_taken_for_flags():
-    with pytest.raises(DataError, match="churned 50, at_risk 1000"):
-        churn_rate(pl.DataFrame({"churned": [50], "at_risk": [1000]}))
+    with pytest.raises(DataError, match="churned 50, in_base 1000"):
+        churn_rate(pl.DataFrame({"churned": [50], "in_base": [1000]}))
 
 
 def test_5_percent_a_month_are_46_a_year_and_not_60():
@@ -176,7 +176,7 @@ def test_expansion_can_bring_net_retention_above_1_and_never_gross_retention():
 @pytest.mark.parametrize("metric", OF_REVENUE, ids=named)
 def test_no_revenue_on_the_date_is_undefined(metric):
     assert metric(REVENUE.with_columns(opening_value=pl.lit(0.0))).reason == "no_rows"
-    assert metric(REVENUE.with_columns(at_risk=pl.lit(False))).reason == "no_rows"
+    assert metric(REVENUE.with_columns(in_base=pl.lit(False))).reason == "no_rows"
 
 
 def test_a_closing_value_that_is_not_known_is_not_counted_as_lost():
@@ -206,7 +206,8 @@ def test_a_contract_counts_from_its_paid_periods_to_every_rate():
         schema=["customer_id", "starts_at", "ends_at", "monthly_value"],
         orient="row",
     )
-    found = contracts_at_risk(paid, day, f"{(end - day).days}d")
+    churn = ChurnDefinition(horizon=f"{(end - day).days}d", contractual=True)
+    found = active_base(paid, day, churn)
     parts = {
         churn_rate: (1, 3),
         retention_rate: (2, 3),

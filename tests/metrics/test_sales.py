@@ -4,13 +4,11 @@ import polars as pl
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from engagekit import (
-    DataError,
-    buyers,
+from engagekit.errors import DataError
+from engagekit.metrics import (
     cross_sell_rate,
     gross_order_value,
     order_value,
-    orders,
     orders_per_customer,
     product_usage_rate,
     refund_rate,
@@ -18,6 +16,7 @@ from engagekit import (
     repeat_purchase_rate,
     revenue_per_customer,
 )
+from engagekit.prepare.orders import buyers, orders
 
 DAY = dt.datetime(2026, 1, 1)
 LINES = pl.DataFrame(
@@ -80,6 +79,31 @@ def test_four_orders_of_three_customers_one_of_them_refunded_in_part(metric, num
 def test_a_refund_without_its_order_lowers_the_money_and_is_no_order(metric, numerator, denominator):
     found = metric(RETURNED)
     assert (found.numerator, found.denominator, found.value) == (numerator, denominator, numerator / denominator)
+
+
+@pytest.mark.parametrize(
+    ("metric", "numerator", "denominator"),
+    [
+        (order_value, 100 + 50 - 55, 2),  # 47.5, and not 95
+        (gross_order_value, 100 + 50, 2),
+        (orders_per_customer, 2, 2),
+        (revenue_per_customer, 100 + 50 - 55, 2),
+        (refund_rate, 55, 150),
+        (refunded_order_rate, 1, 2),
+    ],
+    ids=named,
+)
+def test_an_order_refunded_beyond_its_price_stays_an_order(metric, numerator, denominator):
+    rows = [("ana", 1, "purchase", 100.0, "1"), ("budi", 1, "purchase", 50.0, "2"), ("budi", 9, "refund", 55.0, "2")]
+    schema = ["customer_id", "time", "action", "value", "order_id"]
+    estimate = metric(orders(pl.DataFrame(rows, schema=schema, orient="row")))
+    assert (estimate.numerator, estimate.denominator) == (numerator, denominator)
+
+
+def test_a_refund_of_nothing_is_no_order():
+    rows = [("ana", 1, "purchase", 100.0), ("budi", 2, "refund", 0.0)]
+    kept = orders(pl.DataFrame(rows, schema=["customer_id", "time", "action", "value"], orient="row"))
+    assert order_value(kept).value == revenue_per_customer(kept).value == 100
 
 
 def test_an_order_given_away_is_an_order():

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from engagekit import (
-    DataError,
+from engagekit import DataError
+from engagekit.metrics import (
     clicks,
     comments,
     follower_engagement_rate,

@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from engagekit import (
-    DataError,
+from engagekit import DataError
+from engagekit.metrics import (
     first_response_hours,
     first_response_p90_hours,
     handling_hours,
@@ -73,6 +73,11 @@ def test_one_of_three_solved_tickets_was_reopened():
     assert (found.numerator, found.denominator) == (1, 3)
     assert (found.low, found.high) == pytest.approx(proportion_confint(1, 3, method="wilson"))
     assert reopen_rate(frame[3:4]).reason == "no_rows"
+
+
+def test_a_ticket_that_was_reopened_twice_counts_once(on_engine):
+    frame = pl.DataFrame({"reopened": [2, 1, 0, 0, None], "solved_at": [1, 2, 3, None, 5]})
+    assert (reopen_rate(on_engine(frame)).numerator, reopen_rate(on_engine(frame)).denominator) == (2, 3)
 
 
 def test_tickets_are_shared_among_active_customers():

@@ -5,10 +5,9 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from engagekit import (
-    DataError,
+from engagekit import DataError, difference
+from engagekit.metrics import (
     detractor_rate,
-    difference,
     effort_mean,
     low_effort_rate,
     net_promoter_score,
@@ -150,9 +149,9 @@ def test_satisfaction_has_the_published_intervals(yes, asked, low, high):
     ],
 )
 def test_a_difference_of_satisfaction_has_newcombes_interval(new, old, change, low, high):
-    found = difference(satisfied(*new), satisfied(*old))
-    assert found == pytest.approx((change, low, high), abs=5e-5)
-    assert found[1:] == pytest.approx(confint_proportions_2indep(*new, *old, method="newcomb"), abs=1e-12)
+    result = difference(satisfied(*old), satisfied(*new))
+    assert result == pytest.approx((change, low, high), abs=5e-5)
+    assert result[1:] == pytest.approx(confint_proportions_2indep(*new, *old, method="newcomb"), abs=1e-12)
 
 
 def test_satisfaction_and_its_mean_can_move_in_opposite_ways():

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from engagekit import (
+from engagekit.metrics import (
     bounce_rate,
     conversion_rate,
     exit_rate,

@@ -50,7 +50,7 @@ KNOWN = {  # of each table: a row that the firewall hides in part, and what is k
     ),
     "tickets": (
         {"ticket_id": "1", "opened_at": BEFORE, "solved_at": LATER, "score": 5.0, "reopened": True, "reason": "x"},
-        {"ticket_id": "1", "opened_at": BEFORE, "solved_at": None, "score": None, "reopened": None, "reason": "x"},
+        {"ticket_id": "1", "opened_at": BEFORE, "solved_at": None, "reason": "x"},
     ),
     "campaigns": (
         {"campaign": "x", "channel": "y", "starts_at": BEFORE - (LATER - BEFORE), "ends_at": BEFORE, "spend": 9.0},
@@ -109,7 +109,8 @@ def test_what_a_table_cannot_date_is_not_there():
 
 
 def test_what_is_over_is_known(on_engine):
-    solved = {"ticket_id": "1", "opened_at": BEFORE - (LATER - BEFORE), "solved_at": BEFORE, "score": 5.0}
+    solved = {"ticket_id": "1", "opened_at": BEFORE - (LATER - BEFORE), "solved_at": BEFORE}
+    solved |= {"score": 5.0, "scored_at": BEFORE, "reopened": True, "reopened_at": BEFORE}
     assert dicts(past("tickets", on_engine(of("tickets", solved)))["tickets"]) == [solved]
 
 
@@ -206,3 +207,68 @@ def test_the_end_is_the_last_interaction_of_a_customer():
         History({"interactions": seen.head(0)}).ends()
     with pytest.raises(DataError, match="no table 'interactions'"):
         History({}).ends()
+
+
+def described(name, rows):
+    return dicts(History({name: rows}).described(AS_OF)[name])
+
+
+def test_a_description_keeps_totals_and_attributes_as_the_export_had_them(on_engine):
+    for name in ("posts", "mailings", "customers", "assignments"):
+        row, _ = KNOWN[name]
+        expected = row | ({"cancelled_at": None} if name == "customers" else {})
+        assert described(name, on_engine(of(name, row))) == [expected]
+
+
+def test_a_description_blanks_what_is_dated_later(on_engine):
+    ticket = {"ticket_id": "1", "opened_at": BEFORE, "solved_at": LATER, "score": 5.0, "reopened": True}
+    blank = {"solved_at": None, "score": None, "reopened": None}
+    assert described("tickets", on_engine(of("tickets", ticket))) == [ticket | blank]
+
+
+def test_what_an_unsolved_ticket_already_tells_is_described_and_no_feature(on_engine):
+    ticket = {"ticket_id": "1", "opened_at": BEFORE, "solved_at": None, "score": 5.0, "work_minutes": 9.0}
+    rows = on_engine(of("tickets", ticket))
+    assert described("tickets", rows) == [ticket]
+    assert "score" not in past("tickets", rows).columns("tickets")
+    assert "work_minutes" not in past("tickets", rows).columns("tickets")
+
+
+def test_a_rating_with_a_time_of_its_own_is_known_from_then_on(on_engine):
+    ticket = {"ticket_id": "1", "opened_at": BEFORE, "solved_at": BEFORE, "score": 5.0, "scored_at": LATER}
+    assert dicts(past("tickets", on_engine(of("tickets", ticket)))["tickets"])[0]["score"] is None
+    assert described("tickets", on_engine(of("tickets", ticket)))[0]["score"] is None
+
+
+def test_a_campaign_that_ends_on_the_date_is_over_and_described(on_engine):
+    campaign = {"campaign": "x", "channel": "y", "starts_at": BEFORE, "ends_at": AS_OF, "spend": 9.0}
+    assert described("campaigns", on_engine(of("campaigns", campaign))) == [campaign]
+    assert described("campaigns", on_engine(of("campaigns", campaign | {"ends_at": LATER}))) == []
+
+
+def test_customers_need_no_date(on_engine):
+    customers = pl.DataFrame({"customer_id": ["a"], "country": ["id"]})
+    assert dicts(past("customers", on_engine(customers), fixed=["country"])["customers"]) == customers.to_dicts()
+
+
+def test_interactions_are_made_unique_once_and_what_repeats_later_changes_nothing(on_engine):
+    rows = {"customer_id": ["a", "a", "b"], "time": [BEFORE, LATER, BEFORE], "action": ["view"] * 3}
+    history = History({"interactions": on_engine(pl.DataFrame({**rows, "event_id": ["1", "1", "2"]}))})
+    for date, expected in ((AS_OF, ["a", "b"]), (LATER + (LATER - AS_OF), ["a", "b"]), (BEFORE, [])):
+        assert sorted(row["customer_id"] for row in dicts(history.before(date)["interactions"])) == expected
+    assert history.ends() == BEFORE
+
+
+@pytest.mark.parametrize("kind", [pl.DataFrame.to_pandas, pl.DataFrame, pl.DataFrame.lazy])
+def test_interactions_come_by_time_and_then_by_their_columns_however_they_were_given(kind):
+    rows = [("b", BEFORE, "view"), ("a", BEFORE, "view"), ("a", BEFORE, "login"), ("c", BEFORE - (LATER - BEFORE), "x")]
+    frame = pl.DataFrame(rows, schema=["customer_id", "time", "action"], orient="row")
+    for some in (frame, frame[::-1]):
+        given = kind(some)
+        table = nw.from_native(History({"interactions": given}).before(AS_OF)["interactions"]).lazy().collect("polars")
+        assert table.select("customer_id", "action").rows() == [
+            ("c", "x"),
+            ("a", "login"),
+            ("a", "view"),
+            ("b", "view"),
+        ]

@@ -1,9 +1,10 @@
-"""Interactions before they are counted: of a customer, at a time, each once; and what is wrong with the others."""
+"""Interactions before they are counted: customer and time known, unique events; and what is wrong with the others."""
 
 import datetime as dt
 import itertools
 from zoneinfo import ZoneInfo
 
+import narwhals as nw
 import pandas as pd
 import polars as pl
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from engagekit import DataError
-from engagekit.prepare.interactions import US, defects, valid_interactions
+from engagekit.prepare.interactions import US, defects, unique, valid_interactions
 
 MINUTE = dt.timedelta(minutes=1)
 JAKARTA = ZoneInfo("Asia/Jakarta")
@@ -37,11 +38,16 @@ def events(*rows, columns=EVENTS, zone="UTC"):
     return frame.with_columns(time=time if zone else time.dt.replace_time_zone(None)).drop("minute")
 
 
-def rows_of(found, *names):
-    """Sorted rows of what was seen, times as minutes after the start."""
+def rows_of(valid, *names):
+    """Sorted rows of valid interactions, times as minutes after the start."""
     first_us = (START - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
-    frame = found.collect("polars").to_native().with_columns(minute=(pl.col(US) - first_us) / 60_000_000)
+    frame = valid.collect("polars").to_native().with_columns(minute=(pl.col(US) - first_us) / 60_000_000)
     return sorted(frame.select(names).rows(), key=repr)
+
+
+def of_unique(frame, columns=(), **options):
+    """Valid interactions of a frame that is made unique first, with their event's id."""
+    return valid_interactions(unique(frame), [*columns, "event_id"], **options)
 
 
 # Each once
@@ -49,7 +55,7 @@ def rows_of(found, *names):
 
 def test_rows_that_repeat_an_event_count_once(on_engine):
     rows = [("a", 0, "1"), ("a", 0, "1"), ("a", 0, "2"), ("b", 5, "3"), ("b", 5, "3"), ("b", 5, "3")]
-    assert rows_of(valid_interactions(on_engine(events(*rows))), *EVENTS) == [
+    assert rows_of(of_unique(on_engine(events(*rows))), *EVENTS) == [
         ("a", 0.0, "1"),
         ("a", 0.0, "2"),
         ("b", 5.0, "3"),
@@ -59,7 +65,7 @@ def test_rows_that_repeat_an_event_count_once(on_engine):
 def test_an_event_at_several_times_counts_at_the_earliest(on_engine):
     rows = [("a", 7, "1"), ("a", -3, "1"), ("a", 0, "1"), ("b", 2, "2"), ("b", 2 + 1 / 60_000_000, "2")]
     for order in (rows, rows[::-1]):
-        assert rows_of(valid_interactions(on_engine(events(*order))), *EVENTS) == [("a", -3.0, "1"), ("b", 2.0, "2")]
+        assert rows_of(of_unique(on_engine(events(*order))), *EVENTS) == [("a", -3.0, "1"), ("b", 2.0, "2")]
 
 
 def test_of_an_event_with_several_contents_at_one_time_one_row_counts_whatever_their_order(on_engine):
@@ -68,16 +74,16 @@ def test_of_an_event_with_several_contents_at_one_time_one_row_counts_whatever_t
     rows = [("a", 0, "1", "view", "web", None), ("a", 0, "1", "view", None, 5.0), ("a", 0, "1", "login", "app", -2.0)]
     rows += [("b", 0, "2", None, "web", 1.0), ("b", 0, "2", None, "web", 2.0), ("b", 0, "2", None, "Web", 3.0)]
     names = ("action", "channel", "duration_s")
-    expected = rows_of(valid_interactions(events(*rows, columns=columns), names), *columns)
+    expected = rows_of(of_unique(events(*rows, columns=columns), names), *columns)
     assert set(expected) <= set(rows)
     assert [row[2] for row in expected] == ["1", "2"]
     for order in itertools.islice(itertools.permutations(rows), 0, None, 97):
-        assert rows_of(valid_interactions(on_engine(events(*order, columns=columns)), names), *columns) == expected
+        assert rows_of(of_unique(on_engine(events(*order, columns=columns)), names), *columns) == expected
 
 
 def test_events_without_an_id_are_never_the_same(on_engine):
     rows = [("a", 0, None), ("a", 0, None), ("a", 0, "1"), ("a", 0, None)]
-    assert rows_of(valid_interactions(on_engine(events(*rows))), *EVENTS) == [("a", 0.0, "1"), *[("a", 0.0, None)] * 3]
+    assert rows_of(of_unique(on_engine(events(*rows))), *EVENTS) == [("a", 0.0, "1"), *[("a", 0.0, None)] * 3]
 
 
 def test_ids_that_are_numbers_are_ids_and_not_a_number_is_none(on_engine):
@@ -87,10 +93,7 @@ def test_ids_that_are_numbers_are_ids_and_not_a_number_is_none(on_engine):
         ([7, 7, 7, 8, None], 3),
         ([7, 7, 7, 8, 9], 3),
     ]:
-        assert (
-            len(rows_of(valid_interactions(on_engine(frame.with_columns(event_id=pl.Series(ids)))), "minute"))
-            == counted
-        )
+        assert len(rows_of(of_unique(on_engine(frame.with_columns(event_id=pl.Series(ids)))), "minute")) == counted
 
 
 def test_without_event_ids_every_row_counts(on_engine):
@@ -100,12 +103,12 @@ def test_without_event_ids_every_row_counts(on_engine):
 
 def test_a_row_that_cannot_count_does_not_stand_for_its_event(on_engine):
     rows = [(None, 0, "1"), ("a", 5, "1"), ("a", None, "2"), ("a", 6, "2"), (None, 1, "3"), ("b", None, "4")]
-    assert rows_of(valid_interactions(on_engine(events(*rows))), *EVENTS) == [("a", 5.0, "1"), ("a", 6.0, "2")]
+    assert rows_of(of_unique(on_engine(events(*rows))), *EVENTS) == [("a", 5.0, "1"), ("a", 6.0, "2")]
 
 
 def test_all_events_at_one_instant_and_in_any_order_are_all_there(on_engine):
     rows = [("c", 0, "3"), ("a", 0, "9"), ("b", 0, "1"), ("a", 0, "2")]
-    assert rows_of(valid_interactions(on_engine(events(*rows))), "customer_id", "event_id") == [
+    assert rows_of(of_unique(on_engine(events(*rows))), "customer_id", "event_id") == [
         ("a", "2"),
         ("a", "9"),
         ("b", "1"),
@@ -119,15 +122,48 @@ def test_all_events_at_one_instant_and_in_any_order_are_all_there(on_engine):
 )
 def test_the_order_of_rows_does_not_matter_and_a_second_export_of_the_same_adds_nothing(rows, randomly):
     frame, shuffled = events(*rows), events(*randomly.sample(rows, len(rows)))
-    once = rows_of(valid_interactions(frame), *EVENTS)
-    assert (
-        rows_of(valid_interactions(shuffled), *EVENTS)
-        == rows_of(valid_interactions(pl.concat([frame, shuffled])), *EVENTS)
-        == once
-    )
+    once = rows_of(of_unique(frame), *EVENTS)
+    assert rows_of(of_unique(shuffled), *EVENTS) == rows_of(of_unique(pl.concat([frame, shuffled])), *EVENTS) == once
     first = {name: min(row[1] for row in rows if row[2] == name) for *_, name in rows}
     assert {name: minute for _, minute, name in once} == first
     assert len(once) == len(first) == len(rows) - defects(frame)["repeated_event"]
+
+
+def test_an_event_that_repeats_is_refused_with_the_way_out(on_engine):
+    rows = [("a", 0, "1"), ("a", 0, "1"), ("b", 3, "1"), ("b", 5, None), ("b", 5, None)]
+    with pytest.raises(DataError, match=r"^event_id: 2 rows repeat .*prepare\.interactions\.unique\(frame\)"):
+        valid_interactions(on_engine(events(*rows)))
+
+
+def test_only_what_counts_must_be_unique(on_engine):
+    rows = [("a", 0, "1"), (None, 0, "1"), ("a", None, "1"), ("b", 20, "1")]
+    before = valid_interactions(on_engine(events(*rows)), ["event_id"], as_of=START + 10 * MINUTE)
+    assert rows_of(before, *EVENTS) == [("a", 0.0, "1")]
+
+
+def test_what_is_unique_comes_back_as_it_came():
+    frame = events(("b", 5, "1"), ("b", 5, None), ("b", 5, None))
+    assert unique(frame) is frame
+    assert unique(frame.drop("event_id")).columns == ["customer_id", "time"]
+
+
+def test_unique_rows_keep_their_order_columns_and_kind(on_engine):
+    rows = [("c", 9, "3", "app"), ("b", 5, "1", "web"), ("b", 1, "1", "app"), (None, 2, "4", "x"), ("a", 0, None, "y")]
+    columns = (*EVENTS, "channel")
+    frame = on_engine(events(*rows, columns=columns))
+    found = unique(frame)
+    assert type(found) is type(frame)
+    plain = nw.from_native(found).lazy().collect("polars").to_native()
+    assert plain.columns == ["customer_id", "event_id", "channel", "time"]
+    expected = [("c", "3", "app"), ("b", "1", "app"), (None, "4", "x"), ("a", None, "y")]
+    ordered = isinstance(frame, pd.DataFrame | pl.DataFrame | pl.LazyFrame)
+    kept = plain.select("customer_id", "event_id", "channel").rows()
+    assert kept == expected if ordered else sorted(kept, key=repr) == sorted(expected, key=repr)
+
+
+def test_columns_that_have_no_order_do_not_stop_it():
+    frame = events(("a", 0, "1"), ("a", 0, "1")).with_columns(tags=pl.Series([["x"], ["y"]]))
+    assert len(unique(frame)) == 1
 
 
 # Of a customer, at a time, before a date
@@ -135,7 +171,7 @@ def test_the_order_of_rows_does_not_matter_and_a_second_export_of_the_same_adds_
 
 def test_what_lacks_a_customer_or_a_time_is_not_seen(on_engine):
     rows = [("a", 0, "1"), (None, 1, "2"), ("a", None, "3"), (None, None, None), ("b", 5, None)]
-    assert rows_of(valid_interactions(on_engine(events(*rows))), *EVENTS) == [("a", 0.0, "1"), ("b", 5.0, None)]
+    assert rows_of(of_unique(on_engine(events(*rows))), *EVENTS) == [("a", 0.0, "1"), ("b", 5.0, None)]
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", None])
@@ -158,9 +194,7 @@ def test_the_date_may_be_in_another_zone_than_the_times(on_engine):
 
 def test_what_repeats_an_event_from_the_date_on_does_not_change_what_was_seen_before_it(on_engine):
     rows = [("a", 0, "1"), ("a", 20, "1"), ("b", 30, "2")]
-    assert rows_of(valid_interactions(on_engine(events(*rows)), as_of=START + 10 * MINUTE), *EVENTS) == [
-        ("a", 0.0, "1")
-    ]
+    assert rows_of(of_unique(on_engine(events(*rows)), as_of=START + 10 * MINUTE), *EVENTS) == [("a", 0.0, "1")]
 
 
 @pytest.mark.parametrize("look", [valid_interactions, defects])
@@ -203,7 +237,7 @@ def test_columns_come_where_they_are_asked_for_and_there(on_engine):
             for name in valid_interactions(frame, columns, optional).collect_schema().names()
             if not name.startswith(":")
         ]
-        assert names == ["customer_id", "time", *expected[: len(columns)], "event_id", *expected[len(columns) :]]
+        assert names == ["customer_id", "time", *expected]
 
 
 @pytest.mark.parametrize("look", [valid_interactions, defects])
@@ -228,7 +262,7 @@ def test_the_caller_s_frame_is_not_changed():
     frame = events(("b", 5, "1"), ("b", 0, "1"), (None, 0, None))
     native, twin = frame.to_pandas(), frame.clone()
     before = native.copy(deep=True)
-    for look in (lambda given: valid_interactions(given).collect(), defects):
+    for look in (unique, lambda given: valid_interactions(unique(given)).collect(), defects):
         look(native), look(frame)
     pd.testing.assert_frame_equal(native, before)
     assert_frame_equal(frame, twin)

@@ -7,7 +7,8 @@ import narwhals as nw
 import polars as pl
 import pytest
 
-from engagekit import DataError, buyers, orders
+from engagekit.errors import DataError
+from engagekit.prepare.orders import buyers, orders
 
 DAY = dt.timedelta(days=1)
 START = dt.datetime(2026, 1, 1, 9, tzinfo=ZoneInfo("Asia/Jakarta"))
@@ -328,3 +329,18 @@ def test_a_window_has_days_of_24_hours_though_the_clock_is_changed():
     for hour, window_over, repeated in [(0, False, False), (1, True, True)]:
         found = buyers(frame, dt.datetime(2026, 4, 1, hour, tzinfo=london))
         assert found.select("window_over", "repeated").rows() == [(window_over, repeated)]
+
+
+def test_an_event_that_repeats_is_refused_and_unique_ones_are_ordered_once():
+    lines = pl.DataFrame(
+        {
+            "customer_id": ["a", "a", "a"],
+            "time": [1, 1, 2],
+            "action": ["purchase"] * 3,
+            "value": [10.0, 10.0, 5.0],
+            "event_id": ["1", "1", None],
+        }
+    )
+    with pytest.raises(DataError, match="event_id: 1 rows repeat"):
+        orders(lines)
+    assert orders(lines[1:])["value"].sort().to_list() == [5, 10]

@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 from engagekit import DataError
 from engagekit.frames.engine import to_narwhals
 from engagekit.frames.times import micros_at, span_us, with_micros
+from engagekit.prepare.interactions import unique
 from engagekit.prepare.visits import views, visit_totals, visits
 
 MINUTE = dt.timedelta(minutes=1)
@@ -96,19 +97,29 @@ def test_a_visit_is_engaged_by_its_length_two_views_or_a_key_action(on_engine):
     assert dict(rows_of(visits(seen, engaged_after_s=11), "customer_id", "engaged")) == {**engaged, "long": False}
 
 
-def test_a_single_interaction_is_engaged_by_its_own_duration(on_engine):
+def test_a_visit_lasts_as_long_as_its_span_or_a_longer_duration_recorded_in_it(on_engine):
     rows = [("a", 0, "view", 10.0), ("b", 0, "view", 9.5), ("c", 0, "view", None), ("d", 0, "view", float("nan"))]
     rows += [("e", 0, "view", 60.0), ("e", 0.1, "login", 60.0)]  # two interactions six seconds apart
     rows += [("f", 0, "view", -60.0)]
     found = visits(on_engine(events(*rows, columns=("customer_id", "minute", "action", "duration_s"))))
     assert rows_of(found, "customer_id", "duration_s", "engaged") == [
-        ("a", None, True),
-        ("b", None, False),
+        ("a", 10.0, True),
+        ("b", 9.5, False),
         ("c", None, False),
         ("d", None, False),
-        ("e", 6.0, False),
+        ("e", 60.0, True),
         ("f", None, False),
     ]
+
+
+def test_a_login_after_a_long_view_makes_no_bounce_of_it(on_engine):
+    """One view of 104 seconds is engaged, and so is the same view with a login four seconds later."""
+    alone = [("a", 0, "view", 104.0)]
+    followed = [*alone, ("a", 4 / 60, "login", None)]
+    slow = [("a", 0, "view", 3.0), ("a", 2, "login", 1.0)]  # two minutes, though none of it was recorded as long
+    for rows, expected in [(alone, (104.0, True)), (followed, (104.0, True)), (slow, (120.0, True))]:
+        interactions = events(*rows, columns=("customer_id", "minute", "action", "duration_s"))
+        assert rows_of(visits(on_engine(interactions)), "duration_s", "engaged") == [expected]
 
 
 def test_a_key_action_converts_a_visit(on_engine):
@@ -254,7 +265,7 @@ def test_rows_that_repeat_an_event_id_are_one_interaction_at_its_earliest_time(o
         ("c", 0, "view", "x", "3"),
         ("c", 0, "view", "x", "3"),
     ]
-    seen = on_engine(events(*rows, columns=IDENTIFIED))
+    seen = unique(on_engine(events(*rows, columns=IDENTIFIED)))
     assert rows_of(visits(seen), "customer_id", "started_at", "events", "views", "duration_s") == [
         ("a", 0.0, 2, 2, 1200.0),
         ("b", 0.0, 2, 2, 0.0),
@@ -462,7 +473,7 @@ def test_all_events_at_one_instant_are_one_visit_of_no_length(on_engine):
 def test_totals_are_numbers_of_the_same_type_on_every_engine(on_engine):
     found = nw.from_native(visit_totals(on_engine(events(("a", 0, "view"), ("a", 1, "view")))))
     whole = dict.fromkeys(("visits", "single_visits", "views"), nw.Int64())
-    assert dict(found.collect_schema()) == {**whole, "duration_s": nw.Float64()}
+    assert dict(found.collect_schema()) == {**whole, "span_s": nw.Float64()}
 
 
 def test_a_visit_over_the_border_of_two_files_is_one(on_engine):
@@ -595,7 +606,8 @@ def slowly_described(visit):
     first_s, last_s = visit[0][1] * 60, visit[-1][1] * 60
     seen = [row for row in visit if row[2] == "view"]
     alone = len(visit) == 1
-    stay = visit[0][6] if alone else last_s - first_s
+    recorded = [row[6] for row in visit if row[6] is not None]
+    stay = max(recorded if alone else [last_s - first_s, *recorded], default=None)
     converted = any(row[2] == "purchase" for row in visit)
 
     pages = sorted((row[1], row[3]) for row in seen if row[3] is not None)
@@ -610,7 +622,7 @@ def slowly_described(visit):
         visit[-1][1],
         len(visit),
         len(seen),
-        None if alone else last_s - first_s,
+        stay,
         converted or len(seen) > 1 or (stay is not None and stay >= 10),
         converted,
         pages[0][1] if pages else None,
@@ -685,7 +697,7 @@ def added_up(found):
 
 @given(NAMED, st.sampled_from(["30m", "31m", "1h"]), st.sampled_from([[], ["session_id"], ["event_id"]]))
 def test_totals_are_those_of_the_visits(rows, gap, absent):
-    frame = events(*rows, columns=IDS).drop(absent)
+    frame = unique(events(*rows, columns=IDS)).drop(absent)
     assert rows_of(visit_totals(frame, gap)) == added_up(visits(frame, gap))
 
 
@@ -701,7 +713,7 @@ def test_totals_are_those_of_the_visits_on_every_engine(on_engine):
         )
         for _ in range(2_000)
     ]
-    frame = events(*rows, columns=(*WITH_SESSIONS, "event_id"))
+    frame = unique(events(*rows, columns=(*WITH_SESSIONS, "event_id")))
     assert rows_of(visit_totals(on_engine(frame))) == added_up(visits(frame))
 
 
@@ -709,7 +721,8 @@ def test_totals_are_those_of_the_visits_on_every_engine(on_engine):
 def test_the_order_of_rows_does_not_matter(rows, names, randomly):
     named = [(*row, *ids) for row, ids in zip(rows, names, strict=False)]
     frame, shuffled = (
-        events(*some, columns=(*ALL, "session_id", "event_id")) for some in (named, randomly.sample(named, len(named)))
+        unique(events(*some, columns=(*ALL, "session_id", "event_id")))
+        for some in (named, randomly.sample(named, len(named)))
     )
     for prepare in (visits, views, visit_totals):
         assert rows_of(prepare(shuffled)) == rows_of(prepare(frame))
@@ -728,7 +741,7 @@ def test_events_and_views_add_up_and_exits_are_as_many_as_visits_with_a_view(row
 @example([("a", 0, "view", "y", "s", "1"), ("a", 0, "view", "x", "t", "1"), ("a", 7.5, "view", "x", "s", "2")])
 @given(NAMED)
 def test_events_that_are_repeated_add_up_once(rows):
-    frame = events(*rows, columns=IDS)
+    frame = unique(events(*rows, columns=IDS))
     found, seen = visits(frame), views(frame)
     assert found["events"].sum() == len({row[-1] for row in rows if row[-1]}) + sum(row[-1] is None for row in rows)
     assert found["views"].sum() == len(seen)
@@ -758,7 +771,7 @@ def test_two_files_that_overlap_equal_their_union(rows, end, start):
     whole = events(*rows, columns=ALL).with_row_index("event_id").with_columns(pl.col("event_id").cast(pl.String))
     overlapping = pl.concat([whole.head(max(start, end)), whole.slice(min(start, end))])
     for prepare in (visits, views, visit_totals):
-        assert rows_of(prepare(overlapping)) == rows_of(prepare(whole))
+        assert rows_of(prepare(unique(overlapping))) == rows_of(prepare(whole))
 
 
 @given(EVENTS, INSTANTS)

@@ -77,6 +77,19 @@ def test_a_part_of_a_country_has_its_own_holidays():
     assert holidays_of("", range(2024, 2025)) == []
 
 
+@pytest.mark.parametrize(
+    ("place", "missing"), [("MY", "2025-10-20"), ("AU", "2025-01-27"), ("GB", "2025-0"), ("CH", "Good Friday")]
+)
+def test_a_country_whose_parts_proclaim_most_holidays_needs_its_part(place, missing):
+    with pytest.raises(ValueError, match=f"'{place}' alone leaves out .*{missing}.* Name the part, such as {place}-"):
+        holidays_of(place, range(0))
+
+
+@pytest.mark.parametrize("place", ["ID", "SG", "US", "DE", "IN", "PH", "MY-14", "GB-ENG"])
+def test_a_country_whose_own_list_says_nearly_all_needs_no_part(place):
+    assert len(holidays_of(place, range(2026, 2027))) > 8
+
+
 def test_the_clock_is_that_of_the_business_whatever_the_zone_of_the_times():
     """8:00 to 10:00 in Jakarta is 1:00 to 3:00 in UTC."""
     assert waited("2026-03-04 01:00", "2026-03-04 03:00", WorkingWeek(OFFICE, JAKARTA), zone="UTC") == 1

@@ -8,8 +8,9 @@ from collections import Counter
 import pytest
 from typer.testing import CliRunner
 
-from engagekit import Business, click_rate
+from engagekit import Business
 from engagekit.cli import app
+from engagekit.metrics import click_rate
 
 HEAD = 'name = "{name}"\nkind = "ecommerce"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
 RETAIL = """as_of = 2011-12-10
@@ -96,7 +97,7 @@ def test_who_leaves_online_retail_is_told_better_than_by_recency_out_of_time(sha
     churn = json.loads((written / "metrics.json").read_text("utf-8"))["churn"]
     model = churn["model"]
     assert (model["tried_on"], model["tried_rows"], churn["at_risk"]) == ("2011-09-01", 1_824, 2_805)
-    auc = {row["rung"]: row for row in model["rungs"] if row["statistic"] == "roc_auc"}
+    auc = {row["predictor"]: row for row in model["statistics"] if row["statistic"] == "roc_auc"}
     assert auc[model["recommended"]]["low"] > auc["recency"]["high"]
     assert 0.65 < auc[model["recommended"]]["value"] < 0.85
     page = (written / "report.html").read_text("utf-8")

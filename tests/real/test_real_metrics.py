@@ -5,15 +5,15 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from engagekit import (
+from engagekit import measure
+from engagekit.metrics import (
     conversion_rate,
     mean_post_engagement_rate,
-    measure,
     reach_engagement_rate,
     resolution_hours,
-    support_hours,
     tickets_opened,
 )
+from engagekit.prepare.working_hours import support_hours
 
 
 def test_facebook_posts_by_the_ratio_of_sums_and_by_the_mean_of_ratios(shared):

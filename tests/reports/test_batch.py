@@ -1,9 +1,15 @@
 import json
+import os
+from html import unescape
+from pathlib import Path
 
+import nbformat
 import pytest
 from filelock import FileLock
 
+from engagekit.reports import run as running
 from engagekit.reports.batch import OutputLocked, report
+from engagekit.reports.record import LONGEST_MESSAGE
 
 TOML = 'name = "{name}"\nkind = "saas"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
 MAILINGS = '[tables.mailings]\nfile = "mailings.csv"\n'
@@ -27,21 +33,21 @@ def test_one_failure_leaves_the_others_alone_and_is_in_the_index(tmp_path):
     runs = report([bad, tmp_path / "nobody", good], tmp_path / "out", jobs=2, done=heard.append)
     assert [run.status for run in runs] == ["failed", "failed", "ok"]
     assert sorted(run.slug for run in heard) == ["bad", "good", "nobody"]
-    assert "mailings.csv, row 2, sent: 'x' was refused: not_count" in runs[0].error
+    assert "mailings.csv, row 2, sent: the cell was refused: not_count" in runs[0].error
     index = (tmp_path / "out" / "index.html").read_text("utf-8")
     assert 'href="good/engagement/report.html"' in index
     assert "Good &amp; &lt;i&gt;shop&lt;/i&gt;" in index
     assert "was refused: not_count" in index
     assert "is not there" in index
 
-    # the good one breaks: its report stays, in the folder and in the index, beside the reason
+    # the good one breaks: its report stays in the folder and in the index, together with the reason
     (good / "mailings.csv").write_text("")
     assert [run.status for run in report([good], tmp_path / "out")] == ["failed"]
     index = (tmp_path / "out" / "index.html").read_text("utf-8")
     assert 'href="good/engagement/report.html"' in index
     assert "is empty" in index
-    found = json.loads((tmp_path / "out" / "good" / "engagement" / "metrics.json").read_text("utf-8"))
-    january = {row["metric"]: row for row in found["metrics"] if row["period"] == "2026-01"}
+    metrics = json.loads((tmp_path / "out" / "good" / "engagement" / "metrics.json").read_text("utf-8"))
+    january = {row["metric"]: row for row in metrics["metrics"] if row["period"] == "2026-01"}
     assert january["click_rate"]["value"] == 0.05
 
 
@@ -81,7 +87,7 @@ def test_a_failure_stays_in_the_index_until_it_is_mended(tmp_path):
     assert "is not valid TOML" in index
     assert 'href="good/engagement/report.html"' in index
 
-    # a file that cannot be read is one entry's problem; what a killed run left is nobody's
+    # a file that cannot be read is one entry's problem; remains of a killed run are ignored
     (out / "good" / "engagement" / "metrics.json").write_text("{")
     (out / "good" / ".engagement-killed").mkdir()
     (out / "good" / ".engagement-killed" / "run.json").write_text("{}")
@@ -103,3 +109,83 @@ def test_a_worker_that_dies_takes_nobody_along(tmp_path, monkeypatch):
     runs = report([*good, shop(tmp_path, "dead", "Deadly")], tmp_path / "out", jobs=2)
     assert [run.status for run in runs] == ["ok", "ok", "failed"]
     assert "BrokenProcessPool" in runs[2].error
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """Name of a template that measures nothing, so that a good run is quick."""
+    results = {"schema": 1, "as_of": "2026-11-01", "month": "2026-10", "tables": [], "metrics": []}
+    results["business"] = {"name": "Good shop", "language": "en", "currency": "GBP"}
+    last = f"from IPython.display import display\ndisplay({{{running.SENTINEL!r}: {results!r}}}, raw=True)"
+    parameters = nbformat.v4.new_code_cell('business: str = ""\nas_of: str = ""', metadata={"tags": ["parameters"]})
+    notebook = nbformat.v4.new_notebook(cells=[parameters, nbformat.v4.new_code_cell(last)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    nbformat.write(notebook, folder / "tiny.ipynb")
+    monkeypatch.setattr(running, "template_path", lambda *parts: folder.joinpath(*parts))
+    return "tiny"
+
+
+def nested_too_deep(root, out):
+    folder = shop(root, "nested")
+    (folder / "business.toml").write_text("a = " + "[" * 5_000 + "]" * 5_000)
+    return folder
+
+
+def with_too_long_a_path(root, out):
+    return root / ("x" * 300)
+
+
+def with_a_file_in_place_of_its_reports(root, out):
+    out.mkdir()
+    (out / "blocked").write_text("")
+    return shop(root, "blocked")
+
+
+def whose_settings_nobody_may_read(root, out):
+    return shop(root, "secret")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        nested_too_deep,
+        with_too_long_a_path,
+        with_a_file_in_place_of_its_reports,
+        whose_settings_nobody_may_read,
+    ],
+)
+def test_a_business_that_cannot_even_be_recorded_stops_no_other(tmp_path, tiny, monkeypatch, make):
+    out = tmp_path / "out"
+    bad, good = make(tmp_path, out), shop(tmp_path, "good", "Good shop")
+    read = Path.read_text
+
+    def refused(self, *how, **named):  # root may read everything, so that chmod would not do
+        if self.parent.name == "secret":
+            raise PermissionError(13, "Permission denied", str(self))
+        return read(self, *how, **named)
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    runs = report([bad, good], out, template=tiny)
+    assert [run.status for run in runs] == ["failed", "ok"], runs
+    assert 0 < len(runs[0].error) <= LONGEST_MESSAGE
+    index = (out / "index.html").read_text("utf-8")
+    assert 'href="good/tiny/report.html"' in index
+    assert runs[0].error in unescape(index)
+    assert runs[0].name in index
+
+
+def test_a_long_reason_is_cut(tmp_path, tiny):
+    folder = shop(tmp_path, "long")
+    (folder / "business.toml").write_text("x" * 5_000 + " = 1")
+    (run,) = report([folder], tmp_path / "out", template=tiny)
+    assert len(run.error) == LONGEST_MESSAGE
+    record = json.loads((tmp_path / "out" / "long" / "tiny.failed" / "run.json").read_text("utf-8"))
+    assert record["error"] == run.error
+
+
+def test_two_names_of_one_folder_are_one_business(tmp_path, tiny):
+    folder = shop(tmp_path, "good")
+    os.symlink(folder, tmp_path / "other-name")
+    assert len(report([folder, tmp_path / "other-name"], tmp_path / "out", template=tiny)) == 1

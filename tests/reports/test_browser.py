@@ -7,9 +7,6 @@ import subprocess
 
 import pytest
 
-from engagekit.reports.run import run
-from engagekit.samples.make import make_sample, write_sample
-
 MEASURE = """<!doctype html><title>-</title><iframe width="{width}" height="800" srcdoc="{page}"></iframe><script>
 onload = () => {{
   const page = document.querySelector("iframe").contentDocument, all = [...page.body.querySelectorAll("*")];
@@ -37,12 +34,9 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["engagement", "churn"])
-def page(request, tmp_path_factory):
-    out = tmp_path_factory.mktemp("out")
-    write_sample(make_sample("subscription", customers=900), out / "box")
-    assert run(out / "box", out, template=request.param).status == "ok"
-    return (out / "box" / request.param / "report.html").read_text("utf-8")
+@pytest.fixture(params=["engagement", "churn"])
+def page(request, written_reports):
+    return (written_reports["subscription", request.param] / "report.html").read_text("utf-8")
 
 
 @pytest.mark.needs("chromium")
@@ -52,8 +46,8 @@ def test_a_page_fits_a_phone_a_tablet_and_a_desk(page, width, tmp_path):
     wrapper.write_text(MEASURE.format(width=width, page=html.escape(page)), "utf-8")
     command = ["chromium", *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", wrapper.as_uri()]
     dom = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-    seen = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", dom).group(1)))
-    assert seen["wide"] <= width
-    assert seen["type"] >= 12
-    assert seen["figures"] >= 4
-    assert seen["drawings"] == seen["figures"]
+    sizes = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", dom).group(1)))
+    assert sizes["wide"] <= width
+    assert sizes["type"] >= 12
+    assert sizes["figures"] >= 4
+    assert sizes["drawings"] == sizes["figures"]

@@ -13,7 +13,8 @@ from engagekit.churn.model import ChurnModel
 from engagekit.cli import app
 from engagekit.data.business import Business
 from engagekit.language import Language
-from engagekit.samples.make import make_sample, write_sample
+from engagekit.reports.results import results
+from engagekit.study import Study
 
 HEAD = 'name = "Tiny"\nkind = "ecommerce"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
 SCORE = "[score.components]\norders = {weight = 1, low = 0, high = 5}\n"
@@ -32,15 +33,13 @@ def kind(request):
 
 
 @pytest.fixture(scope="module")
-def sample(kind, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("churn") / kind
-    write_sample(make_sample(kind, customers=900), folder)
-    return folder
+def sample(kind, churn_samples):
+    return churn_samples[kind]
 
 
 @pytest.fixture(scope="module")
-def report(sample, tmp_path_factory):
-    return reported(sample, tmp_path_factory.mktemp("out"))
+def report(kind, written_reports):
+    return written_reports[kind, "churn"]
 
 
 def test_a_sample_gets_its_report_and_its_owner_the_list(sample, report):
@@ -83,15 +82,14 @@ def test_metrics_json_has_the_churn_and_the_index_the_question(sample, report):
     assert Language(Business.open(sample).language).question("churn") in index
 
 
-def test_the_churn_rate_is_that_of_the_engagement_report(sample, report, tmp_path):
-    result = CliRunner().invoke(app, ["report", str(sample), "--out", str(tmp_path)])
-    assert result.exit_code == 0
+def test_the_churn_rate_is_that_of_the_engagement_report(sample, report):
+    churn = json.loads((report / "metrics.json").read_text("utf-8"))
+    engagement = results(Study(sample)).as_dict()
     rates = {}
-    for name, folder in {"churn": report, "engagement": tmp_path / sample.name / "engagement"}.items():
-        rows = json.loads((folder / "metrics.json").read_text("utf-8"))["metrics"]
+    for name, metrics in {"churn": churn["metrics"], "engagement": engagement["metrics"]}.items():
         rates[name] = {
             row["period"]: (row["numerator"], row["denominator"])
-            for row in rows
+            for row in metrics
             if row["metric"] == "churn_rate" and row["value"] is not None
         }
     shared = rates["churn"].keys() & rates["engagement"].keys()

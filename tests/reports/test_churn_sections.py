@@ -1,6 +1,7 @@
 """What the churn report says: in three languages, without a customer's id, and silent where nothing can be told."""
 
 import re
+import shutil
 from dataclasses import replace
 from html import unescape
 
@@ -8,27 +9,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engagekit.churn.ladder import RUNGS
+from engagekit.churn.candidates import CANDIDATES
 from engagekit.churn.leakage import SUSPECTS
-from engagekit.data.business import Business
+from engagekit.churn.outcomes import DIFFERENCE
 from engagekit.display.pseudonyms import KEY, pseudonyms
 from engagekit.language import LANGUAGES, Language
 from engagekit.reports import churn_sections
 from engagekit.reports.churning import GROUPS, churning
-from engagekit.samples.make import make_sample, write_sample
+from engagekit.study import Study
 
 PAGE = ("first_screen", "alarm", "listed", "reasons", "tried", "changed", "stayed", "method")
 SETTINGS = '\n[churn]\nacceptance = 0.2\ncost = 2\ncapacity = 30\nuse = "average"\n'
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def found(churn_samples, tmp_path_factory):
     """A sample, with the model that looks at everything."""
-    folder = tmp_path_factory.mktemp("box") / "green-basket"
-    write_sample(make_sample("subscription", customers=900), folder)
+    folder = shutil.copytree(churn_samples["subscription"], tmp_path_factory.mktemp("box") / "green-basket")
     settings = folder / "business.toml"
     settings.write_text(settings.read_text("utf-8") + SETTINGS, "utf-8")
-    return churning(Business.open(folder))
+    return churning(Study(folder))
 
 
 def spoken(found, code, **changes):
@@ -50,15 +50,15 @@ def test_the_page_is_whole_in_every_language(found, code):
     assert html.count("<figure") == 4  # reasons, calibration, survival, churn by month
     for section in ("contacts", "reasons", "ladder", "stayed", "drift", "method"):
         assert Language(code).text(f"section.{section}") in text
-    for rung in set(found.ladder.rungs["rung"]):
+    for rung in found.comparison.candidates:
         assert Language(code).text(f"rung.{rung}") in text
     assert text.count(Language(code).text("contacts.association")) == 1
     assert not re.search(r"\bnan\b|\{|\}|\bNone\b(?! of)", text)
 
 
-def test_every_rung_suspect_and_group_has_words():
-    for rung in RUNGS:
-        assert Language("en").text(f"rung.{rung.name}")
+def test_every_candidate_suspect_and_group_has_words():
+    for candidate in CANDIDATES:
+        assert Language("en").text(f"rung.{candidate.name}")
     for group in GROUPS:
         assert Language("en").text(f"group.{group}")
     for suspect in SUSPECTS:
@@ -97,7 +97,7 @@ def test_the_list_has_pseudonyms_reasons_and_the_largest_gain_first(found, monke
 
 def test_reasons_are_the_contributions_of_the_model(found):
     row = found.reasons.iloc[0]
-    names = found.ladder.model.columns_
+    names = found.comparison.model.columns_
     assert row["feature"] in names
     assert found.reasons.groupby("customer_id").size().max() <= 3
 
@@ -143,9 +143,10 @@ def test_the_alarm_stops_the_chances_and_leaves_the_rest(found, code):
 
 
 def test_what_is_very_good_is_a_warning_and_what_is_vouched_for_is_said(found):
-    rungs = found.ladder.rungs.copy()
-    rungs.loc[rungs["statistic"] == "roc_auc", ["value", "low", "high"]] = 0.97, 0.96, 0.98
-    good = replace(found, ladder=replace(found.ladder, rungs=rungs))
+    statistics = found.comparison.backtest.statistics.copy()
+    statistics.loc[statistics["statistic"] == "roc_auc", ["value", "low", "high"]] = 0.97, 0.96, 0.98
+    backtest = replace(found.comparison.backtest, statistics=statistics)
+    good = replace(found, comparison=replace(found.comparison, backtest=backtest))
     business = found.business.model_copy(deep=True)
     business.churn.accept.append("plan")
     assert good.too_good
@@ -160,7 +161,7 @@ def test_what_is_very_good_is_a_warning_and_what_is_vouched_for_is_said(found):
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_without_a_model_it_is_said_why(found, code):
-    bare = spoken(found, code, ladder=None, problem="few", today=found.today.iloc[:0], outcomes=(1_234, 3))
+    bare = spoken(found, code, comparison=None, problem="few", today=found.today.iloc[:0], outcomes=(1_234, 3))
     text = words(page_of(bare))
     assert Language(code).number(1_234) in text
     assert Language(code).text("section.stayed") in text
@@ -169,15 +170,16 @@ def test_without_a_model_it_is_said_why(found, code):
 
 @pytest.mark.parametrize(
     ("rung", "key"),
-    [("base_rate", "by_nothing"), ("recency", "by_recency"), ("average", "by_model"), ("slope", "no_better")],
+    [("base_rate", "by_nothing"), ("recency", "by_recency"), ("average", "by_model"), ("both", "no_better")],
 )
-def test_the_verdict_is_that_of_the_ladder(found, rung, key):
-    """The slope here is a copy of recency, which it cannot be better than."""
-    ladder = found.ladder
-    chances = ladder.chances.assign(slope=ladder.chances["recency"])
+def test_the_verdict_is_that_of_the_comparison(found, rung, key):
+    """The model of score and slope is here as good as recency, which it cannot be better than."""
+    statistics = found.comparison.backtest.statistics.copy()
+    statistics.loc[statistics["predictor"] == "both", list(DIFFERENCE)] = 0.0, -0.01, 0.01
+    backtest = replace(found.comparison.backtest, statistics=statistics)
     settings = found.business.churn.model_copy(update={"use": ""})
     business = found.business.model_copy(update={"churn": settings})
-    told = replace(found, business=business, ladder=replace(ladder, recommended=rung, chances=chances))
+    told = replace(found, business=business, comparison=replace(found.comparison, recommended=rung, backtest=backtest))
     start = (
         Language("en").text(f"churn.{key}", name=Language("en").text(f"rung.{rung}"), auc="@", more="@").split("@")[0]
     )
@@ -210,7 +212,7 @@ def test_a_category_of_fewer_than_five_is_not_told_in_public(found):
 @pytest.mark.parametrize(("rung", "key"), [("base_rate", "by_choice"), ("recency", "by_name")])
 def test_a_rung_that_the_business_chose_is_not_called_the_best(found, rung, key):
     """This business says use = "average"."""
-    chosen = replace(found, ladder=replace(found.ladder, recommended=rung))
+    chosen = replace(found, comparison=replace(found.comparison, recommended=rung))
     start = Language("en").text(f"churn.{key}", name=Language("en").text(f"rung.{rung}"), auc="@").split("@")[0]
     assert start in words(churn_sections.tried(chosen))
 
@@ -222,7 +224,7 @@ def test_what_is_particular_is_said(found):
     assert Language("en").text("contacts.alike") not in words(churn_sections.listed(found))
     assert "The data end on" in words(churn_sections.first_screen(replace(found, stale=True)))
     assert "The data end on" not in words(churn_sections.first_screen(found))
-    simple = replace(found, ladder=replace(found.ladder, model=None, recommended="base_rate"))
+    simple = replace(found, comparison=replace(found.comparison, model=None, recommended="base_rate"))
     assert "of something simpler" in words(churn_sections.reasons(simple))
     assert "of something simpler" not in words(churn_sections.reasons(found))
     assert "churn.skops" not in words(churn_sections.method(simple))

@@ -9,20 +9,12 @@ import pytest
 from engagekit.data.business import Business
 from engagekit.errors import DataError
 from engagekit.reports.churning import churning
-from engagekit.samples.make import make_sample, write_sample
+from engagekit.study import Study
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    root = tmp_path_factory.mktemp("businesses")
-    for kind in ("ecommerce", "saas"):
-        write_sample(make_sample(kind, customers=900), root / kind)
-    return root
-
-
-@pytest.fixture(scope="module")
-def found(folders):
-    return {kind: churning(Business.open(folders / kind)) for kind in ("ecommerce", "saas")}
+def found(churn_samples):
+    return {kind: churning(Study(churn_samples[kind])) for kind in ("ecommerce", "saas")}
 
 
 @pytest.mark.parametrize("kind", ["ecommerce", "saas"])
@@ -33,19 +25,19 @@ def test_everybody_at_risk_now_has_a_chance_and_a_value(found, kind):
     assert told.today["chance"].between(0, 1).all()
     assert told.today["value"].ge(0).all()
     assert told.today["chance"].std() > 0
-    assert 0.5 < told.ladder.told(told.ladder.recommended)["value"] < 0.95
+    assert 0.5 < told.comparison.statistic(told.comparison.recommended)["value"] < 0.95
 
 
-def test_the_ladder_has_the_score_and_where_nobody_has_a_contract_the_chance_to_buy(found):
-    assert {"score", "slope", "p_alive"} <= set(found["ecommerce"].ladder.rungs["rung"])
-    assert "p_alive" not in set(found["saas"].ladder.rungs["rung"])
+def test_the_candidates_have_the_score_and_where_nobody_has_a_contract_the_chance_to_buy(found):
+    assert {"score", "both", "p_alive"} <= set(found["ecommerce"].comparison.candidates)
+    assert "p_alive" not in found["saas"].comparison.candidates
 
 
-def test_contacts_are_worth_their_cost_and_no_more_than_can_be_made(folders, found, tmp_path):
-    folder = Path(shutil.copytree(folders / "saas", tmp_path / "saas"))
+def test_contacts_are_worth_their_cost_and_no_more_than_can_be_made(churn_samples, found, tmp_path):
+    folder = Path(shutil.copytree(churn_samples["saas"], tmp_path / "saas"))
     settings = folder / "business.toml"
     settings.write_text(settings.read_text("utf-8") + "\n[churn]\nacceptance = 0.2\ncost = 2\ncapacity = 7\n", "utf-8")
-    told = churning(Business.open(folder))
+    told = churning(Study(folder))
     assert len(told.contacts) == 7
     gains = told.contacts["expected_gain"]
     assert gains.is_monotonic_decreasing
@@ -54,15 +46,15 @@ def test_contacts_are_worth_their_cost_and_no_more_than_can_be_made(folders, fou
     assert gains[0] == pytest.approx(best)
 
 
-def test_a_short_history_says_why_there_is_no_model(folders):
-    told = churning(Business.open(folders / "ecommerce"), "2025-10-01")
-    assert told.ladder is None
+def test_a_short_history_says_why_there_is_no_model(churn_samples):
+    told = churning(Study(churn_samples["ecommerce"], "2025-10-01"))
+    assert told.comparison is None
     assert told.today.empty
-    assert re.search("horizon over|teach nothing|horizon is over", told.problem)
+    assert re.search("horizon over|needs at least|no horizon has ended", told.problem)
 
 
-def test_an_attribute_that_knows_the_outcome_stops_the_list_unless_it_is_accepted(folders, tmp_path):
-    folder = Path(shutil.copytree(folders / "saas", tmp_path / "saas"))
+def test_an_attribute_that_knows_the_outcome_stops_the_list_unless_it_is_accepted(churn_samples, tmp_path):
+    folder = Path(shutil.copytree(churn_samples["saas"], tmp_path / "saas"))
     business = Business.open(folder)
     customers = business.table("customers")
     gone = customers["cancelled_at"].notna() if "cancelled_at" in customers else customers["customer_id"].isna()
@@ -78,7 +70,7 @@ def test_an_attribute_that_knows_the_outcome_stops_the_list_unless_it_is_accepte
     text = (folder / "business.toml").read_text("utf-8")
     text = text.replace("[tables.customers.columns]\n", '[tables.customers.columns]\nclosed = "closed"\n')
     (folder / "business.toml").write_text('fixed = ["closed"]\n' + text, "utf-8")
-    told = churning(Business.open(folder))
+    told = churning(Study(folder))
     if not gone.any():
         pytest.skip("nobody of this sample has cancelled")
     assert "closed" in set(told.suspects["about"])
@@ -90,11 +82,11 @@ def test_without_interactions_nobody_can_be_told_to_leave(tmp_path):
     head = 'name = "A"\nkind = "saas"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
     (tmp_path / "business.toml").write_text(f'{head}as_of = "2026-01-01"\n')
     with pytest.raises(DataError, match="there are no interactions"):
-        churning(Business.open(tmp_path))
+        churning(Study(tmp_path))
 
 
-def test_names_of_ours_are_no_attributes_and_a_slip_in_accept_is_told_at_once(folders, tmp_path):
-    folder = Path(shutil.copytree(folders / "saas", tmp_path / "saas"))
+def test_names_of_ours_are_no_attributes_and_a_slip_in_accept_is_told_at_once(churn_samples, tmp_path):
+    folder = Path(shutil.copytree(churn_samples["saas"], tmp_path / "saas"))
     settings = folder / "business.toml"
     text = settings.read_text("utf-8")
     settings.write_text(
@@ -102,16 +94,16 @@ def test_names_of_ours_are_no_attributes_and_a_slip_in_accept_is_told_at_once(fo
         + text.replace("[tables.customers.columns]\n", '[tables.customers.columns]\nscore = "Pelan"\n')
     )
     with pytest.raises(DataError, match="score: is a name of ours"):
-        churning(Business.open(folder))
+        churning(Study(folder))
     settings.write_text(text + '\n[churn]\naccept = ["recency"]\n')
     with pytest.raises(ValueError, match="accept: 'recency' is not a column. Did you mean recency_days?"):
-        churning(Business.open(folder), "2025-09-01")
+        churning(Study(folder, "2025-09-01"))
 
 
 @pytest.mark.parametrize("kind", ["ecommerce", "saas"])
-def test_an_export_that_is_older_than_was_asked_is_told_of_its_own_day(folders, found, kind):
+def test_an_export_that_is_older_than_was_asked_is_told_of_its_own_day(churn_samples, found, kind):
     """Asked for a later day than the data go to, nobody is taken to have left for that."""
-    late = churning(Business.open(folders / kind), "2026-12-20")
+    late = churning(Study(churn_samples[kind], "2026-12-20"))
     assert late.stale
     assert not found[kind].stale
     assert late.end == found[kind].end

@@ -36,7 +36,7 @@ class Read(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.tags, self.seen, self.inside = [], [], []
+        self.tags, self.words, self.inside = [], [], []
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
@@ -49,14 +49,14 @@ class Read(HTMLParser):
 
     def handle_data(self, data):
         if "style" not in self.inside:
-            self.seen.append(data)
+            self.words.append(data)
 
     def every(self, tag):
         return [attrs for name, attrs in self.tags if name == tag]
 
     @property
     def text(self):
-        return " ".join("".join(self.seen).split())
+        return " ".join("".join(self.words).split())
 
 
 def notebook(*fragments):

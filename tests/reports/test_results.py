@@ -10,9 +10,8 @@ import pytest
 from engagekit.data.business import Business
 from engagekit.errors import DataError
 from engagekit.metrics.catalog import METRICS
-from engagekit.reports.churning import churning
 from engagekit.reports.results import results
-from engagekit.samples.make import make_sample, write_sample
+from engagekit.study import Study
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics-json.md"
 TOML = """
@@ -44,7 +43,7 @@ def mailer(tmp_path):
 
 
 def test_the_last_whole_month_is_reported_and_later_rows_are_not(mailer):
-    found = results(mailer)
+    found = results(Study(mailer))
     assert found.end.isoformat() == "2026-03-01T00:00:00+07:00"
     assert found.month == pd.Timestamp("2026-02-01")
     period, new, old = found.current("open_rate")
@@ -54,7 +53,7 @@ def test_the_last_whole_month_is_reported_and_later_rows_are_not(mailer):
 
 
 def test_a_date_within_a_month_leaves_that_month_out_of_the_comparison(mailer):
-    found = results(mailer, "2026-02-10")
+    found = results(Study(mailer, "2026-02-10"))
     assert found.month == pd.Timestamp("2026-01-01")
     assert found.current("open_rate")[1].denominator == 200
     february = found.series("open_rate").iloc[-1]
@@ -62,7 +61,7 @@ def test_a_date_within_a_month_leaves_that_month_out_of_the_comparison(mailer):
 
 
 def test_only_what_the_tables_allow_is_measured(mailer):
-    found = results(mailer)
+    found = results(Study(mailer))
     assert list(found.channels) == ["mailing"]
     assert {metric.name for metric in found.channels["mailing"]} == {
         "open_rate",
@@ -76,27 +75,27 @@ def test_only_what_the_tables_allow_is_measured(mailer):
 def test_a_target_that_names_no_metric_is_refused_with_the_nearest(mailer):
     odd = mailer.model_copy(update={"targets": {"open_rates": 0.4}})
     with pytest.raises(DataError, match="no metric 'open_rates'. Did you mean open_rate?"):
-        results(odd)
+        results(Study(odd))
 
 
 def test_a_month_without_rows_is_there_without_a_value(mailer, tmp_path):
     (tmp_path / "mailings.csv").write_text(MAILINGS + "2026-05-31,f,100,100,50,5\n")
-    found = results(Business.open(tmp_path))
+    found = results(Study(tmp_path))
     april = found.series("open_rate").set_index("period").loc["2026-04-01"]
     assert math.isnan(april["value"])
     assert april["reason"] == "no_rows"
     assert found.current("open_rate")[2].reason == "no_rows"
 
 
-def test_metrics_json_is_what_its_page_says(sample_folders):
-    found = json.loads(json.dumps(results(Business.open(sample_folders["ecommerce"])).as_dict(), allow_nan=False))
+def test_metrics_json_is_what_its_page_says(sample_results):
+    found = json.loads(json.dumps(sample_results["ecommerce"].as_dict(), allow_nan=False))
     sections = dict(re.findall(r"\n## (.+?)\n(.*?)(?=\n## |\Z)", DOCS.read_text("utf-8"), re.DOTALL))
     documented = {
         name: {key for row in re.findall(r"^\|(.+?)\|", text, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)}
         for name, text in sections.items()
     }
     assert found.keys() == documented["Top level"]
-    assert found["schema"] == 1
+    assert found["schema"] == 2
     assert {key for row in found["metrics"] for key in row} == documented["metrics"]
     assert {key for row in found["tables"] for key in row} == documented["tables"]
     for row in found["tables"]:
@@ -107,9 +106,8 @@ def test_metrics_json_is_what_its_page_says(sample_folders):
         assert re.fullmatch(r"all|\d{4}-\d{2}", row["period"])
 
 
-def test_the_churn_of_metrics_json_is_what_its_page_says(tmp_path):
-    write_sample(make_sample("saas", customers=900), tmp_path / "saas")
-    found = json.loads(json.dumps(churning(Business.open(tmp_path / "saas")).as_dict(), allow_nan=False))
+def test_the_churn_of_metrics_json_is_what_its_page_says(written_reports):
+    found = json.loads((written_reports["saas", "churn"] / "metrics.json").read_text("utf-8"))
     text = DOCS.read_text("utf-8")
     documented = {
         name: {key for row in re.findall(r"^\|(.+?)\|", part, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)}
@@ -122,8 +120,8 @@ def test_the_churn_of_metrics_json_is_what_its_page_says(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
-def test_every_metric_of_the_kit_is_measured_of_a_sample(sample_folders, kind):
-    found = results(Business.open(sample_folders[kind]))
+def test_every_metric_of_the_kit_is_measured_of_a_sample(sample_results, kind):
+    found = sample_results[kind]
     contractual = {"gross_revenue_retention", "net_revenue_retention", "revenue_churn_rate"}
     expected = set(METRICS) - (contractual if kind == "ecommerce" else set())
     assert set(found.measured["metric"]) == expected
@@ -132,7 +130,7 @@ def test_every_metric_of_the_kit_is_measured_of_a_sample(sample_folders, kind):
 
 def test_a_metric_of_the_report_is_the_metric_of_the_table(sample_folders):
     business = Business.open(sample_folders["saas"])
-    found = results(business)
+    found = results(Study(business))
     october = business.table("surveys", lazy=True).filter(
         pl.col("answered_at").dt.strftime("%Y-%m") == "2026-10", pl.col("kind") == "nps"
     )
@@ -143,8 +141,8 @@ def test_a_metric_of_the_report_is_the_metric_of_the_table(sample_folders):
     assert estimate.value == pytest.approx(100 * (promoters - detractors) / len(score))
 
 
-def test_churn_is_dated_only_where_its_horizon_is_over(sample_folders):
-    found = results(Business.open(sample_folders["ecommerce"]))
+def test_churn_is_dated_only_where_its_horizon_is_over(sample_results):
+    found = sample_results["ecommerce"]
     churn = found.series("churn_rate").dropna(subset="value")
     assert churn["period"].max() == pd.Timestamp("2026-08-01")
     assert math.isnan(found.overall("churn_rate").value)
@@ -160,7 +158,7 @@ def test_a_customer_who_cancelled_is_lost_though_they_still_visit(tmp_path):
     (tmp_path / "seen.csv").write_text("customer_id,time,channel,action\n" + lines)
     tables = '[tables.subscriptions]\nfile = "paid.csv"\n[tables.interactions]\nfile = "seen.csv"'
     (tmp_path / "business.toml").write_text(TOML.format(more=tables).replace("ecommerce", "saas"))
-    churn = results(Business.open(tmp_path)).series("churn_rate").set_index("period")
+    churn = results(Study(tmp_path)).series("churn_rate").set_index("period")
     assert (churn.loc["2026-02-01", "numerator"], churn.loc["2026-02-01", "denominator"]) == (1, 2)
     assert (churn.loc["2026-03-01", "numerator"], churn.loc["2026-03-01", "denominator"]) == (0, 1)
 
@@ -177,7 +175,7 @@ def steady(tmp_path, days):
     score = "[score.components]\ninteractions = {weight = 1, low = 0, high = 10}"
     more = f'{score}\n[tables.interactions]\nfile = "seen.csv"'
     (tmp_path / "business.toml").write_text(TOML.format(more=more))
-    return results(Business.open(tmp_path))
+    return results(Study(tmp_path))
 
 
 def test_a_steady_business_does_not_seem_to_rise_from_the_start_of_its_data(tmp_path):
@@ -188,9 +186,9 @@ def test_a_steady_business_does_not_seem_to_rise_from_the_start_of_its_data(tmp_
     assert found.series("churn_rate").dropna(subset="value")["value"].eq(0).all()
 
 
-def test_a_decline_of_the_same_customers_is_seen(sample_folders):
+def test_a_decline_of_the_same_customers_is_seen(sample_results):
     """Paired by customer, by hand: the union of both months, whoever is missing in one adding nothing to it."""
-    found = results(Business.open(sample_folders["ecommerce"]))
+    found = sample_results["ecommerce"]
     _, new, old = found.current("engagement_score")
     difference, low, high = found.change("engagement_score")
     assert difference == pytest.approx(new.value - old.value)
@@ -206,16 +204,16 @@ def test_a_decline_of_the_same_customers_is_seen(sample_folders):
 )
 def test_a_target_that_makes_no_sense_is_refused(mailer, targets, message):
     with pytest.raises(DataError, match=message):
-        results(mailer.model_copy(update={"targets": targets}))
+        results(Study(mailer.model_copy(update={"targets": targets})))
 
 
 def test_a_date_before_all_data_is_an_error_and_no_empty_report(mailer):
     with pytest.raises(DataError, match="no table has a row before 2020-01-01"):
-        results(mailer, "2020-01-01")
+        results(Study(mailer, "2020-01-01"))
 
 
-def test_a_month_of_first_orders_counts_only_when_its_last_day_has_its_window_behind_it(sample_folders):
-    found = results(Business.open(sample_folders["ecommerce"]))
+def test_a_month_of_first_orders_counts_only_when_its_last_day_has_its_window_behind_it(sample_results):
+    found = sample_results["ecommerce"]
     period, _, _ = found.current("repeat_purchase_rate")
     assert period <= pd.Timestamp("2026-07-01")  # 31 July and 90 days are 29 October
     assert period + pd.DateOffset(months=1) + pd.Timedelta(days=90) <= pd.Timestamp("2026-11-01")
@@ -224,7 +222,7 @@ def test_a_month_of_first_orders_counts_only_when_its_last_day_has_its_window_be
 def test_a_business_file_of_another_name_is_the_one_that_is_read(mailer, tmp_path):
     other = tmp_path / "other.toml"
     other.write_text((tmp_path / "business.toml").read_text().replace("Toko <script>", "Other"))
-    assert results(Business.open(other)).as_dict()["business"]["name"] == "Other"
+    assert results(Study(other)).as_dict()["business"]["name"] == "Other"
 
 
 def test_a_past_date_does_not_see_what_came_later(tmp_path):
@@ -240,7 +238,7 @@ def test_a_past_date_does_not_see_what_came_later(tmp_path):
     tables = "".join(f'[tables.{name}]\nfile = "{name}.csv"\n' for name in ("tickets", "campaigns"))
     (tmp_path / "business.toml").write_text(TOML.format(more=tables))
     business = Business.open(tmp_path)
-    past, later = results(business, "2026-02-01"), results(business, "2026-03-01")
+    past, later = results(Study(business, "2026-02-01")), results(Study(business, "2026-03-01"))
     numbers = {
         "tickets_opened": (4, 4),
         "reopen_rate": (1 / 2, 3 / 4),

@@ -1,17 +1,20 @@
 import hashlib
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import nbformat
 import pytest
+from filelock import FileLock
 
 from engagekit.errors import DataError
 from engagekit.reports import run as running
+from engagekit.reports.kernel import FOLDER_PREFIX, LOCK, YOUNG_S
 from engagekit.reports.run import run
 
-FOUND = {"schema": 1, "as_of": "2026-11-01", "tables": []}
-SENTINEL = f"from IPython.display import display\ndisplay({{{running.SENTINEL!r}: {FOUND!r}}}, raw=True)"
+RESULTS = {"schema": 1, "as_of": "2026-11-01", "tables": []}
+SENTINEL = f"from IPython.display import display\ndisplay({{{running.SENTINEL!r}: {RESULTS!r}}}, raw=True)"
 PARAMETERS = 'business: str = ""  # folder\nas_of: str = ""  # ISO date'
 TOML = 'name = "{name}"\nkind = "saas"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
 
@@ -70,32 +73,29 @@ def test_what_outlives_a_run_is_among_its_inputs(business, template, tmp_path):
     assert record["state_sha256"] == {"scorecard.json": hashlib.sha256(b"{}").hexdigest()}
 
 
-@pytest.mark.parametrize(
-    ("cell", "reason"),
-    [
-        ("1 / 0", "ZeroDivisionError in cell 2: division by zero"),
-        (
-            "from engagekit import DataError\nraise DataError('11 is off the scale', file='a.csv', row=14)",
-            "a.csv, row 14: 11 is off the scale",
-        ),
-        ("import sys; sys.exit(0)", "there is no sentinel"),
-        ("import os; os._exit(3)", "kernel died"),
-        ("input('?')", "StdinNotImplementedError"),
-    ],
-)
-def test_a_failed_run_keeps_the_previous_report_and_says_why(business, template, tmp_path, cell, reason):
+FAILURES = {
+    "1 / 0": "ZeroDivisionError in cell 2: division by zero",
+    "from engagekit import DataError\nraise DataError('11 is off the scale', file='a.csv', row=14)": (
+        "a.csv, row 14: 11 is off the scale"
+    ),
+    "import sys; sys.exit(0)": "there is no sentinel",
+    "import os; os._exit(3)": "kernel died",
+    "input('?')": "StdinNotImplementedError",
+}
+
+
+def test_a_failed_run_keeps_the_previous_report_and_says_why(business, template, tmp_path):
     out = tmp_path / "out"
     run(business, out, template=template(SENTINEL))
     before = files(out / "my-shop" / "tiny")
-    template(cell, SENTINEL)
-    done = run(business, out, template="tiny")
-    assert done.status == "failed"
-    assert reason in done.error
-    assert files(out / "my-shop" / "tiny") == before
-    record = json.loads((out / "my-shop" / "tiny.failed" / "run.json").read_text("utf-8"))
-    assert (record["status"], record["error"]) == ("failed", done.error)
-    template(SENTINEL)
-    assert run(business, out, template="tiny").status == "ok"
+    for cell, reason in FAILURES.items():
+        done = run(business, out, template=template(cell, SENTINEL))
+        assert done.status == "failed", cell
+        assert reason in done.error
+        assert files(out / "my-shop" / "tiny") == before
+        record = json.loads((out / "my-shop" / "tiny.failed" / "run.json").read_text("utf-8"))
+        assert (record["status"], record["error"]) == ("failed", done.error)
+    assert run(business, out, template=template(SENTINEL)).status == "ok"
     assert os.listdir(out / "my-shop") == ["tiny"]
 
 
@@ -131,9 +131,9 @@ def test_a_cell_that_takes_too_long_is_stopped(business, template, tmp_path):
 def test_the_kernel_is_reached_by_sockets_in_a_private_folder_that_is_gone_afterwards(business, template, tmp_path):
     cell = """
 import ipykernel, json, pathlib, stat
-found = json.loads(ipykernel.get_connection_info())
-folder = pathlib.Path(found["ip"]).parent
-assert found["transport"] == "ipc" and stat.S_IMODE(folder.stat().st_mode) & 0o077 == 0
+connection = json.loads(ipykernel.get_connection_info())
+folder = pathlib.Path(connection["ip"]).parent
+assert connection["transport"] == "ipc" and stat.S_IMODE(folder.stat().st_mode) & 0o077 == 0
 raise RuntimeError(folder)"""
     done = run(business, tmp_path / "out", template=template(cell))
     folder = done.error.rsplit(" ", 1)[-1]
@@ -179,3 +179,38 @@ def test_a_page_that_would_run_a_script_is_no_report(business, template, tmp_pat
     done = run(business, tmp_path / "out", template=name)
     assert done.status == "failed"
     assert "script" in done.error
+
+
+def test_what_a_killed_run_left_of_its_kernel_is_removed_by_the_next(business, template, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def kernel(name, age):
+        folder = tmp_path / f"{FOLDER_PREFIX}{name}"
+        folder.mkdir()
+        (folder / "connection.json").write_text("key")
+        (folder / LOCK).touch()
+        os.utime(folder, (folder.stat().st_mtime - age,) * 2)
+        return folder
+
+    killed, young, used = kernel("killed", 2 * YOUNG_S), kernel("young", 0), kernel("used", 2 * YOUNG_S)
+    with FileLock(used / LOCK):
+        run(business, tmp_path / "out", template=template(SENTINEL))
+        assert [killed.exists(), young.exists(), used.exists()] == [False, True, True]
+    assert len(list(tmp_path.glob(f"{FOLDER_PREFIX}*"))) == 2
+
+
+def test_start_up_files_of_whoever_runs_it_change_no_report(business, template, tmp_path, monkeypatch):
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text("raise SystemExit('personal')\n")
+    (startup / "01.py").write_text("personal = 1\n")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    done = run(business, tmp_path / "out", template=template("assert 'personal' not in globals()", SENTINEL))
+    assert done.status == "ok", done.error
+
+
+def test_a_file_in_the_place_of_the_reports_is_named(business, template, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "my-shop").write_text("")
+    with pytest.raises(DataError, match="my-shop: the reports of this business cannot be written here .File exists."):
+        run(business, tmp_path / "out", template=template(SENTINEL))

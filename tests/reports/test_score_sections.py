@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from engagekit.data.business import Business
 from engagekit.display.pseudonyms import KEY, pseudonyms
 from engagekit.errors import DataError
 from engagekit.language import LANGUAGES, Language
@@ -16,7 +15,8 @@ from engagekit.reports import score_sections
 from engagekit.reports.results import results
 from engagekit.samples.make import make_sample, write_sample
 from engagekit.score.audit import FINDINGS
-from engagekit.score.trial import VERDICTS
+from engagekit.score.verdict import VERDICTS
+from engagekit.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(folder):
-    return results(Business.open(folder))
+    return results(Study(folder))
 
 
 def words(html):
@@ -58,7 +58,7 @@ def test_a_trial_shows_its_figure_and_what_it_stands_on(found):
     assert found.language.number(trial.customers) in text
     for name in ("recency", "slope", "frequency", "base_rate"):
         assert found.language.text(f"predictor.{name}") in text
-    assert found.language.number(trial.told("score")["value"], 2) in text
+    assert found.language.number(trial.statistic("score")["value"], 2) in text
     assert not re.search(r"\bnan\b", text.lower())
 
 
@@ -116,17 +116,17 @@ def test_actions_that_are_recorded_quieten_the_audit(folder, found):
     file = folder / "actions.csv"
     try:
         file.write_text("date,segment\n2026-10-20,at_risk\n")
-        again = results(Business.open(folder)).scoring.findings["finding"].tolist()
+        again = results(Study(folder)).scoring.findings["finding"].tolist()
         assert again.count("no_action") == silent - 1
         file.write_text("date,segment\n20/10/2026,at_risk\n")
         with pytest.raises(DataError, match="actions.csv, row 2, date: '20/10/2026' is not a date"):
-            results(Business.open(folder))
+            results(Study(folder))
         file.write_text("date,segment\n2026-10-20,Berisiko\n")
         with pytest.raises(DataError, match="actions.csv, row 2, segment: there is no segment 'Berisiko'"):
-            results(Business.open(folder))
+            results(Study(folder))
         file.write_text("day,segment\n2026-10-20,at_risk\n")
         with pytest.raises(DataError, match="actions.csv, date: is not a column"):
-            results(Business.open(folder))
+            results(Study(folder))
     finally:
         file.unlink()
 
@@ -138,8 +138,8 @@ def test_without_a_score_there_is_nothing_to_try(found):
 
 
 @pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
-def test_a_small_sample_has_a_verdict_too(sample_folders, kind):
-    small = results(Business.open(sample_folders[kind]))
+def test_a_small_sample_has_a_verdict_too(sample_results, kind):
+    small = sample_results[kind]
     assert small.scoring.trial.verdict in VERDICTS
     assert small.language.text(f"verdict.{small.scoring.trial.verdict}") in words(score_sections.trial(small))
     assert "<h3" in score_sections.fallen(small)
@@ -161,7 +161,7 @@ def test_where_nobody_has_a_score_the_report_is_still_made(sample_folders, kind,
     never = "sentiment_mean = {weight = 1, low = -1, high = 1}\n"
     rest = re.sub(r"(?m)^sentiment = .*\n", "", rest)
     (folder / "business.toml").write_text(f"{head}[score.components]\n{never}{rest}", "utf-8")
-    bare = results(Business.open(folder))
+    bare = results(Study(folder))
     html = score_sections.score(bare) + score_sections.trial(bare) + score_sections.fallen(bare)
     assert bare.scoring.trial.verdict == "too_few"
     assert bare.language.text("fallen.none") in words(html)

@@ -2,11 +2,11 @@ import re
 
 import pytest
 
-from engagekit.data.business import Business
 from engagekit.errors import DataError
 from engagekit.metrics.catalog import CHANNELS
 from engagekit.reports import score_sections, sections
 from engagekit.reports.results import results
+from engagekit.study import Study
 
 HOSTILE = "<script>alert(1)</script> {{7*7}} {business} %s $x_1^$"
 TOML = """
@@ -35,12 +35,12 @@ def bare(tmp_path, tables="", **files):
         (tmp_path / f"{name}.csv").write_text(text)
         tables += f'[tables.{name}]\nfile = "{name}.csv"\n'
     (tmp_path / "business.toml").write_text(TOML.format(name=HOSTILE, tables=tables))
-    return results(Business.open(tmp_path), "2026-03-01")
+    return results(Study(tmp_path, "2026-03-01"))
 
 
 @pytest.fixture(scope="module")
-def found(sample_folders):
-    return {kind: results(Business.open(folder)) for kind, folder in sample_folders.items()}
+def found(sample_results):
+    return sample_results
 
 
 def words(html):

@@ -5,11 +5,10 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from engagekit.data.business import Business
 from engagekit.language import Language
 from engagekit.metrics.catalog import METRICS
-from engagekit.metrics.estimate import Estimate, difference
-from engagekit.reports.results import results
+from engagekit.metrics.compare import difference
+from engagekit.metrics.estimate import Estimate
 from engagekit.reports.words import Writer
 
 TICKETS = replace(METRICS["tickets_opened"], better="lower")
@@ -19,7 +18,7 @@ NPS, CHURN, VALUE = METRICS["net_promoter_score"], METRICS["churn_rate"], METRIC
 def compared(new, old):
     """Results that hold one metric in September, of which October is the last whole month."""
     now = pd.Timestamp("2026-10-01")
-    change = difference(new, old)
+    change = difference(old, new)
     return SimpleNamespace(
         language=Language("en"),
         business=SimpleNamespace(currency="GBP", targets={}),
@@ -95,8 +94,8 @@ def test_no_target_is_no_sentence():
 
 
 @pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
-def test_a_first_screen_has_three_sentences_and_six_numbers(sample_folders, kind):
-    told = Writer(results(Business.open(sample_folders[kind])))
+def test_a_first_screen_has_three_sentences_and_six_numbers(sample_results, kind):
+    told = Writer(sample_results[kind])
     assert len(told.main_points()) == 3
     first, *others = told.headline()
     assert first.name == "engagement_score"
@@ -104,8 +103,8 @@ def test_a_first_screen_has_three_sentences_and_six_numbers(sample_folders, kind
     assert all("{" not in sentence for sentence in told.main_points())
 
 
-def test_the_shares_of_the_segments_are_those_of_the_scores(sample_folders):
-    found = results(Business.open(sample_folders["subscription"]))
+def test_the_shares_of_the_segments_are_those_of_the_scores(sample_results):
+    found = sample_results["subscription"]
     counts = dict(found.scores["segment"].value_counts().rows())
     assert min(counts.values()) >= 5
     assert Writer(found).segments == counts

@@ -53,7 +53,7 @@ def test_every_table_keeps_its_contract(sample):
         frame = sample.tables[table]
         assert frame.height > 0
         assert set(required_columns(table)) <= set(frame.columns)
-        contract.select_columns([name for name in contract.columns if name in frame.columns]).validate(frame)
+        assert contract.faults(frame).is_empty()
 
 
 def test_no_optional_column_is_empty(sample):

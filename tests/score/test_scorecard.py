@@ -1,20 +1,24 @@
 import datetime as dt
 import math
 import re
+from itertools import permutations
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engagekit.customers.declines import slopes
+import engagekit as ek
 from engagekit.customers.features import customer_features
 from engagekit.customers.leak import check_no_leak
+from engagekit.customers.slopes import slopes
 from engagekit.errors import DataError
 from engagekit.prepare.history import History
-from engagekit.score.scorecard import Component, Scorecard
+from engagekit.score.components import Component
+from engagekit.score.scorecard import Scorecard
 
 ARTICLE = Scorecard(
     (
@@ -59,11 +63,62 @@ def test_contributions_add_up_and_the_score_stays_on_its_scale(parts):
         assert scored["segment"] is None
         return
     points = [scored[f"f{i}_points"] for i in range(len(parts)) if scored[f"f{i}_points"] is not None]
-    assert sum(points) == scored["score"]
-    assert scored["score"] == pytest.approx(sum(w * v for w, v in known) / sum(w for w, _ in known))
+    assert sum(points) == sum(reversed(points)) == scored["score"]
+    assert 0 <= scored["score"] <= 100
+    assert min(points) >= 0
+    assert scored["score"] == pytest.approx(sum(w * v for w, v in known) / sum(w for w, _ in known), abs=1e-8)
 
 
-def test_a_missing_feature_is_weighed_by_the_others_and_told():
+def test_all_points_of_what_is_known_are_100_and_not_a_bit_more():
+    """.3 / .7 * 100 + .4 / .7 * 100 is 100.00000000000001 in floating point."""
+    scored = one(ARTICLE, purchases=100, visits=100, feedback=None)
+    assert scored["score"] == 100
+    assert scored["purchases_points"] == pytest.approx(400 / 7)
+    scores = pl.DataFrame({"customer_id": ["a"], "score": [scored["score"]]})
+    assert ek.measure(scores, ek.engagement_score)["value"].item() == 100
+
+
+def test_a_score_that_is_a_cut_but_for_rounding_has_reached_it():
+    """.1 * 70 + .2 * 70 + .3 * 70 + .7 * 70 over 1.3 is 69.99999999999999 or 70, by the order."""
+    for weights in permutations((0.1, 0.2, 0.3, 0.7)):
+        card = Scorecard(tuple(Component(f"f{i}", weight, 0, 100) for i, weight in enumerate(weights)))
+        scored = one(card, f0=70, f1=70, f2=70, f3=70)
+        assert scored["score"] == pytest.approx(70, abs=1e-8)
+        assert scored["segment"] == "advocate"
+
+
+def test_a_score_on_a_cut_that_is_no_binary_fraction_has_reached_it():
+    card = Scorecard((Component("x", 1, 0, 100),), cuts=(33.3, 66.6))
+    assert [one(card, x=value)["segment"] for value in (33.2, 33.3, 66.5, 66.6)] == [
+        "at_risk",
+        "potential",
+        "potential",
+        "advocate",
+    ]
+
+
+def test_equal_values_of_a_component_give_equal_points():
+    rng = np.random.default_rng(5)
+    frame = pl.DataFrame({"customer_id": range(500), "purchases": rng.uniform(0, 100, 500), "visits": [100 / 3] * 500})
+    scored = ARTICLE.score(frame.with_columns(feedback=rng.uniform(0, 100, 500)))
+    assert scored["visits_points"].n_unique() == 1
+
+
+def test_points_add_up_exactly_on_every_engine(on_engine):
+    rng = np.random.default_rng(3)
+    values = {name: [None if rng.random() < 0.2 else value for value in rng.uniform(-10, 110, 200)] for name in "abc"}
+    frame = pl.DataFrame({"customer_id": range(200), **values})
+    card = Scorecard(
+        tuple(Component(name, weight, 0, 100) for name, weight in zip("abc", (0.4, 0.3, 0.3), strict=True))
+    )
+    scored = nw.from_native(card.score(on_engine(frame))).lazy().collect("polars").to_native().sort("customer_id")
+    assert scored.equals(card.score(frame))
+    points = scored["a_points", "b_points", "c_points"].rows()
+    for parts, score in zip(points, scored["score"], strict=True):
+        assert score is None or sum(part or 0 for part in parts) == score
+
+
+def test_a_missing_feature_is_weighed_by_the_others_and_counted_in_the_coverage():
     scored = one(ARTICLE, purchases=80, visits=float("nan"), feedback=None)
     assert scored["score"] == pytest.approx(80)
     assert scored["coverage"] == pytest.approx(0.4)
@@ -133,16 +188,17 @@ LAST_WEEKS = Scorecard((Component("interactions", 1, 0, 4),))
 def test_a_history_scores_each_date_as_if_it_were_today(on_engine):
     history = History({"interactions": on_engine(VISITS)})
     scored = nw.from_native(LAST_WEEKS.history(history, MONDAYS, "14d")).lazy().collect("polars").to_native()
-    told = {(who, day.replace(tzinfo=None)): score for who, day, score in scored["customer_id", "date", "score"].rows()}
-    assert told == {("a", MONDAYS[0]): 25, ("a", MONDAYS[1]): 50, ("a", MONDAYS[2]): 50, ("b", MONDAYS[2]): 25}
+    rows = scored["customer_id", "date", "score"].rows()
+    scores = {(customer, day.replace(tzinfo=None)): score for customer, day, score in rows}
+    assert scores == {("a", MONDAYS[0]): 25, ("a", MONDAYS[1]): 50, ("a", MONDAYS[2]): 50, ("b", MONDAYS[2]): 25}
     today = LAST_WEEKS.score(customer_features(History({"interactions": VISITS}), MONDAYS[2], "14d"))
     assert sorted(today["customer_id", "score"].rows()) == [("a", 50), ("b", 25)]
 
 
 def test_a_history_has_slopes_and_knows_no_future():
     history = History({"interactions": VISITS})
-    found = slopes(LAST_WEEKS.history(history, MONDAYS, "14d")).sort("customer_id")
-    assert found["slope_points_per_week"].to_list() == [12.5, None]
+    result = slopes(LAST_WEEKS.history(history, MONDAYS, "14d")).sort("customer_id")
+    assert result["slope_points_per_week"].to_list() == [12.5, None]
     check_no_leak(lambda past, day: LAST_WEEKS.history(past, [MONDAYS[0], day], "14d"), history, MONDAYS[1])
 
 
@@ -206,14 +262,24 @@ def test_segments_over_time_are_the_same_on_every_engine(on_engine):
         {"customer_id": ["a"] * 4 + ["b"] * 4, "date": dates * 2, "x": [71, 66, 64, 66, 41, 36, 34, 36]}
     )
     card = Scorecard((Component("x", 1, 0, 100),))
-    found = (
+    result = (
         nw.from_native(card.score(on_engine(frame))).lazy().collect("polars").to_native().sort("customer_id", "date")
     )
-    assert found["segment"].to_list()[:4] == ["advocate", "advocate", "potential", "potential"]
-    assert found["segment"].to_list()[4:] == ["potential", "potential", "at_risk", "at_risk"]
+    assert result["segment"].to_list()[:4] == ["advocate", "advocate", "potential", "potential"]
+    assert result["segment"].to_list()[4:] == ["potential", "potential", "at_risk", "at_risk"]
 
 
-def test_what_is_asked_for_is_carried_along():
+@pytest.mark.parametrize("kind", [pl.DataFrame.to_pandas, lambda frame: frame, pl.DataFrame.lazy])
+def test_scores_come_in_the_order_of_the_features(kind):
+    rng = np.random.default_rng(6)
+    dates = pl.Series(MONDAYS).gather(rng.integers(0, 3, 5_000))
+    frame = pl.DataFrame({"customer_id": rng.integers(0, 900, 5_000), "date": dates, "x": rng.uniform(0, 100, 5_000)})
+    frame = frame.unique(["customer_id", "date"]).sample(fraction=1, shuffle=True, seed=1)
+    scored = nw.from_native(Scorecard((Component("x", 1, 0, 100),)).score(kind(frame))).lazy().collect("polars")
+    assert scored.to_native()["customer_id"].equals(frame["customer_id"])
+
+
+def test_columns_to_keep_are_returned():
     frame = pl.DataFrame({"customer_id": ["a"], "x": [50], "recency_days": [3.0]})
     assert Scorecard((Component("x", 1, 0, 100),)).score(frame, keep=["recency_days"])["recency_days"].item() == 3
 
@@ -241,9 +307,9 @@ def test_an_explanation_names_what_is_not_known_and_who_has_no_score():
     scored = ARTICLE.score(
         pl.DataFrame({"customer_id": ["a"], "purchases": [80], "visits": [None], "feedback": [None]}, strict=False)
     )
-    told = ARTICLE.explain(scored, "a")
-    assert (
-        told == "80 of 100 points: 80 of 100 from purchases. Not known, so the others count for it: visits, feedback."
+    sentences = ARTICLE.explain(scored, "a")
+    assert sentences == (
+        "80 of 100 points: 80 of 100 from purchases. Not known, so the others count for it: visits, feedback."
     )
     with pytest.raises(DataError, match="'b' has no score here"):
         ARTICLE.explain(scored, "b")
@@ -252,11 +318,11 @@ def test_an_explanation_names_what_is_not_known_and_who_has_no_score():
 
 
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=6), st.lists(st.floats(0, 100), min_size=6, max_size=6))
-def test_the_points_that_are_told_add_up(latest, before):
+def test_the_whole_points_of_an_explanation_add_up(latest, before):
     card = Scorecard(tuple(Component(f"f{i}", 1, 0, 100) for i in range(len(latest))))
     frame = {f"f{i}": [before[i], value] for i, value in enumerate(latest)}
-    told = card.explain(card.score(pl.DataFrame({"customer_id": "a", "date": MONDAYS[:2], **frame})), "a")
-    made_of, *moved = told.split(". ")
+    sentences = card.explain(card.score(pl.DataFrame({"customer_id": "a", "date": MONDAYS[:2], **frame})), "a")
+    made_of, *moved = sentences.split(". ")
     score, *parts = (int(number) for number in re.findall(r"(-?\d+) of", made_of))
     assert score == sum(parts)
     if "than" in moved[0]:

@@ -5,8 +5,10 @@ import polars as pl
 import pytest
 
 from engagekit.data.business import Business
-from engagekit.reports.prepared import history_of, lived_until, month_starts, months_later, prepared_tables
-from engagekit.score.scorecard import Component, Scorecard
+from engagekit.prepare.tables import MADE_OF
+from engagekit.score.components import Component
+from engagekit.score.scorecard import Scorecard
+from engagekit.study import Study
 
 END = dt.datetime(2026, 6, 1)
 CARD = Scorecard((Component("interactions", 1, 0, 4),))
@@ -39,9 +41,23 @@ def business(opened):
 
 
 def prepared(business, name, interactions=None, end=END):
-    """One of the tables prepared, collected and in the order of its dates."""
-    found, at = prepared_tables(business, interactions, None, end)[name]
-    return found.collect().sort(at)
+    """One of the tables prepared, in the order of its dates."""
+    made, at = study(business, interactions, end).prepared(name)
+    return made.sort(at)
+
+
+def study(business, interactions=None, end=END):
+    """A study of the business's tables and of interactions that are given."""
+    frames = {name: business.table(name, lazy=True) for name in business.tables}
+    made = Study.__new__(Study)
+    made._begin(business, frames | ({} if interactions is None else {"interactions": interactions}), end, "month")
+    return made
+
+
+def there(business, interactions=None, end=END):
+    """Names of the tables that can be prepared."""
+    made = study(business, interactions, end)
+    return {name for name in (*MADE_OF, "base") if made.prepared(name) is not None}
 
 
 def seen(*days, **columns):
@@ -50,33 +66,27 @@ def seen(*days, **columns):
     return frame.with_columns(**{name: pl.lit(value) for name, value in ({"channel": "web"} | columns).items()})
 
 
-@pytest.mark.parametrize(("months", "then"), [(0, (2026, 6)), (7, (2027, 1)), (-6, (2025, 12)), (-18, (2024, 12))])
-def test_months_wrap_round_the_year(months, then):
-    assert months_later(END, months) == dt.datetime(*then, 1)
-
-
 def test_nothing_gives_nothing(business):
-    assert prepared_tables(business, None, None, END) == {}
+    assert there(business) == set()
 
 
 def test_orders_need_a_value(business):
-    assert "orders" not in prepared_tables(business, seen("2026-01-01"), None, END)
-    assert "orders" in prepared_tables(business, seen("2026-01-01", value=5.0), None, END)
+    assert "orders" not in there(business, seen("2026-01-01"), END)
+    assert "orders" in there(business, seen("2026-01-01", value=5.0), END)
 
 
 def test_the_base_is_taken_where_both_its_windows_are_within_the_data(business):
-    base, at = prepared_tables(business, seen("2026-02-01", "2026-02-20", "2026-03-25"), None, END)["base"]
-    found = base.collect().sort(at)
+    found = prepared(business, "base", seen("2026-02-01", "2026-02-20", "2026-03-25"))
     assert found["date"].to_list() == [dt.datetime(2026, month, 1) for month in (3, 4, 5)]
-    assert found["at_risk"].to_list() == [True, True, False]  # not active in April
+    assert found["in_base"].to_list() == [True, True, False]  # not active in April
     assert found["churned"].to_list() == [False, True, False]
 
 
 def test_a_score_is_dated_by_the_month_that_it_ends(business):
     visited = seen("2026-01-15", "2026-05-15", "2026-05-16")
-    scored = CARD.history(history_of(business, visited), [*month_starts(visited, END, "84d"), dt.datetime(2026, 5, 20)])
-    scores, at = prepared_tables(business, visited, scored, END)["scores"]
-    found = scores.collect().sort(at)
+    scored = study(business, visited)
+    scored._scorecard = CARD
+    found = scored.prepared("scores")[0].sort("date")
     assert found["date"].to_list()[-1] == dt.datetime(2026, 5, 1)
     assert found["score"].to_list()[-1] == 50
 
@@ -93,7 +103,7 @@ def test_visits_end_with_the_gap_and_views_with_their_visit(business):
     assert visited["started_at"].to_list() == [dt.datetime(2026, 5, 1, 9), dt.datetime(2026, 5, 1, 10)]
     assert visited["views"].to_list() == [2, 1]
     assert prepared(business, "views", browsed)["exited"].to_list() == [False, True, True]
-    assert "views" not in prepared_tables(business, browsed.drop("page"), None, END)
+    assert "views" not in there(business, browsed.drop("page"), END)
 
 
 def test_web_settings_say_what_a_visit_is(opened):
@@ -116,7 +126,7 @@ def test_a_visit_that_may_go_on_at_the_end_is_left_out(business):
 @pytest.mark.parametrize("action", ["purchase", "message", "review", "refund"])
 def test_a_channel_where_nothing_is_viewed_has_no_visits(business, action):
     alone = seen("2026-05-01", action=action, page="home")
-    assert not {"visits", "views"} & prepared_tables(business, alone, None, END).keys()
+    assert not {"visits", "views"} & there(business, alone, END)
     elsewhere = pl.concat([alone.with_columns(channel=pl.lit("whatsapp")), seen("2026-05-02", action="view", page="x")])
     assert prepared(business, "visits", elsewhere)["channel"].to_list() == ["web"]
 
@@ -224,22 +234,20 @@ nps,7,2026-06-01,2026-06-02
 nps,6,,2026-05-03
 """
     found = prepared(opened(surveys=surveys), "invitations", end=LONDON_END)
-    assert found["score"].to_list() == [9, None, None]
-    assert found["answered_at"].null_count() == 2
+    sent = found.drop_nulls("sent_at")
+    assert sent["score"].to_list() == [9, None, None]
+    assert sent["answered_at"].null_count() == 2
     unasked = opened(surveys="kind,score,answered_at\nnps,9,2026-05-02\n")
-    assert "invitations" not in prepared_tables(unasked, None, None, LONDON_END)
+    assert "invitations" not in there(unasked, None, LONDON_END)
 
 
 @pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
 def test_a_sample_allows_every_table(sample_folders, kind):
-    business = Business.open(sample_folders[kind])
-    end = business.end()
-    interactions = business.table("interactions", lazy=True).collect()
-    scored = Scorecard.of(business).history(history_of(business, interactions), month_starts(interactions, end, "84d"))
-    found = prepared_tables(business, interactions, scored, end)
-    of_customers = {"orders", "buyers", "visits", "views", "activity", "base", "scores"}
-    assert set(found) == of_customers | {"waits", "invitations", "tickets", "campaigns"}
-    frames = {name: frame.collect() for name, (frame, _) in found.items()}
+    opened = Study(sample_folders[kind])
+    business, end = opened.business, opened.end
+    names = [*MADE_OF, "base", "scores", "tickets", "campaigns"]
+    found = {name: opened.prepared(name) for name in names}
+    frames = {name: frame for name, (frame, _) in found.items()}
     assert all(frame.height > 0 for frame in frames.values())
     for name, (_, at) in found.items():
         assert frames[name][at].dtype.time_zone == business.time_zone
@@ -273,4 +281,4 @@ def test_a_till_has_no_visits_and_a_refund_is_none(business):
 def test_the_data_go_to_the_end_unless_nothing_was_recorded_for_longer_than_ever(business, days, until):
     rows = seen(*(f"2026-05-{day:02d}" for day in days))
     end = dt.datetime(2026, 6, 1)
-    assert lived_until(business, rows, end) == (until or end)
+    assert study(business, rows, end).data_end == (until or end)

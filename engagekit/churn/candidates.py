@@ -1,0 +1,257 @@
+"""Candidate models of churn, and their probabilities for customers that they were not fitted to."""
+
+import datetime as dt
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engagekit.churn.model import FEWEST, ChurnModel
+from engagekit.errors import TooLittle
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CANDIDATES", "FEWEST_TESTED", "Candidate", "Predictions", "final_model", "predictions", "usable"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+FOLDS, STRATA = 5, 10
+FEWEST_TESTED = 5  # customers who churned, and who stayed, on the test date: intervals of fewer are far too narrow
+KEYS = ("customer_id", "date", "churned", "next_value")
+OF_A_SCORE = ("score", "slope", "segment", "coverage")  # made of the features, so that models do not use them
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model of some columns.
+
+    Attributes
+    ----------
+    name : str
+    columns : tuple of str, optional
+        Columns that the model uses; by default all features. Without any it is the base rate.
+    kind : {"logistic", "boosting", "average"}
+        As ``ChurnModel`` takes it.
+    """
+
+    name: str
+    columns: tuple[str, ...] | None = None
+    kind: Literal["logistic", "boosting", "average"] = "logistic"
+
+
+CANDIDATES = (  # simplest first
+    Candidate("base_rate", ()),
+    Candidate("recency", ("recency_days",)),
+    Candidate("score", ("score",)),
+    Candidate("both", ("score", "slope")),
+    Candidate("p_alive", ("p_alive",)),
+    Candidate("logistic"),
+    Candidate("boosting", kind="boosting"),
+    Candidate("average", kind="average"),
+)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Probabilities that candidates give customers that they were not fitted to.
+
+    Attributes
+    ----------
+    test : ndarray of int
+        Positions of the rows with a probability.
+    probabilities : dict of str to ndarray
+        Probability of leaving for each of these rows, by candidate.
+    train : ndarray of bool
+        Rows that candidates were fitted to.
+    train_dates : list of datetime
+        Dates that candidates were fitted to; empty for a table without dates.
+    test_date : datetime, optional
+    """
+
+    test: NDArray[np.int64]
+    probabilities: dict[str, Floats]
+    train: Bools
+    train_dates: list[dt.datetime]
+    test_date: dt.datetime | None
+
+
+def usable(known: "pd.DataFrame", candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Candidates whose columns a table has.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"recency_days": [3.0, 9.0], "churned": [False, True]})
+    >>> [each.name for each in usable(table, CANDIDATES)]
+    ['base_rate', 'recency', 'logistic', 'boosting', 'average']
+    """
+    features = _features(known, candidates)
+    return [
+        each
+        for each in candidates
+        if (features if each.columns is None else all(_has_values(known, name) for name in each.columns))
+        or each.columns == ()
+    ]
+
+
+def predictions(
+    known: "pd.DataFrame", ahead: dt.timedelta, candidates: Sequence[Candidate], seed: int = 0
+) -> Predictions:
+    """Predict each customer by models that were fitted to other customers.
+
+    With dates, customers fall into five folds by a hash of their id. Each fold is predicted at the last date by a model
+    that was fitted to the other customers' earlier dates, whose outcome was known by then, and calibrated on the latest
+    of these. Without dates, each of ten stratified folds is predicted by a model of the others.
+
+    Parameters
+    ----------
+    known : pandas.DataFrame
+        Rows with a known outcome, as ``churn_dataset`` gives them.
+    ahead : timedelta
+        Time after a date at which its outcome is known.
+    candidates : sequence of Candidate
+        What ``usable`` gives.
+    seed : int, default 0
+        Random seed of the stratified folds and of the boosting.
+
+    Raises
+    ------
+    TooLittle
+        Fewer than 50 customers left or stayed where the models are fitted, or fewer than five where they are tested; or
+        no date has an outcome that was known by the last.
+    """
+    fits = _Fits(known, candidates, seed)
+    return _by_time(fits, ahead) if "date" in known else _by_folds(fits)
+
+
+def final_model(
+    known: "pd.DataFrame", candidate: Candidate, candidates: Sequence[Candidate], seed: int = 0
+) -> ChurnModel | None:
+    """A candidate's model fitted to all rows; None for the base rate.
+
+    Where there are dates it takes the calibration of a model that was fitted to the dates before the latest.
+    """
+    if candidate.columns == ():
+        return None
+    fits = _Fits(known, candidates, seed)
+    columns = fits.columns(candidate)
+    model = ChurnModel(candidate.kind, seed=seed).fit(known[columns], known["churned"])
+    if "date" in known:
+        every_row = np.ones(len(known), bool)
+        model.calibration_ = fits.calibrated(candidate, every_row, known["date"].max()).calibration_
+    return model
+
+
+class _Fits:
+    """Models of candidates, fitted to some of the rows."""
+
+    def __init__(self, known: "pd.DataFrame", candidates: Sequence[Candidate], seed: int) -> None:
+        self.known, self.candidates, self.seed = known, candidates, seed
+        self.churned: Bools = known["churned"].to_numpy(bool)
+        self.features = _features(known, candidates)
+
+    def columns(self, candidate: Candidate) -> list[str]:
+        return self.features if candidate.columns is None else list(candidate.columns)
+
+    def predict(self, train: Bools, test: Bools, latest: Any = None) -> Iterator[tuple[str, Floats]]:
+        """Probabilities of the test rows, by candidate; one fit serves a model and the average that it is a part of."""
+        kinds = {each.kind for each in self.candidates if each.columns is None}
+        kind = next(iter(kinds)) if len(kinds) == 1 else "average"
+        shared = self._fit(Candidate("", None, kind), train, latest) if kinds else None
+        for each in self.candidates:
+            if each.columns != ():
+                whole = shared if each.columns is None else None
+                model = self.calibrated(each, train, latest, whole)
+                yield each.name, model.predict_proba(self.known.loc[test, self.columns(each)])[:, 1]
+
+    def calibrated(
+        self, candidate: Candidate, train: Bools, latest: Any = None, shared: ChurnModel | None = None
+    ) -> ChurnModel:
+        """A candidate's model, fitted to the dates before the latest and calibrated on that where both are enough."""
+        model = shared.part(candidate.kind) if shared else self._fit(candidate, train, latest)
+        newest = self._newest(train, latest)
+        if newest.any():
+            model.calibrate(self.known.loc[newest, self.columns(candidate)], self.churned[newest])
+        return model
+
+    def _fit(self, candidate: Candidate, train: Bools, latest: Any) -> ChurnModel:
+        older = train & ~self._newest(train, latest)
+        model = ChurnModel(candidate.kind, seed=self.seed)
+        return model.fit(self.known.loc[older, self.columns(candidate)], self.churned[older])
+
+    def _newest(self, train: Bools, latest: Any) -> Bools:
+        """Rows to calibrate on; none where these, or the others, are too few."""
+        if latest is None:
+            return np.zeros(len(train), bool)
+        newest: Bools = train & (self.known["date"] == latest).to_numpy()
+        enough = all(_fewest(self.churned[part]) >= FEWEST for part in (newest, train & ~newest))
+        return newest if enough else np.zeros(len(train), bool)
+
+
+def _by_time(fits: _Fits, ahead: dt.timedelta) -> Predictions:
+    """Predict the last date from earlier ones."""
+    known = fits.known
+    last = known["date"].max()
+    earlier = sorted(date for date in known["date"].unique() if date + ahead <= last)
+    if not earlier:
+        problem = f"no date has its horizon over by the last, {last:%Y-%m-%d}."
+        raise TooLittle(f"{problem} Give earlier dates, {ahead.days} days apart.", column="date")
+    test, train = ((known["date"].isin(some)).to_numpy() for some in ([last], earlier))
+    _check_tested(fits.churned[test], last)
+    fold_of = {customer: zlib.crc32(str(customer).encode()) % FOLDS for customer in known["customer_id"].unique()}
+    folds = known["customer_id"].map(fold_of).to_numpy()
+    probabilities = {each.name: np.full(len(known), fits.churned[train].mean()) for each in fits.candidates}
+    for fold in range(FOLDS):
+        own = test & (folds == fold)
+        if own.any():
+            for name, probability in fits.predict(train & (folds != fold), own, earlier[-1]):
+                probabilities[name][own] = probability
+    of_test = {name: probability[test] for name, probability in probabilities.items()}
+    return Predictions(np.flatnonzero(test), of_test, train, earlier, last)
+
+
+def _by_folds(fits: _Fits) -> Predictions:
+    """Predict every row from the other folds."""
+    from sklearn.model_selection import StratifiedKFold
+
+    churned = fits.churned
+    if _fewest(churned) < FEWEST:
+        problem = f"{churned.sum()} customers left and {(~churned).sum()} stayed, and a model needs at least {FEWEST}"
+        raise TooLittle(f"{problem} of either. Take more dates or a longer horizon.", column="churned")
+    probabilities = {each.name: np.full(len(churned), churned.mean()) for each in fits.candidates}
+    folds = StratifiedKFold(STRATA, shuffle=True, random_state=fits.seed).split(churned, churned)
+    for _, held_out in folds:
+        own = np.isin(np.arange(len(churned)), held_out)
+        for name, probability in fits.predict(~own, own):
+            probabilities[name][own] = probability
+    return Predictions(np.arange(len(churned)), probabilities, np.ones(len(churned), bool), [], None)
+
+
+def _check_tested(churned: Bools, date: dt.datetime) -> None:
+    if _fewest(churned) < FEWEST_TESTED:
+        problem = f"{churned.sum()} customers left and {(~churned).sum()} stayed of those in the base on the test date"
+        problem = f"{problem}, {date:%Y-%m-%d}; a test needs at least {FEWEST_TESTED} of either."
+        raise TooLittle(f"{problem} Take a longer horizon.", column="churned")
+
+
+def _fewest(churned: Bools) -> int:
+    """Customers who left or who stayed, whichever are fewer."""
+    return int(min(churned.sum(), (~churned).sum()))
+
+
+def _features(known: "pd.DataFrame", candidates: Sequence[Candidate]) -> list[str]:
+    """Columns that models of everything use: those that differ between customers and are not made of others."""
+    derived = {name for each in candidates for name in each.columns or ()} - {"recency_days"}
+    if "score" in known:
+        derived |= {*OF_A_SCORE, *(f"{name}_points" for name in known)}
+    names = [str(name) for name in known if name not in {*KEYS, *derived}]
+    return [name for name in names if known[name].nunique(dropna=False) > 1]
+
+
+def _has_values(known: "pd.DataFrame", name: str) -> bool:
+    return name in known and bool(known[name].notna().any())

@@ -1,0 +1,51 @@
+"""Tables that are given as frames: with our names of their columns, in a zone, up to a date."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from engagekit.data.tables import event_time
+from engagekit.errors import DataError
+from engagekit.frames.engine import collected, column_names
+
+__all__ = ["day_after", "in_zone", "renamed"]
+
+
+def renamed(frame: Any, columns: Mapping[str, str]) -> Any:
+    """Frame with our names of its columns."""
+    theirs = set(column_names(frame))
+    ours = {name: our for our, name in columns.items() if name in theirs}
+    return nw.to_native(nw.from_native(frame).rename(ours)) if ours else frame
+
+
+def in_zone(frame: Any, time_zone: str) -> Any:
+    """Frame whose times without a zone are in that one."""
+    if not time_zone or not _in_memory(frame):
+        return frame
+    rows = nw.from_native(frame)
+    naive = [n for n, kind in rows.collect_schema().items() if isinstance(kind, nw.Datetime) and not kind.time_zone]
+    return nw.to_native(rows.with_columns(nw.col(n).dt.replace_time_zone(time_zone) for n in naive)) if naive else frame
+
+
+def _in_memory(frame: Any) -> bool:
+    return nw.dependencies.is_pandas_dataframe(frame) or isinstance(frame, pl.DataFrame | pl.LazyFrame)
+
+
+def day_after(frames: Mapping[str, Any], as_of: dt.datetime | dt.date | str | None) -> dt.datetime:
+    """Midnight of a date, in the zone of the tables' times; by default after their last row."""
+    latest = [
+        collected(nw.from_native(frame).lazy().select(nw.col(event_time(name)).max())).item()
+        for name, frame in frames.items()
+    ]
+    known = [time for time in latest if time is not None]
+    if not known:
+        raise DataError("no table has a dated row, so there is nothing to study. Give one.")
+    zone = getattr(known[0], "tzinfo", None)
+    if as_of is None:
+        day = max(time.date() if isinstance(time, dt.datetime) else time for time in known) + dt.timedelta(days=1)
+    else:
+        day = dt.datetime.fromisoformat(str(as_of)).date()
+    return dt.datetime.combine(day, dt.time(), zone)

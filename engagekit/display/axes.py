@@ -1,0 +1,138 @@
+"""What all figures share: grid and ticks of an Axes, values with units, and labels."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from engagekit.display.drawing import HALO, PALETTE
+from engagekit.display.markup import plain_text
+from engagekit.language import Language, decimals_supported
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["Measure", "dress_axis", "finite", "is_narrow", "require_values", "size_of", "write_beside"]
+
+MUTED, GRID = PALETTE["muted"], PALETTE["grid"]
+NARROW_AXES = 400
+WHOLE_MONEY_FROM = 100
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Writes values of one unit in the language of the report.
+
+    Parameters
+    ----------
+    language : Language
+        What writes the numbers.
+    unit : {"rate", "points", "money", "hours", "count"}
+        A rate is a fraction.
+    currency : str
+        ISO code where the unit is money.
+
+    Examples
+    --------
+    >>> Measure(Language("en"), "rate").write(0.25, 0)
+    '25%'
+    """
+
+    language: Language
+    unit: str
+    currency: str = ""
+
+    def as_read(self, value: float) -> float:
+        """Value in the unit in which it is read: a rate in per cent."""
+        return value * 100 if self.unit == "rate" else value
+
+    def write(self, value: float, decimals: int | None = None) -> str:
+        """Write a value with its unit."""
+        if self.unit == "money" and abs(value) >= WHOLE_MONEY_FROM:
+            decimals = 0
+        return self.language.amount(value, self.unit, self.currency, decimals)
+
+    def write_estimate(self, row: Any) -> str:
+        """Write the value of a row with the digits that its interval, ``low`` to ``high``, supports."""
+        if self.unit == "count":
+            return self.write(row["value"])
+        return self.write(row["value"], decimals_supported(self.as_read(row["low"]), self.as_read(row["high"])))
+
+
+def dress_axis(ax: "Axes", which: Literal["x", "y"], values: Sequence[float], measure: Measure) -> None:
+    """Set limits, ticks and grid of the axis of values; hide the frame and the tick marks.
+
+    Parameters
+    ----------
+    ax : Axes
+        Changed in place.
+    which : {"x", "y"}
+        The axis that has the values.
+    values : sequence of float
+        All values that must fit, at least one.
+    measure : Measure
+        Writes the tick labels, with as many decimals as the grid needs.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = _limits(values, measure.unit, 0.12 if is_narrow(ax) else 0.06)
+    places = MaxNLocator(nbins=5, steps=[1, 2, 5, 10]).tick_values(low, high)
+    ticks = [round(place, 9) + 0.0 for place in places if low - 1e-9 <= place <= high + 1e-9]
+    decimals = max(0, math.ceil(-math.log10(measure.as_read(ticks[1] - ticks[0])) - 1e-9))
+    crowded = {*ticks[1:-1]} - {0.0} if which == "x" and is_narrow(ax) else set()
+    labels = ["" if tick in crowded else measure.write(tick, decimals) for tick in ticks]
+    ax.set(**{f"{which}lim": (low, high), "xlabel": "", "ylabel": "", "frame_on": False, "axisbelow": True})
+    (ax.yaxis if which == "y" else ax.xaxis).set_ticks(ticks, labels, parse_math=False)
+    ax.grid(axis=which, color=GRID, lw=1)
+    ax.tick_params(left=False, bottom=False, labelcolor=MUTED, pad=6)
+    if low <= 0 <= high:
+        (ax.axhline if which == "y" else ax.axvline)(0, color=MUTED, lw=1, zorder=1)
+
+
+def write_beside(ax: "Axes", point: tuple[Any, float], offset: tuple[float, float], text: str, **style: Any) -> None:
+    """Write literal text at an offset in points from a point, with a halo where it covers lines."""
+    style = {"color": MUTED, "textcoords": "offset points", "annotation_clip": False, "parse_math": False, **style}
+    place = ax.convert_xunits(point[0]), point[1]  # type: ignore[no-untyped-call]
+    ax.annotate(plain_text(text), place, offset, **style).set_gid(HALO)
+
+
+def size_of(ax: "Axes") -> tuple[float, float]:
+    """Width and height of the Axes in points; in ``draw`` these are CSS pixels."""
+    return ax.bbox.width / ax.figure.dpi * 72, ax.bbox.height / ax.figure.dpi * 72
+
+
+def is_narrow(ax: "Axes") -> bool:
+    """Whether the Axes has the width of a phone."""
+    return size_of(ax)[0] < NARROW_AXES
+
+
+def finite(values: Iterable[float | None]) -> list[float]:
+    """Keep the values that are numbers.
+
+    Examples
+    --------
+    >>> finite([1, None, float("nan")])
+    [1.0]
+    """
+    return [float(value) for value in values if value is not None and math.isfinite(value)]
+
+
+def require_values(values: "pd.Series[float]", otherwise: str) -> None:
+    """Check that there is something to draw.
+
+    Raises
+    ------
+    ValueError
+        Every value is missing; ``otherwise`` is the message.
+    """
+    if not values.notna().any():
+        raise ValueError(otherwise)
+
+
+def _limits(values: Sequence[float], unit: str, room: float) -> tuple[float, float]:
+    """From a little below to a little above the values; from 0 where that is near, no rate beyond 1."""
+    low, high = min(values), max(values)
+    pad = (high - low) * room or abs(high) * 0.1 or 1.0
+    bottom = 0.0 if 0 <= low <= max(high / 2, pad) else low - pad
+    return bottom, min(high + pad, 1.0) if unit == "rate" and high <= 1 else high + pad

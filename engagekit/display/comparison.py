@@ -1,0 +1,135 @@
+"""Values side by side: bars with intervals, and observed churn against predicted probability."""
+
+from typing import TYPE_CHECKING
+
+from engagekit.display.axes import Measure, dress_axis, finite, is_narrow, require_values, write_beside
+from engagekit.display.drawing import PALETTE
+from engagekit.display.markup import plain_text
+from engagekit.language import Language
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["MOST_BARS", "plot_bars", "plot_calibration"]
+
+PAPER, INK, MUTED, GRID, ACCENT = (PALETTE[name] for name in ("paper", "ink", "muted", "grid", "accent"))
+BAR = PALETTE["heat-3"]
+MOST_BARS, LONGEST_LABEL = 12, 34
+
+
+def plot_bars(frame: "pd.DataFrame", ax: "Axes", language: Language, *, unit: str, currency: str = "") -> "Axes":
+    """Draw one bar a row with its interval, from zero; the twelve largest if there are more.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``label``, ``value``, ``low`` and ``high``, in the order of the bars.
+    ax : Axes
+        Where to draw.
+    language : Language
+        Writes the labels.
+    unit : {"rate", "points", "money", "hours", "count"}
+        Of value, low and high; a rate is a fraction.
+    currency : str
+        ISO code where the unit is money.
+
+    Returns
+    -------
+    Axes
+        The one given.
+
+    Raises
+    ------
+    ValueError
+        No row has a value.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from matplotlib.figure import Figure
+    >>> frame = pd.DataFrame({"label": ["Mei"], "value": [0.05], "low": [0.04], "high": [0.06]})
+    >>> ax = plot_bars(frame, Figure().add_subplot(), Language("id"), unit="rate")
+    >>> [text.get_text() for text in ax.texts]
+    ['Mei', '5%']
+    """
+    require_values(frame["value"], "no row has a value, so there is nothing to draw")
+    measure = Measure(language, unit, currency)
+    shown = frame if len(frame) <= MOST_BARS else frame.nlargest(MOST_BARS, "value")
+    shown = shown.astype({"value": float, "low": float, "high": float}).reset_index(drop=True)
+    above, thickness = (0.8, 0.36) if is_narrow(ax) else (0.5, 0.6)
+    thickness *= min(len(shown) / 3, 1)
+    ax.barh(shown.index, shown["value"], thickness, color=BAR)
+    ax.hlines(shown.index, shown["low"], shown["high"], color=INK, lw=1.5)
+    dress_axis(ax, "x", finite([0, *shown["value"], *shown["low"], *shown["high"]]), measure)
+    ax.set_ylim(len(shown) - 0.5, -above)
+    _name_bars(ax, [_shortened(label) for label in shown["label"]], thickness)
+    for place, row in enumerate(shown.to_dict("records")):
+        end = max(finite([0, row["value"], row["high"]]))
+        write_beside(ax, (end, place), (6, 0), measure.write_estimate(row), color=INK, va="center")
+    if len(frame) > len(shown):
+        omitted = language.number(len(frame) - len(shown))
+        ax.set_xlabel(language.text("chart.more", n=omitted), loc="left", color=MUTED)
+    return ax
+
+
+def _name_bars(ax: "Axes", labels: list[str], thickness: float) -> None:
+    """Write the names to the left of the bars, on narrow Axes over them."""
+    ax.set_yticks([])
+    if not is_narrow(ax):
+        ax.set_yticks(range(len(labels)), labels, parse_math=False, color=INK)
+        return
+    over = {"xycoords": ax.get_yaxis_transform(), "va": "bottom", "color": INK}
+    for place, label in enumerate(labels):
+        write_beside(ax, (0, place - thickness / 2), (0, 2), label, **over)
+
+
+def plot_calibration(groups: "pd.DataFrame", ax: "Axes", language: Language) -> "Axes":
+    """Draw observed churn against predicted probability, both 0 to 1, a point with its interval a group.
+
+    Parameters
+    ----------
+    groups : pandas.DataFrame
+        ``chance`` (mean predicted probability), ``value`` (observed share), ``low`` and ``high``.
+    ax : Axes
+        Where to draw.
+    language : Language
+        Writes the labels.
+
+    Returns
+    -------
+    Axes
+        The one given.
+
+    Raises
+    ------
+    ValueError
+        No group has a value.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from matplotlib.figure import Figure
+    >>> frame = pd.DataFrame({"chance": [0.1, 0.4], "value": [0.12, 0.38], "low": [0.1, 0.3], "high": [0.2, 0.5]})
+    >>> ax = plot_calibration(frame, Figure().add_subplot(), Language("en"))
+    >>> ax.get_xlabel()
+    'Chance that was told'
+    """
+    require_values(groups["value"], "no group has a value, so there is nothing to draw")
+    measure = Measure(language, "rate")
+    values = finite([0, *groups["chance"], *groups["high"]])
+    dress_axis(ax, "x", values, measure)
+    dress_axis(ax, "y", values, measure)
+    ax.grid(axis="both", color=GRID, lw=1)
+    highest = max(values)
+    ax.plot([0, highest], [0, highest], color=MUTED, lw=1, ls="--")
+    ax.vlines(groups["chance"], groups["low"], groups["high"], color=ACCENT, lw=1.5)
+    ax.scatter(groups["chance"], groups["value"], s=30, color=ACCENT, edgecolors=PAPER, lw=1, zorder=3)
+    ax.set_xlabel(language.text("chart.chance"), loc="left", color=MUTED)
+    write_beside(ax, (0, 1), (0, 8), language.text("chart.happened"), xycoords="axes fraction", ha="left", va="bottom")
+    return ax
+
+
+def _shortened(label: object) -> str:
+    text = plain_text(str(label)).replace("\n", " ")
+    return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…"

@@ -1,0 +1,127 @@
+"""A business's own tables -> the prepared ones that metrics are arithmetic over, each with the column that dates it."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from engagekit.data.settings import WebSettings
+from engagekit.data.working_week import WorkingWeek
+from engagekit.frames.engine import collected, column_names
+from engagekit.prepare.activity import monthly_activity
+from engagekit.prepare.orders import buyers, orders
+from engagekit.prepare.visits import views, visits
+from engagekit.prepare.working_hours import support_hours
+
+__all__ = ["MADE_OF", "REPEAT_WINDOW", "Prepared", "prepared_table"]
+
+Prepared = tuple[Any, str]
+Tables = Mapping[str, Any]
+
+REPEAT_WINDOW = "90d"
+MADE_OF = {
+    **dict.fromkeys(("orders", "buyers", "visits", "views", "activity"), "interactions"),
+    "waits": "tickets",
+    "invitations": "surveys",
+}
+
+
+def prepared_table(
+    name: str, tables: Tables, end: dt.datetime, web: WebSettings, week: WorkingWeek | None
+) -> Prepared | None:
+    """One prepared table, and the column that dates its rows; None where the business lacks what it is made of.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``MADE_OF``.
+    tables : mapping of str to frame
+        The business's tables as they are described at the end; interactions unique.
+    end : datetime
+        Everything before it counts.
+    web : WebSettings
+        What a visit is.
+    week : WorkingWeek, optional
+        Working hours; without it all hours count.
+
+    Returns
+    -------
+    (frame, str) or None
+    """
+    if MADE_OF[name] not in tables:
+        return None
+    frame = tables[MADE_OF[name]]
+    makers: dict[str, Callable[[], Prepared | None]] = {
+        "orders": lambda: _orders(frame),
+        "buyers": lambda: _buyers(tables, end),
+        "visits": lambda: _visits(frame, end, web),
+        "views": lambda: _views(frame, end, web),
+        "activity": lambda: _activity(tables, end, web),
+        "waits": lambda: (support_hours(frame, end, week), "opened_at"),
+        "invitations": lambda: (frame, "sent_at") if "sent_at" in column_names(frame) else None,
+    }
+    return makers[name]()
+
+
+def _orders(interactions: Any) -> Prepared | None:
+    """Orders, of interactions that carry a value."""
+    return (orders(interactions), "time") if "value" in column_names(interactions) else None
+
+
+def _buyers(tables: Tables, end: dt.datetime) -> Prepared | None:
+    """Buyers of whole months, without those who joined before the day of the first order.
+
+    Those may have bought before the data begin. Of a month whose last day has no whole window behind it only the first
+    days would be told.
+    """
+    made = _orders(tables["interactions"])
+    if made is None:
+        return None
+    ordered, _ = made
+    bought = collected(nw.from_native(buyers(ordered, end, REPEAT_WINDOW)).lazy())
+    if "customers" in tables and "joined_at" in column_names(tables["customers"]):
+        first_day = collected(nw.from_native(ordered).lazy().select(nw.col("time").min()))["time"].dt.truncate("1d")
+        customers = collected(nw.from_native(tables["customers"]).lazy())
+        bought = bought.join(customers.filter(pl.col("joined_at") < first_day.item()), on="customer_id", how="anti")
+    month = pl.col("first_at").dt.truncate("1mo")
+    return bought.filter(month.dt.offset_by("1mo").dt.offset_by(REPEAT_WINDOW) <= end), "first_at"
+
+
+def _visits(interactions: Any, end: dt.datetime, web: WebSettings) -> Prepared | None:
+    """Visits; whether they convert is not told where no key action is recorded."""
+    seen = _on_the_web(interactions)
+    if seen is None:
+        return None
+    made = visits(seen, web.gap, key_actions=web.key_actions, engaged_after_s=web.engaged_after_s, as_of=end)
+    rows = nw.from_native(seen).lazy()
+    keys = collected(rows.select(nw.col("action").is_in(web.key_actions).any()))
+    if not keys.item():
+        made = nw.to_native(nw.from_native(made).drop("converted"))
+    return made, "started_at"
+
+
+def _views(interactions: Any, end: dt.datetime, web: WebSettings) -> Prepared | None:
+    seen = _on_the_web(interactions) if "page" in column_names(interactions) else None
+    return None if seen is None else (views(seen, web.gap, as_of=end), "time")
+
+
+def _on_the_web(interactions: Any) -> Any:
+    """Interactions without refunds, and without channels where nothing is viewed: a till has no visits."""
+    rows = nw.from_native(interactions)
+    viewed = rows.lazy().filter(nw.col("action") == "view")
+    channels = collected(viewed.select(nw.col("channel").cast(nw.String)).unique())["channel"].to_list()
+    if not channels:
+        return None
+    return nw.to_native(rows.filter(nw.col("channel").cast(nw.String).is_in(channels), nw.col("action") != "refund"))
+
+
+def _activity(tables: Tables, end: dt.datetime, web: WebSettings) -> Prepared:
+    """Each customer's months, with tickets where these name a customer."""
+    tickets = tables.get("tickets")
+    tickets = tickets if tickets is not None and "customer_id" in column_names(tickets) else None
+    made = monthly_activity(tables["interactions"], end, tickets=tickets, features=web.features)
+    zone = getattr(nw.from_native(tables["interactions"]).collect_schema()["time"], "time_zone", None)
+    rows = collected(nw.from_native(made).lazy())
+    return rows.with_columns(pl.col("month").dt.replace_time_zone(zone)), "month"

@@ -1,0 +1,115 @@
+"""How a notebook is executed: by papermill, in a kernel of its own that reads no personal settings."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from engagekit.errors import DataError
+from engagekit.reports.record import one_line
+
+__all__ = ["FOLDER_PREFIX", "execute", "kernel_folder", "remove_abandoned"]
+
+KERNEL = "python3"
+FOLDER_PREFIX = "engagekit-kernel-"
+LOCK = ".lock"
+YOUNG_S = 60  # a folder this young may belong to a run that has not locked it yet
+LONGEST_SOCKET_FOLDER = 80  # a socket's path has at most 107 characters
+
+
+def execute(notebook: Path, target: Path, parameters: Mapping[str, Any], timeout: int) -> str:
+    """Execute a notebook in the folder of its target.
+
+    Parameters
+    ----------
+    notebook, target : Path
+        The template, and where its executed copy is written.
+    parameters : mapping
+        Values of the template's parameters.
+    timeout : int
+        Seconds that a cell may take.
+
+    Returns
+    -------
+    str
+        What went wrong, in one line of at most 500 characters; empty if nothing did.
+    """
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill import PapermillExecutionError, execute_notebook
+
+    try:
+        with kernel_folder() as folder:
+            execute_notebook(
+                str(notebook),
+                str(target).replace("{", "{{").replace("}", "}}"),
+                dict(parameters),
+                kernel_name=KERNEL,
+                progress_bar=False,
+                execution_timeout=timeout,
+                record_timing=False,  # run.json says when it ran, and the same run gives the same notebook
+                extra_arguments=_arguments(folder),
+                cwd=str(target.parent),
+                config=_connection(folder),
+            )
+    except PapermillExecutionError as error:
+        kind = "" if error.ename == DataError.__name__ else f"{error.ename} in cell {error.cell_index}: "
+        return one_line(kind + error.evalue)
+    except CellTimeoutError:
+        return f"a cell took longer than {timeout} s"
+    except DeadKernelError:
+        return "the notebook's kernel died; was it out of memory?"
+    return ""
+
+
+@contextmanager
+def kernel_folder() -> Iterator[Path]:
+    """Make a private folder for a kernel's key, sockets and settings, and remove it afterwards.
+
+    A lock inside is held as long as the folder is used. The operating system frees it when a run is killed, so that
+    ``remove_abandoned`` knows which folders are nobody's.
+    """
+    with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        with FileLock(folder / LOCK):
+            yield folder
+
+
+def remove_abandoned() -> None:
+    """Remove the folders of kernels whose run was killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
+        if _is_abandoned(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    try:
+        if folder.is_symlink() or time.time() - folder.stat().st_mtime < YOUNG_S:
+            return False
+        with FileLock(folder / LOCK).acquire(timeout=0):
+            return True
+    except (OSError, Timeout):  # somebody else's, or in use
+        return False
+
+
+def _arguments(folder: Path) -> list[str]:
+    """Options of the kernel: no warnings of its own, and neither history nor start-up files of whoever runs it."""
+    settings = folder / "ipython"
+    settings.mkdir()
+    quiet = "--IPKernelApp.log_level=CRITICAL"  # it calls the end of every run an interrupt
+    return [quiet, f"--BaseIPythonApplication.ipython_dir={settings}", "--HistoryManager.enabled=False"]
+
+
+def _connection(folder: Path) -> Any:
+    """Reach the kernel by sockets in its private folder, because two kernels can draw the same TCP port."""
+    from traitlets.config import Config
+
+    if os.name == "nt" or len(str(folder)) > LONGEST_SOCKET_FOLDER:
+        return Config()
+    paths = {"ip": str(folder / "socket"), "connection_file": str(folder / "connection.json")}
+    return Config(KernelManager={"transport": "ipc", **paths})

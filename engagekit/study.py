@@ -1,0 +1,592 @@
+"""Study: a business on a date. Everything that is said of it is a function of one, and each thing is computed once."""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import narwhals as nw
+import polars as pl
+
+from engagekit.churn.comparison import Comparison, compare_models
+from engagekit.churn.dataset import churn_dataset
+from engagekit.customers.cohorts import retention_by_cohort
+from engagekit.customers.features import snapshots
+from engagekit.customers.groups import check_groups, with_groups
+from engagekit.customers.slopes import trailing_slopes
+from engagekit.customers.win_back import win_back
+from engagekit.data.business import Business
+from engagekit.data.given import day_after, in_zone, renamed
+from engagekit.data.reading import Reading
+from engagekit.data.tables import TABLES, event_time
+from engagekit.errors import DataError, did_you_mean
+from engagekit.frames.engine import collected, column_names
+from engagekit.frames.periods import period_starts
+from engagekit.frames.times import days_long
+from engagekit.language import Language
+from engagekit.metrics.catalog import METRICS, metric_named
+from engagekit.metrics.compare import paired_differences
+from engagekit.metrics.estimate import FIELDS
+from engagekit.metrics.measure import measure
+from engagekit.metrics.metric import Metric, Ratio
+from engagekit.prepare.history import History
+from engagekit.prepare.leaving import ChurnDefinition, active_base, ends_by
+from engagekit.prepare.tables import MADE_OF, Prepared, prepared_table
+from engagekit.score.scorecard import Scorecard
+from engagekit.score.verdict import Verdict, verdict
+from engagekit.value.beta_geometric import BetaGeometric
+from engagekit.value.purchase_history import purchase_histories
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PERIODS", "Study"]
+
+PERIODS = {"week": "1w", "month": "1mo", "quarter": "1q"}
+SHOWN = 13  # periods that are looked back on, besides the last one
+FEWEST_DAYS = 10
+NOT_COUNTED = ("preferred_channel", "sentiment_mean")  # features that models do not use
+DERIVED = ("score", "slope", "p_alive")  # predictors of their own, made of the other features
+MICROSECOND = dt.timedelta(microseconds=1)
+SNAPSHOTS = ("base", "scores")  # the same customers on many dates, whom a sum over time would count again
+Words = str | Sequence[str]
+
+
+class Study:
+    """A business on a date.
+
+    Parameters
+    ----------
+    business : Business or path
+        The business, or its folder.
+    as_of : date or ISO str, optional
+        Everything before it counts; by default what ``business.toml`` says.
+    period : {"month", "week", "quarter"}
+        Length of the periods that are compared.
+
+    Attributes
+    ----------
+    business : Business
+    end : datetime
+        Midnight of the date, in the business's zone.
+    firewall : History
+        The tables, of which features, labels and models see only what was known before a date; in Polars or, of frames
+        that were given, in their kind.
+
+    Raises
+    ------
+    DataError
+        A table cannot be read, too many of its rows were refused, or no table has a row before the date.
+    """
+
+    def __init__(
+        self,
+        business: Business | str | Path,
+        as_of: dt.date | str | None = None,
+        period: Literal["week", "month", "quarter"] = "month",
+    ) -> None:
+        opened = business if isinstance(business, Business) else Business.open(business)
+        frames = {name: opened.table(name, lazy=True) for name in opened.tables}
+        self._begin(opened, frames, opened.end(as_of), period)
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        as_of: dt.datetime | dt.date | str | None = None,
+        columns: Mapping[str, str] | None = None,
+        churn: ChurnDefinition | None = None,
+        scorecard: Scorecard | None = None,
+        time_zone: str = "",
+        currency: str = "",
+        language: Literal["id", "ms", "en"] = "en",
+        fixed: Iterable[str] = (),
+        period: Literal["week", "month", "quarter"] = "month",
+        **tables: Any,
+    ) -> Self:
+        """Make a study of frames, without a folder. What is not given is asked for when it is needed.
+
+        Parameters
+        ----------
+        as_of : date or ISO str, optional
+            Everything before it counts; by default the day after the last row of any table.
+        columns : mapping of str to str, optional
+            Our names of columns and yours, such as ``{"customer_id": "CustomerID", "time": "InvoiceDate"}``.
+        churn : ChurnDefinition, optional
+            What leaving means.
+        scorecard : Scorecard, optional
+            The engagement score.
+        time_zone : str, optional
+            Zone of times that have none; without it they are wall-clock times.
+        currency : str, optional
+            Code of the currency of money, such as ``"IDR"``.
+        language : {"en", "id", "ms"}
+            Of words and numbers.
+        fixed : iterable of str, optional
+            Attributes of ``customers`` that never change.
+        period : {"month", "week", "quarter"}
+            Length of the periods that are compared.
+        **tables : frame
+            Tables by their names: pandas, Polars, DuckDB or Spark frames, unique by their keys.
+
+        Raises
+        ------
+        DataError
+            There is no such table, or none with a dated row.
+
+        Examples
+        --------
+        >>> from datetime import datetime
+        >>> orders = pl.DataFrame({"buyer": ["a", "a", "b"], "at": [datetime(2026, 1, day) for day in (5, 20, 9)],
+        ...     "action": "purchase", "channel": "shop", "total": [10.0, 30.0, 20.0]})
+        >>> names = {"customer_id": "buyer", "time": "at", "value": "total"}
+        >>> Study.of(interactions=orders, columns=names).measure("order_value")["value"].item()
+        20.0
+        """
+        frames = {name: renamed(frame, columns or {}) for name, frame in tables.items()}
+        for name in frames:
+            if name not in TABLES:
+                raise DataError(f"there is no table {name!r}. {did_you_mean(name, TABLES)}")
+        frames = {name: in_zone(frame, time_zone) for name, frame in frames.items()}
+        business = Business.model_construct(
+            name="",
+            kind="subscription" if "subscriptions" in frames else "ecommerce",
+            language=language,
+            currency=currency,
+            time_zone=time_zone,
+            tables=frames,
+            fixed=list(fixed),
+        )
+        made = cls.__new__(cls)
+        made._begin(business, frames, day_after(frames, as_of), period)
+        made._churn, made._scorecard = churn, scorecard
+        return made
+
+    def _begin(self, business: Business, frames: Mapping[str, Any], end: dt.datetime, period: str) -> None:
+        if period not in PERIODS:
+            raise ValueError(f"period: {period!r} is not known. {did_you_mean(period, PERIODS)}")
+        self.business, self.end, self.period = business, end, period
+        self.firewall = History(frames, fixed=business.fixed)
+        self._frames = frames
+        self._churn: ChurnDefinition | None = None
+        self._scorecard: Scorecard | None = None
+        self._comparison: Comparison | None = None
+        self._described: dict[str, Any] = {}
+        self._prepared: dict[str, Prepared | None] = {}
+
+    @cached_property
+    def history(self) -> History:
+        """As ``firewall``, in pandas for a business in a folder."""
+        return History.of(self.business) if self._of_folder else self.firewall
+
+    @property
+    def language(self) -> Language:
+        """Language of the business."""
+        return Language(self.business.language)
+
+    @property
+    def readings(self) -> list[Reading]:
+        """What became of each table's rows."""
+        return [self.business.reading(table) for table in self.business.tables if self._of_folder]
+
+    @cached_property
+    def churn(self) -> ChurnDefinition:
+        """What leaving means here.
+
+        Raises
+        ------
+        ValueError
+            The study is of frames, and it was not said.
+        """
+        if not self._says_churn:
+            example = 'churn=ChurnDefinition(horizon="84d", contractual=False)'
+            raise ValueError(f"churn: say what leaving means, such as Study.of(..., {example})")
+        return self._churn or ChurnDefinition.of(self.business)
+
+    @property
+    def currency(self) -> str:
+        """Code of the currency of money.
+
+        Raises
+        ------
+        ValueError
+            The study is of frames, and it was not said.
+        """
+        if not self.business.currency:
+            raise ValueError('currency: say it, such as Study.of(..., currency="IDR")')
+        return self.business.currency
+
+    @property
+    def _says_churn(self) -> bool:
+        return self._churn is not None or self._of_folder
+
+    @property
+    def _of_folder(self) -> bool:
+        return bool(self.business.name)
+
+    def has(self, table: str) -> bool:
+        """Whether the business has a table."""
+        return table in self._frames
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no table has a row before the end."""
+        rows = (nw.from_native(self.described(name)).lazy().head(1) for name in self._frames)
+        return all(collected(first).is_empty() for first in rows)
+
+    @cached_property
+    def last_period(self) -> dt.datetime:
+        """First day of the last period that was over by the end."""
+        return period_starts(self.end, self.period, 2)[0]
+
+    @cached_property
+    def data_end(self) -> dt.datetime:
+        """Time until which the data go: the end, or earlier where an export is older.
+
+        It is older where nothing was recorded for longer than ever before: no interaction or, of contracts, none that
+        starts. What came after that is not known, and nobody left for it. Fewer than ten days with a record cannot say.
+        """
+        table, time = ("subscriptions", "starts_at") if self.churn.contractual else ("interactions", "time")
+        if table not in self._frames:
+            return self.end
+        days = collected(nw.from_native(self.described(table)).lazy().select(nw.col(time).dt.truncate("1d")).unique())
+        dates = days[time].dt.date().drop_nulls().sort().to_list()
+        if len(dates) < FEWEST_DAYS:
+            return self.end
+        longest = max(new - old for old, new in pairwise(dates))
+        over = dt.datetime.combine(dates[-1] + dt.timedelta(days=1), dt.time(), self.end.tzinfo)
+        return self.end if self.end.date() - dates[-1] <= longest else over
+
+    def table(self, name: str) -> "pd.DataFrame":
+        """One of the tables as it is described: rows and cells dated before the end, undated totals as exported.
+
+        Raises
+        ------
+        DataError
+            There is no such table.
+        """
+        return self._eager(name).to_pandas()
+
+    def described(self, name: str) -> Any:
+        """As ``table``, in Polars or, of DuckDB and Spark frames, in their kind."""
+        if name not in self._described:
+            rows = self.firewall.described(self.end)[name]
+            self._described[name] = rows.collect() if isinstance(rows, pl.LazyFrame) else rows
+        return self._described[name]
+
+    def _eager(self, name: str) -> pl.DataFrame:
+        return collected(nw.from_native(self.described(name)).lazy())
+
+    def prepared(self, name: str) -> Prepared | None:
+        """Table that metrics are arithmetic over, and the column that dates its rows; None where there is none."""
+        if name not in self._prepared:
+            self._prepared[name] = self._prepare(name)
+        return self._prepared[name]
+
+    def _prepare(self, name: str) -> Prepared | None:
+        if name in self._frames:
+            return self.described(name), "starts_at" if name == "campaigns" else event_time(name)
+        if name == "base":
+            return None if self._base is None else (self._base, "date")
+        if name == "scores":
+            return self._scores_by_period()
+        if name not in MADE_OF:
+            return None
+        tables = {table: self.described(table) for table in self._frames}
+        return prepared_table(name, tables, self.end, self.business.web, self.business.week)
+
+    @cached_property
+    def _base(self) -> Any:
+        """Customers on the first day of each period whose outcome is known."""
+        table = "subscriptions" if self.churn.contractual else "interactions"
+        days = self._starts(table, self.churn.active_window or "1d") if table in self._frames else []
+        days = list(ends_by(days, self.churn.outcome_after, self.data_end))
+        if not days:
+            return None
+        past = self.firewall.before(self.data_end + MICROSECOND)  # so that what ends then is over, or renewed then
+        optional = ["ends_at", "monthly_value", "subscription_id"] if self.churn.contractual else []
+        time = "starts_at" if self.churn.contractual else "time"
+        rows = past.rows(table, ["customer_id", time], optional).to_native()
+        base = active_base(rows, days, self.churn, as_of=self.data_end)
+        return base.collect() if isinstance(base, pl.LazyFrame) else base
+
+    def _scores_by_period(self) -> Prepared | None:
+        """Scores on the first day of each period, dated by the period before, whose end it is."""
+        if self.scorecard is None:
+            return None
+        starts = self.scored.filter(pl.col("date").is_in(self._starts("interactions", self.business.score.window)))
+        return starts.with_columns(pl.col("date").dt.offset_by(f"-{PERIODS[self.period]}")), "date"
+
+    @cached_property
+    def scorecard(self) -> Scorecard | None:
+        """The engagement score that the business declares; None without components or interactions."""
+        declared = self.business.score.components and "interactions" in self._frames
+        return self._scorecard or (Scorecard.of(self.business) if declared else None)
+
+    @property
+    def scores(self) -> "pd.DataFrame":
+        """Scores on the first day of each period and at the end, as ``Scorecard.history`` gives them."""
+        return self.scored.to_pandas()
+
+    @cached_property
+    def scored(self) -> pl.DataFrame:
+        """As ``scores``, in Polars."""
+        if self.scorecard is None:
+            raise DataError("no score is declared. Give it [score.components].", file="business.toml")
+        dates = [*self._starts("interactions", self.business.score.window), self.end]
+        made: pl.DataFrame = self.scorecard.score(self._features.filter(pl.col("date").is_in(dates)))
+        return made
+
+    def features(self, dates: Iterable[dt.datetime] | None = None) -> "pd.DataFrame":
+        """What each customer did in the score's window before each date; by default the end."""
+        days = list(dates or [self.end])
+        if set(days) <= set(self._features["date"]):
+            return self._features.filter(pl.col("date").is_in(days)).to_pandas()
+        rows = snapshots(self.firewall, days, self.business.score.window)
+        return collected(nw.from_native(rows).lazy()).to_pandas()
+
+    @cached_property
+    def _features(self) -> pl.DataFrame:
+        """Features on all dates that are looked at: first days of periods, the end, and the end of the data."""
+        dates = {*self._starts("interactions", self.business.score.window), self.end}
+        dates |= set(self.dates) if self._says_churn else set()
+        rows = snapshots(self.firewall, sorted(dates), self.business.score.window)
+        return collected(nw.from_native(rows).lazy())
+
+    @cached_property
+    def dates(self) -> list[dt.datetime]:
+        """Dates of labels: first days of periods with all that a base and features look back on, and the data's end."""
+        looks_back = max(self.business.score.window, self.churn.active_window or "1d", key=partial(days_long, "window"))
+        past = [day for day in self._starts("interactions", looks_back) if day < self.data_end]
+        return [*past, self.data_end]
+
+    def churn_dataset(self) -> "pd.DataFrame":
+        """Customers of the base on ``dates``, as ``churn.dataset.churn_dataset`` gives them, with scores."""
+        return self.dataset.to_pandas()
+
+    @cached_property
+    def dataset(self) -> pl.DataFrame:
+        """As ``churn_dataset``, in Polars: with score, segment, slope and, without contracts, ``p_alive``."""
+        rows = churn_dataset(
+            self.firewall,
+            self.dates,
+            self.churn,
+            window=self.business.score.window,
+            as_of=self.data_end,
+            features=self._features.filter(pl.col("date").is_in(self.dates)),
+        )
+        table = collected(nw.from_native(rows).lazy()).sort("date", "customer_id")
+        if self.scorecard is not None:
+            scored = self.scorecard.score(table).sort("date", "customer_id")
+            scored = scored.with_columns(slope=pl.Series(trailing_slopes(scored), dtype=pl.Float64))
+            table = table.hstack(scored.drop("customer_id", "date").get_columns())
+        return table if self.churn.contractual else self._with_chance_to_buy(table)
+
+    def _with_chance_to_buy(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Add P(alive) of BG/NBD, fitted at the first date; unchanged if the fit fails."""
+        rows = purchase_histories(self.firewall.before(self.data_end)["interactions"], self.dates)
+        bought = collected(nw.from_native(rows).lazy())
+        try:
+            model = BetaGeometric.fit(bought.filter(pl.col("date") == self.dates[0]))
+        except DataError:
+            return table
+        alive = model.p_alive(*(bought[name].to_numpy() for name in ("frequency", "recency", "age")))
+        bought = bought.select("customer_id", "date", p_alive=pl.Series(alive))
+        return table.join(bought, on=["customer_id", "date"], how="left", maintain_order="left")
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """The score on trial: whether it predicts who leaves, and better than recency."""
+        if self.scorecard is None:
+            raise DataError("no score is declared. Give it [score.components].", file="business.toml")
+        return verdict(self.scorecard, self.dataset, self.churn)
+
+    def compare_models(self) -> Comparison:
+        """Churn models from the simplest to the largest, tested on customers that they were not fitted to.
+
+        Raises
+        ------
+        TooLittle
+            Too few customers left or stayed to fit or to test a model.
+        """
+        if self._comparison is None:
+            rows = self.dataset.drop(NOT_COUNTED, strict=False)
+            self._comparison = compare_models(rows, self.churn, use=self.business.churn.use)
+        return self._comparison
+
+    def win_back(self) -> "pd.DataFrame":
+        """Customers who churned within the last horizon, the most valuable first, as ``win_back`` gives them."""
+        customers = self.described("customers") if self.has("customers") else None
+        rows = win_back(self.firewall, self.data_end, self.churn, customers=customers)
+        return collected(nw.from_native(rows).lazy()).to_pandas()
+
+    def cohorts(self) -> "pd.DataFrame":
+        """Share of each cohort that was active in each month after its first one."""
+        return self._cohorts.copy()
+
+    @cached_property
+    def _cohorts(self) -> "pd.DataFrame":
+        arrivals = self.described("customers") if "customers" in self._frames else None
+        made = retention_by_cohort(self.described("interactions"), self.end, arrivals=arrivals)
+        return collected(nw.from_native(made).lazy()).to_pandas()
+
+    def measure(
+        self,
+        metrics: Metric | str | Iterable[Metric | str],
+        by: Words = (),
+        where: Mapping[str, Any] | None = None,
+        every: str | None = None,
+    ) -> "pd.DataFrame":
+        """Measure metrics of the business.
+
+        Parameters
+        ----------
+        metrics : Metric, str or iterable of them
+            What to measure, by name or itself.
+        by : str or sequence of str, optional
+            Groups to measure by: columns of the metric's own table first, then attributes of ``customers``, then
+            ``segment``, ``cohort`` and ``channel`` (the preferred one). A group that changes is the one at the start of
+            each period, so that a customer is not sorted by what the metric counts.
+        where : mapping, optional
+            Column or group and the value, or list of values, of the rows that count.
+        every : {"week", "month", "quarter"}, optional
+            Length of the periods; without it over all time.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As ``engagekit.measure`` gives it. Metrics whose table feeds the score carry the warning ``circular`` when
+            they are shown by segment.
+
+        Raises
+        ------
+        DataError
+            The business lacks the metric's table, a word names nothing, or there are more than 100 groups.
+        ValueError
+            There is no such metric or period.
+        """
+        chosen = [metrics] if isinstance(metrics, Metric | str) else list(metrics)
+        known = [metric_named(metric) if isinstance(metric, str) else metric for metric in chosen]
+        names = [by] if isinstance(by, str) else list(by)
+        parts = []
+        for table in dict.fromkeys(metric.table for metric in known):
+            of_table = [metric for metric in known if metric.table == table]
+            parts.append(self._measured_of(table, of_table, names, dict(where or {}), every))
+        measured: pd.DataFrame = pl.concat(parts, how="diagonal").to_pandas()
+        return measured
+
+    def _measured_of(
+        self, table: str, metrics: list[Metric], by: list[str], where: dict[str, Any], every: str | None
+    ) -> pl.DataFrame:
+        made = self.prepared(table)
+        if made is None:
+            source = MADE_OF.get(table, "interactions" if table in SNAPSHOTS else table)
+            raise DataError(f"is needed for {metrics[0].name}, and not given. Add it.", file=f"[tables.{source}]")
+        frame, at = made
+        customers = (
+            collected(nw.from_native(self.described("customers")).lazy()) if "customers" in self._frames else None
+        )
+        grouped = with_groups(frame, at, [*by, *where], table, customers, self._groups, PERIODS[self.period])
+        rows = nw.from_native(grouped)
+        for word, wanted in where.items():
+            values = wanted if isinstance(wanted, list | tuple | set) else [wanted]
+            rows = rows.filter(nw.col(word).is_in(list(values)))
+        check_groups(rows.to_native(), by)
+        length = None if every is None else PERIODS.get(every, every)
+        measured = measure(rows.to_native(), metrics, by=by, every=length, at=at, as_of=self.end)
+        result: pl.DataFrame = nw.from_native(measured).to_polars()
+        if "segment" in {*by, *where} and MADE_OF.get(table, table) in ("interactions", "scores"):
+            circular = pl.concat_str("warning", pl.lit(" circular")).str.strip_chars()
+            result = result.with_columns(warning=circular)
+        return result
+
+    @property
+    def _groups(self) -> dict[str, Callable[[], pl.DataFrame]]:
+        """Groups of customers that are no attribute, made when they are asked for."""
+        if "interactions" not in self._frames:
+            return {}
+        of_date = ("customer_id", "date")
+        groups = {
+            "cohort": self._arrivals,
+            "channel": lambda: self._features.select(*of_date, channel="preferred_channel"),
+        }
+        return groups | ({"segment": lambda: self.scored.select(*of_date, "segment")} if self.scorecard else {})
+
+    def _arrivals(self) -> pl.DataFrame:
+        """Month in which each customer arrived."""
+        table, time = ("customers", "joined_at") if "customers" in self._frames else ("interactions", "time")
+        rows = nw.from_native(self.described(table)).lazy().filter(~nw.col("customer_id").is_null())
+        first = collected(rows.group_by("customer_id").agg(nw.col(time).min()))
+        return first.select("customer_id", cohort=pl.col(time).dt.strftime("%Y-%m"))
+
+    @cached_property
+    def measured(self) -> "pd.DataFrame":
+        """Every metric that the tables allow: by period, and with ``period`` NaT over all time.
+
+        Churn and the score are taken of the same customers on many dates, and so only by period.
+        """
+        parts = [part for table in dict.fromkeys(m.table for m in METRICS.values()) for part in self._all_of(table)]
+        empty = pl.DataFrame(schema={"metric": pl.String, "period": pl.Datetime("us")})
+        return (pl.concat(parts) if parts else empty).to_pandas()
+
+    def _all_of(self, table: str) -> list[pl.DataFrame]:
+        """Every metric of a table that its columns allow."""
+        made = self.prepared(table) if table != "base" or self._says_churn else None
+        if made is None:
+            return []
+        frame, at = made
+        columns = column_names(frame)
+        metrics = [metric for metric in METRICS.values() if metric.table == table and metric.allowed_by(columns)]
+        if not metrics:
+            return []
+        lengths = [PERIODS[self.period]] if table in SNAPSHOTS else [PERIODS[self.period], None]
+        parts = [nw.from_native(measure(frame, metrics, every=every, at=at, as_of=self.end)) for every in lengths]
+        no_period = pl.lit(None, pl.Datetime("us")).alias("period")
+        tables = [part.to_polars() for part in parts]
+        names = ["metric", "period", *FIELDS]
+        return [(each if "period" in each.columns else each.with_columns(no_period)).select(names) for each in tables]
+
+    @cached_property
+    def changes(self) -> dict[str, tuple[float, float, float]]:
+        """Difference of each metric of customers between the last two periods with a value, and its interval.
+
+        Customers who are in both periods are compared with themselves. Old before new; NaN where there is none.
+        """
+        last: dict[tuple[str, dt.datetime], list[Ratio]] = {}
+        for name, rows in self.measured.groupby("metric", sort=False):
+            metric = METRICS[str(name)]
+            ended = rows["period"][rows["value"].notna() & (rows["period"] <= _naive(self.last_period))]
+            if isinstance(metric, Ratio) and metric.unit == "customer" and not ended.empty:
+                last.setdefault((metric.table, ended.max().to_pydatetime()), []).append(metric)
+        changes: dict[str, tuple[float, float, float]] = {}
+        for (table, period), metrics in last.items():
+            before, after = self._last_two(table, period)
+            changes |= paired_differences(metrics, before, after)
+        return changes
+
+    def _last_two(self, table: str, period: dt.datetime) -> list[pl.DataFrame]:
+        """Rows of the period before and of a period."""
+        frame, at = self.prepared(table) or (pl.DataFrame(), "")
+        rows, length = collected(nw.from_native(frame).lazy()), PERIODS[self.period]
+        starts = rows[at].dt.replace_time_zone(None).dt.truncate(length)
+        before = pl.Series([period]).dt.offset_by(f"-{length}").item()
+        return [rows.filter(starts == day) for day in (before, period)]
+
+    def _starts(self, table: str, before: str) -> list[dt.datetime]:
+        """First days of the last periods up to the end that have so much data before them.
+
+        A window that began before the data would make what looks back over it rise from period to period.
+        """
+        time = "starts_at" if table == "subscriptions" else "time"
+        first = collected(nw.from_native(self.described(table)).lazy().select(nw.col(time).min())).item()
+        if first is None:
+            return []
+        data_begin = first.replace(hour=0, minute=0, second=0, microsecond=0)
+        starts = period_starts(self.end, self.period, SHOWN + 1)
+        return [day for day in starts if day - days_long("before", before) >= data_begin]
+
+
+def _naive(time: dt.datetime) -> dt.datetime:
+    return time.replace(tzinfo=None)

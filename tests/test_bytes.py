@@ -1,0 +1,94 @@
+"""The same folder and versions give the same files, whatever the threads, the hash seed, the time zone or the day."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import engagekit
+
+PACKAGE = Path(engagekit.__file__).parent
+TEMPLATES = ("engagement", "churn")
+WORLDS = {
+    "one": {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "1", "TZ": "UTC"},
+    "other": {"POLARS_MAX_THREADS": "4", "OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "2", "TZ": "Asia/Makassar"},
+}
+WRITE = """
+import sys
+from engagekit.reports.batch import report
+business, out, *templates = sys.argv[1:]
+runs = [run for template in templates for run in report([business], out, template=template)]
+sys.exit("; ".join(run.error for run in runs if run.error) or 0)
+"""
+DIFFERENT = {"run.json", ".lock", "report.ipynb"}  # the notebook is compared without papermill's metadata
+
+
+@pytest.fixture(scope="module")
+def outs(sample_folders, tmp_path_factory):
+    """Folders of the reports of one business, written by two processes side by side."""
+    root = tmp_path_factory.mktemp("bytes")
+    command = [sys.executable, "-c", WRITE, str(sample_folders["ecommerce"])]
+    processes = {
+        name: subprocess.Popen([*command, str(root / name), *TEMPLATES], env=os.environ | world, stderr=subprocess.PIPE)
+        for name, world in WORLDS.items()
+    }
+    errors = {name: process.communicate()[1].decode() for name, process in processes.items()}
+    assert [process.returncode for process in processes.values()] == [0, 0], errors
+    return [root / name for name in WORLDS]
+
+
+def files(out):
+    return sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
+
+
+def own_cells(path):
+    """Notebook without what papermill notes of times, and without the random id of the cell that it adds."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        if "injected-parameters" in cell.metadata.get("tags", ()):
+            cell.pop("id")
+    return notebook
+
+
+def test_both_processes_write_the_same_files(outs):
+    one, other = outs
+    assert files(one) == files(other)
+    assert {path.name for path in files(one)} > DIFFERENT | {"index.html", "report.html", "customers.xlsx"}
+
+
+@pytest.mark.parametrize(
+    "name", ["index.html", "report.html", "metrics.json", "customers.csv", "customers.xlsx", "churn.skops"]
+)
+def test_a_file_has_the_same_bytes(outs, name):
+    one, other = outs
+    paths = [path for path in files(one) if path.name == name]
+    assert paths
+    assert [path for path in paths if (one / path).read_bytes() != (other / path).read_bytes()] == []
+
+
+def test_every_file_but_the_record_and_the_notebook_has_the_same_bytes(outs):
+    one, other = outs
+    compared = [path for path in files(one) if path.name not in DIFFERENT]
+    assert [str(path) for path in compared if (one / path).read_bytes() != (other / path).read_bytes()] == []
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_notebook_is_the_same_but_for_what_papermill_notes(outs, template):
+    one, other = (next(out.glob(f"*/{template}/report.ipynb")) for out in outs)
+    assert own_cells(one) == own_cells(other)
+
+
+def test_only_the_record_of_a_run_and_the_search_for_the_last_month_ask_what_day_it_is():
+    asked = {
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in {"now", "today", "utcnow"}
+    }
+    assert asked <= {"record.py", "business.py"}  # the latter leaves out rows that are dated in the future

@@ -8,6 +8,7 @@ import narwhals as nw
 
 from engagekit.errors import did_you_mean
 from engagekit.frames.engine import small_table, to_native
+from engagekit.frames.exact import MONEY, in_parts
 from engagekit.frames.periods import dated
 from engagekit.frames.times import micros_at, with_micros
 from engagekit.prepare.interactions import US, valid_interactions
@@ -18,7 +19,6 @@ Rows = nw.LazyFrame[Any]
 
 UNITS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "year": 365.25}  # days
 DAY_US = 86_400_000_000
-MONEY = 10_000  # sums of money are whole ten-thousandths, which add up to the same on any number of threads
 
 
 def purchase_history(interactions: Any, as_of: dt.datetime, unit: str = "week", *, time_zone: str | None = None) -> Any:
@@ -188,12 +188,11 @@ def _sums_before(
 
 def _purchase_days(rows: Rows) -> Rows:
     """Customers' days: ``day`` where it counts, whether it is a ``later`` one, and its money and refunds."""
-    money = (nw.col("value").cast(nw.Float64) * MONEY).round(0).cast(nw.Int64)
     bought = nw.when(nw.col("action") == "purchase")
     priced = "value" in rows.collect_schema().names()
     lines = rows.with_columns(
         bought=bought.then(nw.lit(1)).otherwise(nw.lit(0)),
-        money=bought.then(money) if priced else nw.lit(None, nw.Int64),
+        money=bought.then(in_parts(nw.col("value"), MONEY)) if priced else nw.lit(None, nw.Float64),
     )
     days = lines.group_by("customer_id", "day", "stretch").agg(
         nw.col("bought", "money").sum(), nw.len().alias("lines"), nw.col("money").count().alias("priced")
@@ -211,7 +210,7 @@ def _purchase_days(rows: Rows) -> Rows:
 
 def _mean_value() -> nw.Expr:
     """Money of a day with a value after the first day; null where there is none."""
-    mean = nw.col("money").cast(nw.Float64) / nw.col("valued").cast(nw.Float64) / MONEY
+    mean = nw.col("money") / nw.col("valued").cast(nw.Float64) / float(MONEY)
     return nw.when(nw.col("valued") > 0).then(mean).alias("value")
 
 

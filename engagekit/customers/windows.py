@@ -37,7 +37,6 @@ class _Windows(NamedTuple):
 
     @property
     def back(self) -> list[int]:
-        """Days from each date to the last one."""
         return [(self.last - end) // DAY_US for end in self.ends.values()]
 
     @property
@@ -56,7 +55,6 @@ class _Windows(NamedTuple):
         return rows.with_columns(day=(self.last - 1 - nw.col("us")) // DAY_US)
 
     def stretches(self, rows: Rows) -> Rows:
-        """Rows in any of the windows, with their day and stretch."""
         return self.within(rows).with_columns(stretch=nw.col("day") // self.stretch)
 
 
@@ -231,8 +229,7 @@ def _over_windows(cells: Rows, windows: _Windows, sums: list[str]) -> Rows:
 
     Polars takes differences of running sums, which give the same as the join does and take a part of its time.
     """
-    names = cells.collect_schema().names()
-    last, halves = [name for name in ("us",) if name in names], HALVES if "interactions" in sums else ()
+    last, halves = (["us"], HALVES) if "interactions" in sums else ([], ())
     half = windows.days // 2
     parts = dict(zip(HALVES, (windows.ranges(0, half), windows.ranges(half, 2 * half)), strict=True))
     whole = windows.ranges(0, windows.days)

@@ -71,10 +71,10 @@ def test_too_few_show_no_figure(found):
 def test_who_fell_has_a_pseudonym_and_a_reason(found, monkeypatch):
     monkeypatch.delenv(KEY, raising=False)
     html = score_sections.fallen(found)
-    ids = found.scoring.moves()["customer_id"].to_list()
+    ids = found.scoring.moves["customer_id"].to_list()
     assert not set(re.findall(r"\d{6}", html)) & set(ids)
     assert KEY in html
-    first = found.scoring.moves().row(0, named=True)
+    first = found.scoring.moves.row(0, named=True)
     assert f"{first['score_before']:.0f} → {first['score_after']:.0f}" in words(html)
     monkeypatch.setenv(KEY, "a secret")
     keyed = score_sections.fallen(found)

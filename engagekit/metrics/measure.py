@@ -136,7 +136,8 @@ def unit_totals(frame: Any, metrics: Sequence[Declaration], unit: str) -> dict[s
     totals = {}
     for metric, groups, sums in sums_and_values(rows, metrics, [unit]):
         added = groups.select(unit=unit).with_columns(x=pl.Series(sums["x"]), y=pl.Series(sums["y"]))
-        totals[metric.name] = added.filter(pl.Series(sums["n"]) > 0).sort("unit")
+        counted = sums["n"] if "xx" in metric.sums else sums["y"]  # Wilson's units are those of the denominator
+        totals[metric.name] = added.filter(pl.Series(counted) > 0).sort("unit")
     return totals
 
 

@@ -9,6 +9,7 @@ from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from engagekit.metrics import (
+    METRICS,
     advocate_rate,
     engagement_score,
     net_promoter_score,
@@ -140,3 +141,19 @@ def test_a_paired_difference_stays_within_what_is_possible():
 def test_the_confidence_of_a_paired_difference_is_a_fraction():
     with pytest.raises(ValueError, match="confidence: 95 is not between 0 and 1"):
         paired_difference(engagement_score, scores([1.0, 2]), scores([2.0, 3]), confidence=95)
+
+
+def test_a_customer_outside_the_base_of_both_periods_does_not_narrow_the_interval():
+    """Student's paired interval of the customers in the base; one who is in neither base adds no degree of freedom."""
+    before, after = [1, 1, 0, 0, 1], [0, 1, 0, 1, 0]
+    ids = list("abcde")
+    old, new = (
+        pl.DataFrame(
+            {"customer_id": [*ids, "z"], "churned": [*map(bool, flags), False], "in_base": [True] * 5 + [False]}
+        )
+        for flags in (before, after)
+    )
+    expected = stats.ttest_rel(after, before).confidence_interval(0.95)
+    assert paired_difference(METRICS["churn_rate"], old, new) == pytest.approx(
+        (-0.2, max(expected.low, -1), min(expected.high, 1))
+    )

@@ -13,7 +13,7 @@ and ends: none hides behind what another left in memory. Rounds are interleaved,
 the tables show medians. The clock runs while an engine reads Parquet and computes. Users of pandas have their frame in
 memory, so there it starts after ``read_parquet`` of the columns that the work needs, and ours on pandas includes the
 way to Polars and back. Memory is the peak of the whole process, with libraries, pandas' frame and Java (on Linux).
-Ours looks for the channels and actions, which those written by hand know.
+Ours looks for the channels and actions, which those written by hand know, and makes sure that no event repeats.
 """
 
 import argparse
@@ -92,12 +92,14 @@ class Work(NamedTuple):
     keys: str
 
 
-DONE = "customer_id time action channel value duration_s sentiment order_id"
+DONE = "customer_id time action channel value duration_s sentiment order_id event_id"
 WORKS = {
     "features": Work(features, DONE, "customer_id"),
-    "summary": Work(summary, "customer_id time action", "visits"),
-    "visits": Work(table_of_visits, "customer_id time action channel page duration_s", "customer_id started_at"),
-    "cohorts": Work(cohorts, "customer_id time", "cohort age"),
+    "summary": Work(summary, "customer_id time action event_id", "visits"),
+    "visits": Work(
+        table_of_visits, "customer_id time action channel page duration_s event_id", "customer_id started_at"
+    ),
+    "cohorts": Work(cohorts, "customer_id time event_id", "cohort age"),
     "snapshots": Work(twelve_snapshots, DONE, "customer_id date"),
 }
 

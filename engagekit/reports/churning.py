@@ -16,6 +16,7 @@ from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.drift import drift
 from engagekit.churn.leakage import TOO_GOOD, leakage_report, leaking_column
 from engagekit.churn.model import ChurnModel
+from engagekit.churn.saving import significant
 from engagekit.churn.survival import churn_times, survival
 from engagekit.customers.declines import trailing_slopes
 from engagekit.customers.features import customer_features
@@ -144,24 +145,27 @@ class Churning:
         if self.comparison is None:
             return {}
         told, tested = self.comparison, self.comparison.backtest
-        return {
-            "business": self.business.slug,
-            "as_of": self.end.date().isoformat(),
-            "horizon": self.business.horizon,
-            "window": self.business.score.window,
-            "contractual": self.business.contractual,
-            "fitted_on": [date.date().isoformat() for date in tested.train_dates],
-            "tried_on": None if tested.test_date is None else tested.test_date.date().isoformat(),
-            "fitted_rows": tested.train_rows,
-            "model_rows": 0 if told.model is None else told.model.n_,
-            "tried_rows": tested.test_rows,
-            "recommended": told.recommended,
-            "best": told.best,
-            "statistics": [_without_nan(row) for row in tested.statistics.to_dict("records")],
-            "calibration_error": told.calibration_error,
-            "calibration_slope": _numbers(told.calibration_slope),
-            "columns": [] if told.model is None else told.model.columns_,
-        }
+        card: dict[str, Any] = significant(
+            {
+                "business": self.business.slug,
+                "as_of": self.end.date().isoformat(),
+                "horizon": self.business.horizon,
+                "window": self.business.score.window,
+                "contractual": self.business.contractual,
+                "fitted_on": [date.date().isoformat() for date in tested.train_dates],
+                "tried_on": None if tested.test_date is None else tested.test_date.date().isoformat(),
+                "fitted_rows": tested.train_rows,
+                "model_rows": 0 if told.model is None else told.model.n_,
+                "tried_rows": tested.test_rows,
+                "recommended": told.recommended,
+                "best": told.best,
+                "statistics": [_without_nan(row) for row in tested.statistics.to_dict("records")],
+                "calibration_error": told.calibration_error,
+                "calibration_slope": _numbers(told.calibration_slope),
+                "columns": [] if told.model is None else told.model.columns_,
+            }
+        )
+        return card
 
     def as_dict(self) -> dict[str, Any]:
         """The content of ``metrics.json``, described in ``docs/metrics-json.md``."""

@@ -144,12 +144,11 @@ def backtest(dataset: Any, churn: ChurnDefinition, *, candidates: Sequence[Candi
     outcomes = Outcomes.of(known)
     risks = {name: sign * _column(known, name) for name, (column, sign) in PREDICTORS.items() if column in known}
     risks[BASE_RATE] = np.zeros(len(known))
-    left = outcomes.customer[outcomes.churned]
     tested = Backtest(
         pd.DataFrame(),
         [date.to_pydatetime() for date in known["date"].drop_duplicates()] if "date" in known else [],
         len(np.unique(outcomes.customer)),
-        len(np.unique(left)),
+        len(np.unique(outcomes.customer[outcomes.churned])),
         pd.DataFrame(),
     )
     if not candidates:

@@ -9,13 +9,23 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engagekit.churn.model import FEWEST, ChurnModel
+from engagekit.churn.inputs import FEWEST
+from engagekit.churn.model import ChurnModel
 from engagekit.errors import TooLittle
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CANDIDATES", "FEWEST_TESTED", "Candidate", "Predictions", "final_model", "predictions", "usable"]
+__all__ = [
+    "CANDIDATES",
+    "FEWEST_TESTED",
+    "OF_A_SCORE",
+    "Candidate",
+    "Predictions",
+    "final_model",
+    "predictions",
+    "usable",
+]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engagekit.churn.backtest import Backtest, backtest, known_outcomes
+from engagekit.churn.calibration import log_odds
 from engagekit.churn.candidates import CANDIDATES, Candidate, final_model, usable
 from engagekit.churn.model import ChurnModel
 from engagekit.churn.outcomes import LOSSES
-from engagekit.churn.statistics import SURE, Order, Ranking
+from engagekit.churn.statistics import Order, Ranking
 from engagekit.churn.threads import one_thread
 from engagekit.metrics.intervals import upper_tail
 from engagekit.prepare.leaving import ChurnDefinition
@@ -180,10 +181,10 @@ def _calibration(probability: Floats, churned: Bools) -> tuple["pd.DataFrame", f
 
 def _calibration_slope(probability: Floats, churned: Bools) -> Numbers:
     """Slope of a logistic regression of the outcome on the predicted log odds, with its Wald interval."""
-    from scipy.special import logit, ndtri
+    from scipy.special import ndtri
     from sklearn.linear_model import LogisticRegression
 
-    odds = logit(np.clip(probability, SURE, 1 - SURE))
+    odds = log_odds(probability)
     if not 0 < churned.sum() < len(churned) or np.ptp(odds) == 0:
         return UNDEFINED
     line = LogisticRegression(C=np.inf, max_iter=1_000).fit(odds[:, None], churned)

@@ -6,36 +6,34 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from engagekit.churn.saving import read_content, significant, skops_file, write_content
+from engagekit.churn.calibration import correction, log_odds
+from engagekit.churn.inputs import feature_frame, outcome_labels
+from engagekit.churn.saving import read_content, skops_file, write_content
 from engagekit.churn.statistics import Order
 from engagekit.churn.terms import AdditiveTerms, TreeColumns, split_columns
 from engagekit.churn.threads import one_thread
 from engagekit.errors import DataError, TooLittle, did_you_mean
+from engagekit.metrics.estimate import significant
 
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
 
-__all__ = ["FEWEST", "ChurnModel"]
+__all__ = ["ChurnModel"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Kind = Literal["logistic", "boosting", "average"]
 
-FEWEST = 50  # customers who churned, and who stayed: a model cannot learn from fewer
-KINDS = ("logistic", "boosting", "average")
 SCHEMA = 2
 PENALTY, ITERATIONS = 0.3, 2_000
 BOOSTING = {"learning_rate": 0.05, "max_iter": 150, "max_leaf_nodes": 8, "min_samples_leaf": 30}
-CONTRADICTED = 5.991  # 95 % point of chi-squared with 2 degrees of freedom
-HALF, SURE = 0.5, 1e-9
 
 
 class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -92,9 +90,9 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             ``kind`` is not known, a label is missing, or there is not one label for each row.
         """
-        if self.kind not in KINDS:
-            raise ValueError(f"kind: {self.kind!r} is not known. {did_you_mean(self.kind, KINDS)}")
-        frame, labels = _frame(features), _labels(churned, len(features))
+        if self.kind not in MADE_OF:
+            raise ValueError(f"kind: {self.kind!r} is not known. {did_you_mean(self.kind, MADE_OF)}")
+        frame, labels = feature_frame(features), outcome_labels(churned, len(features))
         self.classes_ = np.array([False, True])
         self.n_, self.churned_ = len(labels), int(labels.sum())
         self.left_out_ = [str(name) for name in frame if frame[name].nunique(dropna=False) < len(self.classes_)]
@@ -144,44 +142,26 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with one_thread():
             leaving = np.mean([part.predict_proba(frame)[:, 1] for part in self.parts_.values()], axis=0)
         if self.calibration_ != (1.0, 0.0):
-            leaving = expit(shift + slope * _log_odds(leaving))
+            leaving = expit(shift + slope * log_odds(leaving))
         return np.column_stack([1 - leaving, leaving])
 
     def calibrate(self, features: Any, churned: ArrayLike) -> Self:
-        """Scale and shift the log odds so that they fit customers of a later date than the model was fitted to.
-
-        They stay as they are where the later customers do not contradict them, by a likelihood-ratio test at 5 %:
-        a correction that is not needed adds noise.
+        """Scale and shift the log odds so that they fit customers of a later date, where these contradict them.
 
         Raises
         ------
         DataError
             A column is absent; ``TooLittle``: fewer than 50 customers left, or stayed.
-
-        References
-        ----------
-        .. [1] Platt, J. (1999). Probabilistic Outputs for Support Vector Machines. Advances in Large Margin
-           Classifiers.
         """
-        from sklearn.linear_model import LogisticRegression
-
-        labels, odds = _labels(churned, len(features)), _log_odds(self.predict_proba(features)[:, 1])
-        if np.ptp(odds) > 0:
-            with one_thread():
-                line = LogisticRegression(C=np.inf, max_iter=ITERATIONS).fit(odds[:, None], labels)
-            slope, shift = float(line.coef_[0, 0]), float(line.intercept_[0])
-            gain = 2 * (_log_likelihood(shift + slope * odds, labels) - _log_likelihood(odds, labels))
-            if gain < CONTRADICTED:
-                return self
-        else:
-            slope, shift = 1.0, float(logit(labels.mean()) - odds[0])
+        labels, odds = outcome_labels(churned, len(features)), log_odds(self.predict_proba(features)[:, 1])
+        slope, shift = correction(odds, labels)
         before_slope, before_shift = self.calibration_
         self.calibration_ = (slope * before_slope, slope * before_shift + shift)
         return self
 
     def predict(self, features: Any) -> Bools:
         """Whether each customer is likelier to leave than to stay."""
-        leaving: Bools = self.predict_proba(features)[:, 1] > HALF
+        leaving: Bools = self.predict_proba(features)[:, 1] > 1 / 2
         return leaving
 
     def contributions(self, features: Any) -> "pd.DataFrame":
@@ -241,7 +221,7 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         import pandas as pd
 
-        frame, labels = self._known(features), _labels(churned, len(features), 1)
+        frame, labels = self._known(features), outcome_labels(churned, len(features), 1)
         whole, rng = self._roc_auc(frame, labels), np.random.default_rng(self.seed)
         rows = []
         for name, columns in (groups or {name: [name] for name in self.columns_}).items():
@@ -292,7 +272,7 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _known(self, features: Any) -> "pd.DataFrame":
         """Columns that the model uses, of the kinds that it was fitted to."""
-        frame = _frame(features, self.columns_)
+        frame = feature_frame(features, self.columns_)
         for name in self.columns_:
             number = frame[name].dtype == float
             if number != (name in self.numbers_) and frame[name].notna().any():
@@ -318,54 +298,3 @@ def _part(name: str, categories: int, seed: int) -> "Pipeline":
         return make_pipeline(AdditiveTerms(), LogisticRegression(C=PENALTY, max_iter=ITERATIONS))
     trees = HistGradientBoostingClassifier(**BOOSTING, categorical_features=list(range(categories)), random_state=seed)
     return make_pipeline(TreeColumns(), trees)
-
-
-def _log_odds(probability: Floats) -> Floats:
-    odds: Floats = logit(np.clip(probability, SURE, 1 - SURE))
-    return odds
-
-
-def _log_likelihood(odds: Floats, labels: Bools) -> float:
-    return float(odds[labels].sum() - np.logaddexp(0, odds).sum())
-
-
-def _frame(features: Any, columns: Sequence[str] | None = None) -> "pd.DataFrame":
-    """Numbers as floats and all else as text, in a pandas frame."""
-    import pandas as pd
-
-    given = nw.from_native(features, eager_only=True).to_pandas()
-    for name in columns or ():
-        if name not in given:
-            raise DataError(f"is not a column. {did_you_mean(name, given)}", column=name)
-    return pd.DataFrame({name: _column(given[name], str(name)) for name in columns or given}).reset_index(drop=True)
-
-
-def _column(column: "pd.Series[Any]", name: str) -> "pd.Series[Any]":
-    from pandas import CategoricalDtype, StringDtype
-    from pandas.api.types import infer_dtype, is_numeric_dtype
-
-    if is_numeric_dtype(column) or column.isna().all():
-        return column.astype(float)
-    if column.dtype == object or isinstance(column.dtype, CategoricalDtype | StringDtype):
-        words = column.astype(object)
-        if infer_dtype(words, skipna=True) != "string":
-            words = words.map(str, na_action="ignore")
-        return words.where(column.notna(), None)
-    problem = f"is {column.dtype}, neither number nor category. Turn it into one, such as days."
-    raise DataError(problem, column=name)
-
-
-def _labels(churned: ArrayLike, rows: int, fewest: int = FEWEST) -> Bools:
-    given = np.asarray(churned)
-    if len(given) != rows:
-        raise ValueError(f"churned: {len(given)} labels for {rows} rows")
-    if given.dtype != bool and not np.isin(given, [0, 1]).all():
-        raise ValueError(
-            "churned: holds more than whether a customer left. Leave out customers whose horizon has not ended"
-        )
-    labels: Bools = given.astype(bool)
-    for outcome, number in (("left", labels.sum()), ("stayed", len(labels) - labels.sum())):
-        if number < fewest:
-            problem = f"{number} customers {outcome}, and a model needs at least {fewest}."
-            raise TooLittle(f"{problem} Take more dates or a longer horizon.", column="churned")
-    return labels

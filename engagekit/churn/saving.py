@@ -1,15 +1,13 @@
 """Models in ``.skops`` files, which hold no code and are the same to the byte for the same model."""
 
 import json
-from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile, ZipInfo
 
-__all__ = ["read_content", "significant", "skops_file", "write_content"]
+__all__ = ["read_content", "skops_file", "write_content"]
 
-DIGITS = 9
 OWNER_ONLY = 0o600
 SUFFIX = ".skops"
 CONTENTS = "schema.json"
@@ -25,23 +23,6 @@ TRUSTED = {  # types of a saved model besides those that skops trusts
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.utils.validation.check_array",
 }
-
-
-def significant(value: Any) -> Any:
-    """Numbers of a nested value with 9 significant digits, which do not depend on the order of a sum.
-
-    Examples
-    --------
-    >>> significant({"value": [0.1 + 0.2, 12_345_678_901]})
-    {'value': [0.3, 12345678901]}
-    """
-    if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}")
-    if isinstance(value, Mapping):
-        return {name: significant(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [significant(each) for each in value]
-    return value
 
 
 def skops_file(file: str | Path) -> Path:

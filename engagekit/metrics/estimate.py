@@ -67,12 +67,18 @@ class Estimate:
 FIELDS: dict[str, Any] = {field.name: field.type for field in fields(Estimate)}
 
 
-def significant(value: float, digits: int = DIGITS) -> float | None:
-    """A number with so many significant digits, as it is written; None where there is none.
+def significant(value: Any, digits: int = DIGITS) -> Any:
+    """Numbers of a nested value with so many significant digits, as they are written; None for NaN and infinity.
 
     Examples
     --------
-    >>> significant(2 / 3), significant(float("nan"))
-    (0.666666667, None)
+    >>> significant({"value": [2 / 3, float("nan"), 12_345_678_901]})
+    {'value': [0.666666667, None, 12345678901]}
     """
-    return float(f"{value:.{digits}g}") if math.isfinite(value) else None
+    if isinstance(value, float):
+        return float(f"{value:.{digits}g}") if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: significant(each, digits) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [significant(each, digits) for each in value]
+    return value

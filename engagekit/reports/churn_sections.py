@@ -8,7 +8,7 @@ import pandas as pd
 
 from engagekit.churn.candidates import FEWEST_TESTED
 from engagekit.churn.comparison import Comparison
-from engagekit.churn.model import FEWEST as FEWEST_FITTED
+from engagekit.churn.inputs import FEWEST as FEWEST_FITTED
 from engagekit.churn.outcomes import DIFFERENCE
 from engagekit.display import charts, markup
 from engagekit.display.drawing import draw

@@ -157,7 +157,7 @@ class Churning:
             "tried_rows": tested.test_rows,
             "recommended": told.recommended,
             "best": told.best,
-            "statistics": [_without_nan(row) for row in tested.statistics.to_dict("records")],
+            "statistics": significant(tested.statistics.to_dict("records")),
             "calibration_error": significant(told.calibration_error),
             "calibration_slope": _numbers(told.calibration_slope),
             "columns": [] if told.model is None else told.model.columns_,
@@ -170,7 +170,7 @@ class Churning:
             "at_risk": None,
             "leaving": None,
             "revenue_at_risk": None,
-            "suspects": [_without_nan(row) for row in self.suspects.to_dict("records")],
+            "suspects": significant(self.suspects.to_dict("records")),
             "problem": self.problem,
             "model": None,
         }
@@ -378,10 +378,5 @@ def _told(climbed: Comparison, now: pl.DataFrame, listed: pd.DataFrame) -> Itera
 
 def _numbers(estimate: tuple[float, float, float]) -> dict[str, float | None] | None:
     """An estimate as metrics.json has it; None where it is not known."""
-    found: dict[str, float | None] = _without_nan(dict(zip(("value", "low", "high"), estimate, strict=True)))
+    found: dict[str, float | None] = significant(dict(zip(("value", "low", "high"), estimate, strict=True)))
     return None if found["value"] is None else found
-
-
-def _without_nan(row: dict[Any, Any]) -> dict[str, Any]:
-    """Row as JSON has it, its numbers with 9 significant digits."""
-    return {str(name): significant(each) if isinstance(each, float) else each for name, each in row.items()}

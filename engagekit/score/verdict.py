@@ -10,12 +10,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engagekit.churn.backtest import Backtest, backtest
+from engagekit.churn.candidates import OF_A_SCORE
 from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.outcomes import FEWEST_ON_A_DATE
 from engagekit.customers.features import OUTCOMES
 from engagekit.customers.slopes import trailing_slopes
 from engagekit.errors import DataError
-from engagekit.frames.engine import collected, to_narwhals
+from engagekit.frames.engine import collected, column_names, to_narwhals
 from engagekit.frames.times import days_long
 from engagekit.metrics.intervals import rate_interval, wilson_interval
 from engagekit.prepare.history import History
@@ -178,9 +179,11 @@ def verdict(scorecard: Scorecard, dataset: Any, churn: ChurnDefinition) -> Verdi
     Customers without a score do not count for the verdict; ``segments`` shows how many of them left.
     ``benchmarks/trial.py`` shows that a score of noise is said to predict in at most 5 % of 1,000 small businesses.
     """
-    names = to_narwhals(dataset, ["customer_id", "date", "churned"]).collect_schema().names()
-    rows = collected(to_narwhals(dataset, names)) if "score" in names else with_scores(scorecard, dataset)
-    return _judge(scorecard, rows, churn)
+    if "score" not in column_names(dataset):
+        return _judge(scorecard, with_scores(scorecard, dataset), churn)
+    points = [f"{name}_points" for name in scorecard.features]
+    wanted = list(dict.fromkeys(["customer_id", "date", *OF_A_SCORE, *points, *KEPT]))
+    return _judge(scorecard, collected(to_narwhals(dataset, wanted).select(wanted)), churn)
 
 
 def with_scores(scorecard: Scorecard, dataset: Any) -> pl.DataFrame:

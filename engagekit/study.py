@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -18,26 +17,26 @@ from engagekit.customers.groups import check_groups, with_groups
 from engagekit.customers.slopes import trailing_slopes
 from engagekit.customers.win_back import win_back
 from engagekit.data.business import Business
-from engagekit.data.given import day_after, in_zone, renamed
+from engagekit.data.given import day_after, given_business
 from engagekit.data.reading import Reading
-from engagekit.data.tables import TABLES, event_time
+from engagekit.data.tables import event_time
 from engagekit.errors import DataError, did_you_mean
-from engagekit.frames.engine import collected, column_names
+from engagekit.frames.engine import collected
 from engagekit.frames.periods import period_starts
 from engagekit.frames.times import days_long
 from engagekit.language import Language
 from engagekit.metrics.catalog import METRICS, metric_named
-from engagekit.metrics.compare import paired_differences
-from engagekit.metrics.estimate import FIELDS
+from engagekit.metrics.every_metric import last_changes, measure_table
 from engagekit.metrics.measure import measure
-from engagekit.metrics.metric import Metric, Ratio
+from engagekit.metrics.metric import Metric
+from engagekit.prepare.contracts import overlapping
+from engagekit.prepare.data_end import data_end
 from engagekit.prepare.history import History
 from engagekit.prepare.leaving import ChurnDefinition, active_base, ends_by
 from engagekit.prepare.tables import MADE_OF, Prepared, prepared_table
 from engagekit.score.scorecard import Scorecard
 from engagekit.score.verdict import Verdict, verdict
-from engagekit.value.beta_geometric import BetaGeometric
-from engagekit.value.purchase_history import purchase_histories
+from engagekit.value.p_alive import with_p_alive
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +45,6 @@ __all__ = ["PERIODS", "Study"]
 
 PERIODS = {"week": "1w", "month": "1mo", "quarter": "1q"}
 SHOWN = 13  # periods that are looked back on, besides the last one
-FEWEST_DAYS = 10
 NOT_COUNTED = ("preferred_channel", "sentiment_mean")  # features that models do not use
 DERIVED = ("score", "slope", "p_alive")  # predictors of their own, made of the other features
 MICROSECOND = dt.timedelta(microseconds=1)
@@ -145,22 +143,11 @@ class Study:
         >>> Study.of(interactions=orders, columns=names).measure("order_value")["value"].item()
         20.0
         """
-        frames = {name: renamed(frame, columns or {}) for name, frame in tables.items()}
-        for name in frames:
-            if name not in TABLES:
-                raise DataError(f"there is no table {name!r}. {did_you_mean(name, TABLES)}")
-        frames = {name: in_zone(frame, time_zone) for name, frame in frames.items()}
-        business = Business.model_construct(
-            name="",
-            kind="subscription" if "subscriptions" in frames else "ecommerce",
-            language=language,
-            currency=currency,
-            time_zone=time_zone,
-            tables=frames,
-            fixed=list(fixed),
+        business = given_business(
+            tables, columns or {}, time_zone=time_zone, currency=currency, language=language, fixed=fixed
         )
         made = cls.__new__(cls)
-        made._begin(business, frames, day_after(frames, as_of), period)
+        made._begin(business, business.tables, day_after(business.tables, as_of), period)
         made._churn, made._scorecard = churn, scorecard
         return made
 
@@ -225,6 +212,11 @@ class Study:
     def _of_folder(self) -> bool:
         return bool(self.business.name)
 
+    @cached_property
+    def overlapping(self) -> int:
+        """Customers with paid periods that overlap and have no id of their own; their values add up."""
+        return overlapping(self.described("subscriptions")) if self.has("subscriptions") else 0
+
     def has(self, table: str) -> bool:
         """Whether the business has a table."""
         return table in self._frames
@@ -242,21 +234,9 @@ class Study:
 
     @cached_property
     def data_end(self) -> dt.datetime:
-        """Time until which the data go: the end, or earlier where an export is older.
-
-        It is older where nothing was recorded for longer than ever before: no interaction or, of contracts, none that
-        starts. What came after that is not known, and nobody left for it. Fewer than ten days with a record cannot say.
-        """
+        """Time until which interactions or, with contracts, starts of contracts go, as ``data_end`` says."""
         table, time = ("subscriptions", "starts_at") if self.churn.contractual else ("interactions", "time")
-        if table not in self._frames:
-            return self.end
-        days = collected(nw.from_native(self.described(table)).lazy().select(nw.col(time).dt.truncate("1d")).unique())
-        dates = days[time].dt.date().drop_nulls().sort().to_list()
-        if len(dates) < FEWEST_DAYS:
-            return self.end
-        longest = max(new - old for old, new in pairwise(dates))
-        over = dt.datetime.combine(dates[-1] + dt.timedelta(days=1), dt.time(), self.end.tzinfo)
-        return self.end if self.end.date() - dates[-1] <= longest else over
+        return data_end(self.described(table), time, self.end) if self.has(table) else self.end
 
     def table(self, name: str) -> "pd.DataFrame":
         """One of the tables as it is described: rows and cells dated before the end, undated totals as exported.
@@ -300,7 +280,8 @@ class Study:
     def _base(self) -> Any:
         """Customers on the first day of each period whose outcome is known."""
         table = "subscriptions" if self.churn.contractual else "interactions"
-        days = self._starts(table, self.churn.active_window or "1d") if table in self._frames else []
+        looks_back = self.churn.active_window or "1d"
+        days = self._starts(table, looks_back, self.data_end) if table in self._frames else []
         days = list(ends_by(days, self.churn.outcome_after, self.data_end))
         if not days:
             return None
@@ -358,7 +339,7 @@ class Study:
     def dates(self) -> list[dt.datetime]:
         """Dates of labels: first days of periods with all that a base and features look back on, and the data's end."""
         looks_back = max(self.business.score.window, self.churn.active_window or "1d", key=partial(days_long, "window"))
-        past = [day for day in self._starts("interactions", looks_back) if day < self.data_end]
+        past = [day for day in self._starts("interactions", looks_back, self.data_end) if day < self.data_end]
         return [*past, self.data_end]
 
     def churn_dataset(self) -> "pd.DataFrame":
@@ -381,19 +362,8 @@ class Study:
             scored = self.scorecard.score(table).sort("date", "customer_id")
             scored = scored.with_columns(slope=pl.Series(trailing_slopes(scored), dtype=pl.Float64))
             table = table.hstack(scored.drop("customer_id", "date").get_columns())
-        return table if self.churn.contractual else self._with_chance_to_buy(table)
-
-    def _with_chance_to_buy(self, table: pl.DataFrame) -> pl.DataFrame:
-        """Add P(alive) of BG/NBD, fitted at the first date; unchanged if the fit fails."""
-        rows = purchase_histories(self.firewall.before(self.data_end)["interactions"], self.dates)
-        bought = collected(nw.from_native(rows).lazy())
-        try:
-            model = BetaGeometric.fit(bought.filter(pl.col("date") == self.dates[0]))
-        except DataError:
-            return table
-        alive = model.p_alive(*(bought[name].to_numpy() for name in ("frequency", "recency", "age")))
-        bought = bought.select("customer_id", "date", p_alive=pl.Series(alive))
-        return table.join(bought, on=["customer_id", "date"], how="left", maintain_order="left")
+        past = self.firewall.before(self.data_end)
+        return table if self.churn.contractual else with_p_alive(table, past, self.dates)
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -497,7 +467,7 @@ class Study:
         measured = measure(rows.to_native(), metrics, by=by, every=length, at=at, as_of=self.end)
         result: pl.DataFrame = nw.from_native(measured).to_polars()
         if "segment" in {*by, *where} and MADE_OF.get(table, table) in ("interactions", "scores"):
-            circular = pl.concat_str("warning", pl.lit(" circular")).str.strip_chars()
+            circular = pl.concat_str("warning", pl.lit("circular"), separator=" ").str.strip_chars()
             result = result.with_columns(warning=circular)
         return result
 
@@ -526,55 +496,23 @@ class Study:
 
         Churn and the score are taken of the same customers on many dates, and so only by period.
         """
-        parts = [part for table in dict.fromkeys(m.table for m in METRICS.values()) for part in self._all_of(table)]
+        parts = []
+        for table in dict.fromkeys(metric.table for metric in METRICS.values()):
+            made = self.prepared(table) if table != "base" or self._says_churn else None
+            if made is not None:
+                length = PERIODS[self.period]
+                parts += measure_table(table, *made, [length] if table in SNAPSHOTS else [length, None], self.end)
         empty = pl.DataFrame(schema={"metric": pl.String, "period": pl.Datetime("us")})
         return (pl.concat(parts) if parts else empty).to_pandas()
 
-    def _all_of(self, table: str) -> list[pl.DataFrame]:
-        """Every metric of a table that its columns allow."""
-        made = self.prepared(table) if table != "base" or self._says_churn else None
-        if made is None:
-            return []
-        frame, at = made
-        columns = column_names(frame)
-        metrics = [metric for metric in METRICS.values() if metric.table == table and metric.allowed_by(columns)]
-        if not metrics:
-            return []
-        lengths = [PERIODS[self.period]] if table in SNAPSHOTS else [PERIODS[self.period], None]
-        parts = [nw.from_native(measure(frame, metrics, every=every, at=at, as_of=self.end)) for every in lengths]
-        no_period = pl.lit(None, pl.Datetime("us")).alias("period")
-        tables = [part.to_polars() for part in parts]
-        names = ["metric", "period", *FIELDS]
-        return [(each if "period" in each.columns else each.with_columns(no_period)).select(names) for each in tables]
-
     @cached_property
     def changes(self) -> dict[str, tuple[float, float, float]]:
-        """Difference of each metric of customers between the last two periods with a value, and its interval.
+        """Difference of each metric of customers between the last two periods, as ``last_changes`` gives it."""
+        until = self.last_period.replace(tzinfo=None)
+        return last_changes(self.measured, until, PERIODS[self.period], lambda table: self.prepared(table) or ((), ""))
 
-        Customers who are in both periods are compared with themselves. Old before new; NaN where there is none.
-        """
-        last: dict[tuple[str, dt.datetime], list[Ratio]] = {}
-        for name, rows in self.measured.groupby("metric", sort=False):
-            metric = METRICS[str(name)]
-            ended = rows["period"][rows["value"].notna() & (rows["period"] <= _naive(self.last_period))]
-            if isinstance(metric, Ratio) and metric.unit == "customer" and not ended.empty:
-                last.setdefault((metric.table, ended.max().to_pydatetime()), []).append(metric)
-        changes: dict[str, tuple[float, float, float]] = {}
-        for (table, period), metrics in last.items():
-            before, after = self._last_two(table, period)
-            changes |= paired_differences(metrics, before, after)
-        return changes
-
-    def _last_two(self, table: str, period: dt.datetime) -> list[pl.DataFrame]:
-        """Rows of the period before and of a period."""
-        frame, at = self.prepared(table) or (pl.DataFrame(), "")
-        rows, length = collected(nw.from_native(frame).lazy()), PERIODS[self.period]
-        starts = rows[at].dt.replace_time_zone(None).dt.truncate(length)
-        before = pl.Series([period]).dt.offset_by(f"-{length}").item()
-        return [rows.filter(starts == day) for day in (before, period)]
-
-    def _starts(self, table: str, before: str) -> list[dt.datetime]:
-        """First days of the last periods up to the end that have so much data before them.
+    def _starts(self, table: str, before: str, end: dt.datetime | None = None) -> list[dt.datetime]:
+        """First days of the last periods up to an end that have so much data before them.
 
         A window that began before the data would make what looks back over it rise from period to period.
         """
@@ -583,9 +521,5 @@ class Study:
         if first is None:
             return []
         data_begin = first.replace(hour=0, minute=0, second=0, microsecond=0)
-        starts = period_starts(self.end, self.period, SHOWN + 1)
+        starts = period_starts(end or self.end, self.period, SHOWN + 1)
         return [day for day in starts if day - days_long("before", before) >= data_begin]
-
-
-def _naive(time: dt.datetime) -> dt.datetime:
-    return time.replace(tzinfo=None)

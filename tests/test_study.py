@@ -106,7 +106,7 @@ def test_a_column_with_many_values_is_refused():
 
 
 def test_metrics_of_several_tables_at_once():
-    measured = study().measure(["net_promoter_score", "page_views", ek.churn_rate])
+    measured = study().measure(["net_promoter_score", "page_views", ek.metrics.churn_rate])
     assert measured["metric"].tolist() == ["net_promoter_score", "page_views", "churn_rate"]
 
 

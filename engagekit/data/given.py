@@ -1,27 +1,58 @@
-"""Tables that are given as frames: with our names of their columns, in a zone, up to a date."""
+"""Business of frames, without a folder: tables with our names of their columns, in a zone, up to a date."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import narwhals as nw
 import polars as pl
 
-from engagekit.data.tables import event_time
-from engagekit.errors import DataError
+from engagekit.data.business import Business
+from engagekit.data.tables import TABLES, event_time
+from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import collected, column_names
 
-__all__ = ["day_after", "in_zone", "renamed"]
+__all__ = ["day_after", "given_business"]
 
 
-def renamed(frame: Any, columns: Mapping[str, str]) -> Any:
+def given_business(
+    frames: Mapping[str, Any],
+    columns: Mapping[str, str],
+    *,
+    time_zone: str,
+    currency: str,
+    language: str,
+    fixed: Iterable[str],
+) -> Business:
+    """Business without a name or a folder, whose ``tables`` are the frames.
+
+    Raises
+    ------
+    DataError
+        There is no such table.
+    """
+    for name in frames:
+        if name not in TABLES:
+            raise DataError(f"there is no table {name!r}. {did_you_mean(name, TABLES)}")
+    return Business.model_construct(
+        name="",
+        kind="subscription" if "subscriptions" in frames else "ecommerce",
+        language=language,
+        currency=currency,
+        time_zone=time_zone,
+        tables={name: _in_zone(_renamed(frame, columns), time_zone) for name, frame in frames.items()},
+        fixed=list(fixed),
+    )
+
+
+def _renamed(frame: Any, columns: Mapping[str, str]) -> Any:
     """Frame with our names of its columns."""
     theirs = set(column_names(frame))
     ours = {name: our for our, name in columns.items() if name in theirs}
     return nw.to_native(nw.from_native(frame).rename(ours)) if ours else frame
 
 
-def in_zone(frame: Any, time_zone: str) -> Any:
+def _in_zone(frame: Any, time_zone: str) -> Any:
     """Frame whose times without a zone are in that one."""
     if not time_zone or not _in_memory(frame):
         return frame

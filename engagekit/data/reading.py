@@ -126,7 +126,7 @@ class Reading:
 
     def hints(self) -> Iterator[str]:
         """Sentences on keep rules that may not do what is meant: they change nothing, or miss a word in capitals."""
-        before = self.kept + sum(self.left_out.values())
+        before = self.rows - self.refused.height
         for rule, rows in self.left_out.items():
             column, sign, word = rule.split(" ", 2)
             kept_text = self.scan.select(pl.col(column).cast(pl.String).str.to_lowercase())

@@ -14,6 +14,7 @@ from engagekit.language import Language
 from engagekit.metrics.metric import Metric
 from engagekit.reports.results import Results
 from engagekit.reports.words import FEWEST, Writer
+from engagekit.study import Study
 
 __all__ = ["DASH", "Found", "between", "drawable", "people", "source", "table", "trend", "with_interval"]
 
@@ -27,6 +28,10 @@ MADE_OF = {
 
 class Found(Protocol):
     """What every report has: whose it is, in which language, and what was read."""
+
+    @property
+    def study(self) -> Study:
+        """The business on a date."""
 
     @property
     def business(self) -> Business:

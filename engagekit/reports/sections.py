@@ -1,9 +1,11 @@
 """The sections of the engagement report, each as HTML for a notebook's cell to display."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
+from engagekit.data.reading import Reading
 from engagekit.data.tables import TABLES
 from engagekit.display import charts, markup
 from engagekit.display.drawing import draw
@@ -112,18 +114,30 @@ def data(found: Found) -> str:
         {
             "file": reading.file,
             "column": "",
-            "reason": text("refused.left_out", rule=rule),
-            "rows": number(rows_out),
+            "reason": reason,
+            "rows": number(count),
             "first_row": DASH,
         }
         for reading in found.readings
-        for rule, rows_out in reading.left_out.items()
+        for reason, count in _rules(found, reading)
     ]
     html += table(found, reasons, words=("column", "reason")) if reasons else markup.paragraph(text("section.all_kept"))
     for declared in found.business.tables.values():
         html += markup.note(f"{declared.file}: {declared.note}") if declared.note else ""
     missing = [text(f"table.{table}") for table in TABLES if table not in found.business.tables]
     return html + (markup.note(text("section.missing_tables", tables=", ".join(missing))) if missing else "")
+
+
+def _rules(found: Found, reading: Reading) -> Iterator[tuple[str, int]]:
+    """What became of rows that were not refused, in words, and how many they are."""
+    text = found.language.text
+    for rule, rows in reading.left_out.items():
+        yield text("refused.left_out", rule=rule), rows
+    overlaps = found.study.overlapping if reading.table == "subscriptions" else 0
+    counts = {name: getattr(reading, name) for name in ("repeated", "superseded", "identical")}
+    for name, rows in {**counts, "overlapping": overlaps}.items():
+        if rows:
+            yield text(f"refused.{name}"), rows
 
 
 def method(found: Results) -> str:
@@ -140,6 +154,8 @@ def method(found: Results) -> str:
                 horizon=found.business.horizon.removesuffix("d"),
             )
         )
+    if found.study.churn.inferred:
+        html += markup.paragraph(text("method.inferred", fields=", ".join(found.study.churn.inferred)))
     for name, metrics in found.channels.items():
         html += markup.folded(text(f"channel.{name}"), _meanings(found, metrics))
     return html

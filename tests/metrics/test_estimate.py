@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import asdict
 
 import numpy as np
 import polars as pl
@@ -320,4 +321,4 @@ def test_an_estimate_is_json_with_null_for_what_is_undefined():
 
 def test_an_estimate_is_made_of_a_row_that_has_more_than_it_needs():
     estimate = proportion(9, 10)
-    assert Estimate.of(estimate.as_dict() | {"metric": "open_rate", "period": None}) == estimate
+    assert Estimate.of(asdict(estimate) | {"metric": "open_rate", "period": None}) == estimate

@@ -75,7 +75,7 @@ def test_all_points_of_what_is_known_are_100_and_not_a_bit_more():
     assert scored["score"] == 100
     assert scored["purchases_points"] == pytest.approx(400 / 7)
     scores = pl.DataFrame({"customer_id": ["a"], "score": [scored["score"]]})
-    assert ek.measure(scores, ek.engagement_score)["value"].item() == 100
+    assert ek.measure(scores, ek.metrics.engagement_score)["value"].item() == 100
 
 
 def test_a_score_that_is_a_cut_but_for_rounding_has_reached_it():

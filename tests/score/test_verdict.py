@@ -282,7 +282,7 @@ def test_dates_with_hardly_anybody_on_one_side_do_not_count():
 
 
 def test_who_has_no_score_does_not_help_to_a_verdict():
-    """Of 120 contracts, 60 of which end, six do anything at all."""
+    """Of 120 contracts, 60 of which end, six do anything at all, and of the others it is not known in which weeks."""
     paid = pl.DataFrame(
         {
             "customer_id": range(120),
@@ -291,7 +291,8 @@ def test_who_has_no_score_does_not_help_to_a_verdict():
         }
     )
     events = pl.DataFrame({"customer_id": [0, 1, 2, 60, 61, 62], "time": DATES[0] - WEEK, "action": "view"})
-    judged = backtest_score(COUNTED, History({"interactions": events, "subscriptions": paid}), DATES[:1], **CONTRACTS)
+    steady = Scorecard((Component("active_share", 1, 0, 1),))
+    judged = backtest_score(steady, History({"interactions": events, "subscriptions": paid}), DATES[:1], **CONTRACTS)
     assert (judged.verdict, judged.customers, judged.churned) == ("too_few", 120, 60)
     assert judged.segments.set_index("segment").loc["", ["n", "churned"]].tolist() == [114, 57]
 

@@ -39,8 +39,8 @@ sys.exit(execute(Path(sys.argv[1]), Path(sys.argv[1]).with_suffix(".out.ipynb"),
 """
 IMPORTS = {
     "bare": "",
-    "engagement": "import engagekit.reports.score_sections, matplotlib.figure, pandas, pandera.polars, polars",
-    "churn": "import engagekit.reports.churn_sections, matplotlib.figure, pandas, pandera.polars, polars, seaborn\n"
+    "engagement": "import engagekit.reports.score_sections, matplotlib.figure, pandas, polars",
+    "churn": "import engagekit.reports.churn_sections, matplotlib.figure, pandas, polars, seaborn\n"
     "import sklearn.compose, sklearn.ensemble, sklearn.linear_model, sklearn.pipeline, sklearn.preprocessing, skops.io",
 }
 

@@ -19,6 +19,7 @@ from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.outcomes import DIFFERENCE
 from engagekit.frames.periods import period_starts
 from engagekit.prepare.leaving import active_base
+from engagekit.reports.scoring import scoring
 from engagekit.study import Study
 
 HERE = Path(__file__).parent
@@ -108,7 +109,9 @@ def rooms(folder):
     labels = churn_dataset(study.firewall, dates, churn, as_of=end)
     return {
         "metrics": by_metric | {"changes": changes},
-        "score": {"scored": summed(with_text(study.scores), ["date", "customer_id"])} | judged(study.verdict),
+        "score": {"scored": summed(with_text(study.scores), ["date", "customer_id"])}
+        | judged(study.verdict)
+        | {"findings": listed(scoring(study).findings, ["mistake", "finding", "about", "beside"])},
         "customers": {
             "cohorts": summed(study.cohorts(), ["cohort", "age"]),
             "features": summed(collected(features), ["customer_id"]),

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -18,22 +18,15 @@ from engagekit.customers.slopes import trailing_slopes
 from engagekit.customers.win_back import win_back
 from engagekit.data.business import Business
 from engagekit.data.given import day_after, given_business
-from engagekit.data.reading import Reading
-from engagekit.data.tables import event_time
-from engagekit.errors import DataError, did_you_mean
+from engagekit.errors import DataError
 from engagekit.frames.engine import collected
-from engagekit.frames.periods import period_starts
-from engagekit.frames.times import days_long
-from engagekit.language import Language
 from engagekit.metrics.catalog import METRICS, metric_named
 from engagekit.metrics.every_metric import last_changes, measure_table
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric
-from engagekit.prepare.contracts import overlapping
-from engagekit.prepare.data_end import data_end
-from engagekit.prepare.history import History
-from engagekit.prepare.leaving import ChurnDefinition, active_base, ends_by
-from engagekit.prepare.tables import MADE_OF, Prepared, prepared_table
+from engagekit.prepare.business_tables import PERIODS, BusinessTables
+from engagekit.prepare.leaving import ChurnDefinition
+from engagekit.prepare.tables import MADE_OF, Prepared
 from engagekit.score.scorecard import Scorecard
 from engagekit.score.verdict import Verdict, verdict
 from engagekit.value.p_alive import with_p_alive
@@ -41,18 +34,15 @@ from engagekit.value.p_alive import with_p_alive
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PERIODS", "Study"]
+__all__ = ["Study"]
 
-PERIODS = {"week": "1w", "month": "1mo", "quarter": "1q"}
-SHOWN = 13  # periods that are looked back on, besides the last one
 NOT_COUNTED = ("preferred_channel", "sentiment_mean")  # features that models do not use
 DERIVED = ("score", "slope", "p_alive")  # predictors of their own, made of the other features
-MICROSECOND = dt.timedelta(microseconds=1)
 SNAPSHOTS = ("base", "scores")  # the same customers on many dates, whom a sum over time would count again
 Words = str | Sequence[str]
 
 
-class Study:
+class Study(BusinessTables):
     """A business on a date.
 
     Parameters
@@ -87,7 +77,8 @@ class Study:
     ) -> None:
         opened = business if isinstance(business, Business) else Business.open(business)
         frames = {name: opened.table(name, lazy=True) for name in opened.tables}
-        self._begin(opened, frames, opened.end(as_of), period)
+        super().__init__(opened, frames, opened.end(as_of), period, None)
+        self._scorecard: Scorecard | None = None
 
     @classmethod
     def of(
@@ -147,156 +138,18 @@ class Study:
             tables, columns or {}, time_zone=time_zone, currency=currency, language=language, fixed=fixed
         )
         made = cls.__new__(cls)
-        made._begin(business, business.tables, day_after(business.tables, as_of), period)
-        made._churn, made._scorecard = churn, scorecard
+        BusinessTables.__init__(made, business, business.tables, day_after(business.tables, as_of), period, churn)
+        made._scorecard = scorecard
         return made
 
-    def _begin(self, business: Business, frames: Mapping[str, Any], end: dt.datetime, period: str) -> None:
-        if period not in PERIODS:
-            raise ValueError(f"period: {period!r} is not known. {did_you_mean(period, PERIODS)}")
-        self.business, self.end, self.period = business, end, period
-        self.firewall = History(frames, fixed=business.fixed)
-        self._frames = frames
-        self._churn: ChurnDefinition | None = None
-        self._scorecard: Scorecard | None = None
-        self._comparison: Comparison | None = None
-        self._described: dict[str, Any] = {}
-        self._prepared: dict[str, Prepared | None] = {}
-
-    @cached_property
-    def history(self) -> History:
-        """As ``firewall``, in pandas for a business in a folder."""
-        return History.of(self.business) if self._of_folder else self.firewall
-
-    @property
-    def language(self) -> Language:
-        """Language of the business."""
-        return Language(self.business.language)
-
-    @property
-    def readings(self) -> list[Reading]:
-        """What became of each table's rows."""
-        return [self.business.reading(table) for table in self.business.tables if self._of_folder]
-
-    @cached_property
-    def churn(self) -> ChurnDefinition:
-        """What leaving means here.
-
-        Raises
-        ------
-        ValueError
-            The study is of frames, and it was not said.
-        """
-        if not self._says_churn:
-            raise ValueError("churn: say what leaving means, Study.of(..., churn=ChurnDefinition(horizon=..., ...))")
-        return self._churn or ChurnDefinition.of(self.business)
-
-    @property
-    def currency(self) -> str:
-        """Code of the currency of money.
-
-        Raises
-        ------
-        ValueError
-            The study is of frames, and it was not said.
-        """
-        if not self.business.currency:
-            raise ValueError('currency: say it, such as Study.of(..., currency="IDR")')
-        return self.business.currency
-
-    @property
-    def _says_churn(self) -> bool:
-        return self._churn is not None or self._of_folder
-
-    @property
-    def _of_folder(self) -> bool:
-        return bool(self.business.name)
-
-    @cached_property
-    def overlapping(self) -> int:
-        """Customers with paid periods that overlap and have no id of their own; their values add up."""
-        return overlapping(self.described("subscriptions")) if self.has("subscriptions") else 0
-
-    def has(self, table: str) -> bool:
-        """Whether the business has a table."""
-        return table in self._frames
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no table has a row before the end."""
-        rows = (nw.from_native(self.described(name)).lazy().head(1) for name in self._frames)
-        return all(collected(first).is_empty() for first in rows)
-
-    @cached_property
-    def last_period(self) -> dt.datetime:
-        """First day of the last period that was over by the end."""
-        return period_starts(self.end, self.period, 2)[0]
-
-    @cached_property
-    def data_end(self) -> dt.datetime:
-        """Time until which interactions or, with contracts, starts of contracts go, as ``data_end`` says."""
-        table, time = ("subscriptions", "starts_at") if self.churn.contractual else ("interactions", "time")
-        return data_end(self.described(table), time, self.end) if self.has(table) else self.end
-
-    def table(self, name: str) -> "pd.DataFrame":
-        """One of the tables as it is described: rows and cells dated before the end, undated totals as exported.
-
-        Raises
-        ------
-        DataError
-            There is no such table.
-        """
-        return self._eager(name).to_pandas()
-
-    def described(self, name: str) -> Any:
-        """As ``table``, in Polars or, of DuckDB and Spark frames, in their kind."""
-        if name not in self._described:
-            rows = self.firewall.described(self.end)[name]
-            self._described[name] = rows.collect() if isinstance(rows, pl.LazyFrame) else rows
-        return self._described[name]
-
-    def _eager(self, name: str) -> pl.DataFrame:
-        return collected(nw.from_native(self.described(name)).lazy())
-
-    def prepared(self, name: str) -> Prepared | None:
-        """Table that metrics are arithmetic over, and the column that dates its rows; None where there is none."""
-        if name not in self._prepared:
-            self._prepared[name] = self._prepare(name)
-        return self._prepared[name]
-
     def _prepare(self, name: str) -> Prepared | None:
-        if name in self._frames:
-            return self.described(name), "starts_at" if name == "campaigns" else event_time(name)
-        if name == "base":
-            return None if self._base is None else (self._base, "date")
-        if name == "scores":
-            return self._scores_by_period()
-        if name not in MADE_OF:
-            return None
-        tables = {table: self.described(table) for table in self._frames}
-        return prepared_table(name, tables, self.end, self.business.web, self.business.week)
-
-    @cached_property
-    def _base(self) -> Any:
-        """Customers on the first day of each period whose outcome is known."""
-        table = "subscriptions" if self.churn.contractual else "interactions"
-        looks_back = self.churn.active_window or "1d"
-        days = self._starts(table, looks_back, self.data_end) if table in self._frames else []
-        days = list(ends_by(days, self.churn.outcome_after, self.data_end))
-        if not days:
-            return None
-        past = self.firewall.before(self.data_end + MICROSECOND)  # so that what ends then is over, or renewed then
-        optional = ["ends_at", "monthly_value", "subscription_id"] if self.churn.contractual else []
-        time = "starts_at" if self.churn.contractual else "time"
-        rows = past.rows(table, ["customer_id", time], optional).to_native()
-        base = active_base(rows, days, self.churn, as_of=self.data_end)
-        return base.collect() if isinstance(base, pl.LazyFrame) else base
+        return self._scores_by_period() if name == "scores" else super()._prepare(name)
 
     def _scores_by_period(self) -> Prepared | None:
         """Scores on the first day of each period, dated by the period before, whose end it is."""
         if self.scorecard is None:
             return None
-        starts = self.scored.filter(pl.col("date").is_in(self._starts("interactions", self.business.score.window)))
+        starts = self.scored.filter(pl.col("date").is_in(self.starts("interactions", self.business.score.window)))
         return starts.with_columns(pl.col("date").dt.offset_by(f"-{PERIODS[self.period]}")), "date"
 
     @cached_property
@@ -315,7 +168,7 @@ class Study:
         """As ``scores``, in Polars."""
         if self.scorecard is None:
             raise DataError("no score is declared. Give it [score.components].", file="business.toml")
-        dates = [*self._starts("interactions", self.business.score.window), self.end]
+        dates = [*self.starts("interactions", self.business.score.window), self.end]
         made: pl.DataFrame = self.scorecard.score(self._features.filter(pl.col("date").is_in(dates)))
         return made
 
@@ -330,17 +183,10 @@ class Study:
     @cached_property
     def _features(self) -> pl.DataFrame:
         """Features on all dates that are looked at: first days of periods, the end, and the end of the data."""
-        dates = {*self._starts("interactions", self.business.score.window), self.end}
-        dates |= set(self.dates) if self._says_churn else set()
+        dates = {*self.starts("interactions", self.business.score.window), self.end}
+        dates |= set(self.dates) if self.says_churn else set()
         rows = snapshots(self.firewall, sorted(dates), self.business.score.window)
         return collected(nw.from_native(rows).lazy())
-
-    @cached_property
-    def dates(self) -> list[dt.datetime]:
-        """Dates of labels: first days of periods with all that a base and features look back on, and the data's end."""
-        looks_back = max(self.business.score.window, self.churn.active_window or "1d", key=partial(days_long, "window"))
-        past = [day for day in self._starts("interactions", looks_back, self.data_end) if day < self.data_end]
-        return [*past, self.data_end]
 
     def churn_dataset(self) -> "pd.DataFrame":
         """Customers of the base on ``dates``, as ``churn.dataset.churn_dataset`` gives them, with scores."""
@@ -380,10 +226,12 @@ class Study:
         TooLittle
             Too few customers left or stayed to fit or to test a model.
         """
-        if self._comparison is None:
-            rows = self.dataset.drop(NOT_COUNTED, strict=False)
-            self._comparison = compare_models(rows, self.churn, use=self.business.churn.use)
         return self._comparison
+
+    @cached_property
+    def _comparison(self) -> Comparison:
+        rows = self.dataset.drop(NOT_COUNTED, strict=False)
+        return compare_models(rows, self.churn, use=self.business.churn.use)
 
     def win_back(self) -> "pd.DataFrame":
         """Customers who churned within the last horizon, the most valuable first, as ``win_back`` gives them."""
@@ -498,7 +346,7 @@ class Study:
         """
         parts = []
         for table in dict.fromkeys(metric.table for metric in METRICS.values()):
-            made = self.prepared(table) if table != "base" or self._says_churn else None
+            made = self.prepared(table) if table != "base" or self.says_churn else None
             if made is not None:
                 length = PERIODS[self.period]
                 parts += measure_table(table, *made, [length] if table in SNAPSHOTS else [length, None], self.end)
@@ -510,16 +358,3 @@ class Study:
         """Difference of each metric of customers between the last two periods, as ``last_changes`` gives it."""
         until = self.last_period.replace(tzinfo=None)
         return last_changes(self.measured, until, PERIODS[self.period], lambda table: self.prepared(table) or ((), ""))
-
-    def _starts(self, table: str, before: str, end: dt.datetime | None = None) -> list[dt.datetime]:
-        """First days of the last periods up to an end that have so much data before them.
-
-        A window that began before the data would make what looks back over it rise from period to period.
-        """
-        time = "starts_at" if table == "subscriptions" else "time"
-        first = collected(nw.from_native(self.described(table)).lazy().select(nw.col(time).min())).item()
-        if first is None:
-            return []
-        data_begin = first.replace(hour=0, minute=0, second=0, microsecond=0)
-        starts = period_starts(end or self.end, self.period, SHOWN + 1)
-        return [day for day in starts if day - days_long("before", before) >= data_begin]

@@ -19,9 +19,10 @@ from engagekit.metrics.catalog import CHANNELS, METRICS
 from engagekit.metrics.compare import difference
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
+from engagekit.prepare.business_tables import SHOWN
 from engagekit.reports.scoring import NOBODY, Scoring, scoring
 from engagekit.score.components import check_components
-from engagekit.study import SHOWN, Study
+from engagekit.study import Study
 
 __all__ = ["Results", "as_data", "check_goals", "results"]
 

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from engagekit.data.business import Business
+from engagekit.prepare.business_tables import BusinessTables
 from engagekit.prepare.tables import MADE_OF
 from engagekit.score.components import Component
 from engagekit.score.scorecard import Scorecard
@@ -42,21 +43,20 @@ def business(opened):
 
 def prepared(business, name, interactions=None, end=END):
     """One of the tables prepared, in the order of its dates."""
-    made, at = study(business, interactions, end).prepared(name)
+    made, at = tables_of(business, interactions, end).prepared(name)
     return made.sort(at)
 
 
-def study(business, interactions=None, end=END):
-    """A study of the business's tables and of interactions that are given."""
+def tables_of(business, interactions=None, end=END):
+    """The business's tables and interactions that are given, on a date."""
     frames = {name: business.table(name, lazy=True) for name in business.tables}
-    made = Study.__new__(Study)
-    made._begin(business, frames | ({} if interactions is None else {"interactions": interactions}), end, "month")
-    return made
+    given = {} if interactions is None else {"interactions": interactions}
+    return BusinessTables(business, frames | given, end, "month", None)
 
 
 def there(business, interactions=None, end=END):
     """Names of the tables that can be prepared."""
-    made = study(business, interactions, end)
+    made = tables_of(business, interactions, end)
     return {name for name in (*MADE_OF, "base") if made.prepared(name) is not None}
 
 
@@ -82,10 +82,9 @@ def test_the_base_is_taken_where_both_its_windows_are_within_the_data(business):
     assert found["churned"].to_list() == [False, True, False]
 
 
-def test_a_score_is_dated_by_the_month_that_it_ends(business):
+def test_a_score_is_dated_by_the_month_that_it_ends():
     visited = seen("2026-01-15", "2026-05-15", "2026-05-16")
-    scored = study(business, visited)
-    scored._scorecard = CARD
+    scored = Study.of(interactions=visited, scorecard=CARD, as_of=END)
     found = scored.prepared("scores")[0].sort("date")
     assert found["date"].to_list()[-1] == dt.datetime(2026, 5, 1)
     assert found["score"].to_list()[-1] == 50
@@ -281,4 +280,4 @@ def test_a_till_has_no_visits_and_a_refund_is_none(business):
 def test_the_data_go_to_the_end_unless_nothing_was_recorded_for_longer_than_ever(business, days, until):
     rows = seen(*(f"2026-05-{day:02d}" for day in days))
     end = dt.datetime(2026, 6, 1)
-    assert study(business, rows, end).data_end == (until or end)
+    assert tables_of(business, rows, end).data_end == (until or end)

@@ -1,0 +1,216 @@
+"""A business's tables on a date: as they are described, prepared for metrics, and with the base that churn is of."""
+
+import datetime as dt
+from collections.abc import Mapping
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+import polars as pl
+
+from engagekit.data.business import Business
+from engagekit.data.reading import Reading
+from engagekit.data.tables import event_time
+from engagekit.errors import did_you_mean
+from engagekit.frames.engine import collected
+from engagekit.frames.periods import period_starts
+from engagekit.frames.times import days_long
+from engagekit.language import Language
+from engagekit.prepare.contracts import overlapping
+from engagekit.prepare.data_end import data_end
+from engagekit.prepare.history import History
+from engagekit.prepare.leaving import ChurnDefinition, active_base, ends_by
+from engagekit.prepare.tables import MADE_OF, Prepared, prepared_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PERIODS", "SHOWN", "BusinessTables"]
+
+PERIODS = {"week": "1w", "month": "1mo", "quarter": "1q"}
+SHOWN = 13  # periods that are looked back on, besides the last one
+MICROSECOND = dt.timedelta(microseconds=1)
+
+
+class BusinessTables:
+    """Tables of a business on a date, each described and prepared once.
+
+    Parameters
+    ----------
+    business : Business
+    tables : mapping of str to frame
+        By name; Polars or, of frames that were given, their kind.
+    end : datetime
+        Midnight; everything before it counts.
+    period : {"month", "week", "quarter"}
+        Length of the periods that are compared.
+    churn : ChurnDefinition, optional
+        What leaving means; by default what the business declares.
+
+    Raises
+    ------
+    ValueError
+        There is no such period.
+    """
+
+    def __init__(
+        self,
+        business: Business,
+        tables: Mapping[str, Any],
+        end: dt.datetime,
+        period: str,
+        churn: ChurnDefinition | None,
+    ) -> None:
+        if period not in PERIODS:
+            raise ValueError(f"period: {period!r} is not known. {did_you_mean(period, PERIODS)}")
+        self.business, self.end, self.period = business, end, period
+        self.firewall = History(tables, fixed=business.fixed)
+        self._frames = tables
+        self._churn = churn
+        self._described: dict[str, Any] = {}
+        self._prepared: dict[str, Prepared | None] = {}
+
+    @cached_property
+    def history(self) -> History:
+        """As ``firewall``, in pandas for a business in a folder."""
+        return History.of(self.business) if self._of_folder else self.firewall
+
+    @property
+    def language(self) -> Language:
+        """Language of the business."""
+        return Language(self.business.language)
+
+    @property
+    def readings(self) -> list[Reading]:
+        """What became of each table's rows."""
+        return [self.business.reading(table) for table in self.business.tables if self._of_folder]
+
+    @cached_property
+    def churn(self) -> ChurnDefinition:
+        """What leaving means here.
+
+        Raises
+        ------
+        ValueError
+            The study is of frames, and it was not said.
+        """
+        if not self.says_churn:
+            raise ValueError("churn: say what leaving means, Study.of(..., churn=ChurnDefinition(horizon=..., ...))")
+        return self._churn or ChurnDefinition.of(self.business)
+
+    @property
+    def currency(self) -> str:
+        """Code of the currency of money.
+
+        Raises
+        ------
+        ValueError
+            The study is of frames, and it was not said.
+        """
+        if not self.business.currency:
+            raise ValueError('currency: say it, such as Study.of(..., currency="IDR")')
+        return self.business.currency
+
+    @property
+    def says_churn(self) -> bool:
+        """Whether it is known what leaving means."""
+        return self._churn is not None or self._of_folder
+
+    @property
+    def _of_folder(self) -> bool:
+        return bool(self.business.name)
+
+    @cached_property
+    def overlapping(self) -> int:
+        """Customers with paid periods that overlap and have no id of their own; their values add up."""
+        return overlapping(self.described("subscriptions")) if self.has("subscriptions") else 0
+
+    def has(self, table: str) -> bool:
+        """Whether the business has a table."""
+        return table in self._frames
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no table has a row before the end."""
+        rows = (nw.from_native(self.described(name)).lazy().head(1) for name in self._frames)
+        return all(collected(first).is_empty() for first in rows)
+
+    @cached_property
+    def last_period(self) -> dt.datetime:
+        """First day of the last period that was over by the end."""
+        return period_starts(self.end, self.period, 2)[0]
+
+    @cached_property
+    def data_end(self) -> dt.datetime:
+        """Time until which interactions or, with contracts, starts of contracts go, as ``data_end`` says."""
+        table, time = ("subscriptions", "starts_at") if self.churn.contractual else ("interactions", "time")
+        return data_end(self.described(table), time, self.end) if self.has(table) else self.end
+
+    def table(self, name: str) -> "pd.DataFrame":
+        """One of the tables as it is described: rows and cells dated before the end, undated totals as exported.
+
+        Raises
+        ------
+        DataError
+            There is no such table.
+        """
+        return collected(nw.from_native(self.described(name)).lazy()).to_pandas()
+
+    def described(self, name: str) -> Any:
+        """As ``table``, in Polars or, of DuckDB and Spark frames, in their kind."""
+        if name not in self._described:
+            rows = self.firewall.described(self.end)[name]
+            self._described[name] = rows.collect() if isinstance(rows, pl.LazyFrame) else rows
+        return self._described[name]
+
+    def prepared(self, name: str) -> Prepared | None:
+        """Table that metrics are arithmetic over, and the column that dates its rows; None where there is none."""
+        if name not in self._prepared:
+            self._prepared[name] = self._prepare(name)
+        return self._prepared[name]
+
+    def _prepare(self, name: str) -> Prepared | None:
+        if name in self._frames:
+            return self.described(name), "starts_at" if name == "campaigns" else event_time(name)
+        if name == "base":
+            return None if self._base is None else (self._base, "date")
+        if name not in MADE_OF:
+            return None
+        tables = {table: self.described(table) for table in self._frames}
+        return prepared_table(name, tables, self.end, self.business.web, self.business.week)
+
+    @cached_property
+    def _base(self) -> Any:
+        """Customers on the first day of each period whose outcome is known."""
+        table = "subscriptions" if self.churn.contractual else "interactions"
+        looks_back = self.churn.active_window or "1d"
+        days = self.starts(table, looks_back, self.data_end) if table in self._frames else []
+        days = list(ends_by(days, self.churn.outcome_after, self.data_end))
+        if not days:
+            return None
+        past = self.firewall.before(self.data_end + MICROSECOND)  # so that what ends then is over, or renewed then
+        optional = ["ends_at", "monthly_value", "subscription_id"] if self.churn.contractual else []
+        time = "starts_at" if self.churn.contractual else "time"
+        rows = past.rows(table, ["customer_id", time], optional).to_native()
+        base = active_base(rows, days, self.churn, as_of=self.data_end)
+        return base.collect() if isinstance(base, pl.LazyFrame) else base
+
+    @cached_property
+    def dates(self) -> list[dt.datetime]:
+        """Dates of labels: first days of periods with all that a base and features look back on, and the data's end."""
+        looks_back = max(self.business.score.window, self.churn.active_window or "1d", key=partial(days_long, "window"))
+        past = [day for day in self.starts("interactions", looks_back, self.data_end) if day < self.data_end]
+        return [*past, self.data_end]
+
+    def starts(self, table: str, before: str, end: dt.datetime | None = None) -> list[dt.datetime]:
+        """First days of the last periods up to an end that have so much data before them.
+
+        A window that began before the data would make what looks back over it rise from period to period.
+        """
+        time = "starts_at" if table == "subscriptions" else "time"
+        first = collected(nw.from_native(self.described(table)).lazy().select(nw.col(time).min())).item()
+        if first is None:
+            return []
+        data_begin = first.replace(hour=0, minute=0, second=0, microsecond=0)
+        starts = period_starts(end or self.end, self.period, SHOWN + 1)
+        return [day for day in starts if day - days_long("before", before) >= data_begin]

@@ -102,6 +102,8 @@ def listed(found: Churning) -> str:
     if len(found.reasons) and found.comparison and found.comparison.model and found.comparison.model.kind == "average":
         html += markup.note(text("contacts.half"))
     html += markup.note(text("contacts.private", n=language.number(len(found.contacts))))
+    unasked = found.contacts.attrs.get("opted_out", 0)
+    html += markup.note(text("contacts.opted_out", n=language.number(unasked))) if unasked else ""
     return html + markup.note(text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY)) + _by_segment(found)
 
 

@@ -56,6 +56,15 @@ def test_the_page_is_whole_in_every_language(found, code):
     assert not re.search(r"\bnan\b|\{|\}|\bNone\b(?! of)", text)
 
 
+def test_who_wants_no_messages_is_on_no_list_and_counted(found):
+    customers = found.study.table("customers").set_index("customer_id")
+    wishes = customers["opted_out"].reindex(found.today["customer_id"])
+    assert not customers["opted_out"].reindex(found.contacts["customer_id"]).any()
+    assert 0 < found.contacts.attrs["opted_out"] <= wishes.sum()
+    said = Language("en").text("contacts.opted_out", n=str(found.contacts.attrs["opted_out"]))
+    assert said in words(churn_sections.listed(spoken(found, "en")))
+
+
 def test_every_candidate_suspect_and_group_has_words():
     for candidate in CANDIDATES:
         assert Language("en").text(f"rung.{candidate.name}")

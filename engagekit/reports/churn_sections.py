@@ -42,87 +42,101 @@ WHOLE_MONEY_FROM = 100
 BARE = 10  # from which a number needs no decimals
 
 
-def first_screen(found: Churning) -> str:
+def first_screen(churning: Churning) -> str:
     """How many are likely to leave, what goes with them, and whether that can be told."""
-    text, number = found.language.text, found.language.number
-    if found.problem:
-        times, left = (people(found.language, count) for count in found.outcomes)
-        days = _days(found)
+    text, number = churning.language.text, churning.language.number
+    if churning.problem:
+        times, left = (people(churning.language, count) for count in churning.outcomes)
+        days = _days(churning)
         points = [
             text(
                 "churn.problem", n=times, left=left, days=days, fewest=number(FEWEST_FITTED), few=number(FEWEST_TESTED)
             )
         ]
-        return markup.main_points(points) + _stale(found)
-    if len(found.suspects):
-        return markup.main_points([text("alarm.stopped")]) + _stale(found)
-    if found.today.empty:
-        return markup.main_points([text("churn.nobody")]) + _stale(found)
-    value, low, high = (number(each) for each in found.expected())
-    known = {"at_risk": number(len(found.today)), "date": found.language.date(found.end), "days": _days(found)}
-    points = [text("churn.expected", **known, n=value, low=low, high=high), _value(found), _verdict(found)]
-    return markup.main_points(points) + _stale(found) + markup.tiles(_tiles(found))
+        return markup.main_points(points) + _stale(churning)
+    if len(churning.suspects):
+        return markup.main_points([text("alarm.stopped")]) + _stale(churning)
+    if churning.today.empty:
+        return markup.main_points([text("churn.nobody")]) + _stale(churning)
+    value, low, high = (number(each) for each in churning.expected())
+    known = {
+        "at_risk": number(len(churning.today)),
+        "date": churning.language.date(churning.end),
+        "days": _days(churning),
+    }
+    points = [text("churn.expected", **known, n=value, low=low, high=high), _value(churning), _verdict(churning)]
+    return markup.main_points(points) + _stale(churning) + markup.tiles(_tiles(churning))
 
 
-def alarm(found: Churning) -> str:
+def alarm(churning: Churning) -> str:
     """What makes the models too good to be true; nothing where nothing does."""
-    text, names = found.language.text, ", ".join(found.business.churn.accept)
-    html = "".join(markup.paragraph(_suspected(found, row)) for row in found.suspects.to_dict("records"))
+    text, names = churning.language.text, ", ".join(churning.business.churn.accept)
+    html = "".join(markup.paragraph(_suspected(churning, row)) for row in churning.suspects.to_dict("records"))
     html += markup.note(text("alarm.way_out")) if html else ""
-    if found.too_good and found.suspects.empty and not names and found.comparison is not None:
+    if churning.too_good and churning.suspects.empty and not names and churning.comparison is not None:
         html += markup.paragraph(
-            text("alarm.too_good", value=_statistic(found, found.comparison, found.comparison.recommended, "roc_auc"))
+            text(
+                "alarm.too_good",
+                value=_statistic(churning, churning.comparison, churning.comparison.recommended, "roc_auc"),
+            )
         )
     html += markup.note(text("alarm.accepted", names=names)) if names else ""
     return markup.heading(text("section.alarm")) + html if html else ""
 
 
-def listed(found: Churning) -> str:
+def listed(churning: Churning) -> str:
     """The customers to contact first, under pseudonyms, with what goes with their chance of leaving."""
-    if found.today.empty:
+    if churning.today.empty:
         return ""
-    text, language, settings = found.language.text, found.language, found.business.churn
+    text, language, settings = churning.language.text, churning.language, churning.business.churn
     html = markup.heading(text("section.contacts"))
-    if found.contacts.empty:
+    if churning.contacts.empty:
         return html + markup.note(text("contacts.none"))
-    first = found.contacts.head(SHOWN)
-    names, told = pseudonyms(first["customer_id"].to_list()), _reasons(found, public=True)
+    first = churning.contacts.head(SHOWN)
+    names, told = pseudonyms(first["customer_id"].to_list()), _reasons(churning, public=True)
     rows = [
-        {"customer": name, **_cells(found, row), "goes_with": told.get(row["customer_id"], DASH)}
+        {"customer": name, **_cells(churning, row), "goes_with": told.get(row["customer_id"], DASH)}
         for name, row in zip(names, first.to_dict("records"), strict=True)
     ]
-    html += table(found, rows, words=("goes_with",))
+    html += table(churning, rows, words=("goes_with",))
     if "expected_gain" in first:
-        cost = _money(found, settings.cost)
+        cost = _money(churning, settings.cost)
         html += markup.note(text("contacts.rule", acceptance=language.percent(settings.acceptance, 0), cost=cost))
     else:
         html += markup.note(text("contacts.by_chance"))
-    html += markup.note(text("contacts.alike")) if found.today["chance"].nunique() == 1 else ""
-    html += markup.note(text("contacts.association" if len(found.reasons) else "contacts.not_additive"))
-    if len(found.reasons) and found.comparison and found.comparison.model and found.comparison.model.kind == "average":
+    html += markup.note(text("contacts.alike")) if churning.today["chance"].nunique() == 1 else ""
+    html += markup.note(text("contacts.association" if len(churning.reasons) else "contacts.not_additive"))
+    if (
+        len(churning.reasons)
+        and churning.comparison
+        and churning.comparison.model
+        and churning.comparison.model.kind == "average"
+    ):
         html += markup.note(text("contacts.half"))
-    html += markup.note(text("contacts.private", n=language.number(len(found.contacts))))
-    unasked = found.contacts.attrs.get("opted_out", 0)
+    html += markup.note(text("contacts.private", n=language.number(len(churning.contacts))))
+    unasked = churning.contacts.attrs.get("opted_out", 0)
     html += markup.note(text("contacts.opted_out", n=language.number(unasked))) if unasked else ""
-    return html + markup.note(text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY)) + _by_segment(found)
+    return (
+        html + markup.note(text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY)) + _by_segment(churning)
+    )
 
 
-def private_list(found: Churning) -> pd.DataFrame:
+def private_list(churning: Churning) -> pd.DataFrame:
     """The whole list with real ids, for its owner: what ``write_private`` takes."""
-    names = {name: found.language.text(f"column.{name}") for name in (*found.contacts, "goes_with")}
-    told = _reasons(found, public=False)
-    reasons = [told.get(who, DASH) for who in found.contacts["customer_id"]]
-    return found.contacts.assign(goes_with=reasons).rename(columns=names)
+    names = {name: churning.language.text(f"column.{name}") for name in (*churning.contacts, "goes_with")}
+    told = _reasons(churning, public=False)
+    reasons = [told.get(who, DASH) for who in churning.contacts["customer_id"]]
+    return churning.contacts.assign(goes_with=reasons).rename(columns=names)
 
 
-def reasons(found: Churning) -> str:
+def reasons(churning: Churning) -> str:
     """What leaving goes with, over all customers."""
-    if found.today.empty or found.importance.empty or found.comparison is None:
+    if churning.today.empty or churning.importance.empty or churning.comparison is None:
         return ""
-    text, language = found.language.text, found.language
-    shown = found.importance.assign(value=(100 * found.importance["value"]).round(1) + 0.0)
+    text, language = churning.language.text, churning.language
+    shown = churning.importance.assign(value=(100 * churning.importance["value"]).round(1) + 0.0)
     shown = shown.assign(
-        label=[_group(found, name) for name in shown["group"]], low=shown["value"], high=shown["value"]
+        label=[_group(churning, name) for name in shown["group"]], low=shown["value"], high=shown["value"]
     )
     first = shown.iloc[0]
     points = language.number(first["value"], decimals_of(round(first["value"], 1)))
@@ -131,56 +145,56 @@ def reasons(found: Churning) -> str:
         lambda ax: charts.plot_bars(shown, ax, language, unit="points"),
         height=FRAME + ROW * min(len(shown), charts.MOST_BARS),
         title=text("reasons.title"),
-        subtitle=text("reasons.subtitle", date=language.date(found.comparison.backtest.dates[-1])),
+        subtitle=text("reasons.subtitle", date=language.date(churning.comparison.backtest.dates[-1])),
         alt=sentence,
-        source=source(found, "interactions"),
+        source=source(churning, "interactions"),
     )
-    other = found.comparison.model is None or len(found.comparison.model.columns_) == 1
-    used = text("reasons.other_model", name=text(f"rung.{found.comparison.recommended}")) if other else ""
+    other = churning.comparison.model is None or len(churning.comparison.model.columns_) == 1
+    used = text("reasons.other_model", name=text(f"rung.{churning.comparison.recommended}")) if other else ""
     return html + markup.finding(sentence) + (markup.note(used) if used else "") + markup.note(text("reasons.shared"))
 
 
-def tried(found: Churning) -> str:
+def tried(churning: Churning) -> str:
     """The ladder, and whether the chances were right."""
-    if found.comparison is None or len(found.suspects):
+    if churning.comparison is None or len(churning.suspects):
         return ""
-    text, language, told = found.language.text, found.language, found.comparison
-    html = markup.heading(text("section.ladder")) + markup.finding(_verdict(found))
+    text, language, told = churning.language.text, churning.language, churning.comparison
+    html = markup.heading(text("section.ladder")) + markup.finding(_verdict(churning))
     counted = {
         "fitted": language.number(told.backtest.train_rows),
         "dates": language.number(len(told.backtest.train_dates)),
         "tried": language.number(told.backtest.test_rows),
         "date": language.date(told.backtest.dates[-1]),
-        "left": people(found.language, told.backtest.test_churned),
+        "left": people(churning.language, told.backtest.test_churned),
     }
     html += markup.paragraph(text("ladder.counted", **counted))
     rows = [
         {
             "rung": text(f"rung.{name}"),
-            "roc_auc": _statistic(found, told, name, "roc_auc"),
+            "roc_auc": _statistic(churning, told, name, "roc_auc"),
             "average_precision": language.number(told.statistic(name, "average_precision")["value"], 2),
             "lift": language.number(told.statistic(name, "lift")["value"], 1),
             "brier": language.number(told.statistic(name, "brier")["value"], 3),
             "log_loss": language.number(told.statistic(name, "log_loss")["value"], 3),
-            "above_best": _beside_best(found, told, name),
+            "above_best": _beside_best(churning, told, name),
         }
         for name in told.candidates
     ]
     used = {"name": text(f"rung.{told.recommended}"), "best": text(f"rung.{told.best}")}
-    html += table(found, rows)
-    html += markup.note(text("ladder.told_to" if found.business.churn.use else "ladder.simplest", **used))
-    return html + _calibration(found, told)
+    html += table(churning, rows)
+    html += markup.note(text("ladder.told_to" if churning.business.churn.use else "ladder.simplest", **used))
+    return html + _calibration(churning, told)
 
 
-def stayed(found: Churning) -> str:
+def stayed(churning: Churning) -> str:
     """How long customers stay, by segment; and the churn rate by month."""
-    text, language = found.language.text, found.language
+    text, language = churning.language.text, churning.language
     html = markup.heading(text("section.stayed"))
-    sizes = found.survival[found.survival["days"] == 0].groupby("segment")["at_risk"].first()
-    curves = found.survival[found.survival["segment"].isin(sizes[sizes >= FEWEST].index)]
-    if curves.empty or found.watched_from is None:
+    sizes = churning.survival[churning.survival["days"] == 0].groupby("segment")["at_risk"].first()
+    curves = churning.survival[churning.survival["segment"].isin(sizes[sizes >= FEWEST].index)]
+    if curves.empty or churning.watched_from is None:
         return html + markup.note(text("stayed.none"))
-    date, last = language.date(found.watched_from), curves.drop_duplicates("segment", keep="last")
+    date, last = language.date(churning.watched_from), curves.drop_duplicates("segment", keep="last")
     ends = {row["segment"]: row for row in last.to_dict("records")}
     told = [
         text(
@@ -202,180 +216,184 @@ def stayed(found: Churning) -> str:
         title=text("stayed.title"),
         subtitle=text("stayed.subtitle", date=date),
         alt=sentence,
-        source=source(found, "base"),
+        source=source(churning, "base"),
     )
-    rule = "stayed.contract" if found.business.contractual else "stayed.silent"
-    grace = ((found.business.contractual and found.business.grace) or found.business.horizon).removesuffix("d")
-    return html + markup.finding(sentence) + markup.note(text(rule, days=grace)) + _rates(found)
+    rule = "stayed.contract" if churning.business.contractual else "stayed.silent"
+    grace = ((churning.business.contractual and churning.business.grace) or churning.business.horizon).removesuffix("d")
+    return html + markup.finding(sentence) + markup.note(text(rule, days=grace)) + _rates(churning)
 
 
-def changed(found: Churning) -> str:
+def changed(churning: Churning) -> str:
     """Whether the customers are still those that the model was fitted on."""
-    if found.today.empty or found.drift.empty or found.comparison is None:
+    if churning.today.empty or churning.drift.empty or churning.comparison is None:
         return ""
-    text, language, told = found.language.text, found.language, found.comparison
-    moved = found.drift[found.drift["moved"]]
+    text, language, told = churning.language.text, churning.language, churning.comparison
+    moved = churning.drift[churning.drift["moved"]]
     html = markup.heading(text("section.drift"), level=3)
     rates = []
     for left, n in _outcomes(told):
         low, high = (float(bound) for bound in wilson_interval(left, n))
-        rates.append(f"{language.percent(left / n, 1)} ({between(found.language, low, high, 1)})")
+        rates.append(f"{language.percent(left / n, 1)} ({between(churning.language, low, high, 1)})")
     html += markup.paragraph(
         text("drift.rate", fitted=rates[0], tried=rates[1], date=language.date(told.backtest.dates[-1]))
     )
-    counts = {"n": language.number(len(moved)), "all": language.number(len(found.drift))}
+    counts = {"n": language.number(len(moved)), "all": language.number(len(churning.drift))}
     counts["date"] = language.date(told.backtest.dates[-1])
     if moved.empty:
         return html + markup.paragraph(text("drift.none", **counts))
     html += markup.paragraph(text("drift.some", **counts))
     rows = [
         {
-            "feature": _feature(found, row["column"]),
+            "feature": _feature(churning, row["column"]),
             "stability": language.number(row["value"], 2),
             "by_chance": language.number(row["by_chance"], 2),
         }
         for row in moved.head(MOST_MOVED).to_dict("records")
     ]
-    return html + table(found, rows) + (markup.note(text("drift.much")) if moved["value"].max() > MUCH else "")
+    return html + table(churning, rows) + (markup.note(text("drift.much")) if moved["value"].max() > MUCH else "")
 
 
-def method(found: Churning) -> str:
+def method(churning: Churning) -> str:
     """How the chances were made, what they cannot tell, and the card of the model."""
-    text, language = found.language.text, found.language
+    text, language = churning.language.text, churning.language
     html = markup.heading(text("section.method"))
-    known = {"days": _days(found), "window": found.business.score.window.removesuffix("d")}
-    known |= {"as_of": language.date(found.end), "zone": found.business.time_zone}
-    at_risk = "at_risk_contract" if found.business.contractual else "at_risk"
+    known = {"days": _days(churning), "window": churning.business.score.window.removesuffix("d")}
+    known |= {"as_of": language.date(churning.end), "zone": churning.business.time_zone}
+    at_risk = "at_risk_contract" if churning.business.contractual else "at_risk"
     for key in (at_risk, "trial", "value", "resampling", "limits"):
         html += markup.paragraph(text(f"churn_method.{key}", **known))
     return html + (
-        markup.folded(text("model_card.title"), _card(found)) if found.card() and found.suspects.empty else ""
+        markup.folded(text("model_card.title"), _card(churning)) if churning.card() and churning.suspects.empty else ""
     )
 
 
-def sentinel(found: Churning) -> dict[str, Any]:
+def sentinel(churning: Churning) -> dict[str, Any]:
     """Output that says that the notebook came to its end, and carries what becomes ``metrics.json``."""
-    return {SENTINEL: found.as_dict()}
+    return {SENTINEL: churning.as_dict()}
 
 
-def _days(found: Churning) -> str:
-    return found.business.horizon.removesuffix("d")
+def _days(churning: Churning) -> str:
+    return churning.business.horizon.removesuffix("d")
 
 
-def _money(found: Churning, value: float) -> str:
-    return found.language.money(value, found.business.currency, 0 if abs(value) >= WHOLE_MONEY_FROM else None)
+def _money(churning: Churning, value: float) -> str:
+    return churning.language.money(value, churning.business.currency, 0 if abs(value) >= WHOLE_MONEY_FROM else None)
 
 
-def _value(found: Churning) -> str:
+def _value(churning: Churning) -> str:
     """Money that is expected to be lost with who leaves."""
-    told = found.expected("value")
+    told = churning.expected("value")
     if math.isnan(told[0]):
-        return found.language.text("churn.no_value")
-    value, low, high = (_money(found, each) for each in told)
-    return found.language.text("churn.value", value=value, low=low, high=high)
+        return churning.language.text("churn.no_value")
+    value, low, high = (_money(churning, each) for each in told)
+    return churning.language.text("churn.value", value=value, low=low, high=high)
 
 
-def _verdict(found: Churning) -> str:
+def _verdict(churning: Churning) -> str:
     """Whether it can be told who leaves, and better than by the days since the last interaction."""
-    text, told = found.language.text, found.comparison
+    text, told = churning.language.text, churning.comparison
     if told is None:
         return ""
     if told.recommended == "base_rate":
-        return text("churn.by_choice" if found.business.churn.use else "churn.by_nothing")
-    known = {"name": text(f"rung.{told.recommended}"), "auc": _statistic(found, told, told.recommended, "roc_auc")}
+        return text("churn.by_choice" if churning.business.churn.use else "churn.by_nothing")
+    known = {"name": text(f"rung.{told.recommended}"), "auc": _statistic(churning, told, told.recommended, "roc_auc")}
     more = told.statistic(told.recommended)
     if told.recommended == "recency" or math.isnan(more["difference"]):
-        return text("churn.by_name" if found.business.churn.use else "churn.by_recency", **known)
-    known |= {"more": with_interval(found.language, [more[name] for name in DIFFERENCE])}
+        return text("churn.by_name" if churning.business.churn.use else "churn.by_recency", **known)
+    known |= {"more": with_interval(churning.language, [more[name] for name in DIFFERENCE])}
     return text("churn.by_model" if more["difference_low"] > 0 else "churn.no_better", **known)
 
 
-def _tiles(found: Churning) -> list[markup.Tile]:
-    text, number, told = found.language.text, found.language.number, found.comparison
-    leaving, value = found.expected(), found.expected("value")
+def _tiles(churning: Churning) -> list[markup.Tile]:
+    text, number, told = churning.language.text, churning.language.number, churning.comparison
+    leaving, value = churning.expected(), churning.expected("value")
     tiles = [
         markup.Tile(
-            text("tile.at_risk"), number(len(found.today)), text("tile.on", date=found.language.date(found.end))
+            text("tile.at_risk"),
+            number(len(churning.today)),
+            text("tile.on", date=churning.language.date(churning.end)),
         )
     ]
     tiles.append(
         markup.Tile(
-            text("tile.leaving", days=_days(found)), number(leaving[0]), _span(found, *map(number, leaving[1:]))
+            text("tile.leaving", days=_days(churning)), number(leaving[0]), _span(churning, *map(number, leaving[1:]))
         )
     )
     if not math.isnan(value[0]):
-        amounts = [_money(found, each) for each in value]
-        tiles.append(markup.Tile(text("tile.value"), amounts[0], _span(found, *amounts[1:])))
-    if "expected_gain" in found.contacts:
-        gain = _money(found, found.contacts["expected_gain"].sum())
-        tiles.append(markup.Tile(text("tile.gain"), gain, text("tile.contacts", n=number(len(found.contacts)))))
+        amounts = [_money(churning, each) for each in value]
+        tiles.append(markup.Tile(text("tile.value"), amounts[0], _span(churning, *amounts[1:])))
+    if "expected_gain" in churning.contacts:
+        gain = _money(churning, churning.contacts["expected_gain"].sum())
+        tiles.append(markup.Tile(text("tile.gain"), gain, text("tile.contacts", n=number(len(churning.contacts)))))
     if told is not None:
         auc = told.statistic(told.recommended)
         bounds = (number(auc[name], 2) for name in ("low", "high"))
-        tiles.append(markup.Tile("ROC AUC", number(auc["value"], 2), _span(found, *bounds)))
+        tiles.append(markup.Tile("ROC AUC", number(auc["value"], 2), _span(churning, *bounds)))
     return tiles
 
 
-def _span(found: Churning, low: str, high: str) -> str:
-    return found.language.text("tile.between", low=low, high=high)
+def _span(churning: Churning, low: str, high: str) -> str:
+    return churning.language.text("tile.between", low=low, high=high)
 
 
-def _suspected(found: Churning, row: dict[Any, Any]) -> str:
+def _suspected(churning: Churning, row: dict[Any, Any]) -> str:
     """Sentence of what the alarm found."""
-    language, name = found.language, row["suspect"]
+    language, name = churning.language, row["suspect"]
     value = language.percent(row["value"], 0) if name == "twins" else language.number(row["value"], 2)
     about = f"“{row['about']}”"
     return language.text(f"alarm.{name}", about=about, value=value, n=language.number(row["value"]))
 
 
-def _cells(found: Churning, row: dict[Any, Any]) -> dict[str, str]:
-    cells = {"chance": found.language.percent(row["chance"], 0)}
+def _cells(churning: Churning, row: dict[Any, Any]) -> dict[str, str]:
+    cells = {"chance": churning.language.percent(row["chance"], 0)}
     for name in ("value", "expected_gain"):
-        cells |= {name: _money(found, row[name])} if name in row else {}
+        cells |= {name: _money(churning, row[name])} if name in row else {}
     return {"value_lost" if name == "value" else name: cell for name, cell in cells.items()}
 
 
-def _reasons(found: Churning, *, public: bool) -> dict[Any, str]:
+def _reasons(churning: Churning, *, public: bool) -> dict[Any, str]:
     """What goes with each customer's chance, in words; a category of fewer than five is not told in public."""
-    language = found.language
+    language = churning.language
     parts: dict[Any, list[str]] = {}
-    for row in found.reasons.to_dict("records"):
+    for row in churning.reasons.to_dict("records"):
         odds = language.number(row["odds"], 0 if row["odds"] >= BARE else 1)
         rare = public and row["shared"] < FEWEST
-        value = language.text("reasons.rare") if rare else _written(found, row["value"])
-        told = language.text("reasons.part", name=_feature(found, row["feature"]), value=value, odds=odds)
+        value = language.text("reasons.rare") if rare else _written(churning, row["value"])
+        told = language.text("reasons.part", name=_feature(churning, row["feature"]), value=value, odds=odds)
         parts.setdefault(row["customer_id"], []).append(told)
     return {customer: "; ".join(each) for customer, each in parts.items()}
 
 
-def _written(found: Churning, value: Any) -> str:
+def _written(churning: Churning, value: Any) -> str:
     """Value of a feature: a number with the digits that it needs, a category as it is."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
-        return found.language.text("reasons.blank")
+        return churning.language.text("reasons.blank")
     if isinstance(value, bool | str):
         return str(value)
-    return found.language.number(value, 0 if abs(value) >= BARE else decimals_of(value))
+    return churning.language.number(value, 0 if abs(value) >= BARE else decimals_of(value))
 
 
-def _feature(found: Churning, name: str) -> str:
+def _feature(churning: Churning, name: str) -> str:
     return (
-        found.language.text(f"rung.{name}") if name in ("score", "slope", "p_alive") else found.language.feature(name)
+        churning.language.text(f"rung.{name}")
+        if name in ("score", "slope", "p_alive")
+        else churning.language.feature(name)
     )
 
 
-def _group(found: Churning, name: str) -> str:
-    return found.language.text(f"group.{name}") if name in GROUPS else found.language.feature(name)
+def _group(churning: Churning, name: str) -> str:
+    return churning.language.text(f"group.{name}") if name in GROUPS else churning.language.feature(name)
 
 
-def _by_segment(found: Churning) -> str:
+def _by_segment(churning: Churning) -> str:
     """Customers at risk, who of them are likely to leave and what goes with them, by segment."""
-    language, segment = found.language, found.today["segment"].fillna("")
+    language, segment = churning.language, churning.today["segment"].fillna("")
     sizes = segment.value_counts()
     if set(sizes.index) <= {""} or sizes.min() < FEWEST:
         return ""
     rows = []
     for name in (*reversed(SEGMENTS), ""):
-        part = found.today[segment == name]
+        part = churning.today[segment == name]
         if len(part):
             lost = (part["chance"] * part["value"]).sum(min_count=1)
             rows.append(
@@ -383,26 +401,26 @@ def _by_segment(found: Churning) -> str:
                     "segment": language.text(f"segment.{name}" if name else "stayed.unscored"),
                     "customers": language.number(len(part)),
                     "leaving": language.number(part["chance"].sum()),
-                    "revenue_at_risk": DASH if math.isnan(lost) else _money(found, lost),
+                    "revenue_at_risk": DASH if math.isnan(lost) else _money(churning, lost),
                 }
             )
-    return markup.heading(language.text("contacts.by_segment"), level=3) + table(found, rows)
+    return markup.heading(language.text("contacts.by_segment"), level=3) + table(churning, rows)
 
 
-def _statistic(found: Churning, told: Comparison, rung: str, statistic: str) -> str:
+def _statistic(churning: Churning, told: Comparison, rung: str, statistic: str) -> str:
     row = told.statistic(rung, statistic)
-    return with_interval(found.language, [row[name] for name in ("value", "low", "high")])
+    return with_interval(churning.language, [row[name] for name in ("value", "low", "high")])
 
 
-def _beside_best(found: Churning, told: Comparison, rung: str) -> str:
+def _beside_best(churning: Churning, told: Comparison, rung: str) -> str:
     """How much higher the log loss is than that of the best."""
     numbers = told.difference(rung) if rung != told.best else (math.nan, math.nan, math.nan)
-    return with_interval(found.language, numbers, 3)
+    return with_interval(churning.language, numbers, 3)
 
 
-def _calibration(found: Churning, told: Comparison) -> str:
+def _calibration(churning: Churning, told: Comparison) -> str:
     """Chances beside what happened."""
-    text, language = found.language.text, found.language
+    text, language = churning.language.text, churning.language
     cells = told.calibration[told.calibration["n"] >= FEWEST]
     if cells.empty or told.recommended == "base_rate":
         return ""
@@ -418,30 +436,30 @@ def _calibration(found: Churning, told: Comparison) -> str:
         title=text("calibration.title"),
         subtitle=text("calibration.subtitle"),
         alt=sentence,
-        source=source(found, "base"),
+        source=source(churning, "base"),
     )
     return drawn + markup.finding(sentence)
 
 
-def _rates(found: Churning) -> str:
+def _rates(churning: Churning) -> str:
     """Churn rate of the first of each month."""
-    text, known = found.language.text, found.rates.dropna(subset=["value"])
+    text, known = churning.language.text, churning.rates.dropna(subset=["value"])
     if len(known) < 2:
         return ""
     last = known.iloc[-1]
-    title = f"{text('metric.churn_rate.title')}, {text('unit.day', n=_days(found))}"
+    title = f"{text('metric.churn_rate.title')}, {text('unit.day', n=_days(churning))}"
     sentence = text(
         "stayed.rate",
-        date=found.language.date(last["period"]),
-        value=found.language.percent(last["value"], 1),
-        interval=between(found.language, last["low"], last["high"], 1),
+        date=churning.language.date(last["period"]),
+        value=churning.language.percent(last["value"], 1),
+        interval=between(churning.language, last["low"], last["high"], 1),
     )
     drawn = draw(
-        lambda ax: charts.plot_trend(found.rates.loc[: known.index[-1]], ax, found.language, unit="rate"),
+        lambda ax: charts.plot_trend(churning.rates.loc[: known.index[-1]], ax, churning.language, unit="rate"),
         title=title,
         subtitle=text("metric.churn_rate.meaning"),
         alt=sentence,
-        source=source(found, "base"),
+        source=source(churning, "base"),
     )
     return drawn + markup.finding(sentence)
 
@@ -452,35 +470,37 @@ def _outcomes(told: Comparison) -> list[tuple[int, int]]:
     return [(tested.train_churned, tested.train_rows), (tested.test_churned, tested.test_rows)]
 
 
-def _card(found: Churning) -> str:
+def _card(churning: Churning) -> str:
     """Card of the model as a table."""
-    text, language, card, told = found.language.text, found.language, found.card(), found.comparison
+    text, language, card, told = churning.language.text, churning.language, churning.card(), churning.comparison
     dates = language.number(len(card["fitted_on"]))
     rows = {
-        "data": text("model_card.until", date=language.date(found.end)),
+        "data": text("model_card.until", date=language.date(churning.end)),
         "rung": text(f"rung.{card['recommended']}"),
         "fitted": text("model_card.rows", n=language.number(card["fitted_rows"]), dates=dates),
-        "tried": _tried_on(found),
+        "tried": _tried_on(churning),
         "error": language.number(card["calibration_error"], 3),
         "slope": with_interval(language, told.calibration_slope) if told else DASH,
-        "columns": ", ".join(_feature(found, name) for name in card["columns"]) or DASH,
+        "columns": ", ".join(_feature(churning, name) for name in card["columns"]) or DASH,
     }
     if card["model_rows"]:
         rows["file"] = text("model_card.saved", n=language.number(card["model_rows"]))
     shown = [{"card": text(f"model_card.{name}"), "told": value} for name, value in rows.items()]
-    return table(found, shown, words=("told",))
+    return table(churning, shown, words=("told",))
 
 
-def _tried_on(found: Churning) -> str:
-    if found.comparison is None:
+def _tried_on(churning: Churning) -> str:
+    if churning.comparison is None:
         return DASH
-    date = found.language.date(found.comparison.backtest.dates[-1])
-    n = found.language.number(found.comparison.backtest.test_rows)
-    return found.language.text("model_card.rows_on", n=n, date=date)
+    date = churning.language.date(churning.comparison.backtest.dates[-1])
+    n = churning.language.number(churning.comparison.backtest.test_rows)
+    return churning.language.text("model_card.rows_on", n=n, date=date)
 
 
-def _stale(found: Churning) -> str:
+def _stale(churning: Churning) -> str:
     """That the data end before the day that was asked for."""
-    if not found.stale:
+    if not churning.stale:
         return ""
-    return markup.note(found.language.text("churn.stale", date=found.language.date(found.end - dt.timedelta(days=1))))
+    return markup.note(
+        churning.language.text("churn.stale", date=churning.language.date(churning.end - dt.timedelta(days=1)))
+    )

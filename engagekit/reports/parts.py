@@ -16,7 +16,7 @@ from engagekit.reports.results import Results
 from engagekit.reports.words import FEWEST, Writer
 from engagekit.study import Study
 
-__all__ = ["DASH", "Found", "between", "drawable", "people", "source", "table", "trend", "with_interval"]
+__all__ = ["DASH", "Report", "between", "drawable", "people", "source", "table", "trend", "with_interval"]
 
 DASH = "–"
 MADE_OF = {
@@ -26,7 +26,7 @@ MADE_OF = {
 }
 
 
-class Found(Protocol):
+class Report(Protocol):
     """What every report has: whose it is, in which language, and what was read."""
 
     @property
@@ -46,11 +46,11 @@ class Found(Protocol):
         """What became of each table's rows."""
 
 
-def table(found: Found, rows: list[dict[str, str]], words: tuple[str, ...] = ()) -> str:
+def table(report: Report, rows: list[dict[str, str]], words: tuple[str, ...] = ()) -> str:
     """Table whose columns have the report's names."""
 
     def title(column: str) -> str:
-        return found.language.text(f"column.{column}")
+        return report.language.text(f"column.{column}")
 
     return markup.table(pd.DataFrame(rows).rename(columns=title), words=[title(word) for word in words])
 
@@ -85,17 +85,17 @@ def between(language: Language, low: float, high: float, decimals: int = 0) -> s
     return f"{language.percent(low, decimals)} – {language.percent(high, decimals)}"
 
 
-def source(found: Found, table: str) -> str:
+def source(report: Report, table: str) -> str:
     """Line under a figure: the file that it was made of, and how many rows were kept."""
-    sources = {"base": "subscriptions" if found.business.contractual else "interactions", **MADE_OF}
-    reading = found.business.reading(sources.get(table, table))
-    return found.language.text("figure.source", file=reading.file, rows=found.language.number(reading.kept))
+    sources = {"base": "subscriptions" if report.business.contractual else "interactions", **MADE_OF}
+    reading = report.business.reading(sources.get(table, table))
+    return report.language.text("figure.source", file=reading.file, rows=report.language.number(reading.kept))
 
 
-def trend(found: Results, writer: Writer, metric: Metric) -> str:
+def trend(report: Results, writer: Writer, metric: Metric) -> str:
     """Figure of a metric over the months, and what it says."""
-    text = found.language.text
-    period, new, _ = found.current(metric.name)
+    text = report.language.text
+    period, new, _ = report.current(metric.name)
     sentence = text(
         "figure.trend_sentence_sure" if new.method else "figure.trend_sentence",
         name=writer.title(metric),
@@ -106,21 +106,21 @@ def trend(found: Results, writer: Writer, metric: Metric) -> str:
     title = writer.title(metric)
     drawn = draw(
         lambda ax: charts.plot_trend(
-            found.series(metric.name),
+            report.series(metric.name),
             ax,
-            found.language,
+            report.language,
             unit=metric.measured_in,
-            currency=found.business.currency,
-            target=found.business.targets.get(metric.name),
+            currency=report.business.currency,
+            target=report.business.targets.get(metric.name),
         ),
         title=title if writer.direction(metric) == "unknown" else f"{title}: {writer.change(metric)[0]}",
         subtitle=text(f"metric.{metric.name}.meaning"),
         alt=sentence,
-        source=source(found, metric.table),
+        source=source(report, metric.table),
     )
     return drawn + markup.finding(sentence)
 
 
-def drawable(found: Results, metric: Metric) -> bool:
+def drawable(report: Results, metric: Metric) -> bool:
     """Whether there are two months to draw a line between."""
-    return bool(found.series(metric.name)["value"].notna().sum() > 1)
+    return bool(report.series(metric.name)["value"].notna().sum() > 1)

@@ -29,67 +29,70 @@ SMALL = 0.01
 SHARES = ("carries_more", "carries_less")
 
 
-def score(found: Results) -> str:
+def score(results: Results) -> str:
     """The engagement score: how it is spread, its segments, what it is made of, and its median over the months."""
-    text, writer = found.language.text, Writer(found)
+    text, writer = results.language.text, Writer(results)
     html = markup.heading(text("section.score"))
-    known = found.scores.drop_nulls("score")
+    known = results.scores.drop_nulls("score")
     scores, segments = (known[name].to_pandas() for name in ("score", "segment"))
-    if found.scoring is None or len(scores) < FEWEST:
+    if results.scoring is None or len(scores) < FEWEST:
         return html + markup.note(text("points.no_score"))
-    cuts = found.business.score.cuts
+    cuts = results.business.score.cuts
     sentence = writer.main_points()[0]
     if not writer.segments:
-        return html + markup.finding(sentence) + markup.note(text("section.small_segment")) + _components(found)
+        return html + markup.finding(sentence) + markup.note(text("section.small_segment")) + _components(results)
     html += draw(
-        lambda ax: charts.plot_score(scores, ax, found.language, cuts=cuts, segments=segments),
+        lambda ax: charts.plot_score(scores, ax, results.language, cuts=cuts, segments=segments),
         title=text("figure.score_title"),
-        subtitle=text("figure.score_subtitle", days=found.business.score.window.removesuffix("d")),
+        subtitle=text("figure.score_subtitle", days=results.business.score.window.removesuffix("d")),
         alt=sentence,
-        source=source(found, "interactions"),
+        source=source(results, "interactions"),
     )
-    html += markup.finding(sentence) + _segments(found, writer) + _components(found)
+    html += markup.finding(sentence) + _segments(results, writer) + _components(results)
     metric = METRICS["median_engagement_score"]
-    return html + (trend(found, writer, metric) if drawable(found, metric) else "")
+    return html + (trend(results, writer, metric) if drawable(results, metric) else "")
 
 
-def trial(found: Results) -> str:
+def trial(results: Results) -> str:
     """Whether the score tells who leaves: the verdict, one figure, and what the verdict stands on."""
-    if found.scoring is None:
+    if results.scoring is None:
         return ""
-    tried, text, language = found.scoring.trial, found.language.text, found.language
-    days = found.business.horizon.removesuffix("d")
+    tried, text, language = results.scoring.trial, results.language.text, results.language
+    days = results.business.horizon.removesuffix("d")
     html = markup.heading(text("section.trial")) + markup.finding(text(f"verdict.{tried.verdict}"))
     if not tried.dates:
         return html + markup.note(text("trial.no_dates", days=days))
     counts = {name: people(language, getattr(tried, name)) for name in ("customers", "churned")}
     html += markup.paragraph(text("trial.counted", days=days, dates=language.number(len(tried.dates)), **counts))
-    tenths = _tenths(found, tried)
+    tenths = _tenths(results, tried)
     if tried.verdict == "too_few" or tenths.empty:
         return html + markup.note(text("trial.needed", n=FEWEST_TRIED))
     told, recency = tried.statistic("score"), tried.statistic("recency")["value"]
     shares = {name: language.percent(told[name], 0) for name in ("value", "low", "high")}
     html += markup.paragraph(text("trial.roc_auc", **shares, recency=language.percent(recency, 0)))
-    sentence = _spread(found, tenths, tried.falls)
+    sentence = _spread(results, tenths, tried.falls)
     html += draw(
         lambda ax: charts.plot_bars(tenths, ax, language, unit="rate"),
         height=FRAME + ROW * len(tenths),
         title=text("trial.title"),
         subtitle=text("trial.subtitle", days=days),
         alt=sentence,
-        source=source(found, "base"),
+        source=source(results, "base"),
     )
     html += (
-        markup.finding(sentence) + _segments_tried(found, tried) + _predictors(found, tried) + _weights(found, tried)
+        markup.finding(sentence)
+        + _segments_tried(results, tried)
+        + _predictors(results, tried)
+        + _weights(results, tried)
     )
     return html + markup.note(text("trial.rule", least=language.percent(NOTICEABLE, 0)))
 
 
-def fallen(found: Results) -> str:
+def fallen(results: Results) -> str:
     """Who went from which segment into which, and the customers whose score fell most, under pseudonyms."""
-    if found.scoring is None:
+    if results.scoring is None:
         return ""
-    text, language, scoring = found.language.text, found.language, found.scoring
+    text, language, scoring = results.language.text, results.language, results.scoring
     html = markup.heading(text("fallen.title"), level=3)
     moved = scoring.moves
     fell = moved.filter(pl.col("change") <= -1) if not moved.is_empty() else moved
@@ -101,31 +104,31 @@ def fallen(found: Results) -> str:
         {
             "customer": name,
             "score": f"{language.number(row['score_before'])} → {language.number(row['score_after'])}",
-            "segment": _segments_of(found, moved, row),
-            "came_of": _came_of(found, scoring, row),
+            "segment": _segments_of(results, moved, row),
+            "came_of": _came_of(results, scoring, row),
         }
         for name, row in zip(pseudonyms(least["customer_id"].to_list()), least.iter_rows(named=True), strict=True)
     ]
-    html += markup.note(text("fallen.caption", **dates)) + table(found, rows, words=("segment", "came_of"))
+    html += markup.note(text("fallen.caption", **dates)) + table(results, rows, words=("segment", "came_of"))
     html += markup.note(text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY))
-    return html + markup.folded(text("fallen.migration", **dates), _migration(found, scoring))
+    return html + markup.folded(text("fallen.migration", **dates), _migration(results, scoring))
 
 
-def audit(found: Results) -> str:
+def audit(results: Results) -> str:
     """The usual mistakes in making and using a score that this one makes."""
-    if found.scoring is None:
+    if results.scoring is None:
         return ""
-    text = found.language.text
+    text = results.language.text
     html = markup.heading(text("audit.title"), level=3)
-    findings = found.scoring.findings.to_dict("records")
+    findings = results.scoring.findings.to_dict("records")
     if not findings:
         return html + markup.paragraph(text("audit.none"))
-    return html + "".join(markup.paragraph(_told(found, finding)) for finding in findings)
+    return html + "".join(markup.paragraph(_told(results, finding)) for finding in findings)
 
 
-def _told(found: Results, finding: Mapping[Any, Any]) -> str:
+def _told(results: Results, finding: Mapping[Any, Any]) -> str:
     """Sentence of a finding of the audit."""
-    language, name = found.language, finding["finding"]
+    language, name = results.language, finding["finding"]
     share = name in SHARES
     decimals = 2 if name in ("duplicate", "unrelated") else 0
     value, other = (
@@ -136,53 +139,55 @@ def _told(found: Results, finding: Mapping[Any, Any]) -> str:
         value = language.text("estimate.fewer", n=FEWEST)
     about, beside = (language.feature(finding[key]) for key in ("about", "beside"))
     about = language.text(f"segment.{finding['about']}") if name == "no_action" else about
-    days = found.business.horizon.removesuffix("d")
+    days = results.business.horizon.removesuffix("d")
     return language.text(f"audit.{name}", about=about, beside=beside, value=value, other=other, days=days)
 
 
-def _segments(found: Results, writer: Writer) -> str:
+def _segments(results: Results, writer: Writer) -> str:
     """Size of each segment with its interval, and what to do."""
-    text, percent = found.language.text, found.language.percent
+    text, percent = results.language.text, results.language.percent
     total, rows = sum(writer.segments.values()), []
     for segment, count in reversed(writer.segments.items()):
         low, high = (percent(float(bound), 0) for bound in wilson_interval(count, total))
         rows.append(
             {
                 "segment": text(f"segment.{segment}"),
-                "customers": found.language.number(count),
+                "customers": results.language.number(count),
                 "share": percent(count / total, 0),
                 "interval": f"{low} – {high}",
                 "action": text(f"segment.{segment}_action"),
             }
         )
-    return table(found, rows, words=("action",))
+    return table(results, rows, words=("action",))
 
 
-def _components(found: Results) -> str:
+def _components(results: Results) -> str:
     """Weight and bounds of each component, and what it adds to the mean score."""
-    number, language = found.language.number, found.language
-    if found.scoring is None:
+    number, language = results.language.number, results.language
+    if results.scoring is None:
         return ""
-    card = found.scoring.scorecard
+    card = results.scoring.scorecard
     rows = [
         {
             "component": language.feature(part.feature),
             "weight": language.percent(card.weights[part.feature], 0),
             "bounds": " – ".join(number(bound, decimals_of(bound)) for bound in (part.low, part.high)),
-            "points": number(found.scores.select(pl.col(f"{part.feature}_points").mean()).item(), 1),
+            "points": number(results.scores.select(pl.col(f"{part.feature}_points").mean()).item(), 1),
         }
         for part in card.components
     ]
-    blank = [language.feature(name) for name in card.features if found.scores[f"{name}_points"].is_null().all()]
+    blank = [language.feature(name) for name in card.features if results.scores[f"{name}_points"].is_null().all()]
     missing = markup.note(language.text("section.not_recorded", names=", ".join(blank))) if blank else ""
     return (
-        table(found, rows) + missing + markup.note(language.text("section.score_note", points=number(card.hysteresis)))
+        table(results, rows)
+        + missing
+        + markup.note(language.text("section.score_note", points=number(card.hysteresis)))
     )
 
 
-def _tenths(found: Results, tried: Verdict) -> pd.DataFrame:
+def _tenths(results: Results, tried: Verdict) -> pd.DataFrame:
     """Bars of the figure; tenths of fewer than five customers are left out."""
-    number, text = found.language.number, found.language.text
+    number, text = results.language.number, results.language.text
     shown = tried.deciles[tried.deciles["customers"] >= FEWEST]
     labels = [
         text("trial.tenth", n=number(decile), score=number(mean))
@@ -191,17 +196,17 @@ def _tenths(found: Results, tried: Verdict) -> pd.DataFrame:
     return shown.assign(label=labels)
 
 
-def _spread(found: Results, tenths: pd.DataFrame, falls: bool) -> str:
+def _spread(results: Results, tenths: pd.DataFrame, falls: bool) -> str:
     rates = tenths["value"]
     ends = (float(rates.iloc[end]) for end in (0, -1))
-    lowest, highest = (found.language.percent(rate, 1 if 0 < rate < SMALL else 0) for rate in ends)
-    sentence = found.language.text("trial.spread", lowest=lowest, highest=highest)
-    return f"{sentence} {found.language.text('trial.falls' if falls else 'trial.not_falls')}"
+    lowest, highest = (results.language.percent(rate, 1 if 0 < rate < SMALL else 0) for rate in ends)
+    sentence = results.language.text("trial.spread", lowest=lowest, highest=highest)
+    return f"{sentence} {results.language.text('trial.falls' if falls else 'trial.not_falls')}"
 
 
-def _segments_tried(found: Results, tried: Verdict) -> str:
+def _segments_tried(results: Results, tried: Verdict) -> str:
     """Churn of each segment; and of those at risk who had no score."""
-    text, language = found.language.text, found.language
+    text, language = results.language.text, results.language
     rows, few = [], []
     for cell in tried.segments.to_dict("records"):
         if not cell["segment"] or not cell["customers"]:
@@ -214,10 +219,10 @@ def _segments_tried(found: Results, tried: Verdict) -> str:
                 "segment": name,
                 "at_risk": text("estimate.fewer", n=FEWEST) if hidden else language.number(cell["customers"]),
                 "churn": DASH if hidden else language.percent(cell["value"], 0),
-                "interval": DASH if hidden else between(found.language, cell["low"], cell["high"]),
+                "interval": DASH if hidden else between(results.language, cell["low"], cell["high"]),
             }
         )
-    html = table(found, list(reversed(rows)))
+    html = table(results, list(reversed(rows)))
     if few:
         html += markup.note(text("trial.few", n=SURE_FROM, names=", ".join(few)))
     silent = tried.segments[tried.segments["segment"] == ""].iloc[0]
@@ -227,7 +232,7 @@ def _segments_tried(found: Results, tried: Verdict) -> str:
     return html
 
 
-def _predictors(found: Results, tried: Verdict) -> str:
+def _predictors(results: Results, tried: Verdict) -> str:
     """What the score, its slope and the baselines tell, side by side."""
     rows = []
     for name in tried.backtest.statistics["predictor"].unique():
@@ -236,55 +241,55 @@ def _predictors(found: Results, tried: Verdict) -> str:
         auc, correlation = tried.statistic(name), tried.statistic(name, "value_correlation")
         rows.append(
             {
-                "predictor": found.language.text(f"predictor.{name}"),
-                "roc_auc": _with_interval(found, auc, "value", "low", "high"),
-                "above_recency": _with_interval(found, auc, "difference", "difference_low", "difference_high"),
-                "average_precision": found.language.number(tried.statistic(name, "average_precision")["value"], 2),
-                "lift": found.language.number(tried.statistic(name, "lift")["value"], 1),
-                "value_correlation": _with_interval(found, correlation, "value", "low", "high"),
+                "predictor": results.language.text(f"predictor.{name}"),
+                "roc_auc": _with_interval(results, auc, "value", "low", "high"),
+                "above_recency": _with_interval(results, auc, "difference", "difference_low", "difference_high"),
+                "average_precision": results.language.number(tried.statistic(name, "average_precision")["value"], 2),
+                "lift": results.language.number(tried.statistic(name, "lift")["value"], 1),
+                "value_correlation": _with_interval(results, correlation, "value", "low", "high"),
             }
         )
-    return table(found, rows)
+    return table(results, rows)
 
 
-def _weights(found: Results, tried: Verdict) -> str:
+def _weights(results: Results, tried: Verdict) -> str:
     """Declared weights beside those that the data would give."""
-    text, language = found.language.text, found.language
+    text, language = results.language.text, results.language
     rows = [
         {
             "component": language.feature(row["feature"]),
             "declared": language.percent(row["declared"], 0),
             "fitted": language.percent(row["fitted"], 0),
-            "alone": _with_interval(found, row, "roc_auc", "roc_auc_low", "roc_auc_high"),
+            "alone": _with_interval(results, row, "roc_auc", "roc_auc_low", "roc_auc_high"),
             "value_correlation": _with_interval(
-                found, row, "value_correlation", "value_correlation_low", "value_correlation_high"
+                results, row, "value_correlation", "value_correlation_low", "value_correlation_high"
             ),
         }
         for row in tried.weights.to_dict("records")
     ]
-    html = table(found, rows)
+    html = table(results, rows)
     if math.isnan(tried.gain[0]):
         return html + markup.note(text("trial.no_gain"))
     gain = {name: language.number(each, 3) for name, each in zip(("value", "low", "high"), tried.gain, strict=True)}
     return html + markup.note(f"{text('trial.gain', **gain)} {text('trial.weights')}")
 
 
-def _with_interval(found: Results, row: Mapping[Any, Any], value: str, low: str, high: str) -> str:
-    return with_interval(found.language, [row[name] for name in (value, low, high)])
+def _with_interval(results: Results, row: Mapping[Any, Any], value: str, low: str, high: str) -> str:
+    return with_interval(results.language, [row[name] for name in (value, low, high)])
 
 
-def _came_of(found: Results, scoring: Scoring, row: dict[str, Any]) -> str:
+def _came_of(results: Results, scoring: Scoring, row: dict[str, Any]) -> str:
     """Components that a score fell by, the furthest first."""
     changes = {name: round(row[f"{name}_change"]) for name in scoring.scorecard.features}
     furthest = sorted((name for name, by in changes.items() if by < 0), key=changes.__getitem__)
-    return "; ".join(f"{found.language.feature(name)} {changes[name]:+d}" for name in furthest)
+    return "; ".join(f"{results.language.feature(name)} {changes[name]:+d}" for name in furthest)
 
 
-def _segments_of(found: Results, moved: pl.DataFrame, row: dict[str, Any]) -> str:
+def _segments_of(results: Results, moved: pl.DataFrame, row: dict[str, Any]) -> str:
     """From which segment into which; of fewer than five who went that way it is not told."""
     pair = [f"segment_{side}" for side in ("before", "after")]
     same = moved.filter(pl.col(name) == row[name] for name in pair).height
-    return DASH if same < FEWEST else " → ".join(found.language.text(f"segment.{row[name]}") for name in pair)
+    return DASH if same < FEWEST else " → ".join(results.language.text(f"segment.{row[name]}") for name in pair)
 
 
 def hidden_cells(customers: list[int]) -> set[int]:
@@ -294,9 +299,9 @@ def hidden_cells(customers: list[int]) -> set[int]:
     return few | ({min(others, key=customers.__getitem__)} if len(few) == 1 and others else set())
 
 
-def _migration(found: Results, scoring: Scoring) -> str:
+def _migration(results: Results, scoring: Scoring) -> str:
     """Customers by the segment they were in and the one they are in; fewer than five are not told."""
-    text, number = found.language.text, found.language.number
+    text, number = results.language.text, results.language.number
 
     def named(segment: str | None) -> str:
         return text(f"segment.{segment}") if segment else text("fallen.no_score")

@@ -11,7 +11,7 @@ from engagekit.display import charts, markup
 from engagekit.display.drawing import draw
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
-from engagekit.reports.parts import DASH, Found, drawable, source, table, trend
+from engagekit.reports.parts import DASH, Report, drawable, source, table, trend
 from engagekit.reports.results import Results
 from engagekit.reports.run import SENTINEL
 from engagekit.reports.words import FEWEST, Writer
@@ -25,66 +25,66 @@ BROKEN_DOWN = {"click_rate": "campaign", "return_on_ad_spend": "channel"}
 COHORT_FRAME, COHORT_ROW = 90, 22  # CSS pixels
 
 
-def first_screen(found: Results) -> str:
+def first_screen(results: Results) -> str:
     """Three sentences and at most six numbers that answer how engaged the customers are."""
-    writer = Writer(found)
+    writer = Writer(results)
     return markup.main_points(writer.main_points()) + markup.tiles(
         [_tile(writer, metric) for metric in writer.headline()]
     )
 
 
-def numbers(found: Results) -> str:
+def numbers(results: Results) -> str:
     """The main metrics with interval, n, target and the month before; all others are told with their channel."""
-    writer, text = Writer(found), found.language.text
+    writer, text = Writer(results), results.language.text
     rows = [_row(writer, metric, HEADLINE) for metric in writer.main()]
     if not rows:
         return markup.heading(text("section.numbers")) + markup.note(text("section.no_numbers"))
-    return markup.heading(text("section.numbers")) + table(found, rows) + markup.note(text("section.numbers_caption"))
+    return markup.heading(text("section.numbers")) + table(results, rows) + markup.note(text("section.numbers_caption"))
 
 
-def channel(found: Results, name: str) -> str:
+def channel(results: Results, name: str) -> str:
     """A channel: its first metric that rests on more than a few units over the months, and all of them in a table."""
-    writer, text = Writer(found), found.language.text
-    metrics = found.channels[name]
+    writer, text = Writer(results), results.language.text
+    metrics = results.channels[name]
     html = markup.heading(text(f"channel.{name}"))
-    shown = [metric for metric in metrics if drawable(found, metric)]
+    shown = [metric for metric in metrics if drawable(results, metric)]
     if shown:
-        sure = (metric for metric in shown if "few_units" not in _warnings(found, metric))
-        html += trend(found, writer, next(sure, shown[0]))
+        sure = (metric for metric in shown if "few_units" not in _warnings(results, metric))
+        html += trend(results, writer, next(sure, shown[0]))
     for metric in metrics:
         if metric.name in BROKEN_DOWN:
-            html += _bars(found, writer, metric, BROKEN_DOWN[metric.name])
-    html += table(found, [_row(writer, metric, CHANNEL) for metric in metrics])
+            html += _bars(results, writer, metric, BROKEN_DOWN[metric.name])
+    html += table(results, [_row(writer, metric, CHANNEL) for metric in metrics])
     warned: dict[str, list[str]] = {}
     for metric in metrics:
-        for warning in _warnings(found, metric):
+        for warning in _warnings(results, metric):
             warned.setdefault(warning, []).append(writer.title(metric))
     notes = (markup.note(f"{'; '.join(names)}: {text(f'warning.{warning}')}") for warning, names in warned.items())
     return html + "".join(notes)
 
 
-def cohorts(found: Results) -> str:
+def cohorts(results: Results) -> str:
     """Who came back, by month of arrival."""
-    text = found.language.text
+    text = results.language.text
     html = markup.heading(text("section.cohorts"))
-    shown = found.cohorts[found.cohorts["customers"] >= FEWEST] if len(found.cohorts) else found.cohorts
-    sentence = _came_back(found, shown)
+    shown = results.cohorts[results.cohorts["customers"] >= FEWEST] if len(results.cohorts) else results.cohorts
+    sentence = _came_back(results, shown)
     if not sentence:
         return html + markup.note(text("section.no_cohorts"))
     html += draw(
-        lambda ax: charts.plot_cohorts(shown, ax, found.language),
+        lambda ax: charts.plot_cohorts(shown, ax, results.language),
         height=COHORT_FRAME + COHORT_ROW * shown["cohort"].nunique(),
         title=text("figure.cohorts_title"),
         subtitle=text("figure.cohorts_subtitle"),
         alt=sentence,
-        source=source(found, "interactions"),
+        source=source(results, "interactions"),
     )
     return html + markup.finding(sentence)
 
 
-def data(found: Found) -> str:
+def data(results: Report) -> str:
     """What was read, left out and refused, and which tables are not there."""
-    text, number = found.language.text, found.language.number
+    text, number = results.language.text, results.language.number
     html = markup.heading(text("section.data"))
     rows = [
         {
@@ -95,10 +95,10 @@ def data(found: Found) -> str:
             "refused": number(reading.refused.height),
             "kept": number(reading.kept),
         }
-        for reading in found.readings
+        for reading in results.readings
     ]
     if rows:
-        html += table(found, rows, words=("file",))
+        html += table(results, rows, words=("file",))
     reasons = [
         {
             "file": reading.file,
@@ -107,7 +107,7 @@ def data(found: Found) -> str:
             "rows": number(reason["rows"]),
             "first_row": number(reason["first_row"]),
         }
-        for reading in found.readings
+        for reading in results.readings
         for reason in reading.reasons().iter_rows(named=True)
     ]
     reasons += [
@@ -118,62 +118,64 @@ def data(found: Found) -> str:
             "rows": number(count),
             "first_row": DASH,
         }
-        for reading in found.readings
-        for reason, count in _rules(found, reading)
+        for reading in results.readings
+        for reason, count in _rules(results, reading)
     ]
-    html += table(found, reasons, words=("column", "reason")) if reasons else markup.paragraph(text("section.all_kept"))
-    for declared in found.business.tables.values():
+    html += (
+        table(results, reasons, words=("column", "reason")) if reasons else markup.paragraph(text("section.all_kept"))
+    )
+    for declared in results.business.tables.values():
         html += markup.note(f"{declared.file}: {declared.note}") if declared.note else ""
-    missing = [text(f"table.{table}") for table in TABLES if table not in found.business.tables]
+    missing = [text(f"table.{table}") for table in TABLES if table not in results.business.tables]
     return html + (markup.note(text("section.missing_tables", tables=", ".join(missing))) if missing else "")
 
 
-def _rules(found: Found, reading: Reading) -> Iterator[tuple[str, int]]:
+def _rules(results: Report, reading: Reading) -> Iterator[tuple[str, int]]:
     """What became of rows that were not refused, in words, and how many they are."""
-    text = found.language.text
+    text = results.language.text
     for rule, rows in reading.left_out.items():
         yield text("refused.left_out", rule=rule), rows
-    overlaps = found.study.overlapping if reading.table == "subscriptions" else 0
+    overlaps = results.study.overlapping if reading.table == "subscriptions" else 0
     counts = {name: getattr(reading, name) for name in ("repeated", "superseded", "identical")}
     for name, rows in {**counts, "overlapping": overlaps}.items():
         if rows:
             yield text(f"refused.{name}"), rows
 
 
-def method(found: Results) -> str:
+def method(results: Results) -> str:
     """How the numbers were made, what they cannot tell, and what each one means."""
-    text = found.language.text
+    text = results.language.text
     html = markup.heading(text("section.method"))
     for key in ("period", "intervals", "change", "limits"):
         html += markup.paragraph(
             text(
                 f"method.{key}",
-                as_of=found.language.date(found.end.date()),
-                month=found.language.month(found.month),
-                zone=found.business.time_zone,
-                horizon=found.business.horizon.removesuffix("d"),
+                as_of=results.language.date(results.end.date()),
+                month=results.language.month(results.month),
+                zone=results.business.time_zone,
+                horizon=results.business.horizon.removesuffix("d"),
             )
         )
-    if found.study.churn.inferred:
-        html += markup.paragraph(text("method.inferred", fields=", ".join(found.study.churn.inferred)))
-    for name, metrics in found.channels.items():
-        html += markup.folded(text(f"channel.{name}"), _meanings(found, metrics))
+    if results.study.churn.inferred:
+        html += markup.paragraph(text("method.inferred", fields=", ".join(results.study.churn.inferred)))
+    for name, metrics in results.channels.items():
+        html += markup.folded(text(f"channel.{name}"), _meanings(results, metrics))
     return html
 
 
-def sentinel(found: Results) -> dict[str, Any]:
+def sentinel(results: Results) -> dict[str, Any]:
     """Output that says that the notebook came to its end, and carries what becomes ``metrics.json``."""
-    return {SENTINEL: found.as_dict()}
+    return {SENTINEL: results.as_dict()}
 
 
 def _tile(writer: Writer, metric: Metric) -> markup.Tile:
-    period, new, _ = writer.found.current(metric.name)
+    period, new, _ = writer.results.current(metric.name)
     change, tone = writer.change(metric)
     label = writer.title(metric)
-    if period != writer.found.month and period is not None:
+    if period != writer.results.month and period is not None:
         label += f" ({writer.month(period)})"
-    series = writer.found.series(metric.name)
-    spark = series.loc[series["period"] <= writer.found.month, "value"].tolist()
+    series = writer.results.series(metric.name)
+    spark = series.loc[series["period"] <= writer.results.month, "value"].tolist()
     return markup.Tile(
         label,
         writer.value(metric, new),
@@ -186,26 +188,26 @@ def _tile(writer: Writer, metric: Metric) -> markup.Tile:
 
 
 def _row(writer: Writer, metric: Metric, columns: tuple[str, ...]) -> dict[str, str]:
-    found = writer.found
-    period, new, old = found.current(metric.name)
-    target = found.business.targets.get(metric.name)
+    results = writer.results
+    period, new, old = results.current(metric.name)
+    target = results.business.targets.get(metric.name)
     cells = {
         "metric": writer.title(metric),
-        "month": DASH if period is None else found.language.month(period, "short"),
+        "month": DASH if period is None else results.language.month(period, "short"),
         "value": writer.value(metric, new),
         "interval": writer.bounds(metric, new),
         "from": writer.units(metric, new),
         "before": writer.value(metric, old),
-        "change": found.language.text(f"direction.{writer.direction(metric)}"),
+        "change": results.language.text(f"direction.{writer.direction(metric)}"),
         "target": DASH if target is None else writer.amount(metric, target),
-        "all": writer.value(metric, found.overall(metric.name)),
+        "all": writer.value(metric, results.overall(metric.name)),
     }
     return {column: cells[column] for column in columns}
 
 
-def _meanings(found: Results, metrics: list[Metric]) -> str:
+def _meanings(results: Results, metrics: list[Metric]) -> str:
     """What each metric means and hides, and where it is from."""
-    text = found.language.text
+    text = results.language.text
     rows = [
         {
             "metric": text(f"metric.{metric.name}.title"),
@@ -215,16 +217,16 @@ def _meanings(found: Results, metrics: list[Metric]) -> str:
         }
         for metric in metrics
     ]
-    return table(found, rows, words=("meaning", "caveat", "reference"))
+    return table(results, rows, words=("meaning", "caveat", "reference"))
 
 
-def _warnings(found: Results, metric: Metric) -> list[str]:
-    return found.current(metric.name)[1].warning.split()
+def _warnings(results: Results, metric: Metric) -> list[str]:
+    return results.current(metric.name)[1].warning.split()
 
 
-def _bars(found: Results, writer: Writer, metric: Metric, column: str) -> str:
+def _bars(results: Results, writer: Writer, metric: Metric, column: str) -> str:
     """A metric by a column of its table, where there is something to compare."""
-    text, groups = found.language.text, found.by(metric, column).sort_values("value", ascending=False)
+    text, groups = results.language.text, results.by(metric, column).sort_values("value", ascending=False)
     if len(groups) < 2:
         return ""
     best, worst = (dict(groups.iloc[end]) for end in (0, -1))
@@ -239,21 +241,21 @@ def _bars(found: Results, writer: Writer, metric: Metric, column: str) -> str:
         lambda ax: charts.plot_bars(
             groups.rename(columns={column: "label"}),
             ax,
-            found.language,
+            results.language,
             unit=metric.measured_in,
-            currency=found.business.currency,
+            currency=results.business.currency,
         ),
         title=text(f"figure.by_{column}", name=writer.title(metric)),
         subtitle=text(f"metric.{metric.name}.meaning"),
         alt=sentence,
-        source=source(found, metric.table),
+        source=source(results, metric.table),
     )
     return drawn + markup.finding(sentence)
 
 
-def _came_back(found: Results, shown: pd.DataFrame) -> str:
+def _came_back(results: Results, shown: pd.DataFrame) -> str:
     """Share that was active one, three and six months after they came, over all cohorts that lived through it."""
-    text, language, parts = found.language.text, found.language, []
+    text, language, parts = results.language.text, results.language, []
     for age in AGES:
         lived = shown[(shown["age"] == age) & shown["value"].notna()] if len(shown) else shown
         if len(lived):

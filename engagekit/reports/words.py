@@ -38,16 +38,16 @@ class Writer:
 
     Parameters
     ----------
-    found : Results
+    results : Results
         What was measured.
     """
 
-    found: Results
+    results: Results
 
     @property
     def language(self) -> Language:
         """The report's language."""
-        return self.found.language
+        return self.results.language
 
     def amount(self, metric: Metric, value: float, like: Estimate | None = None) -> str:
         """Write a metric's number: as it is, or with no more decimals than the interval of ``like`` supports."""
@@ -59,7 +59,7 @@ class Writer:
             decimals = decimals_supported(factor * like.low, factor * like.high)
         else:
             decimals = None if metric.measured_in in ("rate", "money") else 0
-        return self.language.amount(value, metric.measured_in, self.found.business.currency, decimals)
+        return self.language.amount(value, metric.measured_in, self.results.business.currency, decimals)
 
     def value(self, metric: Metric, estimate: Estimate) -> str:
         """Write the value of an estimate; that of fewer than five people is not told."""
@@ -94,11 +94,11 @@ class Writer:
 
     def change(self, metric: Metric) -> tuple[str, Tone]:
         """Say whether a number changed beyond noise since the month before, and whether that is good."""
-        period, _, old = self.found.current(metric.name)
+        period, _, old = self.results.current(metric.name)
         if not math.isfinite(old.value):
             return "", ""
         direction = self.direction(metric)
-        before = (period or self.found.month) - pd.DateOffset(months=1)
+        before = (period or self.results.month) - pd.DateOffset(months=1)
         known = {"old": self.value(metric, old), "month": self.language.month(before)}
         tone: Tone = ""
         if direction == "none":
@@ -109,14 +109,14 @@ class Writer:
 
     def direction(self, metric: Metric) -> str:
         """``higher`` or ``lower`` beyond noise, ``none``, or ``unknown`` where that cannot be told."""
-        _, low, high = self.found.change(metric.name)
+        _, low, high = self.results.change(metric.name)
         if not math.isfinite(low):
             return "unknown"
         return "none" if low <= 0 <= high else "higher" if low > 0 else "lower"
 
     def target(self, metric: Metric, estimate: Estimate) -> str:
         """Say whether a target is reached, missed, or too close to call."""
-        target = self.found.business.targets.get(metric.name)
+        target = self.results.business.targets.get(metric.name)
         if target is None or not math.isfinite(estimate.value):
             return ""
         written = self.amount(metric, target)
@@ -135,11 +135,11 @@ class Writer:
 
     def main(self) -> list[Metric]:
         """Metrics that the report is about: the score, usual ones with a target, other targets, the usual; else all."""
-        targets = self.found.business.targets
+        targets = self.results.business.targets
         wished = [name for name in HEADLINE if name in targets]
         names = dict.fromkeys([HEADLINE[0], *wished, *targets, *HEADLINE])
-        metrics = {m.name: m for group in self.found.channels.values() for m in group}
-        told = [name for name in metrics if self.tells(metrics[name]) and self.found.current(name)[0] is not None]
+        metrics = {m.name: m for group in self.results.channels.values() for m in group}
+        told = [name for name in metrics if self.tells(metrics[name]) and self.results.current(name)[0] is not None]
         return [metrics[name] for name in names if name in told] or [metrics[name] for name in told]
 
     def tells(self, metric: Metric) -> bool:
@@ -154,15 +154,15 @@ class Writer:
     @property
     def segments(self) -> dict[str, int]:
         """Customers in each segment; nothing where one has fewer than five, since the others would tell it."""
-        known = self.found.scores["segment"].drop_nulls()
+        known = self.results.scores["segment"].drop_nulls()
         counts = {segment: int((known == segment).sum()) for segment in SEGMENTS}
         return {} if any(0 < count < FEWEST for count in counts.values()) else counts
 
     def _engaged(self) -> str:
-        scored = self.found.scores["segment"].drop_nulls()
+        scored = self.results.scores["segment"].drop_nulls()
         if len(scored) < FEWEST:
             return self.language.text("points.no_score")
-        days = self.found.business.score.window.removesuffix("d")
+        days = self.results.business.score.window.removesuffix("d")
         known = {"n": self.language.number(len(scored)), "days": days}
         if not self.segments:
             return self.language.text("points.active", **known)
@@ -172,8 +172,8 @@ class Writer:
     def _changed(self, metrics: Sequence[Metric]) -> str:
         told: dict[str, list[str]] = {"better": [], "worse": []}
         for metric in metrics:
-            period, new, old = self.found.current(metric.name)
-            if period == self.found.month:
+            period, new, old = self.results.current(metric.name)
+            if period == self.results.month:
                 tone = self.change(metric)[1]
                 if tone in told:
                     values = f"{self.value(metric, old)} → {self.value(metric, new)}"
@@ -184,19 +184,19 @@ class Writer:
         return self.language.text("points.changed", changes=" ".join(parts))
 
     def _targets(self) -> str:
-        metrics = {m.name: m for group in self.found.channels.values() for m in group}
+        metrics = {m.name: m for group in self.results.channels.values() for m in group}
         judged = {}
-        for name, target in self.found.business.targets.items():
+        for name, target in self.results.business.targets.items():
             if name in metrics:
-                estimate = self.found.current(name)[1]
+                estimate = self.results.current(name)[1]
                 if math.isfinite(estimate.value):
                     judged[name] = self.reached(metrics[name], estimate, target), estimate, target
-        if not self.found.business.targets:
+        if not self.results.business.targets:
             return self.language.text("points.no_targets")
         reached = sum(verdict == "reached" for verdict, _, _ in judged.values())
         counts = {
             "reached": self.language.number(reached),
-            "all": self.language.number(len(self.found.business.targets)),
+            "all": self.language.number(len(self.results.business.targets)),
         }
         missed = {name: (e, t) for name, (verdict, e, t) in judged.items() if verdict == "missed"}
         if not missed:
@@ -217,7 +217,7 @@ class Writer:
         title = self.language.text(f"metric.{metric.name}.title")
         if metric.table != "base":
             return title
-        days = self.language.text("unit.day", n=self.found.business.horizon.removesuffix("d"))
+        days = self.language.text("unit.day", n=self.results.business.horizon.removesuffix("d"))
         return f"{title}, {days}"
 
     def month(self, day: pd.Timestamp | dt.date) -> str:

@@ -159,7 +159,8 @@ class BusinessTables:
     def described(self, name: str) -> Any:
         """As ``table``, in Polars or, of DuckDB and Spark frames, in their kind."""
         if name not in self._described:
-            rows = self.firewall.described(self.end)[name]
+            past = self.firewall.described(self.end)
+            rows = past.to_native(past.rows(name), name)
             self._described[name] = rows.collect() if isinstance(rows, pl.LazyFrame) else rows
         return self._described[name]
 

@@ -27,7 +27,9 @@ def with_p_alive(table: pl.DataFrame, past: Past, dates: Sequence[dt.datetime]) 
     dates : sequence of datetime
         Those of the table, in order.
     """
-    bought = collected(nw.from_native(purchase_histories(past["interactions"], dates)).lazy())
+    rows = past.rows("interactions", ["customer_id", "time", "action"], ["value"])
+    histories = purchase_histories(past.to_native(rows, "interactions"), dates)
+    bought = collected(nw.from_native(histories).lazy())
     try:
         model = BetaGeometric.fit(bought.filter(pl.col("date") == dates[0]))
     except DataError:

@@ -99,17 +99,24 @@ def _visits(interactions: Any, end: dt.datetime, web: WebSettings) -> Prepared |
     keys = collected(rows.select(nw.col("action").is_in(web.key_actions).any()))
     if not keys.item():
         made = nw.to_native(nw.from_native(made).drop("converted"))
-    return made, "started_at"
+    return _in_memory(made), "started_at"
 
 
 def _views(interactions: Any, end: dt.datetime, web: WebSettings) -> Prepared | None:
     seen = _on_the_web(interactions) if "page" in column_names(interactions) else None
-    return None if seen is None else (views(seen, web.gap, as_of=end), "time")
+    return None if seen is None else (_in_memory(views(seen, web.gap, as_of=end)), "time")
+
+
+def _in_memory(frame: Any) -> Any:
+    return frame.collect() if isinstance(frame, pl.LazyFrame) else frame
 
 
 def _on_the_web(interactions: Any) -> Any:
-    """Interactions without refunds, and without channels where nothing is viewed: a till has no visits."""
-    rows = nw.from_native(interactions)
+    """Interactions without refunds, and without channels where nothing is viewed: a till has no visits.
+
+    They are lazy where they can be, so that columns that no visit needs are not copied.
+    """
+    rows = nw.from_native(interactions.lazy() if isinstance(interactions, pl.DataFrame) else interactions)
     viewed = rows.lazy().filter(nw.col("action") == "view")
     channels = collected(viewed.select(nw.col("channel").cast(nw.String)).unique())["channel"].to_list()
     if not channels:

@@ -134,7 +134,7 @@ def backtest(dataset: Any, churn: ChurnDefinition, *, candidates: Sequence[Candi
     >>> import pandas as pd
     >>> days = pd.Series(range(20))
     >>> table = pd.DataFrame({"recency_days": days, "churned": days >= 10})
-    >>> tested = backtest(table, ChurnDefinition(horizon="28d", contractual=False))
+    >>> tested = backtest(table, ChurnDefinition(horizon="28d", contractual=True))
     >>> tested.statistic("recency")["value"], tested.statistic("base_rate")["value"]
     (1.0, 0.5)
     """

@@ -117,7 +117,7 @@ def compare_models(
     >>> days = rng.uniform(0, 80, 2_000)
     >>> table = pd.DataFrame({"recency_days": days, "noise": rng.normal(size=2_000),
     ...     "churned": rng.random(2_000) < days / 100})
-    >>> compared = compare_models(table, ChurnDefinition(horizon="28d", contractual=False))
+    >>> compared = compare_models(table, ChurnDefinition(horizon="28d", contractual=True))
     >>> compared.recommended, compared.statistic("base_rate")["value"]
     ('recency', 0.5)
     """

@@ -135,10 +135,10 @@ def backtest_score(
     >>> events = pl.concat([
     ...     pl.DataFrame({"customer_id": loyal, "time": start + timedelta(days=day)}) for day in (0, 5, 27, 40)
     ... ] + [pl.DataFrame({"customer_id": [f"other {n}" for n in range(60)], "time": start + timedelta(days=27)})])
-    >>> history = History({"interactions": events.with_columns(action=pl.lit("view"))})
-    >>> churn = ChurnDefinition(horizon="28d", contractual=False)
-    >>> judged = backtest_score(Scorecard((Component("active_days", 1, 0, 3),)), history, [datetime(2026, 1, 29)],
-    ...     churn, window="28d", as_of=datetime(2026, 3, 1))
+    >>> tables = {"interactions": events.with_columns(action=pl.lit("view"))}
+    >>> churn = ChurnDefinition(horizon="28d", contractual="subscriptions" in tables)
+    >>> judged = backtest_score(Scorecard((Component("active_days", 1, 0, 3),)), History(tables),
+    ...     [datetime(2026, 1, 29)], churn, window="28d", as_of=datetime(2026, 3, 1))
     >>> judged.verdict, judged.statistic("score")["value"], judged.statistic("recency")["value"]
     ('better_than_recency', 1.0, 0.5)
     """

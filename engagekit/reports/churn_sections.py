@@ -218,9 +218,9 @@ def stayed(churning: Churning) -> str:
         alt=sentence,
         source=source(churning, "base"),
     )
-    rule = "stayed.contract" if churning.business.contractual else "stayed.silent"
-    grace = ((churning.business.contractual and churning.business.grace) or churning.business.horizon).removesuffix("d")
-    return html + markup.finding(sentence) + markup.note(text(rule, days=grace)) + _rates(churning)
+    churn = churning.study.churn
+    rule, length = ("stayed.contract", churn.late) if churn.contractual else ("stayed.silent", churn.ahead)
+    return html + markup.finding(sentence) + markup.note(text(rule, days=length.days)) + _rates(churning)
 
 
 def changed(churning: Churning) -> str:

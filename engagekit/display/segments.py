@@ -97,6 +97,8 @@ def _head_segments(ax: "Axes", edges: Sequence[float], shares: Mapping[str, floa
 def plot_survival(curves: "pd.DataFrame", ax: "Axes", language: Language) -> "Axes":
     """Draw the share of customers who stayed, 0 to 1, as one step line with its band a segment.
 
+    Of each day the last step is drawn, so that the drawing does not grow with the customers.
+
     Parameters
     ----------
     curves : pandas.DataFrame
@@ -129,6 +131,7 @@ def plot_survival(curves: "pd.DataFrame", ax: "Axes", language: Language) -> "Ax
 
     require_values(curves["value"], "there is no curve to draw")
     dress_axis(ax, "y", [0, 1], Measure(language, "rate"))
+    curves = curves.loc[~curves.assign(day=curves["days"].map(math.ceil)).duplicated(["segment", "day"], keep="last")]
     parts = {name: rows for name in ("", *SEGMENTS) if len(rows := curves[curves["segment"] == name])}
     colours = {name: colour_of(name) if name else ACCENT for name in parts}
     for name, rows in parts.items():

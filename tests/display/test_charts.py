@@ -421,3 +421,12 @@ def test_calibration_shows_each_group_beside_the_line_where_both_are_alike():
     assert ax.get_xlim() == ax.get_ylim()
     with pytest.raises(ValueError, match="no group has a value"):
         charts.plot_calibration(groups.assign(value=np.nan), axes(), EN)
+
+
+def test_a_curve_of_many_times_is_drawn_by_the_day_at_its_own_values():
+    """20,000 times in 30 days: the start, and the last step of each day, where it was."""
+    days = np.linspace(0, 30, 20_001)
+    many = pd.DataFrame({"segment": "", "days": days, "value": 1 - days / 100, "low": 0.6, "high": 1.0})
+    x, y = charts.plot_survival(many, axes(), EN).lines[0].get_data()
+    assert list(x) == pytest.approx(list(range(31)))
+    assert list(y) == pytest.approx([1 - day / 100 for day in range(31)])

@@ -120,11 +120,11 @@ class Churning:
     @property
     def readings(self) -> list[Reading]:
         """What became of each table's rows."""
-        return [self.business.reading(table) for table in self.business.tables]
+        return self.study.readings
 
     @property
     def too_good(self) -> bool:
-        """Whether the recommended rung is better than is usual of honest data."""
+        """Whether the recommended candidate is better than is usual of honest data."""
         told = self.comparison
         return told is not None and told.statistic(told.recommended)["value"] > TOO_GOOD
 

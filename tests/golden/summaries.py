@@ -41,6 +41,7 @@ value = {weight = 0.3, low = 0, high = 2000}
 
 [tables.interactions]
 file = "online_retail.csv.gz"
+note = "Gross of cancellations: cancelled lines have a quantity below 0 and are left out, as are lines without a price."
 refuse_above = 0.3
 [tables.interactions.columns]
 customer_id = "CustomerID"

@@ -6,6 +6,7 @@ import shutil
 from collections import Counter
 
 import pytest
+from golden.summaries import SETTINGS
 from typer.testing import CliRunner
 
 from engagekit import Business
@@ -13,32 +14,9 @@ from engagekit.cli import app
 from engagekit.metrics import click_rate
 
 HEAD = 'name = "{name}"\nkind = "ecommerce"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
-RETAIL = """as_of = 2011-12-10
-
-[score.components]
-recency_days = {weight = 0.3, low = 0, high = 84, direction = "down"}
-orders = {weight = 0.4, low = 0, high = 6}
-value = {weight = 0.3, low = 0, high = 2000}
-
-[tables.interactions]
-file = "online_retail.csv.gz"
-note = "Gross of cancellations: cancelled lines have a quantity below 0 and are left out, as are lines without a price."
-refuse_above = 0.3
-[tables.interactions.columns]
-customer_id = "CustomerID"
-time = "InvoiceDate"
-channel = {constant = "web"}
-action = {constant = "purchase"}
-value = {product = ["Quantity", "UnitPrice"]}
-order_id = "InvoiceNo"
-product = "StockCode"
-quantity = "Quantity"
-unit_price = "UnitPrice"
-[tables.interactions.keep]
-quantity = "> 0"
-unit_price = "> 0"
-"""
-POSTS = """as_of = 2015-01-01
+POSTS = (
+    HEAD.format(name="facebook")
+    + """as_of = 2015-01-01
 
 [tables.posts]
 file = "dataset_Facebook.csv"
@@ -51,11 +29,15 @@ likes = "like"
 comments = "comment"
 shares = "share"
 """
-MAILINGS = """as_of = 2008-04-01
+)
+MAILINGS = (
+    HEAD.format(name="hillstrom")
+    + """as_of = 2008-04-01
 
 [tables.mailings]
 file = "mailings.csv"
 """
+)
 
 
 def reported(folder, out):
@@ -72,12 +54,12 @@ def reported(folder, out):
 def business(tmp_path, name, settings):
     folder = tmp_path / name
     folder.mkdir()
-    (folder / "business.toml").write_text(HEAD.format(name=name) + settings)
+    (folder / "business.toml").write_text(settings)
     return folder
 
 
 def test_online_retail_is_cleaned_as_stated_and_adds_up(shared, tmp_path):
-    folder = business(tmp_path, "online-retail", RETAIL)
+    folder = business(tmp_path, "online-retail", SETTINGS)
     shutil.copy(shared("online_retail") / "online_retail.csv.gz", folder)
     found, overall = reported(folder, tmp_path / "out")
     table = found["tables"][0]
@@ -89,7 +71,7 @@ def test_online_retail_is_cleaned_as_stated_and_adds_up(shared, tmp_path):
 
 
 def test_who_leaves_online_retail_is_told_better_than_by_recency_out_of_time(shared, tmp_path):
-    folder = business(tmp_path, "online-retail", RETAIL)
+    folder = business(tmp_path, "online-retail", SETTINGS)
     shutil.copy(shared("online_retail") / "online_retail.csv.gz", folder)
     result = CliRunner().invoke(app, ["report", str(folder), "--out", str(tmp_path / "out"), "--template", "churn"])
     assert result.exit_code == 0, result.output

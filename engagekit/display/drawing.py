@@ -100,14 +100,19 @@ def _fit(ax: "Axes") -> None:
 
 
 def _inline(svg: str) -> str:
-    """Fit matplotlib's SVG into a page: unique ids, variables for colours, the page's font, no prolog."""
-    used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))
+    """Fit matplotlib's SVG into a page: unique ids, variables for colours, the page's font, no prolog.
+
+    An id is a hash of the drawing as it is printed, and a number: matplotlib's hold the last bit of each coordinate.
+    """
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    used = {name: str(n) for n, name in enumerate(dict.fromkeys(re.findall(r'(?:url\(|href=")#([^)"]+)', svg)))}
+    svg = re.sub(r'( id="|url\(#|href="#)([^)"]+)', lambda at: at.group(1) + used.get(at.group(2), at.group(2)), svg)
     own = f"f{sha256(svg.encode()).hexdigest()[:8]}-"
     variables = {colour: f"var(--{name})" for name, colour in PALETTE.items()}
 
     def renamed(attribute: re.Match[str]) -> str:
         name = attribute.group(1)
-        return f' class="{HALO}"' if name == HALO else f' id="{own}{name}"' if name in used else ""
+        return f' class="{HALO}"' if name == HALO else f' id="{own}{name}"' if name in used.values() else ""
 
     def rewritten(tag: re.Match[str]) -> str:
         text = re.sub(r' id="([^"]*)"', renamed, tag.group())
@@ -116,6 +121,5 @@ def _inline(svg: str) -> str:
         text = re.sub(r'font-family: [^;"]*(; )?| transform="rotate\(-0 [^"]*"', "", text)
         return re.sub(r"(\.\d\d)\d+", r"\1", text).replace("\n", " ")
 
-    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     svg = re.sub(r'(<svg) .*? (viewBox="[^"]*").*?>', r"\1 \2>", svg, count=1)
     return re.sub(r"<[^>]*>", rewritten, re.sub(r">\s+<", "><", svg)).strip()

@@ -288,6 +288,15 @@ def test_a_figure_is_the_same_bytes_every_time():
     assert draw_trend() == draw_trend()
 
 
+def test_a_figure_is_the_same_bytes_where_numbers_differ_in_their_last_bit():
+    rates = [0.1, 0.2, 0.3, 0.7 / 3]
+    nudged = [np.nextafter(rate, 1) for rate in rates]
+    one, other = (
+        drawing.draw(lambda ax, v=v: charts.plot_bars(bars(v), ax, EN, unit="rate"), **WORDS) for v in (rates, nudged)
+    )
+    assert one == other
+
+
 def test_a_figure_says_what_it_shows_and_carries_no_prolog_date_or_address():
     html = draw_trend()
     assert html.count('role="img" aria-label="A line that rises"') == 2

@@ -56,20 +56,25 @@ def range_totals(
     floats = [name for name in wanted if cells.schema[name].is_float()]
     if floats and any((largest or 0) >= LARGEST for largest in cells.select(pl.col(floats).abs().max()).row(0)):
         return None
-    cells = cells.sort(key, place).with_columns(pl.col(wanted).fill_null(0).cast(pl.Int64))
-    number = cells[key].rle_id().to_numpy().astype(np.int64)
-    rows = _Positions(number, cells[place].to_numpy(), max(part.stop for part in ranges))
+    order = cells.select(pl.arg_sort_by(key, place)).to_series()
+    keys = cells.select(pl.col(key, *first).gather(order))
+    number = keys[key].rle_id().to_numpy().astype(np.int64)
+    rows = _Positions(number, cells[place].gather(order).to_numpy(), max(part.stop for part in ranges))
     begin, end = (rows.of([getattr(part, side) for part in ranges]) for side in ("start", "stop"))
     held = np.flatnonzero(end > begin)
     begin, end = begin[held], end[held]
-    running = {name: np.concatenate([[0], np.cumsum(cells[name].to_numpy())]) for name in wanted}
-    totals = {name: running[name][end] - running[name][begin] for name in sums}
+    edges = {name: (name, begin, end) for name in sums}
     for name, (column, others) in parts.items():
         low, high = (rows.of([getattr(part, side) for part in others])[held] for side in ("start", "stop"))
-        totals[name] = running[column][high] - running[column][low]
-    taken = cells.select(key, *first)[begin]
+        edges[name] = (column, low, high)
+    totals = {}
+    for column in wanted:  # one after another: at most one column's running sums are in memory
+        values = cells[column].gather(order).fill_null(0).cast(pl.Int64).to_numpy()
+        running = np.concatenate([[0], np.cumsum(values)])
+        totals |= {name: running[high] - running[low] for name, (of, low, high) in edges.items() if of == column}
     numbers = pl.Series("range", held % len(ranges), dtype=pl.Int64)
-    return taken.insert_column(1, numbers).with_columns(pl.Series(name, total) for name, total in totals.items())
+    taken = keys[begin].insert_column(1, numbers)
+    return taken.with_columns(pl.Series(name, totals[name]) for name in edges)
 
 
 class _Positions:

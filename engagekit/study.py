@@ -77,6 +77,8 @@ class Study(BusinessTables):
     ) -> None:
         opened = business if isinstance(business, Business) else Business.open(business)
         frames = {name: opened.table(name, lazy=True) for name in opened.tables}
+        if "interactions" in frames:  # read once each, so that the id, their largest column, is not needed any more
+            frames["interactions"] = frames["interactions"].drop("event_id", strict=False)
         super().__init__(opened, frames, opened.end(as_of), period, None)
         self._scorecard: Scorecard | None = None
 

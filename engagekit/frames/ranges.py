@@ -67,7 +67,7 @@ def range_totals(
     for name, (column, others) in parts.items():
         low, high = (rows.of([getattr(part, side) for part in others])[held] for side in ("start", "stop"))
         edges[name] = (column, low, high)
-    totals = {}
+    totals: dict[str, np.ndarray] = {}
     for column in wanted:  # one after another: at most one column's running sums are in memory
         values = cells[column].gather(order).fill_null(0).cast(pl.Int64).to_numpy()
         running = np.concatenate([[0], np.cumsum(values)])

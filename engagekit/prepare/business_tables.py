@@ -64,11 +64,21 @@ class BusinessTables:
         if period not in PERIODS:
             raise ValueError(f"period: {period!r} is not known. {did_you_mean(period, PERIODS)}")
         self.business, self.end, self.period = business, end, period
-        self.firewall = History(tables, fixed=business.fixed)
         self._frames = tables
         self._churn = churn
         self._described: dict[str, Any] = {}
         self._prepared: dict[str, Prepared | None] = {}
+
+    @cached_property
+    def firewall(self) -> History:
+        """Tables, of which features, labels and models see only what was known before a date.
+
+        Interactions, the largest, are those that are described: a file is not read a second time.
+        """
+        tables = dict(self._frames)
+        if self._of_folder and self.has("interactions"):
+            tables["interactions"] = self.described("interactions").lazy()
+        return History(tables, fixed=self.business.fixed)
 
     @cached_property
     def history(self) -> History:
@@ -159,7 +169,7 @@ class BusinessTables:
     def described(self, name: str) -> Any:
         """As ``table``, in Polars or, of DuckDB and Spark frames, in their kind."""
         if name not in self._described:
-            past = self.firewall.described(self.end)
+            past = History(self._frames, fixed=self.business.fixed).described(self.end)
             rows = past.to_native(past.rows(name), name)
             self._described[name] = rows.collect() if isinstance(rows, pl.LazyFrame) else rows
         return self._described[name]
@@ -178,7 +188,7 @@ class BusinessTables:
         if name not in MADE_OF:
             return None
         tables = {table: self.described(table) for table in self._frames}
-        return prepared_table(name, tables, self.end, self.business.web, self.business.week)
+        return prepared_table(name, tables, self.end, self.business.web, self.business.week, self.prepared)
 
     @cached_property
     def _base(self) -> Any:

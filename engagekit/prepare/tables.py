@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import narwhals as nw
@@ -21,6 +22,7 @@ Prepared = tuple[Any, str]
 Tables = Mapping[str, Any]
 
 REPEAT_WINDOW = "90d"
+AT_ONCE = 5_000_000  # interactions that visits are made of at once
 MADE_OF = {
     **dict.fromkeys(("orders", "buyers", "visits", "views", "activity"), "interactions"),
     "waits": "tickets",
@@ -29,7 +31,12 @@ MADE_OF = {
 
 
 def prepared_table(
-    name: str, tables: Tables, end: dt.datetime, web: WebSettings, week: WorkingWeek | None
+    name: str,
+    tables: Tables,
+    end: dt.datetime,
+    web: WebSettings,
+    week: WorkingWeek | None,
+    prepared: Callable[[str], Prepared | None],
 ) -> Prepared | None:
     """One prepared table, and the column that dates its rows; None where the business lacks what it is made of.
 
@@ -45,6 +52,8 @@ def prepared_table(
         What a visit is.
     week : WorkingWeek, optional
         Working hours; without it all hours count.
+    prepared : callable
+        Gives the prepared table of a name, where one is made of another.
 
     Returns
     -------
@@ -55,7 +64,7 @@ def prepared_table(
     frame = tables[MADE_OF[name]]
     makers: dict[str, Callable[[], Prepared | None]] = {
         "orders": lambda: _orders(frame),
-        "buyers": lambda: _buyers(tables, end),
+        "buyers": lambda: _buyers(prepared("orders"), tables.get("customers"), end),
         "visits": lambda: _visits(frame, end, web),
         "views": lambda: _views(frame, end, web),
         "activity": lambda: _activity(tables, end, web),
@@ -70,21 +79,20 @@ def _orders(interactions: Any) -> Prepared | None:
     return (orders(interactions), "time") if "value" in column_names(interactions) else None
 
 
-def _buyers(tables: Tables, end: dt.datetime) -> Prepared | None:
+def _buyers(made: Prepared | None, customers: Any, end: dt.datetime) -> Prepared | None:
     """Buyers of whole months, without those who joined before the day of the first order.
 
     Those may have bought before the data begin. Of a month whose last day has no whole window behind it only the first
     days would be told.
     """
-    made = _orders(tables["interactions"])
     if made is None:
         return None
     ordered, _ = made
     bought = collected(nw.from_native(buyers(ordered, end, REPEAT_WINDOW)).lazy())
-    if "customers" in tables and "joined_at" in column_names(tables["customers"]):
+    if customers is not None and "joined_at" in column_names(customers):
         first_day = collected(nw.from_native(ordered).lazy().select(nw.col("time").min()))["time"].dt.truncate("1d")
-        customers = collected(nw.from_native(tables["customers"]).lazy())
-        bought = bought.join(customers.filter(pl.col("joined_at") < first_day.item()), on="customer_id", how="anti")
+        arrivals = collected(nw.from_native(customers).lazy())
+        bought = bought.join(arrivals.filter(pl.col("joined_at") < first_day.item()), on="customer_id", how="anti")
     month = pl.col("first_at").dt.truncate("1mo")
     return bought.filter(month.dt.offset_by("1mo").dt.offset_by(REPEAT_WINDOW) <= end), "first_at"
 
@@ -94,21 +102,31 @@ def _visits(interactions: Any, end: dt.datetime, web: WebSettings) -> Prepared |
     seen = _on_the_web(interactions)
     if seen is None:
         return None
-    made = visits(seen, web.gap, key_actions=web.key_actions, engaged_after_s=web.engaged_after_s, as_of=end)
+    keys, engaged_after_s = web.key_actions, web.engaged_after_s
+    of_rows = partial(visits, gap=web.gap, key_actions=keys, engaged_after_s=engaged_after_s, as_of=end)
+    made = _by_customers(of_rows, seen)
     rows = nw.from_native(seen).lazy()
-    keys = collected(rows.select(nw.col("action").is_in(web.key_actions).any()))
-    if not keys.item():
+    has_keys = collected(rows.select(nw.col("action").is_in(keys).any()))
+    if not has_keys.item():
         made = nw.to_native(nw.from_native(made).drop("converted"))
-    return _in_memory(made), "started_at"
+    return made, "started_at"
 
 
 def _views(interactions: Any, end: dt.datetime, web: WebSettings) -> Prepared | None:
     seen = _on_the_web(interactions) if "page" in column_names(interactions) else None
-    return None if seen is None else (_in_memory(views(seen, web.gap, as_of=end)), "time")
+    return None if seen is None else (_by_customers(partial(views, gap=web.gap, as_of=end), seen), "time")
 
 
-def _in_memory(frame: Any) -> Any:
-    return frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+def _by_customers(make: Callable[[Any], Any], interactions: Any) -> Any:
+    """What a function makes of each customer's interactions; of millions of them in Polars, some customers at a time.
+
+    Whole columns are not worked on at once, which takes 3 GB for 20 million interactions.
+    """
+    if not isinstance(interactions, pl.LazyFrame):
+        return make(interactions)
+    parts = 1 + interactions.select(pl.len()).collect().item() // AT_ONCE
+    part = pl.col("customer_id").hash() % parts
+    return pl.concat([make(interactions.filter(part == number)).collect() for number in range(parts)])
 
 
 def _on_the_web(interactions: Any) -> Any:

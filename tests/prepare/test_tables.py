@@ -3,6 +3,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from engagekit.data.business import Business
 from engagekit.prepare.business_tables import BusinessTables
@@ -281,3 +282,11 @@ def test_the_data_go_to_the_end_unless_nothing_was_recorded_for_longer_than_ever
     rows = seen(*(f"2026-05-{day:02d}" for day in days))
     end = dt.datetime(2026, 6, 1)
     assert tables_of(business, rows, end).data_end == (until or end)
+
+
+@pytest.mark.parametrize("name", ["visits", "views"])
+def test_of_many_interactions_some_customers_are_worked_on_at_a_time(sample_folders, name, monkeypatch):
+    at_once, _ = Study(sample_folders["ecommerce"]).prepared(name)
+    monkeypatch.setattr("engagekit.prepare.tables.AT_ONCE", at_once.height // 5)
+    in_parts, _ = Study(sample_folders["ecommerce"]).prepared(name)
+    assert_frame_equal(in_parts, at_once, check_row_order=False)

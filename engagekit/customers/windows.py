@@ -23,6 +23,7 @@ RECORDED = tuple(PARTS)
 HALVES = ("late", "early")
 COUNTS = ("interactions", "active_days", "orders", *HALVES)
 DAY_US = 86_400_000_000
+COUNT = nw.Int32  # of one customer's interactions: there is a row a customer and stretch, and it has many counts
 
 
 class _Windows(NamedTuple):
@@ -198,8 +199,8 @@ def _of_windows(past: Past, rows: Rows, windows: _Windows, counted: Mapping[str,
     sums = _of_one(past, rows, windows, counted) if len(windows.ends) == 1 else _of_many(past, rows, windows, counted)
     named = small_table(rows, {"date_us": list(windows.ends.values()), "date": list(windows.ends)})
     recorded = {name: nw.col(name) / parts for name, parts in PARTS.items()}
-    names = ["customer_id", "date", "date_us", "us", *COUNTS, *counted]
-    return sums.join(named, on="date_us").select(*names, **recorded)
+    counts = nw.col(*COUNTS, *counted).cast(nw.Int64)  # DuckDB would go on in 128 bits
+    return sums.join(named, on="date_us").select("customer_id", "date", "date_us", "us", counts, **recorded)
 
 
 def _of_one(past: Past, rows: Rows, windows: _Windows, counted: Mapping[str, nw.Expr]) -> Rows:
@@ -208,7 +209,7 @@ def _of_one(past: Past, rows: Rows, windows: _Windows, counted: Mapping[str, nw.
     counted = {**counted, "late": day < half, "early": (day >= half) & (day < 2 * half)}
     sums = _added_up(windows.within(rows), past, counted, ["customer_id"])
     ordered = windows.within(_first_purchases(past)).group_by("customer_id")
-    orders = ordered.agg(nw.len().cast(nw.Int64).alias("orders"))
+    orders = ordered.agg(nw.len().cast(COUNT).alias("orders"))
     sums = sums.join(orders, on="customer_id", how="left").with_columns(nw.col("orders").fill_null(0))
     return sums.with_columns(date_us=nw.lit(windows.last, nw.Int64))
 
@@ -218,7 +219,7 @@ def _of_many(past: Past, rows: Rows, windows: _Windows, counted: Mapping[str, nw
     keys = ["customer_id", "stretch"]
     cells = _added_up(windows.stretches(rows), past, counted, keys)
     ordered = windows.stretches(_first_purchases(past)).group_by(keys)
-    orders = ordered.agg(nw.len().cast(nw.Int64).alias("orders"))
+    orders = ordered.agg(nw.len().cast(COUNT).alias("orders"))
     cells = cells.join(orders, on=keys, how="left").with_columns(nw.col("orders").fill_null(0))
     plain = ["interactions", "active_days", "orders", *RECORDED]
     return _over_windows(cells, windows, [*plain, *counted])
@@ -248,9 +249,8 @@ def _over_windows(cells: Rows, windows: _Windows, sums: list[str]) -> Rows:
     }
     joined = cells.join(small_table(cells, columns), on="stretch")
     joined = joined.with_columns((nw.col("interactions") * nw.col(name)).alias(name) for name in halves)
-    whole_sums = _sums([name for name in [*sums, *halves] if name not in RECORDED])
-    recorded = [nw.col(name).sum() for name in sums if name in RECORDED]
-    return joined.group_by("customer_id", "date_us").agg(*(nw.col(name).max() for name in last), *whole_sums, *recorded)
+    added = (nw.col(name).sum() for name in [*sums, *halves])
+    return joined.group_by("customer_id", "date_us").agg(*(nw.col(name).max() for name in last), *added)
 
 
 def _added_up(rows: Rows, past: Past, counted: Mapping[str, nw.Expr], keys: list[str]) -> Rows:
@@ -266,10 +266,10 @@ def _added_up(rows: Rows, past: Past, counted: Mapping[str, nw.Expr], keys: list
     rows = rows.with_columns(**{name: met if polars else met.cast(nw.Int64) for name, met in counted.items()})
     return rows.group_by(keys).agg(
         nw.col("us").max(),
-        nw.len().cast(nw.Int64).alias("interactions"),
-        nw.col("day").n_unique().cast(nw.Int64).alias("active_days"),
+        nw.len().cast(COUNT).alias("interactions"),
+        nw.col("day").n_unique().cast(COUNT).alias("active_days"),
         nw.col(*RECORDED).sum(),
-        *_sums(counted),
+        *(nw.col(name).sum().cast(COUNT) for name in counted),
     )
 
 
@@ -294,7 +294,3 @@ def _first_purchases(past: Past) -> Rows:
         return rows.group_by("customer_id", "us").agg(nw.len())
     rows = rows.with_columns(instant=nw.when(nw.col("order_id").is_null()).then(nw.col("us")))
     return rows.group_by("customer_id", "order_id", "instant").agg(nw.col("us").min())
-
-
-def _sums(names: Iterable[str]) -> list[nw.Expr]:
-    return [nw.col(name).sum().cast(nw.Int64) for name in names]  # DuckDB would go on in 128 bits

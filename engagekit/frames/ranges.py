@@ -56,10 +56,9 @@ def range_totals(
     floats = [name for name in wanted if cells.schema[name].is_float()]
     if floats and any((largest or 0) >= LARGEST for largest in cells.select(pl.col(floats).abs().max()).row(0)):
         return None
-    order = cells.select(pl.arg_sort_by(key, place)).to_series()
-    keys = cells.select(pl.col(key, *first).gather(order))
-    number = keys[key].rle_id().to_numpy().astype(np.int64)
-    rows = _Positions(number, cells[place].gather(order).to_numpy(), max(part.stop for part in ranges))
+    cells = cells.sort(key, place)
+    number = cells[key].rle_id().to_numpy().astype(np.int64)
+    rows = _Positions(number, cells[place].to_numpy(), max(part.stop for part in ranges))
     begin, end = (rows.of([getattr(part, side) for part in ranges]) for side in ("start", "stop"))
     held = np.flatnonzero(end > begin)
     begin, end = begin[held], end[held]
@@ -69,11 +68,10 @@ def range_totals(
         edges[name] = (column, low, high)
     totals: dict[str, np.ndarray] = {}
     for column in wanted:  # one after another: at most one column's running sums are in memory
-        values = cells[column].gather(order).fill_null(0).cast(pl.Int64).to_numpy()
-        running = np.concatenate([[0], np.cumsum(values)])
+        running = np.concatenate([[0], np.cumsum(cells[column].fill_null(0).cast(pl.Int64).to_numpy())])
         totals |= {name: running[high] - running[low] for name, (of, low, high) in edges.items() if of == column}
     numbers = pl.Series("range", held % len(ranges), dtype=pl.Int64)
-    taken = keys[begin].insert_column(1, numbers)
+    taken = cells.select(key, *first)[begin].insert_column(1, numbers)
     return taken.with_columns(pl.Series(name, totals[name]) for name in edges)
 
 

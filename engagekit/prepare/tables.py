@@ -22,7 +22,7 @@ Prepared = tuple[Any, str]
 Tables = Mapping[str, Any]
 
 REPEAT_WINDOW = "90d"
-AT_ONCE = 5_000_000  # interactions that visits are made of at once
+AT_ONCE = 1_000_000  # interactions that visits are made of at once
 MADE_OF = {
     **dict.fromkeys(("orders", "buyers", "visits", "views", "activity"), "interactions"),
     "waits": "tickets",

@@ -176,7 +176,7 @@ def _is_number(cell: str) -> bool:
 LEFT = "text-align:left;vertical-align:top;padding:.1em 1em .1em 0;background:transparent;"
 RIGHT = LEFT.replace("left", "right", 1)
 TABLE = "border-collapse:collapse;margin:.3em 0;color:inherit;font-variant-numeric:tabular-nums"
-MUTED = f"{LEFT}font-weight:normal;white-space:nowrap;color:var(--jp-ui-font-color2,inherit)"
+MUTED = f"{LEFT}font-weight:normal;white-space:nowrap;opacity:.75"
 
 
 def _label(text: str) -> str:

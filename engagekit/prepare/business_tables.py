@@ -88,7 +88,7 @@ class BusinessTables:
             reading = self.business.reading(name)
             yield counted(reading.kept, "row")
             yield between(*reading.dates) if reading.dates else "dates not known"
-            yield f"{reading.refused.height:,} refused" if reading.refused.height else "none refused"
+            yield f"{reading.refused.height:,} refused"
             return
         rows = nw.from_native(self._frames[name])
         if not isinstance(rows, nw.DataFrame):

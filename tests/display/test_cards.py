@@ -13,7 +13,7 @@ from engagekit.churn.backtest import Backtest
 from engagekit.churn.comparison import Comparison
 from engagekit.customers.cohorts import CohortTable
 from engagekit.data import reading
-from engagekit.metrics import net_promoter_score, open_rate, order_value
+from engagekit.metrics import median_engagement_score, net_promoter_score, open_rate, order_value
 
 MONTHS = [dt.datetime(2026, month, 1) for month in (1, 2, 3)]
 SETTINGS = """
@@ -85,8 +85,9 @@ def test_a_metric_gives_its_unit_to_the_estimate_and_to_nothing_that_is_written(
     assert repr(net_promoter_score([10] * 50 + [3] * 50)) == f"0 points, −{half:.0f} to {half:.0f}, n = 100"
     assert repr(open_rate(sent)).startswith("50%, 39% to 61%, n = 1; warning: ")  # Wilson: 50 ± 10.7 per cent
     assert "measured_in" not in open_rate(sent).as_dict()
-    bought = pl.DataFrame({"customer_id": ["a", "b"], "order_id": ["1", "2"], "value": [10.0, 20.0]})
+    bought = pl.DataFrame({"customer_id": ["a", "b"], "order_id": ["1", "2"], "lines": 1, "value": [10.0, 20.0]})
     assert order_value(bought).measured_in == "money"
+    assert median_engagement_score([10, 20, 30]).measured_in == "points"
 
 
 def test_a_business(shop):

@@ -60,7 +60,9 @@ def progress(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    above = not console.is_jupyter  # what is printed meanwhile; in Jupyter it has an output of its own
+    bar = Progress(*columns, console=console, transient=True, redirect_stdout=above, redirect_stderr=above)
     task = bar.add_task(what, total=len(items))
     waiting = timer(AFTER_S, bar.start)
     waiting.start()

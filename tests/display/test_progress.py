@@ -4,9 +4,12 @@ import io
 import sys
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from jupyter_client.manager import start_new_kernel
 
+from engagekit import ChurnDefinition, Study, compare_models
+from engagekit.churn.candidates import Candidate
 from engagekit.display import progress as module
 from engagekit.display.progress import is_watched, progress
 
@@ -122,3 +125,25 @@ def test_kernels_say_whether_they_can_be_asked():
         client.stop_channels()
         manager.shutdown_kernel(now=True)
     assert [each for each in said if each] == ["True", "False"]
+
+
+class AtOnce(Waiting):
+    def start(self):
+        self.go_off()
+
+
+def test_reading_tables_and_testing_models_are_steps_that_show_progress(monkeypatch, tmp_path):
+    monkeypatch.setitem(progress.__kwdefaults__, "timer", AtOnce)
+    screen = terminal(monkeypatch)
+    settings = 'name = "Shop"\nkind = "ecommerce"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
+    (tmp_path / "business.toml").write_text(f'{settings}[tables.mailings]\nfile = "mail.csv"\n', "utf-8")
+    (tmp_path / "mail.csv").write_text("sent_at,campaign,sent,delivered\n2026-01-31,A,10,9\n", "utf-8")
+    Study(tmp_path)
+    assert "Reading mailings" in screen.getvalue()
+    rows = pd.DataFrame(
+        {"recency_days": [float(n % 97) for n in range(300)], "churned": [n % 2 == 0 for n in range(300)]}
+    )
+    churn = ChurnDefinition(horizon="28d", contractual=True)
+    compare_models(rows, churn, candidates=[Candidate("base_rate", ()), Candidate("recency", ("recency_days",))])
+    assert "Testing models, fold" in screen.getvalue()
+    assert "10/10" in screen.getvalue()

@@ -25,8 +25,8 @@ class Estimate:
     units : int
         Independent units among them: customers, answers, mailings ...
     method : str
-        ``wilson``, ``effective_wilson``, ``adjusted_wald``, ``delta``, ``order_statistics``, ``kaplan_meier``, or empty
-        where there is no interval.
+        ``wilson``, ``effective_wilson``, ``adjusted_wald``, ``delta``, ``order_statistics``, ``kaplan_meier``, for a
+        difference ``mover``, or empty where there is no interval.
     warning : str
         Warnings, separated by spaces: keys of ``warning`` in the locales; empty where there is none.
     reason : str
@@ -50,6 +50,26 @@ class Estimate:
     method: str
     warning: str
     reason: str
+
+    def __sub__(self, other: "Estimate") -> "Estimate":
+        """Difference from another estimate of the same metric, with its interval, as ``difference(other, self)``."""
+        if not isinstance(other, Estimate):
+            return NotImplemented
+        value = self.value - other.value
+        low = value - math.hypot(self.value - self.low, other.high - other.value)
+        high = value + math.hypot(self.high - self.value, other.value - other.low)
+        return Estimate(
+            value,
+            low,
+            high,
+            numerator=math.nan,
+            denominator=math.nan,
+            n=self.n + other.n,
+            units=self.units + other.units,
+            method="" if math.isnan(low) else "mover",
+            warning=" ".join(dict.fromkeys(f"{other.warning} {self.warning}".split())),
+            reason=other.reason or self.reason,
+        )
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:

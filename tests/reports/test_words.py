@@ -24,7 +24,7 @@ def compared(new, old):
         business=SimpleNamespace(currency="GBP", targets={}),
         month=now,
         current=lambda _: (now, new, old),
-        change=lambda _: change,
+        change=lambda _: (change.value, change.low, change.high),
     )
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 __all__ = ["FIELDS", "Estimate", "significant"]
@@ -58,10 +58,11 @@ class Estimate:
         value = self.value - other.value
         low = value - math.hypot(self.value - self.low, other.high - other.value)
         high = value + math.hypot(self.high - self.value, other.value - other.low)
-        return Estimate(
-            value,
-            low,
-            high,
+        return replace(
+            self,
+            value=value,
+            low=low,
+            high=high,
             numerator=math.nan,
             denominator=math.nan,
             n=self.n + other.n,

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Measure", "dress_axis", "finite", "is_narrow", "require_values", "size_of", "write_beside"]
+__all__ = ["Measure", "dress_axis", "finite", "is_narrow", "require_values", "size_of"]
+__all__ += ["stretch_rates", "write_beside"]
 
 MUTED, GRID = PALETTE["muted"], PALETTE["grid"]
 NARROW_AXES = 400
 WHOLE_MONEY_FROM = 100
+RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # ticks of a stretched axis
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,32 @@ def dress_axis(ax: "Axes", which: Literal["x", "y"], values: Sequence[float], me
     ax.tick_params(left=False, bottom=False, labelcolor=MUTED, pad=6)
     if low <= 0 <= high:
         (ax.axhline if which == "y" else ax.axvline)(0, color=MUTED, lw=1, zorder=1)
+
+
+def stretch_rates(ax: "Axes", measure: Measure) -> None:
+    """Give both axes of rates, dressed and from 0, a square-root scale, on which small rates have room.
+
+    Parameters
+    ----------
+    ax : Axes
+        Changed in place.
+    measure : Measure
+        Writes the tick labels.
+    """
+    import numpy as np
+    from matplotlib.scale import FuncScale
+
+    width, height = size_of(ax)
+    for which, length, apart in (("x", width, 50), ("y", height, 24)):  # points that labels need
+        axis = ax.xaxis if which == "x" else ax.yaxis
+        highest, ticks = math.sqrt(axis.get_view_interval()[1]), [0.0]
+        for rate in RATES:
+            if (math.sqrt(rate) - math.sqrt(ticks[-1])) * length / highest >= apart and math.sqrt(rate) <= highest:
+                ticks.append(rate)
+        ax.set(**{f"{which}scale": FuncScale(axis, (np.sqrt, np.square))})
+        axis.set_ticks(
+            ticks, [measure.write(tick, 0 if tick >= 0.01 or not tick else 1) for tick in ticks], parse_math=False
+        )
 
 
 def write_beside(ax: "Axes", point: tuple[Any, float], offset: tuple[float, float], text: str, **style: Any) -> None:

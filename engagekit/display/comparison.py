@@ -1,8 +1,9 @@
 """Values side by side: bars with intervals, and observed churn against predicted probability."""
 
+from statistics import median
 from typing import TYPE_CHECKING
 
-from engagekit.display.axes import Measure, dress_axis, finite, is_narrow, require_values, write_beside
+from engagekit.display.axes import Measure, dress_axis, finite, is_narrow, require_values, stretch_rates, write_beside
 from engagekit.display.drawing import PALETTE
 from engagekit.display.markup import plain_text
 from engagekit.language import Language
@@ -16,6 +17,7 @@ __all__ = ["MOST_BARS", "plot_bars", "plot_calibration"]
 PAPER, INK, MUTED, GRID, ACCENT = (PALETTE[name] for name in ("paper", "ink", "muted", "grid", "accent"))
 BAR = PALETTE["heat-3"]
 MOST_BARS, LONGEST_LABEL = 12, 34
+SQUEEZED = 0.25  # a median of the probabilities below this part of the highest
 
 
 def plot_bars(frame: "pd.DataFrame", ax: "Axes", language: Language, *, unit: str, currency: str = "") -> "Axes":
@@ -87,6 +89,9 @@ def _name_bars(ax: "Axes", labels: list[str], thickness: float) -> None:
 def plot_calibration(groups: "pd.DataFrame", ax: "Axes", language: Language) -> "Axes":
     """Draw observed churn against predicted probability, both 0 to 1, a point with its interval a group.
 
+    Each axis goes as far as its own values. Where most probabilities are small beside the highest, both axes have a
+    square-root scale, which its name says.
+
     Parameters
     ----------
     groups : pandas.DataFrame
@@ -116,16 +121,20 @@ def plot_calibration(groups: "pd.DataFrame", ax: "Axes", language: Language) -> 
     'Chance that was told'
     """
     require_values(groups["value"], "no group has a value, so there is nothing to draw")
-    measure = Measure(language, "rate")
-    values = finite([0, *groups["chance"], *groups["high"]])
-    dress_axis(ax, "x", values, measure)
-    dress_axis(ax, "y", values, measure)
+    measure, chances = Measure(language, "rate"), finite([0, *groups["chance"]])
+    shares = finite([0, *groups["value"], *groups["high"]])
+    dress_axis(ax, "x", chances, measure)
+    dress_axis(ax, "y", shares, measure)
+    name = language.text("chart.chance")
+    if median(chances) < SQUEEZED * max(chances):
+        name += "\n" + language.text("chart.stretched")
+        stretch_rates(ax, measure)
     ax.grid(axis="both", color=GRID, lw=1)
-    highest = max(values)
-    ax.plot([0, highest], [0, highest], color=MUTED, lw=1, ls="--")
+    both = [0, min(ax.get_xlim()[1], ax.get_ylim()[1])]
+    ax.plot(both, both, color=MUTED, lw=1, ls="--")
     ax.vlines(groups["chance"], groups["low"], groups["high"], color=ACCENT, lw=1.5)
-    ax.scatter(groups["chance"], groups["value"], s=30, color=ACCENT, edgecolors=PAPER, lw=1, zorder=3)
-    ax.set_xlabel(language.text("chart.chance"), loc="left", color=MUTED)
+    ax.scatter(groups["chance"], groups["value"], s=48, color=ACCENT, edgecolors=PAPER, lw=1, zorder=3)
+    ax.set_xlabel(name, loc="left", color=MUTED)
     write_beside(ax, (0, 1), (0, 8), language.text("chart.happened"), xycoords="axes fraction", ha="left", va="bottom")
     return ax
 

@@ -22,8 +22,8 @@ COHORT_HEIGHT, MOST_AGES, NARROW_AGES = 21, 13, (1, 2, 3, 6, 12)
 def plot_cohorts(cohorts: "pd.DataFrame", ax: "Axes", language: Language) -> "Axes":
     """Draw the share of each month's newcomers who came back, 0 to 1, by the months since their arrival.
 
-    Months that are not over yet are blank. The month of arrival is left out if everyone was there by definition. A
-    narrow Axes shows fewer months, a low one only the latest cohorts.
+    Months that are not over yet are blank. The month of arrival, age 0, is left out: nobody can have come back in it.
+    A narrow Axes shows fewer months, a low one only the latest cohorts.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def plot_cohorts(cohorts: "pd.DataFrame", ax: "Axes", language: Language) -> "Ax
     Raises
     ------
     ValueError
-        No cohort has a value.
+        No cohort has a value after its month of arrival.
 
     Examples
     --------
@@ -55,8 +55,9 @@ def plot_cohorts(cohorts: "pd.DataFrame", ax: "Axes", language: Language) -> "Ax
     >>> ax.texts[0].get_text()
     '50%'
     """
-    require_values(cohorts["value"], "no cohort has a value, so there is nothing to draw")
-    grid = _fitting(cohorts.pivot(index="cohort", columns="age", values="value").astype(float), ax)
+    came_back = cohorts[cohorts["age"] > 0]
+    require_values(came_back["value"], "no cohort has a value after its month of arrival, so there is nothing to draw")
+    grid = _fitting(came_back.pivot(index="cohort", columns="age", values="value").astype(float), ax)
     _draw_cells(ax, grid, language)
     sizes = cohorts.groupby("cohort")["customers"].first()
     names = [f"{language.month(month, 'short')} ({language.number(sizes[month])})" for month in grid.index]
@@ -65,7 +66,7 @@ def plot_cohorts(cohorts: "pd.DataFrame", ax: "Axes", language: Language) -> "Ax
     ax.set_xticks([place + 0.5 for place in range(len(ages))], [language.number(age) for age in ages])
     ax.xaxis.set_label_position("top")
     ax.xaxis.tick_top()
-    ax.set_xlabel(language.text("chart.age"), loc="left", color=MUTED, labelpad=6)
+    ax.set_xlabel(language.text("chart.age"), color=MUTED, labelpad=6)
     ax.set_ylabel("")
     ax.tick_params(left=False, top=False, labelcolor=MUTED, pad=5)
     corner = {"xycoords": "axes fraction", "ha": "right", "va": "bottom"}
@@ -78,8 +79,7 @@ def _draw_cells(ax: "Axes", grid: "pd.DataFrame", language: Language) -> None:
     import numpy as np
     from matplotlib.colors import ListedColormap
 
-    ages: list[Any] = grid.columns.to_list()
-    highest = max(finite([0.01, *(share for age in ages if age > 0 for share in grid[age])]))
+    highest = max(finite([0.01, *grid.to_numpy().ravel()]))
     steps = (grid / highest * len(HEAT)).clip(0, len(HEAT) - 1).apply(np.floor)
     levels = steps.to_numpy()
     ax.pcolormesh(levels, cmap=ListedColormap(HEAT), vmin=0, vmax=len(HEAT), edgecolors=PAPER, linewidth=1.5)
@@ -96,7 +96,6 @@ def _fitting(grid: "pd.DataFrame", ax: "Axes") -> "pd.DataFrame":
     """Ages and cohorts that have values and room."""
     grid = grid.dropna(axis="columns", how="all").sort_index()
     ages: list[Any] = grid.columns.to_list()
-    ages = [age for age in ages if age > 0 or (grid[age] < 1).any()] or ages
     few = [age for age in ages if age in NARROW_AGES] if is_narrow(ax) else []
     grid = grid[few or ages[:MOST_AGES]].dropna(how="all")
     return grid.tail(max(int(size_of(ax)[1] / COHORT_HEIGHT), 3)).dropna(axis="columns", how="all")

@@ -25,6 +25,7 @@ Rows = nw.LazyFrame[Any]
 
 LENGTHS = ("1mo", "1w")
 KEYS = ["customer_id", "period"]
+NEEDED = ("interactions", "customers")
 
 
 def retention_by_cohort(

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Measure", "dress_axis", "finite", "is_narrow", "require_values", "size_of"]
+__all__ = ["Measure", "dress_axis", "finite", "is_narrow", "new_axes", "require_values", "size_of"]
 __all__ += ["stretch_rates", "write_beside"]
 
 MUTED, GRID = PALETTE["muted"], PALETTE["grid"]
 NARROW_AXES = 400
 WHOLE_MONEY_FROM = 100
+NEW = (9, 4.5)  # inches of a figure of its own
 RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # ticks of a stretched axis
 
 
@@ -123,6 +124,20 @@ def write_beside(ax: "Axes", point: tuple[Any, float], offset: tuple[float, floa
     style = {"color": MUTED, "textcoords": "offset points", "annotation_clip": False, "parse_math": False, **style}
     place = ax.convert_xunits(point[0]), point[1]  # type: ignore[no-untyped-call]
     ax.annotate(plain_text(text), place, offset, **style).set_gid(HALO)
+
+
+def new_axes() -> "Axes":
+    """Axes of a figure of their own, which a notebook shows below its cell.
+
+    Examples
+    --------
+    >>> bool(is_narrow(new_axes()))
+    False
+    """
+    from matplotlib.pyplot import subplots
+
+    ax: Axes = subplots(figsize=NEW, layout="constrained")[1]
+    return ax
 
 
 def size_of(ax: "Axes") -> tuple[float, float]:

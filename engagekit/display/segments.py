@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from engagekit.display.axes import Measure, dress_axis, is_narrow, require_values, size_of, write_beside
+from engagekit.display.axes import Measure, dress_axis, is_narrow, new_axes, require_values, size_of, write_beside
 from engagekit.display.drawing import PALETTE
 from engagekit.language import Language
 
@@ -23,10 +23,10 @@ MARKER, KEY = 20, 8  # width of a marker with its space; of the key over the Axe
 
 def plot_score(
     scores: "pd.Series[float]",
-    ax: "Axes",
-    language: Language,
+    ax: "Axes | None" = None,
+    language: Language | None = None,
     *,
-    cuts: Sequence[float],
+    cuts: Sequence[float] = (40, 70),
     segments: "pd.Series[str] | None" = None,
 ) -> "Axes":
     r"""Draw how many customers have which engagement score, with the share of each segment.
@@ -35,11 +35,11 @@ def plot_score(
     ----------
     scores : pandas.Series
         One score a customer, 0 to 100; customers without one are left out of the shares.
-    ax : Axes
-        Where to draw.
-    language : Language
-        Writes the labels.
-    cuts : (float, float)
+    ax : Axes, optional
+        Where to draw; by default on Axes of a figure of their own.
+    language : Language, optional
+        Writes the labels; by default English.
+    cuts : (float, float), default (40, 70)
         Lowest score of potential customers and of advocates.
     segments : pandas.Series, optional
         Segment of each customer, which near a cut may differ from what the score says; by default the cuts decide.
@@ -47,7 +47,7 @@ def plot_score(
     Returns
     -------
     Axes
-        The one given.
+        The one given, or the new one.
 
     Raises
     ------
@@ -63,6 +63,7 @@ def plot_score(
     ['At risk\n▼ 25%', 'Potential\n◆ 50%', 'Advocates\n▲ 25%']
     """
     require_values(scores, "no customer has a score, so there is nothing to draw")
+    ax, language = ax or new_axes(), language or Language("en")
     known = scores.dropna().astype(float)
     segment = _by_cuts(known, cuts) if segments is None else segments[scores.notna()]
     parts = {name: known[(segment == name).to_numpy()] for name in SEGMENTS}
@@ -107,7 +108,7 @@ def _head_segments(ax: "Axes", edges: Sequence[float], shares: Mapping[str, floa
         ax.text(places[i][0], 1.06, label, ha=places[i][1], va="bottom", color=INK, **over)
 
 
-def plot_survival(curves: "pd.DataFrame", ax: "Axes", language: Language) -> "Axes":
+def plot_survival(curves: "pd.DataFrame", ax: "Axes | None" = None, language: Language | None = None) -> "Axes":
     """Draw the share of customers who stayed, 0 to 1, as one step line with its band a segment, named at its end.
 
     Of each day the last step is drawn, so that the drawing does not grow with the customers.
@@ -116,15 +117,15 @@ def plot_survival(curves: "pd.DataFrame", ax: "Axes", language: Language) -> "Ax
     ----------
     curves : pandas.DataFrame
         ``segment`` (``at_risk``, ``potential``, ``advocate``, or empty), ``days``, ``value``, ``low`` and ``high``.
-    ax : Axes
-        Where to draw.
-    language : Language
-        Writes the labels.
+    ax : Axes, optional
+        Where to draw; by default on Axes of a figure of their own.
+    language : Language, optional
+        Writes the labels; by default English.
 
     Returns
     -------
     Axes
-        The one given.
+        The one given, or the new one.
 
     Raises
     ------
@@ -141,6 +142,7 @@ def plot_survival(curves: "pd.DataFrame", ax: "Axes", language: Language) -> "Ax
     ['▲', 'Advocates 80%']
     """
     require_values(curves["value"], "there is no curve to draw")
+    ax, language = ax or new_axes(), language or Language("en")
     dress_axis(ax, "y", [0, 1], Measure(language, "rate"))
     curves = curves.loc[~curves.assign(day=curves["days"].map(math.ceil)).duplicated(["segment", "day"], keep="last")]
     parts = {name: rows for name in ("", *SEGMENTS) if len(rows := curves[curves["segment"] == name])}

@@ -92,6 +92,20 @@ def test_labels_are_written_in_the_language_of_the_report(code, last, month):
     assert month in [label.get_text() for label in ax.get_xticklabels()]
 
 
+@pytest.mark.parametrize(
+    ("length", "names"),
+    [
+        ("7D", ["1 January 2026", "8 January 2026", "15 January 2026", "22 January 2026"]),
+        ("3MS", ["Jan 26", "Apr 26", "Jul 26", "Oct 26"]),
+    ],
+)
+def test_weeks_and_quarters_are_one_line(length, names):
+    frame = months([0.1, 0.2, 0.3, 0.4])
+    ax = trend(frame.assign(period=pd.date_range("2026-01-01", periods=4, freq=length)))
+    assert [len(line.get_xdata()) for line in drawn_lines(ax)] == [4, 4]
+    assert sorted(label.get_text() for label in ax.get_xticklabels()) == sorted(names)
+
+
 @pytest.mark.parametrize("absent", [False, True])
 def test_a_month_without_a_value_leaves_a_gap(absent):
     frame = months([0.1, 0.2, None, 0.3, 0.4])

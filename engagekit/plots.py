@@ -4,7 +4,7 @@ Units, names and intervals are taken from the frame. A figure of a page is drawn
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engagekit.display.comparison import plot_bars, plot_calibration
 from engagekit.display.heatmap import plot_cohorts, plot_heatmap
@@ -111,10 +111,10 @@ def bars(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['June', 'May']
     """
-    metric, names = _only_metric(measured), _groups(measured)
-    parts = measured[names].astype(str).agg(" · ".join, axis=1) if names else metric
-    labelled = measured.assign(label=parts)
-    return plot_bars(labelled, ax, language, unit=unit or _unit(metric), currency=currency)
+    metric, groups = _only_metric(measured), _groups(measured)
+    names = [_names(measured[group], language) for group in groups]
+    labels = [" · ".join(parts) for parts in zip(*names, strict=True)] if groups else metric
+    return plot_bars(measured.assign(label=labels), ax, language, unit=unit or _unit(metric), currency=currency)
 
 
 def heatmap(
@@ -154,15 +154,13 @@ def heatmap(
     >>> [text.get_text() for text in ax.texts]
     ['10%', '20%', '40%']
     """
-    metric, names = _only_metric(measured), [*_groups(measured)]
-    if "period" in measured:
-        spoken = language or Language("en")
-        measured = measured.assign(period=[spoken.month(day, "short") for day in measured["period"]])
-    if len(names) != 2:
-        raise ValueError(f"measured: a heat map is of two groups, not of {', '.join(names) or 'none'}. Give by=[…, …]")
-    down, across = names
-    order = {name: measured[name].unique() for name in names}
-    grid = measured.pivot(index=down, columns=across, values="value").loc[order[down], order[across]]
+    metric, groups = _only_metric(measured), _groups(measured)
+    if len(groups) != 2:
+        raise ValueError(f"measured: a heat map is of two groups, not of {', '.join(groups) or 'none'}. Give by=[…, …]")
+    down, across = (_names(measured[group], language) for group in groups)
+    cells = measured.assign(**dict(zip(groups, (down, across), strict=True)))
+    grid = cells.pivot(index=groups[0], columns=groups[1], values="value")
+    grid = grid.loc[list(dict.fromkeys(down)), list(dict.fromkeys(across))]
     return plot_heatmap(grid, ax, language, unit=unit or _unit(metric), currency=currency)
 
 
@@ -266,3 +264,12 @@ def _unit(metric: str) -> str:
 def _groups(measured: "pd.DataFrame") -> list[str]:
     """Columns that tell rows apart: what it was measured by, and the period."""
     return [str(name) for name in measured.columns if name not in {"metric", *FIELDS}]
+
+
+def _names(group: "pd.Series[Any]", language: Language | None) -> list[str]:
+    """Values of a group as they are read: periods in words, a dash where it is not known."""
+    spoken, known = language or Language("en"), group.dropna()
+    if group.name != "period":
+        return ["–" if missing else str(value) for value, missing in zip(group, group.isna(), strict=True)]
+    monthly = bool((known.dt.day == 1).all())
+    return [spoken.month(day, "short") if monthly else spoken.date(day) for day in group]

@@ -18,6 +18,7 @@ __all__ = ["HEAT", "HEAT_UNDER_INK", "plot_cohorts", "plot_heatmap"]
 PAPER, INK, MUTED = (PALETTE[name] for name in ("paper", "ink", "muted"))
 HEAT = [PALETTE[f"heat-{step}"] for step in range(6)]
 HEAT_UNDER_INK = 4  # so many steps are pale enough for ink; numbers on the others are paper
+LETTER = 8  # points of width
 COHORT_HEIGHT, MOST_AGES, NARROW_AGES = 21, 13, (1, 2, 3, 6, 12)
 
 
@@ -119,14 +120,17 @@ def plot_heatmap(
     >>> [text.get_text() for text in ax.texts]
     ['10%', '20%', '40%']
     """
-    require_values(grid.stack(), "no cell has a value, so there is nothing to draw")
+    if not finite(grid.to_numpy().ravel()):
+        raise ValueError("no cell has a value, so there is nothing to draw")
     ax, language = ax or new_axes(), language or Language("en")
     measure, values = Measure(language, unit, currency), grid.astype(float)
     _draw_cells(ax, values, float(values.min().min()), lambda value: measure.write(value, _decimals(values, measure)))
     for axis, names in ((ax.yaxis, grid.index), (ax.xaxis, grid.columns)):
         places = [place + 0.5 for place in range(len(names))]
         axis.set_ticks(places, [plain_text(str(name)) for name in names], parse_math=False)
-    ax.set(xlabel=str(grid.columns.name or ""), ylabel=str(grid.index.name or ""))
+        axis.set_label_text(str(names.name or ""), color=MUTED, parse_math=False)
+    if len(" ".join(map(str, grid.columns))) * LETTER > size_of(ax)[0]:
+        ax.set_xticks(ax.get_xticks(), ax.get_xticklabels(), rotation=45, ha="left", rotation_mode="anchor")
     ax.xaxis.set_label_position("top")
     ax.xaxis.tick_top()
     ax.tick_params(left=False, top=False, labelcolor=MUTED, pad=5)

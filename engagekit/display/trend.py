@@ -1,7 +1,7 @@
 """A value by period as a line with its interval."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engagekit.display.axes import (
     Measure,
@@ -110,13 +110,13 @@ def _every_period(results: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
     frame = results.assign(period=pd.to_datetime(results["period"])).set_index("period").sort_index()
-    periods = pd.date_range(frame.index.min(), frame.index.max(), freq=_length(frame.index))
+    periods = pd.date_range(frame.index.min(), frame.index.max(), freq=_length(pd.DatetimeIndex(frame.index)))
     frame = frame.reindex(frame.index.union(periods)).rename_axis("period").reset_index()
     partial = frame["warning"].fillna("").astype(str).str.contains("partial_period")
     return frame.assign(partial=partial).astype({"value": float, "low": float, "high": float})
 
 
-def _length(starts: "pd.Index[Any]") -> str:
+def _length(starts: "pd.DatetimeIndex") -> str:
     """Distance of the periods' starts, for pandas: of weeks, months or quarters."""
     import pandas as pd
 
@@ -130,10 +130,10 @@ def _name_periods(ax: "Axes", frame: "pd.DataFrame", language: Language) -> None
     """Name some periods, counted back from the last one, and hatch those that are partial."""
     import pandas as pd
 
-    weekly = _length(pd.Index(frame["period"])) == "7D"
+    weekly = _length(pd.DatetimeIndex(frame["period"])) == "7D"
     half, fitting = (pd.Timedelta(days=3.5), 4) if weekly else (pd.Timedelta(days=15), 7)
     fitting = 3 if is_narrow(ax) else fitting
-    step = next(n for n in (1, 2, 3, 6, 12, len(frame)) if math.ceil(len(frame) / n) <= fitting)
+    step = next(n for n in (1, 2, 3, 6, 12, 24, 48, len(frame)) if math.ceil(len(frame) / n) <= fitting)
     named = frame["period"].iloc[::-step]
     ax.set_xticks(named, [language.date(day) if weekly else language.month(day, "short") for day in named])
     ax.set_xlim(frame["period"].iloc[0] - half, frame["period"].iloc[-1] + half)

@@ -496,3 +496,21 @@ def test_a_curve_of_many_times_is_drawn_by_the_day_at_its_own_values():
     x, y = max((line.get_data() for line in ax.lines), key=lambda data: len(data[0]))
     assert list(x) == pytest.approx(list(range(31)))
     assert list(y) == pytest.approx([1 - day / 100 for day in range(31)])
+
+
+def test_a_heat_map_goes_from_the_lowest_to_the_highest_value_and_leaves_what_is_not_known_blank():
+    grid = pd.DataFrame({"basic": [-40, None], "pro": [10, 60]}, index=["Bandung", "Jakarta"])
+    ax = charts.plot_heatmap(grid, axes(), Language("id"), unit="points")
+    assert texts(ax) == ["-40", "10", "60"]
+    levels = ax.collections[0].get_array()
+    assert levels.filled(-1).tolist() == [[0, 3], [-1, 5]]  # 50 of 100 points are half of six steps
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["Bandung", "Jakarta"]
+    with pytest.raises(ValueError, match="no cell has a value"):
+        charts.plot_heatmap(grid * np.nan, axes())
+
+
+def test_names_that_have_no_room_side_by_side_are_slanted():
+    grid = pd.DataFrame([range(20)], columns=[f"campaign {n}" for n in range(20)])
+    narrow, wide = (charts.plot_heatmap(grid.iloc[:, :n], axes(10)).get_xticklabels() for n in (20, 3))
+    assert {label.get_rotation() for label in narrow} == {45}
+    assert {label.get_rotation() for label in wide} == {0}

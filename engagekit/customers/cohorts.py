@@ -25,7 +25,7 @@ Rows = nw.LazyFrame[Any]
 
 LENGTHS = ("1mo", "1w")
 KEYS = ["customer_id", "period"]
-NEEDED: tuple[str, ...] = ("interactions", "customers")
+NEEDED = ("interactions", "customers")
 
 
 def retention_by_cohort(
@@ -155,8 +155,7 @@ def revenue_by_cohort(
 def _of_business(source: Any, as_of: dt.datetime | None, arrivals: Any) -> tuple[Any, dt.datetime | None, Any]:
     """Interactions, end and arrivals of a study or a business; a frame's as they were given."""
     if isinstance(source, Business):
-        known = [name for name in NEEDED if name in source.tables]
-        tables = {name: source.table(name, lazy=True) for name in known}
+        tables: dict[str, Any] = {name: source.table(name, lazy=True) for name in NEEDED if name in source.tables}
         source, as_of = BusinessTables(source, tables, source.end(as_of), "month", None), None
     if not isinstance(source, BusinessTables):
         return source, as_of, arrivals

@@ -130,7 +130,8 @@ def plot_heatmap(
         axis.set_ticks(places, [plain_text(str(name)) for name in names], parse_math=False)
         axis.set_label_text(str(names.name or ""), color=MUTED, parse_math=False)
     if len(" ".join(map(str, grid.columns))) * LETTER > size_of(ax)[0]:
-        ax.set_xticks(ax.get_xticks(), ax.get_xticklabels(), rotation=45, ha="left", rotation_mode="anchor")
+        for label in ax.get_xticklabels():
+            label.set(rotation=45, ha="left", rotation_mode="anchor")
     ax.xaxis.set_label_position("top")
     ax.xaxis.tick_top()
     ax.tick_params(left=False, top=False, labelcolor=MUTED, pad=5)

@@ -1,6 +1,5 @@
 """Questions as an analyst asks them, each in at most three lines."""
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -35,12 +34,6 @@ ChurnModel compare_models backtest report make_sample write_sample metrics plots
 @pytest.fixture(scope="module")
 def study(sample_folders):
     return ek.Study(sample_folders["subscription"])
-
-
-@pytest.fixture(autouse=True)
-def _figures_are_closed():
-    yield
-    plt.close("all")
 
 
 def explained(name, language):

@@ -59,16 +59,16 @@ def plot_cohorts(cohorts: "pd.DataFrame", ax: "Axes", language: Language) -> "Ax
     require_values(came_back["value"], "no cohort has a value after its month of arrival, so there is nothing to draw")
     grid = _fitting(came_back.pivot(index="cohort", columns="age", values="value").astype(float), ax)
     _draw_cells(ax, grid, language)
+    ax.xaxis.set_label_position("top")
+    ax.xaxis.tick_top()
+    ax.tick_params(left=False, top=False, labelcolor=MUTED, pad=5)  # before there are ticks, each of which it changes
     sizes = cohorts.groupby("cohort")["customers"].first()
     names = [f"{language.month(month, 'short')} ({language.number(sizes[month])})" for month in grid.index]
     ax.set_yticks([row + 0.5 for row in range(len(names))], names, rotation=0)
     ages: list[Any] = grid.columns.to_list()
     ax.set_xticks([place + 0.5 for place in range(len(ages))], [language.number(age) for age in ages])
-    ax.xaxis.set_label_position("top")
-    ax.xaxis.tick_top()
     ax.set_xlabel(language.text("chart.age"), color=MUTED, labelpad=6)
     ax.set_ylabel("")
-    ax.tick_params(left=False, top=False, labelcolor=MUTED, pad=5)
     corner = {"xycoords": "axes fraction", "ha": "right", "va": "bottom"}
     write_beside(ax, (0, 1), (-6, 5), language.text("chart.cohort"), **corner)
     return ax

@@ -86,9 +86,11 @@ def dress_axis(ax: "Axes", which: Literal["x", "y"], values: Sequence[float], me
     crowded = {*ticks[1:-1]} - {0.0} if which == "x" and is_narrow(ax) else set()
     labels = ["" if tick in crowded else measure.write(tick, decimals) for tick in ticks]
     ax.set(**{f"{which}lim": (low, high), "xlabel": "", "ylabel": "", "frame_on": False, "axisbelow": True})
-    (ax.yaxis if which == "y" else ax.xaxis).set_ticks(ticks, labels, parse_math=False)
     ax.grid(axis=which, color=GRID, lw=1)
-    ax.tick_params(left=False, bottom=False, labelcolor=MUTED, pad=6)
+    ax.tick_params(
+        left=False, bottom=False, labelcolor=MUTED, pad=6
+    )  # before there are ticks, each of which it changes
+    (ax.yaxis if which == "y" else ax.xaxis).set_ticks(ticks, labels, parse_math=False)
     if low <= 0 <= high:
         (ax.axhline if which == "y" else ax.axvline)(0, color=MUTED, lw=1, zorder=1)
 

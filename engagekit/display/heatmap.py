@@ -63,16 +63,16 @@ def plot_cohorts(cohorts: "pd.DataFrame", ax: "Axes | None" = None, language: La
     ax, language = ax or new_axes(), language or Language("en")
     grid = _fitting(came_back.pivot(index="cohort", columns="age", values="value").astype(float), ax)
     _draw_cells(ax, grid, 0, lambda share: str(language.percent(share, 0)))
+    ax.xaxis.set_label_position("top")
+    ax.xaxis.tick_top()
+    ax.tick_params(left=False, top=False, labelcolor=MUTED, pad=5)  # before there are ticks, each of which it changes
     sizes = cohorts.groupby("cohort")["customers"].first()
     names = [f"{language.month(month, 'short')} ({language.number(sizes[month])})" for month in grid.index]
     ax.set_yticks([row + 0.5 for row in range(len(names))], names, rotation=0)
     ages: list[Any] = grid.columns.to_list()
     ax.set_xticks([place + 0.5 for place in range(len(ages))], [language.number(age) for age in ages])
-    ax.xaxis.set_label_position("top")
-    ax.xaxis.tick_top()
     ax.set_xlabel(language.text("chart.age"), color=MUTED, labelpad=6)
     ax.set_ylabel("")
-    ax.tick_params(left=False, top=False, labelcolor=MUTED, pad=5)
     corner = {"xycoords": "axes fraction", "ha": "right", "va": "bottom"}
     write_beside(ax, (0, 1), (-6, 5), language.text("chart.cohort"), **corner)
     return ax
@@ -124,7 +124,8 @@ def plot_heatmap(
         raise ValueError("no cell has a value, so there is nothing to draw")
     ax, language = ax or new_axes(), language or Language("en")
     measure, values = Measure(language, unit, currency), grid.astype(float)
-    _draw_cells(ax, values, float(values.min().min()), lambda value: measure.write(value, _decimals(values, measure)))
+    decimals = _decimals(values, measure)
+    _draw_cells(ax, values, float(values.min().min()), lambda value: measure.write(value, decimals))
     for axis, names in ((ax.yaxis, grid.index), (ax.xaxis, grid.columns)):
         places = [place + 0.5 for place in range(len(names))]
         axis.set_ticks(places, [plain_text(str(name)) for name in names], parse_math=False)

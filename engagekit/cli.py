@@ -194,6 +194,7 @@ def main() -> None:
 def _problems(console: "Console", path: Path) -> "Iterator[str]":
     """Print what was read of a business's tables; yield what would stop its report."""
     from engagekit.data.business import Business
+    from engagekit.display.progress import progress
     from engagekit.errors import DataError
     from engagekit.reports.results import check_goals
     from engagekit.score.scorecard import Scorecard
@@ -204,7 +205,8 @@ def _problems(console: "Console", path: Path) -> "Iterator[str]":
         yield str(error)
         return
     readings = []
-    for name, source in business.tables.items():
+    for name in progress(list(business.tables), "Reading"):
+        source = business.tables[name]
         try:
             reading = business.reading(name)
             readings.append(reading.check(source.refuse_above))

@@ -18,6 +18,7 @@ from engagekit.customers.slopes import trailing_slopes
 from engagekit.customers.win_back import win_back
 from engagekit.data.business import Business
 from engagekit.data.given import day_after, given_business
+from engagekit.display.progress import progress
 from engagekit.errors import DataError
 from engagekit.frames.engine import collected
 from engagekit.metrics.catalog import METRICS, metric_named
@@ -76,7 +77,7 @@ class Study(BusinessTables):
         period: Literal["week", "month", "quarter"] = "month",
     ) -> None:
         opened = business if isinstance(business, Business) else Business.open(business)
-        frames = {name: opened.table(name, lazy=True) for name in opened.tables}
+        frames = {name: opened.table(name, lazy=True) for name in progress(list(opened.tables), "Reading")}
         if "interactions" in frames:  # read once each, so that the id, their largest column, is not needed any more
             frames["interactions"] = frames["interactions"].drop("event_id", strict=False)
         super().__init__(opened, frames, opened.end(as_of), period, None)

@@ -2,7 +2,8 @@
 
 import datetime as dt
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import polars as pl
@@ -10,22 +11,87 @@ import polars.selectors as cs
 
 from engagekit.data.business import Business
 from engagekit.data.given import day_after
+from engagekit.display.card import card_html, card_text, counted
 from engagekit.errors import DataError
 from engagekit.frames.engine import collected, column_names, distinct_pairs, to_narwhals
 from engagekit.frames.exact import MONEY, in_parts, square_sum, square_terms
 from engagekit.frames.periods import dated
+from engagekit.language import Language
 from engagekit.metrics.intervals import ratio_interval, wilson_interval
 from engagekit.prepare.business_tables import BusinessTables
 from engagekit.prepare.interactions import valid_interactions
 from engagekit.prepare.orders import PURCHASES
 
-__all__ = ["retention_by_cohort", "revenue_by_cohort"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["CohortTable", "retention_by_cohort", "revenue_by_cohort"]
 
 Rows = nw.LazyFrame[Any]
 
 LENGTHS = ("1mo", "1w")
 KEYS = ["customer_id", "period"]
 NEEDED = ("interactions", "customers")
+SHOWN_AGES, SHOWN_COHORTS = (1, 2, 3, 6, 12), 10
+ROW_HEIGHT, WIDTH = 0.35, 9  # inches
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CohortTable:
+    """Retention of cohorts that shows itself as a table, cohorts down and ages across, and as a heat map.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame or polars.DataFrame
+        What ``retention_by_cohort`` or ``Study.cohorts`` gives.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> visits = pl.DataFrame({"customer_id": ["a", "b", "a"],
+    ...     "time": [datetime(2026, 1, 5), datetime(2026, 1, 6), datetime(2026, 2, 3)]})
+    >>> CohortTable(retention_by_cohort(visits, datetime(2026, 3, 1)))
+    Retention of 1 cohort, 2 customers
+      cohort (customers), age    1
+      2026-01-01 (2)           50%
+    """
+
+    frame: Any
+
+    def plot(self, ax: "Axes | None" = None, language: str = "en") -> "Axes":
+        """Draw the heat map, as ``plot_cohorts`` does; by default on a new figure."""
+        from engagekit.display.heatmap import plot_cohorts
+
+        cells = nw.from_native(self.frame, eager_only=True)
+        if ax is None:
+            from matplotlib.pyplot import subplots
+
+            height = 1 + ROW_HEIGHT * cells["cohort"].n_unique()
+            _, ax = subplots(figsize=(WIDTH, height), layout="constrained")
+        return plot_cohorts(cells.to_pandas(), ax, Language(language))
+
+    def __repr__(self) -> str:
+        return card_text(*self._card())
+
+    def _repr_html_(self) -> str:
+        return card_html(*self._card())
+
+    def _card(self) -> tuple[str, list[tuple[str, ...]]]:
+        cells = nw.from_native(self.frame, eager_only=True).to_polars().sort("cohort", "age")
+        sizes = dict(cells.select("cohort", "customers").rows())
+        shares = {(cohort, age): value for cohort, age, value in cells.select("cohort", "age", "value").iter_rows()}
+        shown = list(sizes)[-SHOWN_COHORTS:]
+        ages = [age for age in SHOWN_AGES if any(_share(shares.get((cohort, age))) != "–" for cohort in shown)] or [0]
+        rows: list[tuple[str, ...]] = [("cohort (customers), age", *map(str, ages))]
+        for cohort in shown:
+            row = (_share(shares.get((cohort, age))) for age in ages)
+            rows.append((f"{cohort:%Y-%m-%d} ({sizes[cohort]:,})", *row))
+        latest = f"; the latest {SHOWN_COHORTS}" if len(sizes) > SHOWN_COHORTS else ""
+        return f"Retention of {counted(len(sizes), 'cohort')}, {counted(sum(sizes.values()), 'customer')}{latest}", rows
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None or math.isnan(value) else f"{value:.0%}"
 
 
 def retention_by_cohort(

@@ -126,6 +126,9 @@ def plot_heatmap(
     measure, values = Measure(language, unit, currency), grid.astype(float)
     decimals = _decimals(values, measure)
     _draw_cells(ax, values, float(values.min().min()), lambda value: measure.write(value, decimals))
+    ax.xaxis.set_label_position("top")
+    ax.xaxis.tick_top()
+    ax.tick_params(left=False, top=False, labelcolor=MUTED, pad=5)
     for axis, names in ((ax.yaxis, grid.index), (ax.xaxis, grid.columns)):
         places = [place + 0.5 for place in range(len(names))]
         axis.set_ticks(places, [plain_text(str(name)) for name in names], parse_math=False)
@@ -133,9 +136,6 @@ def plot_heatmap(
     if len(" ".join(map(str, grid.columns))) * LETTER > size_of(ax)[0]:
         for label in ax.get_xticklabels():
             label.set(rotation=45, ha="left", rotation_mode="anchor")
-    ax.xaxis.set_label_position("top")
-    ax.xaxis.tick_top()
-    ax.tick_params(left=False, top=False, labelcolor=MUTED, pad=5)
     return ax
 
 

@@ -67,7 +67,9 @@ class Metric(Declaration):
         data = framed(data, self) if listed or nw.dependencies.is_into_series(data) else of_one_kind(data, self)
         result = measure(data, [self], by=by, **options)
         tidy = bool(by) or options.get("every") is not None
-        return result if tidy else Estimate.of(nw.from_native(result).rows(named=True)[0])
+        if tidy:
+            return result
+        return Estimate.of(nw.from_native(result).rows(named=True)[0] | {"measured_in": self.measured_in})
 
     def __repr__(self) -> str:
         columns = ", ".join(self.columns)

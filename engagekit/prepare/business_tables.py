@@ -1,7 +1,7 @@
 """A business's tables on a date: as they are described, prepared for metrics, and with the base that churn is of."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import polars.selectors as cs
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
 from engagekit.data.tables import event_time
+from engagekit.display.card import as_text, between, card_html, card_text, counted, shortened
 from engagekit.errors import did_you_mean
 from engagekit.frames.engine import collected
 from engagekit.frames.periods import period_starts
@@ -69,6 +70,34 @@ class BusinessTables:
         self._churn = churn
         self._described: dict[str, Any] = {}
         self._prepared: dict[str, Prepared | None] = {}
+
+    def __repr__(self) -> str:
+        return card_text(*self._card())
+
+    def _repr_html_(self) -> str:
+        return card_html(*self._card())
+
+    def _card(self) -> tuple[str, list[tuple[str, ...]]]:
+        title = f"Study before {self.end:%Y-%m-%d}, by {self.period}"
+        title += f": {shortened(as_text(self.business.name))}" if self._of_folder else ""
+        rows: list[tuple[str, ...]] = [("churned", self.churn.sentence)] if self.says_churn else []
+        return title, rows + [(name, *self._size(name)) for name in self._frames]
+
+    def _size(self, name: str) -> Iterator[str]:
+        """Rows and dates of a table, as far as they are known without reading it."""
+        if self._of_folder:
+            reading = self.business.reading(name)
+            yield counted(reading.kept, "row")
+            yield between(*reading.dates) if reading.dates else "dates not known"
+            yield f"{reading.refused.height:,} refused"
+            return
+        rows = nw.from_native(self._frames[name])
+        if not isinstance(rows, nw.DataFrame):
+            yield "lazy"
+            return
+        yield counted(len(rows), "row")
+        time = rows[event_time(name)]
+        yield between(time.min(), time.max()) if time.count() else "dates not known"
 
     @cached_property
     def firewall(self) -> History:

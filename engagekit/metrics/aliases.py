@@ -1,16 +1,13 @@
 """What people call a metric: ``nps``, ``csat``, or its title in one of the three languages."""
 
-import tomllib
 from collections.abc import Mapping
-from functools import cache
-from importlib import resources
 from typing import Any
 
 from engagekit.language import LANGUAGES, Language
 from engagekit.metrics.card import explain
-from engagekit.metrics.catalog import METRICS, metric_named
+from engagekit.metrics.catalog import METRICS, known_aliases, metric_named
 
-__all__ = ["explain_named", "known_aliases"]
+__all__ = ["explain_named"]
 
 
 def explain_named(name: str, language: str = "en", run: Mapping[str, Any] | None = None) -> str:
@@ -45,19 +42,6 @@ def explain_named(name: str, language: str = "en", run: Mapping[str, Any] | None
     alone = len(metrics) == 1  # of several names only those that the run has are given numbers
     cards = [explain(metric, language, run if alone or metric.name in measured else None) for metric in metrics]
     return "\n\n".join(filter(None, [alias.get(language, ""), *cards]))
-
-
-@cache
-def known_aliases() -> dict[str, dict[str, Any]]:
-    """Short names, each with its ``metrics`` and, where they are not one, with a sentence a language.
-
-    Examples
-    --------
-    >>> known_aliases()["nps"]
-    {'metrics': ['net_promoter_score']}
-    """
-    found = tomllib.loads((resources.files("engagekit") / "metrics" / "aliases.toml").read_text("utf-8"))
-    return {name: found[alias.get("same_as", name)] for name, alias in found.items()}
 
 
 def _of_title(name: str) -> str:

@@ -3,9 +3,9 @@
 import pytest
 
 from engagekit.language import LANGUAGES, Language
-from engagekit.metrics.aliases import explain_named, known_aliases
+from engagekit.metrics.aliases import explain_named
 from engagekit.metrics.card import explain
-from engagekit.metrics.catalog import METRICS
+from engagekit.metrics.catalog import METRICS, known_aliases
 
 
 @pytest.mark.parametrize("name", known_aliases())

@@ -499,9 +499,9 @@ def test_a_curve_of_many_times_is_drawn_by_the_day_at_its_own_values():
 
 
 def test_a_heat_map_goes_from_the_lowest_to_the_highest_value_and_leaves_what_is_not_known_blank():
-    grid = pd.DataFrame({"basic": [-40, None], "pro": [10, 60]}, index=["Bandung", "Jakarta"])
+    grid = pd.DataFrame({"basic": [20, None], "pro": [70, 120]}, index=["Bandung", "Jakarta"])
     ax = charts.plot_heatmap(grid, axes(), Language("id"), unit="points")
-    assert texts(ax) == ["-40", "10", "60"]
+    assert texts(ax) == ["20", "70", "120"]
     levels = ax.collections[0].get_array()
     assert levels.filled(-1).tolist() == [[0, 3], [-1, 5]]  # 50 of 100 points are half of six steps
     assert [label.get_text() for label in ax.get_yticklabels()] == ["Bandung", "Jakarta"]

@@ -1,6 +1,7 @@
 from . import churn as churn
 from . import decisions as decisions
 from . import metrics as metrics
+from . import plots as plots
 from . import value as value
 from .churn.backtest import backtest as backtest
 from .churn.comparison import compare_models as compare_models

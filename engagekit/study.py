@@ -255,9 +255,8 @@ class Study(BusinessTables):
 
     @cached_property
     def _cohorts(self) -> "pd.DataFrame":
-        arrivals = self.described("customers") if "customers" in self._frames else None
-        made = retention_by_cohort(self.described("interactions"), self.end, arrivals=arrivals)
-        return collected(nw.from_native(made).lazy()).to_pandas()
+        made: pd.DataFrame = retention_by_cohort(self)
+        return made
 
     def measure(
         self,
@@ -292,7 +291,7 @@ class Study(BusinessTables):
         DataError
             The business lacks the metric's table, a word names nothing, or there are more than 100 groups.
         ValueError
-            There is no such metric or period.
+            There is no such metric or period, or a metric does not say of which table it is.
         """
         chosen = [metrics] if isinstance(metrics, Metric | str) else list(metrics)
         known = [metric_named(metric) if isinstance(metric, str) else metric for metric in chosen]
@@ -307,6 +306,8 @@ class Study(BusinessTables):
     def _measured_of(
         self, table: str, metrics: list[Metric], by: list[str], where: dict[str, Any], every: str | None
     ) -> pl.DataFrame:
+        if not table:
+            raise ValueError(f"{metrics[0].name}: say which table it is of, such as table='mailings'")
         made = self.prepared(table)
         if made is None:
             source = MADE_OF.get(table, "interactions" if table in SNAPSHOTS else table)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from engagekit.display.card import card_html, card_text, with_interval
@@ -27,8 +27,8 @@ class Estimate:
     units : int
         Independent units among them: customers, answers, mailings ...
     method : str
-        ``wilson``, ``effective_wilson``, ``adjusted_wald``, ``delta``, ``order_statistics``, ``kaplan_meier``, or empty
-        where there is no interval.
+        ``wilson``, ``effective_wilson``, ``adjusted_wald``, ``delta``, ``order_statistics``, ``kaplan_meier``, for a
+        difference ``mover``, or empty where there is no interval.
     warning : str
         Warnings, separated by spaces: keys of ``warning`` in the locales; empty where there is none.
     reason : str
@@ -57,6 +57,27 @@ class Estimate:
     warning: str
     reason: str
     measured_in: str = field(default="", compare=False)
+
+    def __sub__(self, other: "Estimate") -> "Estimate":
+        """Difference from another estimate of the same metric, with its interval, as ``difference(other, self)``."""
+        if not isinstance(other, Estimate):
+            return NotImplemented
+        value = self.value - other.value
+        low = value - math.hypot(self.value - self.low, other.high - other.value)
+        high = value + math.hypot(self.high - self.value, other.value - other.low)
+        return replace(
+            self,
+            value=value,
+            low=low,
+            high=high,
+            numerator=math.nan,
+            denominator=math.nan,
+            n=self.n + other.n,
+            units=self.units + other.units,
+            method="" if math.isnan(low) else "mover",
+            warning=" ".join(dict.fromkeys(f"{other.warning} {self.warning}".split())),
+            reason=other.reason or self.reason,
+        )
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:

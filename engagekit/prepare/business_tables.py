@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import polars as pl
+import polars.selectors as cs
 
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
@@ -199,15 +200,21 @@ class BusinessTables:
     def table(self, name: str) -> "pd.DataFrame":
         """One of the tables as it is described: rows and cells dated before the end, undated totals as exported.
 
+        Times are on the wall clock of the business, as people read them and as Excel takes them; ``described`` and
+        ``history.before(study.end)`` keep their zone.
+
         Raises
         ------
         DataError
             There is no such table.
         """
-        return collected(nw.from_native(self.described(name)).lazy()).to_pandas()
+        rows = collected(nw.from_native(self.described(name)).lazy())
+        zoned, zone = cs.datetime(time_zone="*"), self.business.time_zone
+        clock = zoned.dt.convert_time_zone(zone) if zone else zoned
+        return rows.with_columns(clock.dt.replace_time_zone(None)).to_pandas()
 
     def described(self, name: str) -> Any:
-        """As ``table``, in Polars or, of DuckDB and Spark frames, in their kind."""
+        """As ``table`` with the times' zone, in Polars or, of DuckDB and Spark frames, in their kind."""
         if name not in self._described:
             past = History(self._frames, fixed=self.business.fixed).described(self.end)
             rows = past.to_native(past.rows(name), name)

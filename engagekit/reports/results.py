@@ -130,7 +130,10 @@ class Results:
         _, new, old = self.current(metric)
         if "within_one_unit" in f"{new.warning} {old.warning}":
             return math.nan, math.nan, math.nan  # its interval is of one mailing, not of the months
-        return self.study.changes.get(metric) or difference(old, new)
+        if metric in self.study.changes:
+            return self.study.changes[metric]
+        change = difference(old, new)
+        return change.value, change.low, change.high
 
     @cached_property
     def directions(self) -> dict[str, str]:

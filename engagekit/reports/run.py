@@ -72,7 +72,7 @@ def run(
     DataError
         The business cannot be opened, or the folder of its reports cannot be made.
     ValueError
-        A parameter or the template is unknown; offers the nearest.
+        A parameter or the template is unknown; the message names those that there are.
     """
     started = time.monotonic()
     business = Business.open(path)
@@ -123,8 +123,8 @@ def _template(name: str) -> Path:
     if own and not path.is_file():
         raise ValueError(f"template: there is no notebook {name}")
     if not path.is_file():
-        known = [other.stem for other in template_path().glob("*.ipynb")]
-        raise ValueError(f"there is no template {name!r}. {did_you_mean(name, known)}")
+        known = sorted(other.stem for other in template_path().glob("*.ipynb"))
+        raise ValueError(f"there is no template {name!r}. There are: {', '.join(known)}, and the path of any .ipynb.")
     return path
 
 

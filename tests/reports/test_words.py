@@ -19,7 +19,8 @@ NPS, CHURN, VALUE = METRICS["net_promoter_score"], METRICS["churn_rate"], METRIC
 def compared(new, old):
     """Results that hold one metric in September, of which October is the last whole month."""
     now = pd.Timestamp("2026-10-01")
-    change = difference(old, new)
+    moved = difference(old, new)
+    change = moved.value, moved.low, moved.high
     return SimpleNamespace(
         language=Language("en"),
         business=SimpleNamespace(currency="GBP", targets={}),

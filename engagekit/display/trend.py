@@ -3,8 +3,9 @@
 import math
 from typing import TYPE_CHECKING
 
-from engagekit.display.axes import Measure, dress_axis, finite, is_narrow, require_values, size_of, write_beside
+from engagekit.display.axes import Measure, checked, dress_axis, finite, is_narrow, size_of, write_beside
 from engagekit.display.drawing import PALETTE
+from engagekit.errors import DataError
 from engagekit.language import Language
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ __all__ = ["plot_trend"]
 
 PAPER, MUTED, GRID, ACCENT = (PALETTE[name] for name in ("paper", "muted", "grid", "accent"))
 LINE_HEIGHT = 20
+SHORTEST_MONTH, MONTH_DAYS = 28, 30.4
 
 
 def plot_trend(
@@ -34,8 +36,8 @@ def plot_trend(
     Parameters
     ----------
     results : pandas.DataFrame
-        ``period`` (start of the month), ``value``, ``low``, ``high``, and ``warning``, which holds
-        ``partial_period`` where the month is not over.
+        ``period`` (start of the month, week or quarter), ``value``, ``low``, ``high``, and if given ``warning``, which
+        holds ``partial_period`` where the month is not over.
     ax : Axes
         Where to draw.
     language : Language
@@ -54,6 +56,8 @@ def plot_trend(
 
     Raises
     ------
+    DataError
+        A column is absent, or holds what cannot be drawn.
     ValueError
         No month has a value.
 
@@ -68,9 +72,10 @@ def plot_trend(
     >>> [text.get_text() for text in ax.texts]
     ['30%']
     """
-    require_values(results["value"], "no month has a value, so there is no trend to draw")
+    nothing = "no month has a value, so there is no trend to draw"
+    results = checked(results, ["value", "low", "high"], ["period"], otherwise=nothing)
     measure = Measure(language, unit, currency)
-    frame = _every_month(results)
+    frame = _every_period(results)
     known = frame.dropna(subset=["value"])
     _draw_line(ax, frame, known)
     aim = finite([target])
@@ -95,15 +100,20 @@ def _draw_line(ax: "Axes", frame: "pd.DataFrame", known: "pd.DataFrame") -> None
     ax.scatter(known["period"], known["value"], s=24, zorder=3, clip_on=False, c=fill, edgecolors=ACCENT, lw=1.5)
 
 
-def _every_month(results: "pd.DataFrame") -> "pd.DataFrame":
-    """Add the months that are absent between the first and the last, and a column ``partial``."""
+def _every_period(results: "pd.DataFrame") -> "pd.DataFrame":
+    """Add the months, weeks or quarters that are absent between the first and the last, and a column ``partial``."""
     import pandas as pd
 
-    frame = results.assign(period=pd.to_datetime(results["period"])).set_index("period").sort_index()
-    months = pd.date_range(frame.index.min(), frame.index.max(), freq="MS")
-    frame = frame.reindex(frame.index.union(months)).rename_axis("period").reset_index()
-    partial = frame["warning"].fillna("").astype(str).str.contains("partial_period")
-    return frame.assign(partial=partial).astype({"value": float, "low": float, "high": float})
+    starts = pd.to_datetime(results["period"], format="ISO8601", errors="coerce")
+    if starts.isna().any() or starts.duplicated().any():
+        raise DataError("must be a date, another one in each row. Choose one metric and one group.", column="period")
+    frame = results.assign(period=starts).set_index("period").sort_index()
+    days = frame.index.to_series().diff().min().days if len(frame) > 1 else 1
+    length = f"{days}D" if 1 < days < SHORTEST_MONTH else f"{max(round(days / MONTH_DAYS), 1)}MS"
+    every = pd.date_range(frame.index.min(), frame.index.max(), freq=length)
+    frame = frame.reindex(frame.index.union(every)).rename_axis("period").reset_index()
+    partial = frame["warning"].fillna("").astype(str).str.contains("partial_period") if "warning" in frame else False
+    return frame.assign(partial=partial)
 
 
 def _name_months(ax: "Axes", frame: "pd.DataFrame", language: Language) -> None:

@@ -1,5 +1,6 @@
 """Figures: what they show, and that they become a part of a page."""
 
+import gc
 import re
 import warnings
 from xml.etree import ElementTree
@@ -282,6 +283,17 @@ def test_a_name_in_any_script_is_drawn_without_a_warning(name):
 
 def draw_trend(values=(0.1, 0.2, 0.3)):
     return drawing.draw(lambda ax: trend(months(values, partial=[2]), ax, target=0.25), **WORDS)
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_a_plot_that_fails_leaves_the_garbage_collector_as_it_was(collecting):
+    (gc.enable if collecting else gc.disable)()
+    try:
+        with pytest.raises(ZeroDivisionError):
+            drawing.draw(lambda ax: 1 / 0, **WORDS)
+        assert gc.isenabled() == collecting
+    finally:
+        gc.enable()
 
 
 def test_a_figure_is_the_same_bytes_every_time():

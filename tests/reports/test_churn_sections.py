@@ -119,6 +119,7 @@ def test_reasons_are_the_contributions_of_the_model(found):
 def test_the_private_list_has_the_real_ids_and_all_of_them(found):
     table = churn_sections.private_list(found)
     assert table["Customer"].to_list() == found.contacts["customer_id"].to_list()
+    assert table.attrs["units"] == {"Chance of leaving": "rate", "Value": "money", "Expected gain": "money"}
     assert list(table.columns) == [
         "Rank",
         "Customer",

@@ -327,8 +327,8 @@ def estimates(value: Floats, interval: Interval) -> list[Estimate]:
 
 
 def differences(pairs: Iterable[tuple[Estimate, Estimate]]) -> Interval:
-    low, high = np.array([difference(old, new)[1:] for new, old in pairs]).T
-    return low, high
+    changes = [difference(old, new) for new, old in pairs]
+    return np.array([change.low for change in changes]), np.array([change.high for change in changes])
 
 
 def newcombe(_replications: int) -> Iterator[Cell]:

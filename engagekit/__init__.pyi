@@ -6,12 +6,12 @@ from . import value as value
 from .churn.backtest import backtest as backtest
 from .churn.comparison import compare_models as compare_models
 from .churn.model import ChurnModel as ChurnModel
-from .customers.cohorts import CohortTable as CohortTable
 from .customers.cohorts import retention_by_cohort as retention_by_cohort
 from .customers.features import customer_features as customer_features
 from .customers.features import snapshots as snapshots
 from .customers.leak import check_no_leak as check_no_leak
 from .data.business import Business as Business
+from .display.section import Section as Section
 from .errors import DataError as DataError
 from .language import Language as Language
 from .metrics.compare import difference as difference

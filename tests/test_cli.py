@@ -150,7 +150,7 @@ def test_wrong_usage_exits_with_2(words):
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--template", "engagment", "There are: churn, engagement."),
+        ("--template", "engagment", "There are: churn, engagement"),
         ("--as-of", "01/11/2026", "'01/11/2026' is not an ISO date"),
     ],
 )

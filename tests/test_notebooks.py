@@ -7,6 +7,8 @@ import nbformat
 import papermill
 import pytest
 
+from engagekit.display.section import MIME
+
 ROOT = Path(__file__).parents[1]
 TEMPLATES = sorted((ROOT / "templates").glob("*.ipynb"))
 OTHERS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
@@ -54,4 +56,6 @@ def test_a_template_runs_under_bare_papermill(path, sample_folders, tmp_path):
         cwd=str(tmp_path),
     )
     data = [output.get("data", {}) for cell in code_of(nbformat.read(out, as_version=4)) for output in cell.outputs]
-    assert any("Akaun Mudah" in str(shown) for shown in data)
+    shown = [output[MIME] for output in data if MIME in output]
+    assert [section["layer"] for section in shown[:1]] == ["summary"]
+    assert len(shown) >= 5

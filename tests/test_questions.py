@@ -144,4 +144,4 @@ def test_what_people_call_a_metric_is_explained(name, stands_for, language):
 
 
 def test_at_the_top_stands_what_a_first_notebook_needs_and_nothing_else():
-    assert {*ek.__all__, "Section"} - {"CohortTable"} == {*TOP.split()}
+    assert {*ek.__all__} == {*TOP.split()}

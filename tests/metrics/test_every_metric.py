@@ -1,6 +1,5 @@
 """One test for each property that every metric has; a metric without a frame here fails."""
 
-import dataclasses
 import datetime as dt
 import importlib
 import json
@@ -182,7 +181,7 @@ def width(estimate) -> float:
 
 def close(one, other, tolerance=1e-9):
     """Compare two estimates: words and counts exactly, numbers to so many digits, NaN with NaN."""
-    one, other = (dataclasses.asdict(estimate) for estimate in (one, other))
+    one, other = (estimate.as_dict() for estimate in (one, other))
     numbers = {name for name, value in one.items() if isinstance(value, float)}
     assert {name: value for name, value in one.items() if name not in numbers} == {
         name: value for name, value in other.items() if name not in numbers

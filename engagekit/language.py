@@ -49,7 +49,7 @@ class Language:
         return LANGUAGES[self.code]
 
     def text(self, key: str, /, **values: object) -> str:
-        """Text of a dotted key in ``locales/<code>.toml``, with values for its ``{names}``.
+        """Text of a dotted key in ``locales/<code>/``, with values for its ``{names}``.
 
         Raises
         ------
@@ -59,7 +59,7 @@ class Language:
         text: Any = _texts(self.code)
         for part in key.split("."):
             if part not in text:
-                raise KeyError(f"{key} has no text in locales/{self.code}.toml")
+                raise KeyError(f"{key} has no text in locales/{self.code}/")
             text = text[part]
         return str(text).format(**values) if values else str(text)
 
@@ -180,5 +180,11 @@ def _pattern(decimals: int) -> str:
 
 @cache
 def _texts(code: str) -> dict[str, Any]:
-    path = resources.files("engagekit") / "locales" / f"{code}.toml"
-    return tomllib.loads(path.read_text("utf-8"))
+    texts: dict[str, Any] = {}
+    folder = resources.files("engagekit") / "locales" / code
+    for path in sorted(folder.iterdir(), key=lambda file: file.name):
+        read = tomllib.loads(path.read_text("utf-8"))
+        if twice := texts.keys() & read.keys():
+            raise ValueError(f"locales/{code}/{path.name}: [{min(twice)}] stands in another file too; keep one.")
+        texts |= read
+    return texts

@@ -26,7 +26,11 @@ def flat(node, prefix=""):
     }
 
 
-TEXTS = {code: flat(tomllib.loads((LOCALES / f"{code}.toml").read_text("utf-8"))) for code in LANGUAGES}
+FILES = {code: sorted((LOCALES / code).glob("*.toml")) for code in LANGUAGES}
+TEXTS = {
+    code: {key: text for path in paths for key, text in flat(tomllib.loads(path.read_text("utf-8"))).items()}
+    for code, paths in FILES.items()
+}
 
 
 def placeholders(text):
@@ -78,8 +82,18 @@ def test_every_warning_and_reason_has_words_where_the_code_names_it_and_no_other
     assert {f"warning.{name}" for name in warned} <= TEXTS["en"].keys()
 
 
+def test_a_table_of_words_stands_in_one_file_of_the_same_name_in_every_language():
+    tables = {
+        code: [(path.name, name) for path in paths for name in tomllib.loads(path.read_text("utf-8"))]
+        for code, paths in FILES.items()
+    }
+    assert tables["id"] == tables["ms"] == tables["en"]
+    names = [name for _, name in tables["en"]]
+    assert len(names) == len(set(names))
+
+
 def test_a_missing_text_names_the_key_and_the_file():
-    with pytest.raises(KeyError, match=r"no\.such\.text has no text in locales/id\.toml"):
+    with pytest.raises(KeyError, match=r"no\.such\.text has no text in locales/id/"):
         Language("id").text("no.such.text")
 
 

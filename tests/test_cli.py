@@ -228,9 +228,9 @@ def test_english_is_spoken_where_nothing_else_is_said():
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("en", "(162 − 54) / 324 = 33.3 points, 95% between 24.9 and 41.1, from 324 answers"),
-        ("id", "(162 − 54) / 324 = 33,3 poin, 95% antara 24,9 dan 41,1, dari 324 jawaban"),
-        ("ms", "(162 − 54) / 324 = 33.3 mata, 95% antara 24.9 dengan 41.1, daripada 324 jawapan"),
+        ("en", "(162 − 54) / 324 = 33.3 points, 95% interval 24.9 to 41.1, from 324 answers"),
+        ("id", "(162 − 54) / 324 = 33,3 poin, rentang 95% 24,9 sampai 41,1, dari 324 jawaban"),
+        ("ms", "(162 − 54) / 324 = 33.3 mata, selang 95% 24.9 hingga 41.1, daripada 324 jawapan"),
     ],
 )
 def test_a_score_is_explained_with_the_numbers_of_a_run(run, code, said):
@@ -245,8 +245,8 @@ def test_a_score_is_explained_with_the_numbers_of_a_run(run, code, said):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("promoter_rate", "162 / 324 = 50.0%, 95% between 44.6% and 55.4%, from 324 answers"),
-        ("handling_hours", "5.5 h, 95% between 2.0 h and 9.0 h, from 10 tickets"),
+        ("promoter_rate", "162 / 324 = 50.0%, 95% interval 44.6% to 55.4%, from 324 answers"),
+        ("handling_hours", "5.5 h, 95% interval 2.0 h to 9.0 h, from 10 tickets"),
         ("likes", "45, from 2 posts"),
         ("tickets_opened", "10, from 10 tickets"),
     ],
@@ -259,9 +259,9 @@ def test_a_rate_a_median_and_a_total_of_the_month_are_explained_each_in_its_way(
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("en", "cannot be computed: nothing to divide by"),
-        ("id", "tidak dapat dihitung: pembaginya nol"),
-        ("ms", "tidak dapat dikira: pembahaginya sifar"),
+        ("en", "cannot be computed: the denominator is zero"),
+        ("id", "tidak dapat dihitung: penyebutnya nol"),
+        ("ms", "tidak dapat dikira: penyebutnya sifar"),
     ],
 )
 def test_what_is_undefined_says_why(run, code, said):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from engagekit.display.axes import Measure, dress_axis, finite, is_narrow, require_values, write_beside
 from engagekit.display.drawing import PALETTE
 from engagekit.display.markup import plain_text
-from engagekit.language import Language
+from engagekit.language import Language, precision
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,15 @@ BAR = PALETTE["heat-3"]
 MOST_BARS, LONGEST_LABEL = 12, 34
 
 
-def plot_bars(frame: "pd.DataFrame", ax: "Axes", language: Language, *, unit: str, currency: str = "") -> "Axes":
+def plot_bars(
+    frame: "pd.DataFrame",
+    ax: "Axes",
+    language: Language,
+    *,
+    unit: str,
+    currency: str = "",
+    decimals: int | None = None,
+) -> "Axes":
     """Draw one bar a row with its interval, from zero; the twelve largest if there are more.
 
     Parameters
@@ -33,6 +41,8 @@ def plot_bars(frame: "pd.DataFrame", ax: "Axes", language: Language, *, unit: st
         Of value, low and high; a rate is a fraction.
     currency : str
         ISO code where the unit is money.
+    decimals : int, optional
+        Of the values; without it their own ``precision``.
 
     Returns
     -------
@@ -51,10 +61,11 @@ def plot_bars(frame: "pd.DataFrame", ax: "Axes", language: Language, *, unit: st
     >>> frame = pd.DataFrame({"label": ["Mei"], "value": [0.05], "low": [0.04], "high": [0.06]})
     >>> ax = plot_bars(frame, Figure().add_subplot(), Language("id"), unit="rate")
     >>> [text.get_text() for text in ax.texts]
-    ['Mei', '5%']
+    ['Mei', '5,0%']
     """
     require_values(frame["value"], "no row has a value, so there is nothing to draw")
-    measure = Measure(language, unit, currency)
+    decimals = precision(unit, frame["value"]) if decimals is None else decimals
+    measure = Measure(language, unit, currency, decimals)
     shown = frame if len(frame) <= MOST_BARS else frame.nlargest(MOST_BARS, "value")
     shown = shown.astype({"value": float, "low": float, "high": float}).reset_index(drop=True)
     above, thickness = (0.8, 0.36) if is_narrow(ax) else (0.5, 0.6)
@@ -66,7 +77,7 @@ def plot_bars(frame: "pd.DataFrame", ax: "Axes", language: Language, *, unit: st
     _name_bars(ax, [_shortened(label) for label in shown["label"]], thickness)
     for place, row in enumerate(shown.to_dict("records")):
         end = max(finite([0, row["value"], row["high"]]))
-        write_beside(ax, (end, place), (6, 0), measure.write_estimate(row), color=INK, va="center")
+        write_beside(ax, (end, place), (6, 0), measure.write_value(row["value"]), color=INK, va="center")
     if len(frame) > len(shown):
         omitted = language.number(len(frame) - len(shown))
         ax.set_xlabel(language.text("chart.more", n=omitted), loc="left", color=MUTED)
@@ -113,7 +124,7 @@ def plot_calibration(groups: "pd.DataFrame", ax: "Axes", language: Language) -> 
     >>> frame = pd.DataFrame({"chance": [0.1, 0.4], "value": [0.12, 0.38], "low": [0.1, 0.3], "high": [0.2, 0.5]})
     >>> ax = plot_calibration(frame, Figure().add_subplot(), Language("en"))
     >>> ax.get_xlabel()
-    'Chance that was told'
+    'Predicted probability'
     """
     require_values(groups["value"], "no group has a value, so there is nothing to draw")
     measure = Measure(language, "rate")

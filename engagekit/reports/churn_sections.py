@@ -139,10 +139,10 @@ def reasons(churning: Churning) -> str:
         label=[_group(churning, name) for name in shown["group"]], low=shown["value"], high=shown["value"]
     )
     first = shown.iloc[0]
-    points = language.number(first["value"], decimals_of(round(first["value"], 1)))
+    points = language.number(first["value"], 1)
     sentence = text("reasons.sentence", name=first["label"], points=points)
     html = markup.heading(text("section.reasons")) + draw(
-        lambda ax: charts.plot_bars(shown, ax, language, unit="points"),
+        lambda ax: charts.plot_bars(shown, ax, language, unit="points", decimals=1),
         height=FRAME + ROW * min(len(shown), charts.MOST_BARS),
         title=text("reasons.title"),
         subtitle=text("reasons.subtitle", date=language.date(churning.comparison.backtest.dates[-1])),

@@ -112,6 +112,7 @@ def trend(report: Results, writer: Writer, metric: Metric) -> str:
             unit=metric.measured_in,
             currency=report.business.currency,
             target=report.business.targets.get(metric.name),
+            decimals=writer.decimals(metric),
         ),
         title=title if writer.direction(metric) == "unknown" else f"{title}: {writer.change(metric)[0]}",
         subtitle=text(f"metric.{metric.name}.meaning"),

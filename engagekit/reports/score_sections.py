@@ -25,7 +25,6 @@ __all__ = ["audit", "fallen", "hidden_cells", "score", "trial"]
 FALLEN = 20
 FRAME, ROW = 60, 36  # CSS pixels
 SURE_FROM = 30  # customers of a cell, below which it is said
-SMALL = 0.01
 SHARES = ("carries_more", "carries_less")
 
 
@@ -72,7 +71,7 @@ def trial(results: Results) -> str:
     html += markup.paragraph(text("trial.roc_auc", **shares, recency=language.percent(recency, 0)))
     sentence = _spread(results, tenths, tried.falls)
     html += draw(
-        lambda ax: charts.plot_bars(tenths, ax, language, unit="rate"),
+        lambda ax: charts.plot_bars(tenths, ax, language, unit="rate", decimals=1),
         height=FRAME + ROW * len(tenths),
         title=text("trial.title"),
         subtitle=text("trial.subtitle", days=days),
@@ -199,7 +198,7 @@ def _tenths(results: Results, tried: Verdict) -> pd.DataFrame:
 def _spread(results: Results, tenths: pd.DataFrame, falls: bool) -> str:
     rates = tenths["value"]
     ends = (float(rates.iloc[end]) for end in (0, -1))
-    lowest, highest = (results.language.percent(rate, 1 if 0 < rate < SMALL else 0) for rate in ends)
+    lowest, highest = (results.language.percent(rate) for rate in ends)
     sentence = results.language.text("trial.spread", lowest=lowest, highest=highest)
     return f"{sentence} {results.language.text('trial.falls' if falls else 'trial.not_falls')}"
 
@@ -218,8 +217,8 @@ def _segments_tried(results: Results, tried: Verdict) -> str:
             {
                 "segment": name,
                 "at_risk": text("estimate.fewer", n=FEWEST) if hidden else language.number(cell["customers"]),
-                "churn": DASH if hidden else language.percent(cell["value"], 0),
-                "interval": DASH if hidden else between(results.language, cell["low"], cell["high"]),
+                "churn": DASH if hidden else language.percent(cell["value"]),
+                "interval": DASH if hidden else between(results.language, cell["low"], cell["high"], 1),
             }
         )
     html = table(results, list(reversed(rows)))
@@ -227,7 +226,7 @@ def _segments_tried(results: Results, tried: Verdict) -> str:
         html += markup.note(text("trial.few", n=SURE_FROM, names=", ".join(few)))
     silent = tried.segments[tried.segments["segment"] == ""].iloc[0]
     if silent["customers"] >= FEWEST:
-        rate = language.percent(float(silent["value"]), 0)
+        rate = language.percent(float(silent["value"]))
         html += markup.note(text("trial.unscored", n=language.number(int(silent["n"])), rate=rate))
     return html
 
@@ -282,7 +281,7 @@ def _came_of(results: Results, scoring: Scoring, row: dict[str, Any]) -> str:
     """Components that a score fell by, the furthest first."""
     changes = {name: round(row[f"{name}_change"]) for name in scoring.scorecard.features}
     furthest = sorted((name for name, by in changes.items() if by < 0), key=changes.__getitem__)
-    return "; ".join(f"{results.language.feature(name)} {changes[name]:+d}" for name in furthest)
+    return "; ".join(f"{results.language.feature(name)} {results.language.change(changes[name])}" for name in furthest)
 
 
 def _segments_of(results: Results, moved: pl.DataFrame, row: dict[str, Any]) -> str:

@@ -232,18 +232,19 @@ def _bars(results: Results, writer: Writer, metric: Metric, column: str) -> str:
     best, worst = (dict(groups.iloc[end]) for end in (0, -1))
     sentence = text(
         "figure.by_sentence",
-        best=best[column],
+        best=results.language.value(column, best[column]),
         high=writer.value(metric, Estimate.of(best)),
-        worst=worst[column],
+        worst=results.language.value(column, worst[column]),
         low=writer.value(metric, Estimate.of(worst)),
     )
     drawn = draw(
         lambda ax: charts.plot_bars(
-            groups.rename(columns={column: "label"}),
+            groups.assign(label=[results.language.value(column, name) for name in groups[column]]),
             ax,
             results.language,
             unit=metric.measured_in,
             currency=results.business.currency,
+            decimals=writer.decimals(metric),
         ),
         title=text(f"figure.by_{column}", name=writer.title(metric)),
         subtitle=text(f"metric.{metric.name}.meaning"),

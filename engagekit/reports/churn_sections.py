@@ -369,7 +369,7 @@ def _written(churning: Churning, value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return churning.language.text("reasons.blank")
     if isinstance(value, bool | str):
-        return str(value)
+        return churning.language.value("flag", str(value))
     return churning.language.number(value, 0 if abs(value) >= BARE else decimals_of(value))
 
 

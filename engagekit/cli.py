@@ -258,13 +258,14 @@ def _starter(kind: str, language: str) -> str:
     """A business.toml to fill in: its head from the template, its tables from their contracts."""
     from engagekit.data.tables import TABLES
     from engagekit.display.markup import template_path
+    from engagekit.language import Language
     from engagekit.score.components import PRESETS
 
     parts = {
         name: ", ".join(f"{key} = {_toml(value)}" for key, value in part.items())
         for name, part in PRESETS[kind].items()
     }
-    text = template_path("business", "business.toml").read_text("utf-8")
+    text = template_path("business", f"{language}.toml").read_text("utf-8")
     currency, time_zone = PLACES[language]
     for token, word in {
         "kind": kind,
@@ -274,10 +275,11 @@ def _starter(kind: str, language: str) -> str:
         "components": "\n".join(f"{name} = {{{part}}}" for name, part in parts.items()),
     }.items():
         text = text.replace(f"@{token}@", word)
+    describe = Language(language).text
     for table, contract in TABLES.items():
         text += f'\n# [tables.{table}]\n# file = "data/{table}.csv"\n# [tables.{table}.columns]\n'
         for name, column in contract.columns.items():
-            text += f'# {name} = "{name}"  # {"" if column.required else "? "}{column.description}\n'
+            text += f'# {name} = "{name}"  # {"" if column.required else "? "}{describe(f"describe.{table}.{name}")}\n'
     return text
 
 

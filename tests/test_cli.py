@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,23 @@ def test_a_sample_is_reported(shop, tmp_path):
     assert str(tmp_path / "index.html") in done.output
     found = json.loads((tmp_path / "kedai" / "engagement" / "metrics.json").read_text("utf-8"))
     assert (found["as_of"], found["month"]) == ("2026-10-01", "2026-09")
+
+
+def test_the_comments_of_a_starter_are_in_its_language_and_its_settings_the_same(tmp_path):
+    starters = {}
+    for language in ("id", "ms", "en"):
+        assert call("init", tmp_path / language, "--language", language).exit_code == 0
+        starters[language] = (tmp_path / language / "business.toml").read_text("utf-8")
+    settings = {code: tomllib.loads(text) for code, text in starters.items()}
+    places = ("name", "language", "currency", "time_zone")
+    assert len({json.dumps({**read, **dict.fromkeys(places)}) for read in settings.values()}) == 1
+    keys = {code: re.findall(r"^(# )?(\[?[\w.]+\]?)( =|$)", text, re.MULTILINE) for code, text in starters.items()}
+    assert keys["id"] == keys["ms"] == keys["en"]
+    assert '# channel = "channel"  # where: web, app' in starters["en"]
+    assert '# joined_at = "joined_at"  # ? kapan menjadi pelanggan' in starters["id"]
+    said = {code: set(re.findall(r"  # (?:\? )?(\w+ .*)$", text, re.MULTILINE)) for code, text in starters.items()}
+    assert len(said["en"]) > 80
+    assert said["en"].isdisjoint(said["id"] | said["ms"])
 
 
 @pytest.mark.parametrize("language", ["id", "ms", "en"])

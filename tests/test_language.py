@@ -49,6 +49,15 @@ def test_everything_that_a_report_can_name_has_a_word():
     assert wanted <= TEXTS["en"].keys()
 
 
+def test_every_column_is_described_and_the_english_words_are_those_of_its_contract():
+    described = {
+        f"describe.{table}.{name}": column.description
+        for table, contract in TABLES.items()
+        for name, column in contract.columns.items()
+    }
+    assert {key: text for key, text in TEXTS["en"].items() if key.startswith("describe.")} == described
+
+
 @pytest.mark.parametrize("code", LANGUAGES)
 @pytest.mark.parametrize("key", ["warning", "reason"])
 def test_every_warning_and_reason_that_the_page_of_metrics_json_names_has_words(code, key):

@@ -30,7 +30,11 @@ NEVER_TOGETHER = {
     "ms": ("membuat penukaran", "hasil bagi ", "saat itu", "di mana", "yang mana", "pelanggan-pelanggan"),
     "en": ("goes with", "go with", "came of", "lies in", "of whom of"),
 }
-ALLOWED = {("ms", "undian", "metric.interactions_per_attendee.meaning")}  # a poll, not a lottery
+ALLOWED = {
+    ("ms", "undian", "metric.interactions_per_attendee.meaning"),  # a poll, not a lottery
+    ("ms", "undian", "describe.attendance.interactions"),
+    ("ms", "email", "describe.interactions.channel"),  # a value that the kit knows
+}
 LOANS = (  # and names
     "A/B test, Average precision, BG/NBD, Bahasa, bounce rate, Brier, Champions, churn, Customer Effort Score, "
     "customer engagement, English, email, Gradient boosting, boosting, Kaplan-Meier, lead, leads, lift, log loss, "
@@ -80,7 +84,11 @@ def forbidden(code, key, text):
 @cache
 def vocabulary(code):
     """Words of a language's texts, in small letters."""
-    written = (read_words(text) for key, text in texts(code).items() if not key.endswith((".formula", "languages.en")))
+    written = (
+        read_words(text)
+        for key, text in texts(code).items()
+        if not (key.startswith("describe.") or key.endswith((".formula", "languages.en")))
+    )
     return {word.lower() for text in written for word in WORD.findall(_plain(text))}
 
 

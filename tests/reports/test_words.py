@@ -1,15 +1,16 @@
 import math
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
-from engagekit.language import Language
+from engagekit.language import Language, decimal_and_group
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.compare import difference
 from engagekit.metrics.estimate import Estimate
-from engagekit.reports.words import Writer
+from engagekit.reports.words import FEWEST, Writer
 
 TICKETS = replace(METRICS["tickets_opened"], better="lower")
 NPS, CHURN, VALUE = METRICS["net_promoter_score"], METRICS["churn_rate"], METRICS["order_value"]
@@ -128,3 +129,34 @@ def test_the_shares_of_the_segments_are_those_of_the_scores(sample_results):
     assert Writer(found).segments == counts
     first = Writer(found).main_points()[0]
     assert all(f"{100 * count / len(found.scores):.0f}%" in first for count in counts.values())
+
+
+NUMBER = re.compile(r"[\d.,]*\d")
+SCALED = ("million", "juta", "billion", "bilion", "miliar", "menit", "minit", "min")  # has decimals of its own
+
+
+@pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
+def test_a_metric_has_the_same_decimals_wherever_it_is_printed(sample_results, kind):
+    found, writer = sample_results[kind], Writer(sample_results[kind])
+    mark, group = decimal_and_group(found.language.code)
+    few = found.language.text("estimate.fewer", n=FEWEST)
+    for metric in (metric for metrics in found.channels.values() for metric in metrics):
+        _, new, old = found.current(metric.name)
+        estimates = (new, old, found.overall(metric.name))
+        texts = [writer.value(metric, each) for each in estimates] + [writer.bounds(metric, each) for each in estimates]
+        texts += [writer.amount(metric, wish) for name, wish in found.business.targets.items() if name == metric.name]
+        parts = [part for text in texts for part in text.split(" – ") if part != few and not part.endswith(SCALED)]
+        places = {
+            len(number.replace(group, "").partition(mark)[2]) for part in parts for number in NUMBER.findall(part)
+        }
+        assert len(places) <= 1, (metric.name, texts)
+
+
+@pytest.mark.parametrize("kind", ["ecommerce", "saas"])
+def test_the_index_prints_what_the_page_prints(written_reports, kind):
+    folder = written_reports[kind, "engagement"]
+    index = (folder.parents[1] / "index.html").read_text("utf-8")
+    page = (folder / "report.html").read_text("utf-8")
+    values = re.findall(r"<dd>([^<]+)</dd>", index)
+    assert len(values) == 3
+    assert all(re.search(rf">\s*{re.escape(value)}\s*<", page) for value in values)

@@ -1,10 +1,12 @@
 from . import churn as churn
 from . import decisions as decisions
 from . import metrics as metrics
+from . import plots as plots
 from . import value as value
 from .churn.backtest import backtest as backtest
 from .churn.comparison import compare_models as compare_models
 from .churn.model import ChurnModel as ChurnModel
+from .customers.cohorts import CohortTable as CohortTable
 from .customers.cohorts import retention_by_cohort as retention_by_cohort
 from .customers.features import customer_features as customer_features
 from .customers.features import snapshots as snapshots

@@ -22,6 +22,7 @@ PLACES = {"id": ("IDR", "Asia/Jakarta"), "ms": ("MYR", "Asia/Kuala_Lumpur"), "en
 
 app = typer.Typer(
     help="Measure customer engagement from a business's own exports, and write its report.",
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -29,6 +30,23 @@ app = typer.Typer(
 Kind = Literal["ecommerce", "saas", "subscription"]
 Code = Literal["id", "ms", "en"]
 Businesses = Annotated[list[Path], typer.Argument(help="Folders of businesses, each with its business.toml.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from engagekit import __version__
+
+        typer.echo(f"engagekit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
+    ] = False,
+) -> None:
+    """Measure customer engagement from a business's own exports, and write its report."""
 
 
 @app.command()
@@ -93,11 +111,14 @@ def report(
     businesses: Businesses,
     as_of: Annotated[str, typer.Option(help="ISO date before which everything counts.")] = "",
     out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("reports"),
-    template: Annotated[str, typer.Option(help="Which report.")] = "engagement",
+    template: Annotated[str, typer.Option(help="Which report: engagement or churn.")] = "engagement",
     jobs: Annotated[int, typer.Option(min=1, help="How many businesses at once.")] = 1,
 ) -> None:
     """Write the reports of businesses, and their index. Exits with 1 if one failed."""
     console = _console()
+    businesses, given = [path for path in businesses if not _is_nowhere(console, path, out)], businesses
+    if not businesses:
+        raise typer.Exit(SOME_FAILED)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from engagekit.reports.batch import OutputLocked
@@ -123,7 +144,8 @@ def report(
             bar.stop()
             _stop(str(error))
     console.print(f"Index: {out / 'index.html'}", soft_wrap=True, markup=False)
-    raise typer.Exit(DONE if all(run.status == "ok" for run in runs) else SOME_FAILED)
+    done_all = len(businesses) == len(given) and all(run.status == "ok" for run in runs)
+    raise typer.Exit(DONE if done_all else SOME_FAILED)
 
 
 @app.command()
@@ -147,20 +169,18 @@ def metrics(
 
 @app.command()
 def explain(
-    name: Annotated[str, typer.Argument(help="A metric, as engagekit metrics lists it.")],
+    name: Annotated[str, typer.Argument(help="A metric, its title, or a short name such as nps, csat, ces or clv.")],
     language: Annotated[Code | None, typer.Option(help="Language; by default the report's, or English.")] = None,
     run: Annotated[
         Path | None, typer.Option("--from", help="A report's metrics.json, whose numbers are put in.")
     ] = None,
 ) -> None:
     """Say what a metric means, how it is computed and what it hides; with --from, with a report's numbers put in."""
-    from engagekit.metrics.card import explain as explained
-    from engagekit.metrics.catalog import metric_named
+    from engagekit.metrics.aliases import explain_named
 
     try:
-        metric = metric_named(name)
         found = None if run is None else _found(run)
-        typer.echo(explained(metric, language or (found["business"]["language"] if found else "en"), found))
+        typer.echo(explain_named(name, language or (found["business"]["language"] if found else "en"), found))
     except (ValueError, OSError) as error:
         _stop(str(error))
     except (KeyError, TypeError, AttributeError):
@@ -175,6 +195,7 @@ def main() -> None:
 def _problems(console: "Console", path: Path) -> "Iterator[str]":
     """Print what was read of a business's tables; yield what would stop its report."""
     from engagekit.data.business import Business
+    from engagekit.display.progress import progress
     from engagekit.errors import DataError
     from engagekit.language import Language
     from engagekit.reports.results import check_goals
@@ -186,7 +207,8 @@ def _problems(console: "Console", path: Path) -> "Iterator[str]":
         yield str(error)
         return
     readings = []
-    for name, source in business.tables.items():
+    for name in progress(list(business.tables), "Reading"):
+        source = business.tables[name]
         try:
             reading = business.reading(name)
             readings.append(reading.check(source.refuse_above))
@@ -229,6 +251,24 @@ def _show(console: "Console", language: "Language", title: str, readings: "list[
         console.print(reasons)
     for hint in (hint for reading in readings for hint in reading.hints()):
         console.print(hint, style="yellow", soft_wrap=True, markup=False)
+
+
+def _is_nowhere(console: "Console", path: Path, out: Path) -> bool:
+    """Whether a business is not there and never had a report, of which nothing is to be recorded; if so, say it."""
+    import os
+
+    from engagekit.data.business import Business, slug_of
+
+    settings = os.path.realpath(path if path.suffix == ".toml" else path / "business.toml")
+    slug = slug_of(os.path.basename(os.path.dirname(settings))) or "unnamed"
+    if os.path.exists(settings) or os.path.isdir(out / slug):
+        return False
+    try:
+        Business.open(path)
+    except ValueError as error:
+        console.print(f"failed  {error}", style="red", soft_wrap=True, markup=False)
+        return True
+    return False
 
 
 def _found(file: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from engagekit.customers.slopes import trailing_slopes
 from engagekit.customers.win_back import win_back
 from engagekit.data.business import Business
 from engagekit.data.given import day_after, given_business
+from engagekit.display.progress import progress
 from engagekit.errors import DataError
 from engagekit.frames.engine import collected
 from engagekit.metrics.catalog import METRICS, metric_named
@@ -76,7 +77,7 @@ class Study(BusinessTables):
         period: Literal["week", "month", "quarter"] = "month",
     ) -> None:
         opened = business if isinstance(business, Business) else Business.open(business)
-        frames = {name: opened.table(name, lazy=True) for name in opened.tables}
+        frames = {name: opened.table(name, lazy=True) for name in progress(list(opened.tables), "Reading")}
         if "interactions" in frames:  # read once each, so that the id, their largest column, is not needed any more
             frames["interactions"] = frames["interactions"].drop("event_id", strict=False)
         super().__init__(opened, frames, opened.end(as_of), period, None)
@@ -247,9 +248,8 @@ class Study(BusinessTables):
 
     @cached_property
     def _cohorts(self) -> "pd.DataFrame":
-        arrivals = self.described("customers") if "customers" in self._frames else None
-        made = retention_by_cohort(self.described("interactions"), self.end, arrivals=arrivals)
-        return collected(nw.from_native(made).lazy()).to_pandas()
+        made: pd.DataFrame = retention_by_cohort(self)
+        return made
 
     def measure(
         self,
@@ -284,7 +284,7 @@ class Study(BusinessTables):
         DataError
             The business lacks the metric's table, a word names nothing, or there are more than 100 groups.
         ValueError
-            There is no such metric or period.
+            There is no such metric or period, or a metric does not say of which table it is.
         """
         chosen = [metrics] if isinstance(metrics, Metric | str) else list(metrics)
         known = [metric_named(metric) if isinstance(metric, str) else metric for metric in chosen]
@@ -299,6 +299,8 @@ class Study(BusinessTables):
     def _measured_of(
         self, table: str, metrics: list[Metric], by: list[str], where: dict[str, Any], every: str | None
     ) -> pl.DataFrame:
+        if not table:
+            raise ValueError(f"{metrics[0].name}: say which table it is of, such as table='mailings'")
         made = self.prepared(table)
         if made is None:
             source = MADE_OF.get(table, "interactions" if table in SNAPSHOTS else table)

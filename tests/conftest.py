@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy loads: workers side by side would wait for each other
 
 import shutil
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -49,6 +50,14 @@ def pytest_runtest_setup(item):
         if shutil.which(tool) is None:
             message = f"{tool} is not installed"
             pytest.fail(message) if os.environ.get("REQUIRE_ALL") else pytest.skip(message)
+
+
+@pytest.fixture(autouse=True)
+def _figures_are_closed():
+    """Figures that a test leaves open, as a notebook would show them."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ ROOMS = [
     "samples",
     "prepare",
     "metrics",
+    "plots",
     "customers",
     "churn",
     "value",

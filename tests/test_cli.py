@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import engagekit
 from engagekit.cli import app
 from engagekit.data.business import Business
+from engagekit.display.markup import template_path
 from engagekit.language import LANGUAGES, Language
 from engagekit.metrics.catalog import CHANNELS, METRICS
 from engagekit.reports.results import results
@@ -133,7 +135,20 @@ def test_every_failure_is_told_and_the_exit_code_is_1(shop, tmp_path):
     assert checked.exit_code == 1
     assert "business.toml: is not there" in checked.output
     assert "transaksi.csv" in checked.output
-    assert call("report", tmp_path / "nobody", "--out", tmp_path / "out").exit_code == 1
+    reported = call("report", tmp_path / "nobody", "--out", tmp_path / "out")
+    assert reported.exit_code == 1
+    assert "business.toml: is not there. Make it with: engagekit init" in reported.output
+
+
+def test_a_business_that_is_not_there_leaves_nothing_behind_unless_it_had_a_report(shop, tmp_path):
+    assert call("report", tmp_path / "nope", "--out", tmp_path / "out").exit_code == 1
+    assert list(tmp_path.iterdir()) == []
+    moved = Path(shutil.copytree(shop, tmp_path / "moved"))
+    assert call("report", moved, tmp_path / "nope", "--out", tmp_path / "out").exit_code == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_dir()) == ["moved"]
+    shutil.rmtree(moved)
+    assert call("report", moved, "--out", tmp_path / "out").exit_code == 1
+    assert (tmp_path / "out" / "moved" / "engagement.failed" / "run.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -153,7 +168,7 @@ def test_wrong_usage_exits_with_2(words):
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--template", "engagment", "Did you mean engagement?"),
+        ("--template", "engagment", "There are: churn, engagement."),
         ("--as-of", "01/11/2026", "'01/11/2026' is not an ISO date"),
     ],
 )
@@ -342,3 +357,14 @@ def test_what_cannot_be_explained_is_a_usage_error_that_offers_what_can(words, m
     refused = call("explain", *words)
     assert refused.exit_code == 2
     assert message in refused.output
+
+
+def test_version_and_help():
+    assert call("--version").output == f"engagekit {engagekit.__version__}\n"
+    for words in (("-h",), ("report", "-h")):
+        assert call(*words).exit_code == 0
+
+
+def test_help_names_every_template():
+    written = call("report", "--help", columns=200).output
+    assert all(path.stem in written for path in template_path().glob("*.ipynb"))

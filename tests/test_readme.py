@@ -13,6 +13,7 @@ from engagekit.samples.make import make_sample, write_sample
 from engagekit.study import Study
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+HOW_TO = (Path(__file__).parents[1] / "docs" / "how-to.md").read_text("utf-8")
 
 
 def test_the_code_runs(sample_folders, tmp_path, monkeypatch):
@@ -30,6 +31,17 @@ def test_the_code_runs(sample_folders, tmp_path, monkeypatch):
     names["study"] = Study(tmp_path / "larger")
     exec(churn, names)
     assert names["compared"].recommended in names["compared"].candidates
+
+
+def test_the_answers_run(sample_folders, tmp_path, monkeypatch):
+    (tmp_path / "businesses").mkdir()
+    (tmp_path / "businesses" / "ecommerce").symlink_to(sample_folders["ecommerce"])
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", HOW_TO, re.DOTALL):
+        exec(block, names)
+    assert names["click_share"](names["mailings"]).value > 0
+    assert (tmp_path / "surveys.xlsx").exists()
 
 
 def test_the_readme_counts_the_metrics_right():

@@ -155,7 +155,7 @@ def test_a_business_without_interactions_has_numbers_and_no_score(sample_folders
 
 def test_tables_are_described_and_features_are_of_the_firewall(sample):
     assert isinstance(sample.table("surveys"), pd.DataFrame)
-    assert (sample.table("interactions")["time"] < sample.end).all()
+    assert (sample.table("interactions")["time"] < sample.end.replace(tzinfo=None)).all()
     assert sample.features()["customer_id"].is_unique
 
 
@@ -171,3 +171,18 @@ def test_labels_are_of_every_date_and_unknown_at_the_end(sample):
     assert unknown.iloc[-1]
     assert not unknown.iloc[0]
     assert {"score", "segment", "slope"} <= set(rows)
+
+
+def test_a_frame_without_the_columns_that_are_needed_is_refused_with_the_names_that_it_has():
+    sold = pd.DataFrame({"CustomerID": ["a"], "InvoiceDate": ["2026-01-05"], "action": "purchase"})
+    with pytest.raises(DataError, match="^time: is not a column. There are: CustomerID, InvoiceDate, action"):
+        Study.of(interactions=sold)
+    with pytest.raises(DataError, match="^interactions, time: is no time. Parse it"):
+        Study.of(interactions=sold, columns={"time": "InvoiceDate"})
+
+
+def test_times_of_a_table_are_on_the_clock_of_the_business():
+    instant = pd.DataFrame({"kind": ["nps"], "score": [9], "answered_at": [pd.Timestamp("2026-01-31 20:00", tz="UTC")]})
+    shown = Study.of(surveys=instant, time_zone="Asia/Jakarta").table("surveys")["answered_at"]
+    assert shown.tolist() == [pd.Timestamp("2026-02-01 03:00")]
+    assert Study.of(surveys=instant).table("surveys")["answered_at"].tolist() == [pd.Timestamp("2026-01-31 20:00")]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engagekit.churn.candidates import Candidate, predictions, usable
 from engagekit.churn.outcomes import NUMBERS, Outcomes
+from engagekit.display.card import between, card_html, card_text, counted, with_interval
 from engagekit.errors import DataError, TooLittle, did_you_mean
 from engagekit.frames.engine import collected
 from engagekit.prepare.leaving import ChurnDefinition
@@ -94,6 +95,29 @@ class Backtest:
         if rows.empty:
             return dict.fromkeys(NUMBERS, np.nan) | {"dates": 0.0, "n": 0.0}
         return {name: float(rows.iloc[0][name]) for name in (*NUMBERS, "dates", "n")}
+
+    def __repr__(self) -> str:
+        return card_text(*self._card())
+
+    def _repr_html_(self) -> str:
+        return card_html(*self._card())
+
+    def _card(self) -> tuple[str, list[tuple[str, ...]]]:
+        title = "Backtest" + (
+            f": {counted(len(self.dates), 'date')}, {between(min(self.dates), max(self.dates))}" if self.dates else ""
+        )
+        rows: list[tuple[str, ...]] = [("customers", f"{self.customers:,}, of them {self.churned:,} churned")]
+        if self.test_rows:
+            dates = f" on {counted(len(self.train_dates), 'date')}" if self.train_dates else ""
+            rows.append(
+                ("fitted to", f"{counted(self.train_rows, 'row')}{dates}, of them {self.train_churned:,} churned")
+            )
+            date = f" on {self.test_date:%Y-%m-%d}" if self.test_date else ""
+            rows.append(("tested on", f"{counted(self.test_rows, 'row')}{date}, of them {self.test_churned:,} churned"))
+        for name in dict.fromkeys(self.statistics.get("predictor", [])):
+            value, low, high = (self.statistic(name)[key] for key in ("value", "low", "high"))
+            rows.append((name, f"ROC AUC {with_interval(value, low, high)}"))
+        return title, rows
 
 
 def backtest(dataset: Any, churn: ChurnDefinition, *, candidates: Sequence[Candidate] = (), seed: int = 0) -> Backtest:

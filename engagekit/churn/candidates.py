@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engagekit.churn.inputs import FEWEST
 from engagekit.churn.model import ChurnModel
+from engagekit.display.progress import progress
 from engagekit.errors import TooLittle
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ def _by_time(fits: _Fits, ahead: dt.timedelta) -> Predictions:
     fold_of = {customer: zlib.crc32(str(customer).encode()) % FOLDS for customer in known["customer_id"].unique()}
     folds = known["customer_id"].map(fold_of).to_numpy()
     probabilities = {each.name: np.full(len(known), fits.churned[train].mean()) for each in fits.candidates}
-    for fold in range(FOLDS):
+    for fold in progress(range(FOLDS), "Testing models, fold"):
         own = test & (folds == fold)
         if own.any():
             for name, probability in fits.predict(train & (folds != fold), own, earlier[-1]):
@@ -235,7 +236,7 @@ def _by_folds(fits: _Fits) -> Predictions:
         raise TooLittle(f"{problem} of either. Take more dates or a longer horizon.", column="churned")
     probabilities = {each.name: np.full(len(churned), churned.mean()) for each in fits.candidates}
     folds = StratifiedKFold(STRATA, shuffle=True, random_state=fits.seed).split(churned, churned)
-    for _, held_out in folds:
+    for _, held_out in progress(list(folds), "Testing models, fold", named=lambda _: ""):
         own = np.isin(np.arange(len(churned)), held_out)
         for name, probability in fits.predict(~own, own):
             probabilities[name][own] = probability

@@ -14,6 +14,7 @@ from engagekit.churn.model import ChurnModel
 from engagekit.churn.outcomes import LOSSES
 from engagekit.churn.statistics import Order, Ranking
 from engagekit.churn.threads import one_thread
+from engagekit.display.card import card_html, card_text, counted, with_interval
 from engagekit.metrics.intervals import upper_tail
 from engagekit.prepare.leaving import ChurnDefinition
 
@@ -77,6 +78,33 @@ class Comparison:
         value, low, high : float
         """
         return _difference(self.backtest.probabilities, candidate, other or self.best, statistic)
+
+    def __repr__(self) -> str:
+        return card_text(*self._card())
+
+    def _repr_html_(self) -> str:
+        return card_html(*self._card())
+
+    def _card(self) -> tuple[str, list[tuple[str, ...]]]:
+        rows: list[tuple[str, ...]] = [
+            (
+                "recommended",
+                self.recommended,
+                f"calibration error {with_interval(self.calibration_error, unit='rate')}",
+            ),
+            ("best log loss", self.best),
+        ]
+        for name in self.candidates:
+            loss, auc = (self.statistic(name, statistic) for statistic in (DECIDES, "roc_auc"))
+            rows.append(
+                (
+                    name,
+                    f"log loss {loss['value']:.4f}",
+                    f"ROC AUC {with_interval(auc['value'], auc['low'], auc['high'])}",
+                )
+            )
+        tested = counted(self.backtest.test_rows, "row")
+        return f"Comparison of {counted(len(self.candidates), 'churn model')}, tested on {tested}", rows
 
 
 def compare_models(

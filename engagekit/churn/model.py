@@ -18,6 +18,7 @@ from engagekit.churn.saving import read_content, skops_file, write_content
 from engagekit.churn.statistics import Order
 from engagekit.churn.terms import AdditiveTerms, TreeColumns, split_columns
 from engagekit.churn.threads import one_thread
+from engagekit.display.card import card_html, card_text, with_interval
 from engagekit.errors import DataError, TooLittle, did_you_mean
 from engagekit.metrics.estimate import significant
 
@@ -269,6 +270,28 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not isinstance(content, dict) or content.get("schema") != SCHEMA or not isinstance(content["model"], cls):
             raise ValueError(f"{file.name} is not a model of version {SCHEMA}. Fit and save it again")
         return content["model"], json.loads(content["card"])
+
+    def __repr__(self) -> str:
+        return card_text(*self._card())
+
+    def _repr_html_(self) -> str:
+        return card_html(*self._card())
+
+    _repr_mimebundle_ = None  # scikit-learn's diagram
+
+    def _card(self) -> tuple[str, list[tuple[str, str]]]:
+        title = f"ChurnModel: {self.kind}, seed {self.seed}"
+        if not hasattr(self, "parts_"):
+            return title, [("fitted to", "nothing yet")]
+        slope, shift = self.calibration_
+        calibrated = f"log odds × {with_interval(slope)}, shifted by {with_interval(shift)}"
+        rows = {
+            "fitted to": f"{self.n_:,} rows, of them {self.churned_:,} churned",
+            "columns": f"{len(self.columns_)}: {', '.join(self.columns_)}",
+            "left out": f"{len(self.left_out_)}: {', '.join(self.left_out_)}" if self.left_out_ else "",
+            "calibrated": calibrated if self.calibration_ != (1.0, 0.0) else "",
+        }
+        return title, [(label, text) for label, text in rows.items() if text]
 
     def _known(self, features: Any) -> "pd.DataFrame":
         """Columns that the model uses, of the kinds that it was fitted to."""

@@ -2,40 +2,116 @@
 
 import datetime as dt
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import polars as pl
 import polars.selectors as cs
 
+from engagekit.data.business import Business
+from engagekit.data.given import day_after
+from engagekit.display.card import card_html, card_text, counted
 from engagekit.errors import DataError
-from engagekit.frames.engine import collected, distinct_pairs, to_narwhals
+from engagekit.frames.engine import collected, column_names, distinct_pairs, to_narwhals
 from engagekit.frames.exact import MONEY, in_parts, square_sum, square_terms
 from engagekit.frames.periods import dated
+from engagekit.language import Language
 from engagekit.metrics.intervals import ratio_interval, wilson_interval
+from engagekit.prepare.business_tables import BusinessTables
 from engagekit.prepare.interactions import valid_interactions
 from engagekit.prepare.orders import PURCHASES
 
-__all__ = ["retention_by_cohort", "revenue_by_cohort"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["CohortTable", "retention_by_cohort", "revenue_by_cohort"]
 
 Rows = nw.LazyFrame[Any]
 
 LENGTHS = ("1mo", "1w")
 KEYS = ["customer_id", "period"]
+NEEDED = ("interactions", "customers")
+SHOWN_AGES, SHOWN_COHORTS = (1, 2, 3, 6, 12), 10
+ROW_HEIGHT, WIDTH = 0.35, 9  # inches
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CohortTable:
+    """Retention of cohorts that shows itself as a table, cohorts down and ages across, and as a heat map.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame or polars.DataFrame
+        What ``retention_by_cohort`` or ``Study.cohorts`` gives.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> visits = pl.DataFrame({"customer_id": ["a", "b", "a"],
+    ...     "time": [datetime(2026, 1, 5), datetime(2026, 1, 6), datetime(2026, 2, 3)]})
+    >>> CohortTable(retention_by_cohort(visits, datetime(2026, 3, 1)))
+    Retention of 1 cohort, 2 customers
+      cohort (customers), age    1
+      2026-01-01 (2)           50%
+    """
+
+    frame: Any
+
+    def plot(self, ax: "Axes | None" = None, language: str = "en") -> "Axes":
+        """Draw the heat map, as ``plot_cohorts`` does; by default on a new figure."""
+        from engagekit.display.heatmap import plot_cohorts
+
+        cells = nw.from_native(self.frame, eager_only=True)
+        if ax is None:
+            from matplotlib.pyplot import subplots
+
+            height = 1 + ROW_HEIGHT * cells["cohort"].n_unique()
+            _, ax = subplots(figsize=(WIDTH, height), layout="constrained")
+        return plot_cohorts(cells.to_pandas(), ax, Language(language))
+
+    def __repr__(self) -> str:
+        return card_text(*self._card())
+
+    def _repr_html_(self) -> str:
+        return card_html(*self._card())
+
+    def _card(self) -> tuple[str, list[tuple[str, ...]]]:
+        cells = nw.from_native(self.frame, eager_only=True).to_polars().sort("cohort", "age")
+        sizes = dict(cells.select("cohort", "customers").rows())
+        shares = {(cohort, age): value for cohort, age, value in cells.select("cohort", "age", "value").iter_rows()}
+        shown = list(sizes)[-SHOWN_COHORTS:]
+        ages = [age for age in SHOWN_AGES if any(_share(shares.get((cohort, age))) != "–" for cohort in shown)] or [0]
+        rows: list[tuple[str, ...]] = [("cohort (customers), age", *map(str, ages))]
+        for cohort in shown:
+            row = (_share(shares.get((cohort, age))) for age in ages)
+            rows.append((f"{cohort:%Y-%m-%d} ({sizes[cohort]:,})", *row))
+        latest = f"; the latest {SHOWN_COHORTS}" if len(sizes) > SHOWN_COHORTS else ""
+        return f"Retention of {counted(len(sizes), 'cohort')}, {counted(sum(sizes.values()), 'customer')}{latest}", rows
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None or math.isnan(value) else f"{value:.0%}"
 
 
 def retention_by_cohort(
-    interactions: Any, as_of: dt.datetime, every: str = "1mo", *, arrivals: Any = None, time_zone: str | None = None
+    interactions: Any,
+    as_of: dt.datetime | None = None,
+    every: str = "1mo",
+    *,
+    arrivals: Any = None,
+    time_zone: str | None = None,
 ) -> Any:
     """Share of each cohort that was active in each calendar month or week after its first one.
 
     Parameters
     ----------
-    interactions : pandas, Polars, DuckDB or Spark frame
-        ``customer_id, time`` and, where given, ``event_id``, which must not repeat. An interaction without a customer
-        or a time is left out.
-    as_of : datetime
-        Interactions from then on are left out. Without a zone of its own it is on the periods' clock.
+    interactions : Study, Business, or pandas, Polars, DuckDB or Spark frame
+        A business, whose ``customers`` then say who arrived when. Of a frame ``customer_id, time`` and, where given,
+        ``event_id``, which must not repeat. An interaction without a customer or a time is left out.
+    as_of : datetime, optional
+        Interactions from then on are left out. Without a zone of its own it is on the periods' clock. By default the
+        end of a business, or the day after a frame's last interaction; a study has its own.
     every : {"1mo", "1w"}, default "1mo"
         Length of a calendar period: a month, or a week from Monday on.
     arrivals : frame, optional
@@ -48,7 +124,7 @@ def retention_by_cohort(
 
     Returns
     -------
-    pandas.DataFrame where ``interactions`` is one, otherwise polars.DataFrame
+    polars.DataFrame where ``interactions`` is a frame other than pandas, otherwise pandas.DataFrame
         One row for each cohort and age: ``cohort`` (first day, on the wall clock), ``age`` (periods since),
         ``customers`` (size of the cohort), ``active``, ``value`` (a fraction), ``low`` and ``high`` (Wilson).
         ``active`` is null and the others NaN where the period is not over at ``as_of``. With ``arrivals``, cohorts
@@ -59,7 +135,7 @@ def retention_by_cohort(
     DataError
         A column is absent or holds no times, or an ``event_id`` repeats.
     ValueError
-        ``every`` is not one of those above, or ``time_zone`` is needed.
+        ``every`` is not one of those above, ``time_zone`` is needed, or a study is to end at another time than its own.
 
     Examples
     --------
@@ -69,7 +145,9 @@ def retention_by_cohort(
     >>> retention_by_cohort(visits, datetime(2026, 3, 1))["value"].to_list()
     [1.0, 0.5]
     """
-    rows = valid_interactions(interactions)
+    given, as_of, arrivals = _of_business(interactions, as_of, arrivals)
+    rows = valid_interactions(given)
+    as_of = as_of or day_after({"interactions": rows}, None)
     clock = time_zone or _zone(rows)
     rows, end = _dated(rows, "time", as_of, every, time_zone)
     arrived = _arrived(arrivals, end, every, clock)
@@ -80,23 +158,28 @@ def retention_by_cohort(
 
 
 def revenue_by_cohort(
-    interactions: Any, as_of: dt.datetime, every: str = "1mo", *, arrivals: Any = None, time_zone: str | None = None
+    interactions: Any,
+    as_of: dt.datetime | None = None,
+    every: str = "1mo",
+    *,
+    arrivals: Any = None,
+    time_zone: str | None = None,
 ) -> Any:
     """Money that each cohort spent in each calendar month or week after its first one, less refunds.
 
     Parameters
     ----------
-    interactions : pandas, Polars, DuckDB or Spark frame
-        ``customer_id, time, action, value`` and, where given, ``event_id``, which must not repeat. All interactions
-        and not only purchases, because a customer arrives with the first of any kind; one without a customer or a time
-        is left out. A refund counts when it was made, and is subtracted whichever sign it is written with. A purchase
-        without a value adds nothing. Values are rounded to ten-thousandths, so that sums are exact.
+    interactions : Study, Business, or pandas, Polars, DuckDB or Spark frame
+        Of a frame ``customer_id, time, action, value`` and, where given, ``event_id``, which must not repeat. All
+        interactions and not only purchases, because a customer arrives with the first of any kind; one without a
+        customer or a time is left out. A refund counts when it was made, and is subtracted whichever sign it is written
+        with. A purchase without a value adds nothing. Values are rounded to ten-thousandths, so that sums are exact.
     as_of, every, arrivals, time_zone
         As in ``retention_by_cohort``.
 
     Returns
     -------
-    pandas.DataFrame where ``interactions`` is one, otherwise polars.DataFrame
+    polars.DataFrame where ``interactions`` is a frame other than pandas, otherwise pandas.DataFrame
         One row for each cohort and age: ``cohort`` (first day, on the wall clock), ``age`` (periods since),
         ``customers`` (size of the cohort), ``revenue`` (of all of them in that period, in the business's currency),
         ``value`` (revenue a customer, those who bought nothing included), ``low`` and ``high`` (95 % t interval of
@@ -108,7 +191,7 @@ def revenue_by_cohort(
     DataError
         A column is absent, ``time`` holds no times, ``value`` holds no numbers, or an ``event_id`` repeats.
     ValueError
-        ``every`` is not one of those above, or ``time_zone`` is needed.
+        ``every`` is not one of those above, ``time_zone`` is needed, or a study is to end at another time than its own.
 
     Examples
     --------
@@ -118,10 +201,12 @@ def revenue_by_cohort(
     >>> revenue_by_cohort(sales, datetime(2026, 3, 1)).select("revenue", "value", "cumulative_value").rows()
     [(30.0, 15.0, 15.0), (10.0, 5.0, 20.0)]
     """
-    values = to_narwhals(interactions, ["value"])
+    given, as_of, arrivals = _of_business(interactions, as_of, arrivals)
+    values = to_narwhals(given, ["value"])
     if values.collect_schema()["value"] == nw.String:
         raise DataError("holds text, not numbers. Convert it, for example with pandas.to_numeric.", column="value")
-    rows = valid_interactions(interactions, ["action", "value"])
+    rows = valid_interactions(given, ["action", "value"])
+    as_of = as_of or day_after({"interactions": rows}, None)
     clock = time_zone or _zone(rows)
     rows, end = _dated(rows, "time", as_of, every, time_zone)
     spent = _spent(rows.filter(nw.col("action").is_in(PURCHASES)))
@@ -131,6 +216,20 @@ def revenue_by_cohort(
     sums |= {name: nw.col(name).sum() for name in ("lines", "valued", *square_terms(nw.col("spent")))}
     cells = _valued(_cells(active, sums, _arrived(arrivals, end, every, clock), end, every))
     return _tidy(cells, ["revenue", "value", "low", "high", "cumulative_value"], interactions)
+
+
+def _of_business(source: Any, as_of: dt.datetime | None, arrivals: Any) -> tuple[Any, dt.datetime | None, Any]:
+    """Interactions, end and arrivals of a study or a business; a frame's as they were given."""
+    if isinstance(source, Business):
+        tables: dict[str, Any] = {name: source.table(name, lazy=True) for name in NEEDED if name in source.tables}
+        source, as_of = BusinessTables(source, tables, source.end(as_of), "month", None), None
+    if not isinstance(source, BusinessTables):
+        return source, as_of, arrivals
+    if as_of is not None:
+        raise ValueError(f"as_of: the study ends at {source.end}. Make another, Study(business, as_of)")
+    if arrivals is None and source.has("customers") and "joined_at" in column_names(source.described("customers")):
+        arrivals = source.described("customers")
+    return source.described("interactions"), source.end, arrivals
 
 
 def _dated(rows: Rows, at: str, as_of: dt.datetime, every: str, time_zone: str | None) -> tuple[Rows, dt.datetime]:
@@ -212,6 +311,7 @@ def _ratio(part: str, whole: str) -> pl.Expr:
 
 
 def _tidy(cells: pl.DataFrame, columns: list[str], like: Any) -> Any:
-    """Cells by cohort and age, in pandas for a pandas caller."""
+    """Cells by cohort and age, in pandas for a pandas caller and of a business."""
     tidy = cells.select("cohort", "age", "customers", *columns).sort("cohort", "age")
-    return tidy.to_pandas() if nw.dependencies.is_pandas_dataframe(like) else tidy
+    in_pandas = isinstance(like, Business | BusinessTables) or nw.dependencies.is_pandas_dataframe(like)
+    return tidy.to_pandas() if in_pandas else tidy

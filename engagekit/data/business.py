@@ -27,6 +27,7 @@ from engagekit.data.source import Source
 from engagekit.data.tables import TABLES, event_time
 from engagekit.data.toml import explained, read_toml
 from engagekit.data.working_week import WorkingWeek
+from engagekit.display.card import card_html, card_text, counted
 from engagekit.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -233,6 +234,30 @@ class Business(BaseModel):
             return midnight.astimezone(dt.UTC).astimezone(midnight.tzinfo)  # moves a time that does not exist
         except OverflowError:
             raise ValueError(f"as_of: {day.isoformat()!r} is at the end of the calendar. Give another day") from None
+
+    def __repr__(self) -> str:
+        return card_text(*self._card())
+
+    def _repr_html_(self) -> str:
+        return card_html(*self._card())
+
+    __str__ = __repr__
+
+    def _card(self) -> tuple[str, list[tuple[str, str]]]:
+        lengths = {"horizon": self.horizon, "grace": self.grace, "active window": self.active_window}
+        low, high = self.score.cuts
+        rows = {
+            "kind": f"{self.kind}, {'with' if self.contractual else 'without'} contracts",
+            "language": self.language,
+            "currency": self.currency,
+            "time zone": self.time_zone,
+            "as of": str(self.as_of),
+            "churn": ", ".join(f"{name} {length}" for name, length in lengths.items() if length),
+            "score": f"{counted(len(self.score.components), 'component')}, cuts {low:g} and {high:g}",
+            "targets": ", ".join(f"{name} {target:g}" for name, target in self.targets.items()),
+            "tables": f"{len(self.tables)}: {', '.join(self.tables)}" if self.tables else "none",
+        }
+        return f"Business: {self.name or 'of frames'}", [(label, text) for label, text in rows.items() if text]
 
     def _last_complete_month(self) -> dt.date:
         events = [(name, event_time(name)) for name in self.tables if event_time(name) not in PLANNED]

@@ -10,7 +10,7 @@ import polars as pl
 from engagekit.data.business import Business
 from engagekit.data.tables import TABLES, event_time
 from engagekit.errors import DataError, did_you_mean
-from engagekit.frames.engine import collected, column_names
+from engagekit.frames.engine import collected, column_names, to_narwhals
 
 __all__ = ["day_after", "given_business"]
 
@@ -66,11 +66,14 @@ def _in_memory(frame: Any) -> bool:
 
 
 def day_after(frames: Mapping[str, Any], as_of: dt.datetime | dt.date | str | None) -> dt.datetime:
-    """Midnight of a date, in the zone of the tables' times; by default after their last row."""
-    latest = [
-        collected(nw.from_native(frame).lazy().select(nw.col(event_time(name)).max())).item()
-        for name, frame in frames.items()
-    ]
+    """Midnight of a date, in the zone of the tables' times; by default after their last row.
+
+    Raises
+    ------
+    DataError
+        A table lacks the times that date its rows, or no table has any.
+    """
+    latest = [_last_time(name, frame) for name, frame in frames.items()]
     known = [time for time in latest if time is not None]
     if not known:
         raise DataError("no table has a dated row, so there is nothing to study. Give one.")
@@ -80,3 +83,14 @@ def day_after(frames: Mapping[str, Any], as_of: dt.datetime | dt.date | str | No
     else:
         day = dt.datetime.fromisoformat(str(as_of)).date()
     return dt.datetime.combine(day, dt.time(), zone)
+
+
+def _last_time(table: str, frame: Any) -> Any:
+    """Latest time of a table's rows; None where there is none."""
+    name = event_time(table)
+    if not TABLES[table].columns[name].required and name not in column_names(frame):
+        return None
+    last = collected(to_narwhals(frame, [name]).select(nw.col(name).max())).item()
+    if last is not None and not isinstance(last, dt.date):
+        raise DataError("is no time. Parse it, for example with pandas.to_datetime.", file=table, column=name)
+    return last

@@ -5,6 +5,7 @@ What was checked is what is used: the checked batches are the table. Only a tabl
 read again, when it is collected; a file that has changed by then is an error.
 """
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +20,8 @@ from engagekit.data.mapping import MappedFile, match_columns
 from engagekit.data.parsing import Style
 from engagekit.data.repeats import Repeats, candidates, fingerprints, settle
 from engagekit.data.source import Constant, Product, Source
-from engagekit.data.tables import TABLES, column_type
+from engagekit.data.tables import TABLES, column_type, event_time
+from engagekit.display.card import between, card_html, card_text, counted
 from engagekit.errors import DataError
 from engagekit.language import decimal_and_group
 
@@ -96,10 +98,37 @@ class Reading:
         self.check_unchanged()
         return self.scan.collect()
 
+    @cached_property
+    def dates(self) -> tuple[dt.datetime, dt.datetime] | None:
+        """Times of the first and the last row that remain; None without any, or where the table is not in memory."""
+        at = event_time(self.table)
+        if self.rows > HELD_ROWS or at not in self.scan.collect_schema():
+            return None
+        first, last = self.scan.select(first=pl.col(at).min(), last=pl.col(at).max()).collect().row(0)
+        return None if first is None else (first, last)
+
     def reasons(self) -> pl.DataFrame:
         """Refused rows counted: ``column, reason, rows`` and ``first_row``, commonest first."""
         counted = self.refused.group_by("column", "reason").agg(rows=pl.len(), first_row=pl.col("row").min())
         return counted.sort("rows", "column", "reason", descending=[True, False, False])
+
+    def __repr__(self) -> str:
+        return card_text(*self._card())
+
+    def _repr_html_(self) -> str:
+        return card_html(*self._card())
+
+    def _card(self) -> tuple[str, list[tuple[str, str]]]:
+        rows = [("rows", f"{self.rows:,}, of them {self.kept:,} kept")]
+        rows += [("dates", between(*self.dates))] if self.dates else []
+        repeats = {name: getattr(self, name) for name in ("repeated", "superseded", "identical")}
+        rows += [(name, counted(number, "row")) for name, number in repeats.items() if number]
+        rows += [
+            ("left out", f"{counted(number, 'row')}: keep {rule}") for rule, number in self.left_out.items() if number
+        ]
+        for column, reason, number, first in self.reasons().iter_rows():
+            rows.append(("refused", f"{counted(number, 'row')}: {column} {reason}, first in row {first:,}"))
+        return f"Reading of {self.table} from {self.file}", rows
 
     def check(self, refuse_above: float) -> "Reading":
         """Return self, or raise where more than a share of the rows was refused.

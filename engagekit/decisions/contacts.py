@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 
 from engagekit.errors import DataError
+from engagekit.language import Language
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
 
 __all__ = ["contacts", "write_private"]
 
@@ -18,6 +20,8 @@ OWNER_ONLY, OWNER_FOLDER = 0o600, 0o700
 REQUIRED = ("customer_id", "chance", "value")
 WRITTEN_AT = dt.datetime(1980, 1, 1)
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
+UNITS = {"chance": "rate", "value": "money", "expected_gain": "money"}
+WIDEST, FILTER_BUTTON = 60, 3  # characters
 
 
 def contacts(customers: Any, *, acceptance: float, cost: float = 0, capacity: int | None = None) -> "pd.DataFrame":
@@ -44,7 +48,8 @@ def contacts(customers: Any, *, acceptance: float, cost: float = 0, capacity: in
     -------
     pandas.DataFrame
         ``rank`` from 1 on, ``customer_id, chance, value, expected_gain``, the highest gain first and no gain of 0 or
-        less. ``attrs["opted_out"]`` counts the customers who would be worth a contact and want none.
+        less. ``attrs["opted_out"]`` counts the customers who would be worth a contact and want none;
+        ``attrs["units"]`` has the unit of each column for ``write_private``.
 
     Raises
     ------
@@ -81,7 +86,7 @@ def contacts(customers: Any, *, acceptance: float, cost: float = 0, capacity: in
     ranked = welcome.sort_values(["expected_gain", "customer_id"], ascending=[False, True])
     ranked = ranked.head(len(ranked) if capacity is None else capacity).reset_index(drop=True)
     ranked.insert(0, "rank", range(1, len(ranked) + 1))
-    ranked.attrs["opted_out"] = len(worthwhile) - len(welcome)
+    ranked.attrs = {"opted_out": len(worthwhile) - len(welcome), "units": UNITS}
     return ranked
 
 
@@ -89,12 +94,14 @@ def write_private(table: "pd.DataFrame", folder: str | Path, name: str = "custom
     """Write a list with real ids as CSV and Excel, readable by its owner alone: folder 0700, files 0600.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front of it in the CSV file, and is a text
-    in the Excel file. The same table gives the same bytes.
+    in the Excel file. There the header is frozen, with a filter, and columns are as wide as what they hold. The same
+    table gives the same bytes.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        The list.
+        The list. ``attrs["units"]`` may say which columns are a ``rate`` or ``money``, which Excel then shows as
+        percentages and with the decimals of ``attrs["currency"]``, an ISO code.
     folder : str or Path
         Made if it does not exist.
     name : str, default "customers"
@@ -124,7 +131,8 @@ def write_private(table: "pd.DataFrame", folder: str | Path, name: str = "custom
         file.unlink(missing_ok=True)
         os.close(os.open(file, os.O_CREAT | os.O_WRONLY, OWNER_ONLY))  # so that nobody else reads it half written
     safe.write_csv(files[0])
-    _write_sheet(frame, files[1])
+    currency, units = table.attrs.get("currency", ""), table.attrs.get("units", {})
+    _write_sheet(frame, files[1], {name: _formats(unit, currency) for name, unit in units.items()})
     return files
 
 
@@ -156,19 +164,37 @@ def _known_customers(frame: "pd.DataFrame") -> "pd.DataFrame":
     return known.assign(opted_out=wishes.isin([True]))
 
 
-def _write_sheet(frame: Any, file: Path) -> None:
+def _formats(unit: str, currency: str) -> tuple[str, str]:
+    """How Python and Excel write a number of a unit; money has the decimals that it has on a page."""
+    if unit == "rate":
+        return ".1%", "0.0%"
+    decimals = len(Language("en").money(0, currency).partition(".")[2])
+    return f",.{decimals}f", "#,##0" + "." * bool(decimals) + "0" * decimals
+
+
+def _width(name: str, values: "pl.Series", written: str) -> int:
+    """Characters that a column needs for its name and its values."""
+    cells = (len(value if isinstance(value, str) else format(value, written)) for value in values if value is not None)
+    return min(max(len(name) + FILTER_BUTTON, max(cells, default=0) + 1), WIDEST)
+
+
+def _write_sheet(frame: "pl.DataFrame", file: Path, formats: dict[str, tuple[str, str]]) -> None:
     """Write the frame as a workbook in which no time of writing stands."""
     import xlsxwriter
 
     options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}  # files on disk carry times
     with xlsxwriter.Workbook(file, options) as book:
         book.set_properties({"created": WRITTEN_AT})
-        sheet = book.add_worksheet()
+        sheet, bold = book.add_worksheet(), book.add_format({"bold": True})
         sheet.freeze_panes(1, 0)
+        sheet.autofilter(0, 0, frame.height, frame.width - 1)
         for column, name in enumerate(frame.columns):
-            sheet.write_string(0, column, name)
+            in_python, in_excel = formats.get(name, ("", "General"))
+            style = book.add_format({"num_format": in_excel})
+            sheet.set_column(column, column, _width(name, frame[name], in_python), style)
+            sheet.write_string(0, column, name, bold)
             for row, value in enumerate(frame[name], 1):
                 if isinstance(value, str):
                     sheet.write_string(row, column, value)
                 elif value is not None:
-                    sheet.write(row, column, value)
+                    sheet.write(row, column, value, style)

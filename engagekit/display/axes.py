@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Measure", "dress_axis", "finite", "is_narrow", "require_values", "size_of", "write_beside"]
+__all__ = ["Measure", "dress_axis", "finite", "is_narrow", "new_axes", "require_values", "size_of"]
+__all__ += ["stretch_rates", "write_beside"]
 
 MUTED, GRID = PALETTE["muted"], PALETTE["grid"]
 NARROW_AXES = 400
 WHOLE_MONEY_FROM = 100
+NEW = (9, 4.5)  # inches of a figure of its own
+RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # ticks of a stretched axis
 
 
 @dataclass(frozen=True)
@@ -84,11 +87,39 @@ def dress_axis(ax: "Axes", which: Literal["x", "y"], values: Sequence[float], me
     crowded = {*ticks[1:-1]} - {0.0} if which == "x" and is_narrow(ax) else set()
     labels = ["" if tick in crowded else measure.write(tick, decimals) for tick in ticks]
     ax.set(**{f"{which}lim": (low, high), "xlabel": "", "ylabel": "", "frame_on": False, "axisbelow": True})
-    (ax.yaxis if which == "y" else ax.xaxis).set_ticks(ticks, labels, parse_math=False)
     ax.grid(axis=which, color=GRID, lw=1)
-    ax.tick_params(left=False, bottom=False, labelcolor=MUTED, pad=6)
+    ax.tick_params(
+        left=False, bottom=False, labelcolor=MUTED, pad=6
+    )  # before there are ticks, each of which it changes
+    (ax.yaxis if which == "y" else ax.xaxis).set_ticks(ticks, labels, parse_math=False)
     if low <= 0 <= high:
         (ax.axhline if which == "y" else ax.axvline)(0, color=MUTED, lw=1, zorder=1)
+
+
+def stretch_rates(ax: "Axes", measure: Measure) -> None:
+    """Give both axes of rates, dressed and from 0, a square-root scale, on which small rates have room.
+
+    Parameters
+    ----------
+    ax : Axes
+        Changed in place.
+    measure : Measure
+        Writes the tick labels.
+    """
+    import numpy as np
+    from matplotlib.scale import FuncScale
+
+    width, height = size_of(ax)
+    for which, length, apart in (("x", width, 50), ("y", height, 24)):  # points that labels need
+        axis = ax.xaxis if which == "x" else ax.yaxis
+        highest, ticks = math.sqrt(axis.get_view_interval()[1]), [0.0]
+        for rate in RATES:
+            if (math.sqrt(rate) - math.sqrt(ticks[-1])) * length / highest >= apart and math.sqrt(rate) <= highest:
+                ticks.append(rate)
+        ax.set(**{f"{which}scale": FuncScale(axis, (np.sqrt, np.square))})
+        axis.set_ticks(
+            ticks, [measure.write(tick, 0 if tick >= 0.01 or not tick else 1) for tick in ticks], parse_math=False
+        )
 
 
 def write_beside(ax: "Axes", point: tuple[Any, float], offset: tuple[float, float], text: str, **style: Any) -> None:
@@ -96,6 +127,20 @@ def write_beside(ax: "Axes", point: tuple[Any, float], offset: tuple[float, floa
     style = {"color": MUTED, "textcoords": "offset points", "annotation_clip": False, "parse_math": False, **style}
     place = ax.convert_xunits(point[0]), point[1]  # type: ignore[no-untyped-call]
     ax.annotate(plain_text(text), place, offset, **style).set_gid(HALO)
+
+
+def new_axes() -> "Axes":
+    """Axes of a figure of their own, which a notebook shows below its cell.
+
+    Examples
+    --------
+    >>> bool(is_narrow(new_axes()))
+    False
+    """
+    from matplotlib.pyplot import subplots
+
+    ax: Axes = subplots(figsize=NEW, layout="constrained")[1]
+    return ax
 
 
 def size_of(ax: "Axes") -> tuple[float, float]:

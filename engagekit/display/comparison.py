@@ -1,8 +1,18 @@
 """Values side by side: bars with intervals, and observed churn against predicted probability."""
 
+from statistics import median
 from typing import TYPE_CHECKING
 
-from engagekit.display.axes import Measure, dress_axis, finite, is_narrow, require_values, write_beside
+from engagekit.display.axes import (
+    Measure,
+    dress_axis,
+    finite,
+    is_narrow,
+    new_axes,
+    require_values,
+    stretch_rates,
+    write_beside,
+)
 from engagekit.display.drawing import PALETTE
 from engagekit.display.markup import plain_text
 from engagekit.language import Language, precision
@@ -16,12 +26,13 @@ __all__ = ["MOST_BARS", "plot_bars", "plot_calibration"]
 PAPER, INK, MUTED, GRID, ACCENT = (PALETTE[name] for name in ("paper", "ink", "muted", "grid", "accent"))
 BAR = PALETTE["heat-3"]
 MOST_BARS, LONGEST_LABEL = 12, 34
+SQUEEZED = 0.25  # a median of the probabilities below this part of the highest
 
 
 def plot_bars(
     frame: "pd.DataFrame",
-    ax: "Axes",
-    language: Language,
+    ax: "Axes | None" = None,
+    language: Language | None = None,
     *,
     unit: str,
     currency: str = "",
@@ -33,11 +44,11 @@ def plot_bars(
     ----------
     frame : pandas.DataFrame
         ``label``, ``value``, ``low`` and ``high``, in the order of the bars.
-    ax : Axes
-        Where to draw.
-    language : Language
-        Writes the labels.
-    unit : {"rate", "points", "money", "hours", "count"}
+    ax : Axes, optional
+        Where to draw; by default on Axes of a figure of their own.
+    language : Language, optional
+        Writes the labels; by default English.
+    unit : {"rate", "points", "money", "hours", "seconds", "count", "ratio"}
         Of value, low and high; a rate is a fraction.
     currency : str
         ISO code where the unit is money.
@@ -47,7 +58,7 @@ def plot_bars(
     Returns
     -------
     Axes
-        The one given.
+        The one given, or the new one.
 
     Raises
     ------
@@ -64,6 +75,7 @@ def plot_bars(
     ['Mei', '5,0%']
     """
     require_values(frame["value"], "no row has a value, so there is nothing to draw")
+    ax, language = ax or new_axes(), language or Language("en")
     decimals = precision(unit, frame["value"]) if decimals is None else decimals
     measure = Measure(language, unit, currency, decimals)
     shown = frame if len(frame) <= MOST_BARS else frame.nlargest(MOST_BARS, "value")
@@ -95,22 +107,25 @@ def _name_bars(ax: "Axes", labels: list[str], thickness: float) -> None:
         write_beside(ax, (0, place - thickness / 2), (0, 2), label, **over)
 
 
-def plot_calibration(groups: "pd.DataFrame", ax: "Axes", language: Language) -> "Axes":
+def plot_calibration(groups: "pd.DataFrame", ax: "Axes | None" = None, language: Language | None = None) -> "Axes":
     """Draw observed churn against predicted probability, both 0 to 1, a point with its interval a group.
+
+    Each axis goes as far as its own values. Where most probabilities are small beside the highest, both axes have a
+    square-root scale, which its name says.
 
     Parameters
     ----------
     groups : pandas.DataFrame
         ``chance`` (mean predicted probability), ``value`` (observed share), ``low`` and ``high``.
-    ax : Axes
-        Where to draw.
-    language : Language
-        Writes the labels.
+    ax : Axes, optional
+        Where to draw; by default on Axes of a figure of their own.
+    language : Language, optional
+        Writes the labels; by default English.
 
     Returns
     -------
     Axes
-        The one given.
+        The one given, or the new one.
 
     Raises
     ------
@@ -127,16 +142,21 @@ def plot_calibration(groups: "pd.DataFrame", ax: "Axes", language: Language) -> 
     'Predicted probability'
     """
     require_values(groups["value"], "no group has a value, so there is nothing to draw")
-    measure = Measure(language, "rate")
-    values = finite([0, *groups["chance"], *groups["high"]])
-    dress_axis(ax, "x", values, measure)
-    dress_axis(ax, "y", values, measure)
+    ax, language = ax or new_axes(), language or Language("en")
+    measure, chances = Measure(language, "rate"), finite([0, *groups["chance"]])
+    shares = finite([0, *groups["value"], *groups["high"]])
+    dress_axis(ax, "x", chances, measure)
+    dress_axis(ax, "y", shares, measure)
+    name = language.text("chart.chance")
+    if median(chances) < SQUEEZED * max(chances):
+        name += "\n" + language.text("chart.stretched")
+        stretch_rates(ax, measure)
     ax.grid(axis="both", color=GRID, lw=1)
-    highest = max(values)
-    ax.plot([0, highest], [0, highest], color=MUTED, lw=1, ls="--")
+    both = [0, min(ax.get_xlim()[1], ax.get_ylim()[1])]
+    ax.plot(both, both, color=MUTED, lw=1, ls="--")
     ax.vlines(groups["chance"], groups["low"], groups["high"], color=ACCENT, lw=1.5)
-    ax.scatter(groups["chance"], groups["value"], s=30, color=ACCENT, edgecolors=PAPER, lw=1, zorder=3)
-    ax.set_xlabel(language.text("chart.chance"), loc="left", color=MUTED)
+    ax.scatter(groups["chance"], groups["value"], s=48, color=ACCENT, edgecolors=PAPER, lw=1, zorder=3)
+    ax.set_xlabel(name, loc="left", color=MUTED)
     write_beside(ax, (0, 1), (0, 8), language.text("chart.happened"), xycoords="axes fraction", ha="left", va="bottom")
     return ax
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from engagekit.display.axes import Measure, dress_axis, is_narrow, require_values, size_of, write_beside
+from engagekit.display.axes import Measure, dress_axis, is_narrow, new_axes, require_values, size_of, write_beside
 from engagekit.display.drawing import PALETTE
 from engagekit.language import Language
 
@@ -18,14 +18,15 @@ PAPER, INK, MUTED, ACCENT = (PALETTE[name] for name in ("paper", "ink", "muted",
 SEGMENTS = {"at_risk": "▼", "potential": "◆", "advocate": "▲"}  # lowest first, with their markers
 BIN_WIDTH = 5
 LINE_HEIGHT = 20
+MARKER, KEY = 20, 8  # width of a marker with its space; of the key over the Axes, its distance
 
 
 def plot_score(
     scores: "pd.Series[float]",
-    ax: "Axes",
-    language: Language,
+    ax: "Axes | None" = None,
+    language: Language | None = None,
     *,
-    cuts: Sequence[float],
+    cuts: Sequence[float] = (40, 70),
     segments: "pd.Series[str] | None" = None,
 ) -> "Axes":
     r"""Draw how many customers have which engagement score, with the share of each segment.
@@ -34,11 +35,11 @@ def plot_score(
     ----------
     scores : pandas.Series
         One score a customer, 0 to 100; customers without one are left out of the shares.
-    ax : Axes
-        Where to draw.
-    language : Language
-        Writes the labels.
-    cuts : (float, float)
+    ax : Axes, optional
+        Where to draw; by default on Axes of a figure of their own.
+    language : Language, optional
+        Writes the labels; by default English.
+    cuts : (float, float), default (40, 70)
         Lowest score of potential customers and of advocates.
     segments : pandas.Series, optional
         Segment of each customer, which near a cut may differ from what the score says; by default the cuts decide.
@@ -46,7 +47,7 @@ def plot_score(
     Returns
     -------
     Axes
-        The one given.
+        The one given, or the new one.
 
     Raises
     ------
@@ -62,17 +63,30 @@ def plot_score(
     ['At risk\n▼ 25%', 'Potential\n◆ 50%', 'Advocates\n▲ 25%']
     """
     require_values(scores, "no customer has a score, so there is nothing to draw")
+    ax, language = ax or new_axes(), language or Language("en")
     known = scores.dropna().astype(float)
     segment = _by_cuts(known, cuts) if segments is None else segments[scores.notna()]
-    parts = [known[(segment == name).to_numpy()] for name in SEGMENTS]
-    bins = range(0, 100 + BIN_WIDTH, BIN_WIDTH)
-    tops, _, _ = ax.hist(parts, bins, stacked=True, color=[colour_of(name) for name in SEGMENTS], edgecolor=PAPER)
-    dress_axis(ax, "y", [0, float(max(tops[-1]))], Measure(language, "count"))
+    parts = {name: known[(segment == name).to_numpy()] for name in SEGMENTS}
+    dress_axis(ax, "y", [0, _stack_bars(ax, parts)], Measure(language, "count"))
     edges = [0.0, *cuts, 100.0]
     ax.set_xticks(edges, [language.number(edge) for edge in edges])
-    shares = {name: len(part) / len(known) for name, part in zip(SEGMENTS, parts, strict=True)}
-    _head_segments(ax, edges, shares, language)
+    _head_segments(ax, edges, {name: len(part) / len(known) for name, part in parts.items()}, language)
     return ax
+
+
+def _stack_bars(ax: "Axes", parts: "Mapping[str, pd.Series[float]]") -> float:
+    """Draw the scores of each segment as bars over those of the segments below; the height of the highest."""
+    import numpy as np
+
+    edges = np.arange(0, 100 + BIN_WIDTH, BIN_WIDTH)
+    below = np.zeros(len(edges) - 1)
+    for name, part in parts.items():
+        counts = np.histogram(part, edges)[0]
+        drawn = counts > 0
+        style: dict[str, Any] = {"align": "edge", "color": colour_of(name), "edgecolor": PAPER}
+        ax.bar(edges[:-1][drawn], counts[drawn], BIN_WIDTH, below[drawn], **style)
+        below += counts
+    return float(below.max())
 
 
 def _by_cuts(scores: "pd.Series[float]", cuts: Sequence[float]) -> "pd.Series[str]":
@@ -94,8 +108,8 @@ def _head_segments(ax: "Axes", edges: Sequence[float], shares: Mapping[str, floa
         ax.text(places[i][0], 1.06, label, ha=places[i][1], va="bottom", color=INK, **over)
 
 
-def plot_survival(curves: "pd.DataFrame", ax: "Axes", language: Language) -> "Axes":
-    """Draw the share of customers who stayed, 0 to 1, as one step line with its band a segment.
+def plot_survival(curves: "pd.DataFrame", ax: "Axes | None" = None, language: Language | None = None) -> "Axes":
+    """Draw the share of customers who stayed, 0 to 1, as one step line with its band a segment, named at its end.
 
     Of each day the last step is drawn, so that the drawing does not grow with the customers.
 
@@ -103,15 +117,15 @@ def plot_survival(curves: "pd.DataFrame", ax: "Axes", language: Language) -> "Ax
     ----------
     curves : pandas.DataFrame
         ``segment`` (``at_risk``, ``potential``, ``advocate``, or empty), ``days``, ``value``, ``low`` and ``high``.
-    ax : Axes
-        Where to draw.
-    language : Language
-        Writes the labels.
+    ax : Axes, optional
+        Where to draw; by default on Axes of a figure of their own.
+    language : Language, optional
+        Writes the labels; by default English.
 
     Returns
     -------
     Axes
-        The one given.
+        The one given, or the new one.
 
     Raises
     ------
@@ -123,27 +137,21 @@ def plot_survival(curves: "pd.DataFrame", ax: "Axes", language: Language) -> "Ax
     >>> import pandas as pd
     >>> from matplotlib.figure import Figure
     >>> frame = pd.DataFrame({"segment": "advocate", "days": [0, 30, 60], "value": [1, 0.9, 0.8]})
-    >>> ax = plot_survival(frame.assign(low=0.7, high=1), Figure().add_subplot(), Language("en"))
+    >>> ax = plot_survival(frame.assign(low=0.7, high=1), Figure((10, 4)).add_subplot(), Language("en"))
     >>> [text.get_text() for text in ax.texts]
-    ['▲ 80%', '▲ Advocates']
+    ['▲', 'Advocates 80%']
     """
-    import seaborn as sns
-
     require_values(curves["value"], "there is no curve to draw")
+    ax, language = ax or new_axes(), language or Language("en")
     dress_axis(ax, "y", [0, 1], Measure(language, "rate"))
     curves = curves.loc[~curves.assign(day=curves["days"].map(math.ceil)).duplicated(["segment", "day"], keep="last")]
     parts = {name: rows for name in ("", *SEGMENTS) if len(rows := curves[curves["segment"] == name])}
-    colours = {name: colour_of(name) if name else ACCENT for name in parts}
     for name, rows in parts.items():
-        ax.fill_between(rows["days"], rows["low"], rows["high"], step="post", color=colours[name], alpha=0.16, lw=0)
-    steps = {"drawstyle": "steps-post", "estimator": None, "legend": False, "lw": 2}
-    sns.lineplot(curves, x="days", y="value", hue="segment", palette=colours, ax=ax, **steps)
-    ax.set_ylabel("")
-    longest = float(curves["days"].max())
-    line = LINE_HEIGHT / size_of(ax)[1] * (1 if is_narrow(ax) else 1.1)
-    _label_curves(ax, {name: rows.iloc[-1] for name, rows in parts.items()}, line, language)
-    _name_curves(ax, [name for name in SEGMENTS if name in parts], longest, line, language)
-    ax.set_xlim(0, longest)
+        colour = colour_of(name) if name else ACCENT
+        ax.fill_between(rows["days"], rows["low"], rows["high"], step="post", color=colour, alpha=0.16, lw=0)
+        ax.plot(rows["days"], rows["value"], drawstyle="steps-post", color=colour, lw=2)
+    _name_curves(ax, {name: rows.iloc[-1] for name, rows in parts.items()}, language)
+    ax.set_xlim(0, float(curves["days"].max()))
     ax.set_xlabel(language.text("chart.days"), loc="left", color=MUTED)
     return ax
 
@@ -153,21 +161,32 @@ def colour_of(segment: str) -> str:
     return PALETTE[segment.replace("_", "-")]
 
 
-def _label_curves(ax: "Axes", ends: "Mapping[str, pd.Series[Any]]", line: float, language: Language) -> None:
-    """Write the last share of each curve beside its end, at least a line's height apart."""
-    place = -math.inf
-    for name in sorted(ends, key=lambda name: float(ends[name]["value"])):
+def _name_curves(ax: "Axes", ends: "Mapping[str, pd.Series[Any]]", language: Language) -> None:
+    """Mark the end of each curve in its colour and name it there, on narrow Axes over the curves.
+
+    Names stand at least a line's height apart. Each segment has its own marker, so that a name can be matched to its
+    curve without colours.
+    """
+    line, place = LINE_HEIGHT / size_of(ax)[1], -math.inf
+    for row, name in enumerate(sorted(ends, key=lambda name: float(ends[name]["value"]))):
         share = float(ends[name]["value"])
         place = max(share, place + line)
-        label = f"{SEGMENTS.get(name, '')} {language.percent(share, 0)}".strip()
-        write_beside(ax, (ends[name]["days"], place), (6, 0), label, color=INK, va="center")
+        end, text = (ends[name]["days"], place), language.percent(share, 0)
+        if not name:
+            write_beside(ax, end, (6, 0), text, color=INK, va="center")
+            continue
+        text = f"{language.text(f'segment.{name}')} {text}"
+        if not is_narrow(ax):
+            _write_key(ax, end, (6, 0), name, text, va="center")
+            continue
+        write_beside(ax, end, (6, 0), SEGMENTS[name], color=colour_of(name), va="center")
+        over = {"xycoords": "axes fraction", "va": "bottom"}
+        _write_key(ax, (0, 1), (0, KEY + row * LINE_HEIGHT), name, text, **over)
 
 
-def _name_curves(ax: "Axes", names: Sequence[str], longest: float, line: float, language: Language) -> None:
-    """Name the segments over the curves: side by side, or one below the other on narrow Axes."""
-    over: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "clip_on": False, "va": "bottom", "color": INK}
-    across = dict(zip(SEGMENTS, ((0.0, "left"), (0.5 * longest, "center"), (longest, "right")), strict=True))
-    for row, name in enumerate(names):
-        x, align = (0.0, "left") if is_narrow(ax) else across[name]
-        y = 1.04 + row * line if is_narrow(ax) else 1.05
-        ax.text(x, y, f"{SEGMENTS[name]} {language.text(f'segment.{name}')}", ha=align, **over)
+def _write_key(
+    ax: "Axes", point: tuple[Any, float], offset: tuple[float, float], name: str, text: str, **style: Any
+) -> None:
+    """Write the marker of a segment in its colour, and a text after it."""
+    write_beside(ax, point, offset, SEGMENTS[name], color=colour_of(name), **style)
+    write_beside(ax, point, (offset[0] + MARKER, offset[1]), text, color=INK, **style)

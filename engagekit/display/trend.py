@@ -1,9 +1,18 @@
-"""A monthly value as a line with its interval."""
+"""A value by period as a line with its interval."""
 
 import math
 from typing import TYPE_CHECKING
 
-from engagekit.display.axes import Measure, dress_axis, finite, is_narrow, require_values, size_of, write_beside
+from engagekit.display.axes import (
+    Measure,
+    dress_axis,
+    finite,
+    is_narrow,
+    new_axes,
+    require_values,
+    size_of,
+    write_beside,
+)
 from engagekit.display.drawing import PALETTE
 from engagekit.language import Language, precision
 
@@ -19,29 +28,29 @@ LINE_HEIGHT = 20
 
 def plot_trend(
     results: "pd.DataFrame",
-    ax: "Axes",
-    language: Language,
+    ax: "Axes | None" = None,
+    language: Language | None = None,
     *,
     unit: str,
     currency: str = "",
     target: float | None = None,
     decimals: int | None = None,
 ) -> "Axes":
-    """Draw a monthly value as a line with its interval, in the unit of the value, labelled at its end.
+    """Draw a value by month, week or quarter as a line with its interval, labelled at its end.
 
-    Months without a value leave a gap. A partial month is hollow, dotted and hatched. The axis starts at 0 if the
-    values come near it.
+    Periods without a value leave a gap. A partial one is hollow, dotted and hatched. The axis starts at 0 if the values
+    come near it.
 
     Parameters
     ----------
     results : pandas.DataFrame
-        ``period`` (start of the month), ``value``, ``low``, ``high``, and ``warning``, which holds
-        ``partial_period`` where the month is not over.
-    ax : Axes
-        Where to draw.
-    language : Language
-        Writes the labels.
-    unit : {"rate", "points", "money", "hours", "count"}
+        ``period`` (its start), ``value``, ``low``, ``high``, and ``warning``, which holds ``partial_period`` where the
+        period is not over.
+    ax : Axes, optional
+        Where to draw; by default on Axes of a figure of their own.
+    language : Language, optional
+        Writes the labels; by default English.
+    unit : {"rate", "points", "money", "hours", "seconds", "count", "ratio"}
         Of value, low, high and target; a rate is a fraction.
     currency : str
         ISO code where the unit is money.
@@ -53,7 +62,7 @@ def plot_trend(
     Returns
     -------
     Axes
-        The one given.
+        The one given, or the new one.
 
     Raises
     ------
@@ -72,14 +81,15 @@ def plot_trend(
     ['30.0%']
     """
     require_values(results["value"], "no month has a value, so there is no trend to draw")
+    ax, language = ax or new_axes(), language or Language("en")
     decimals = precision(unit, [*results["value"], target]) if decimals is None else decimals
     measure = Measure(language, unit, currency, decimals)
-    frame = _every_month(results)
+    frame = _every_period(results)
     known = frame.dropna(subset=["value"])
     _draw_line(ax, frame, known)
     aim = finite([target])
     dress_axis(ax, "y", [*finite([*known["value"], *known["low"], *known["high"]]), *aim], measure)
-    _name_months(ax, frame, language)
+    _name_periods(ax, frame, language)
     _label_end(ax, known, measure)
     for value in aim:
         _label_target(ax, value, float(known["value"].iloc[-1]), measure)
@@ -99,29 +109,41 @@ def _draw_line(ax: "Axes", frame: "pd.DataFrame", known: "pd.DataFrame") -> None
     ax.scatter(known["period"], known["value"], s=24, zorder=3, clip_on=False, c=fill, edgecolors=ACCENT, lw=1.5)
 
 
-def _every_month(results: "pd.DataFrame") -> "pd.DataFrame":
-    """Add the months that are absent between the first and the last, and a column ``partial``."""
+def _every_period(results: "pd.DataFrame") -> "pd.DataFrame":
+    """Add the periods that are absent between the first and the last, and a column ``partial``."""
     import pandas as pd
 
     frame = results.assign(period=pd.to_datetime(results["period"])).set_index("period").sort_index()
-    months = pd.date_range(frame.index.min(), frame.index.max(), freq="MS")
-    frame = frame.reindex(frame.index.union(months)).rename_axis("period").reset_index()
+    periods = pd.date_range(frame.index.min(), frame.index.max(), freq=_length(pd.DatetimeIndex(frame.index)))
+    frame = frame.reindex(frame.index.union(periods)).rename_axis("period").reset_index()
     partial = frame["warning"].fillna("").astype(str).str.contains("partial_period")
     return frame.assign(partial=partial).astype({"value": float, "low": float, "high": float})
 
 
-def _name_months(ax: "Axes", frame: "pd.DataFrame", language: Language) -> None:
-    """Name some months, counted back from the last one, and hatch those that are partial."""
+def _length(starts: "pd.DatetimeIndex") -> str:
+    """Distance of the periods' starts, for pandas: of weeks, months or quarters."""
     import pandas as pd
 
-    half, fitting = pd.Timedelta(days=15), 3 if is_narrow(ax) else 7
-    step = next(n for n in (1, 2, 3, 6, 12, len(frame)) if math.ceil(len(frame) / n) <= fitting)
-    months = frame["period"].iloc[::-step]
-    ax.set_xticks(months, [language.month(month, "short") for month in months])
+    nearest = starts.to_series().diff().min()
+    if nearest <= pd.Timedelta(days=7):
+        return "7D"
+    return "3MS" if nearest >= pd.Timedelta(days=89) and not (starts.month % 3 - starts.month[0] % 3).any() else "MS"
+
+
+def _name_periods(ax: "Axes", frame: "pd.DataFrame", language: Language) -> None:
+    """Name some periods, counted back from the last one, and hatch those that are partial."""
+    import pandas as pd
+
+    weekly = _length(pd.DatetimeIndex(frame["period"])) == "7D"
+    half, fitting = (pd.Timedelta(days=3.5), 4) if weekly else (pd.Timedelta(days=15), 7)
+    fitting = 3 if is_narrow(ax) else fitting
+    step = next(n for n in (1, 2, 3, 6, 12, 24, 48, len(frame)) if math.ceil(len(frame) / n) <= fitting)
+    named = frame["period"].iloc[::-step]
+    ax.set_xticks(named, [language.date(day) if weekly else language.month(day, "short") for day in named])
     ax.set_xlim(frame["period"].iloc[0] - half, frame["period"].iloc[-1] + half)
-    for month in frame.loc[frame["partial"], "period"]:
-        ax.axvspan(month - half, month + half, fc="none", ec=GRID, hatch="////", lw=0, zorder=0)
-        align, edge = ("left", month - half) if month == frame["period"].iloc[0] else ("right", month + half)
+    for start in frame.loc[frame["partial"], "period"]:
+        ax.axvspan(start - half, start + half, fc="none", ec=GRID, hatch="////", lw=0, zorder=0)
+        align, edge = ("left", start - half) if start == frame["period"].iloc[0] else ("right", start + half)
         place = {"xycoords": ax.get_xaxis_transform(), "ha": align, "va": "bottom"}
         write_beside(ax, (edge, 1), (0, 4), language.text("chart.partial"), **place)
 

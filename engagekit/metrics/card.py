@@ -9,23 +9,12 @@ from typing import Any
 
 from engagekit.errors import did_you_mean
 from engagekit.language import Language, decimals_of, precision
-from engagekit.metrics.declaration import Declaration
+from engagekit.metrics.declaration import MADE_BY, Declaration
 from engagekit.metrics.estimate import FIELDS, Estimate
 
 __all__ = ["card", "explain", "with_numbers"]
 
 ALL_TIME = "all"
-MADE_BY = {
-    "orders": "orders(interactions)",
-    "buyers": "buyers(orders)",
-    "visits": "visits(interactions)",
-    "views": "views(interactions)",
-    "activity": "monthly_activity(interactions)",
-    "base": "active_base(interactions | subscriptions, dates, churn)",
-    "waits": "support_hours(tickets)",
-    "invitations": "surveys",
-    "scores": "Scorecard.score(customer_features(history))",
-}
 SIGNS = {r"\,": " ", r"\quad": " ", r"\left": "", r"\right": "", r"\leq": "≤", r"\sum": " Σ", r"\min": "min"}
 BRACED = re.compile(r"(\\text|\\operatorname|_)\{([^{}]*)\}")
 FRACTION = re.compile(r"\\frac\{([^{}]*)\}\{([^{}]*)\}")
@@ -54,7 +43,7 @@ def card(metric: Declaration, language: str = "en") -> str:
         f"$\\displaystyle {words['formula']}$" if words["formula"] else "",
         words["caveat"],
         f"<small>{words['measured_in']}; {words['better']}. {words['unit']}. {words['table']}: "
-        f"<code>{escape(metric.table)}</code>{words['made']} ({words['columns']}). {words['reference']}</small>",
+        f"<code>{words['from']}</code>{words['made']} ({words['columns']}). {words['reference']}</small>",
     ]
     return "<div>" + "".join(f"<p>{line}</p>" for line in lines if line) + "</div>"
 
@@ -86,7 +75,7 @@ def explain(metric: Declaration, language: str = "en", run: Mapping[str, Any] | 
     words = _words(metric, speaking)
     lines = [f"{words['title']} ({metric.name})", words["meaning"], "", f"  {_typed(words['formula'])}", ""]
     lines += [f"{words['measured_in']}; {words['better']}. {words['unit']}."]
-    lines += [f"{words['table']}: {metric.table}{words['made']} ({words['columns']})."]
+    lines += [f"{words['table']}: {words['from']}{words['made']} ({words['columns']})."]
     lines += [words["caveat"], words["reference"]]
     return "\n".join(lines if run is None else [*lines, "", *_periods(metric, speaking, run)])
 
@@ -145,6 +134,7 @@ def _words(metric: Declaration, language: Language) -> dict[str, str]:
         "better": text(f"card.{metric.better or 'neither'}"),
         "unit": f"{text('card.unit')}: {_unit(metric, language)}",
         "table": text("card.table"),
+        "from": metric.table or "–",
         "made": f" ← {MADE_BY[metric.table]}" if metric.table in MADE_BY else "",
         "columns": ", ".join(_columns(metric, language)),
         "reference": metric.reference,

@@ -1,4 +1,9 @@
-"""All metrics, by name and by channel."""
+"""All metrics, by name and by channel, and what people call some of them in short."""
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Any
 
 from engagekit.errors import did_you_mean
 from engagekit.metrics import (
@@ -16,7 +21,7 @@ from engagekit.metrics import (
 )
 from engagekit.metrics.metric import Metric
 
-__all__ = ["CHANNELS", "METRICS", "metric_named"]
+__all__ = ["CHANNELS", "METRICS", "known_aliases", "metric_named"]
 
 _MODULES = (engagement, sales, retention, survey, web, mailing, social, campaigns, attendance, support, loyalty)
 
@@ -34,7 +39,7 @@ def metric_named(name: str) -> Metric:
     Raises
     ------
     ValueError
-        There is none. The message offers the nearest name.
+        There is none. The message offers what a short name such as ``nps`` stands for, or the nearest name.
 
     Examples
     --------
@@ -42,5 +47,20 @@ def metric_named(name: str) -> Metric:
     <Ratio open_rate: opens, delivered of mailings>
     """
     if name not in METRICS:
-        raise ValueError(f"there is no metric {name!r}. {did_you_mean(name, METRICS)}")
+        meant = known_aliases().get(name.casefold(), {}).get("metrics")
+        way_out = f"It stands for {' or '.join(meant)}." if meant else did_you_mean(name, METRICS)
+        raise ValueError(f"there is no metric {name!r}. {way_out}")
     return METRICS[name]
+
+
+@cache
+def known_aliases() -> dict[str, dict[str, Any]]:
+    """Short names, each with its ``metrics`` and, where they are not one, with a sentence a language.
+
+    Examples
+    --------
+    >>> known_aliases()["nps"]
+    {'metrics': ['net_promoter_score']}
+    """
+    found = tomllib.loads((resources.files("engagekit") / "metrics" / "aliases.toml").read_text("utf-8"))
+    return {name: found[alias.get("same_as", name)] for name, alias in found.items()}

@@ -15,22 +15,25 @@ from engagekit.metrics.metric import Ratio
 __all__ = ["difference", "paired_difference", "paired_differences"]
 
 
-def difference(old: Estimate, new: Estimate) -> tuple[float, float, float]:
+def difference(old: Estimate, new: Estimate) -> Estimate:
     """Difference of two estimates on different units, new minus old, and its interval, in the metric's unit.
 
     The interval combines the two intervals (MOVER). For two proportions with Wilson intervals it is Newcombe's, his
-    method 10. Where both estimates share customers it is wider than necessary; see ``paired_difference``.
+    method 10. Where both estimates share customers it is wider than necessary; see ``paired_difference``. Subtraction,
+    ``new - old``, gives the same.
 
     Parameters
     ----------
     old, new : Estimate
-        The same metric before and after.
+        The same metric before and after, or of two campaigns, plans or cities.
 
     Returns
     -------
-    difference, low, high : float
-        NaN where one of the values, or one of the intervals, is NaN. As each interval holds its value and stays within
-        the metric's range, so does this one: two Net Promoter Scores differ by at most 200 points.
+    Estimate
+        ``value, low, high`` are NaN where one of the values, or one of the intervals, is NaN. As each interval holds
+        its value and stays within the metric's range, so does this one: two Net Promoter Scores differ by at most 200
+        points. ``n`` and ``units`` are those of both together, and so are the warnings; a difference has no numerator
+        and no denominator.
 
     References
     ----------
@@ -41,19 +44,13 @@ def difference(old: Estimate, new: Estimate) -> tuple[float, float, float]:
 
     Examples
     --------
-    >>> from engagekit.metrics.intervals import wilson_interval
-    >>> bounds = [wilson_interval(k, n) for k, n in [(48, 80), (56, 70)]]
-    >>> old, new = (
-    ...     Estimate(k / n, float(low), float(high), k, n, n, n, "wilson", "", "")
-    ...     for (k, n), (low, high) in zip([(48, 80), (56, 70)], bounds)
-    ... )
-    >>> [round(number, 4) for number in difference(old, new)]
-    [0.2, 0.0524, 0.3339]
+    >>> from engagekit.metrics import satisfaction_rate
+    >>> old, new = (satisfaction_rate([5] * k + [1] * (n - k)) for k, n in [(48, 80), (56, 70)])
+    >>> change = difference(old, new)
+    >>> round(change.value, 4), round(change.low, 4), round(change.high, 4), change.n
+    (0.2, 0.0524, 0.3339, 150)
     """
-    change = new.value - old.value
-    low = change - math.hypot(new.value - new.low, old.high - old.value)
-    high = change + math.hypot(new.high - new.value, old.value - old.low)
-    return change, low, high
+    return new - old
 
 
 def paired_difference(

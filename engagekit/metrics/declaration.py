@@ -11,9 +11,21 @@ from typing import Any, ClassVar, Literal
 
 import narwhals as nw
 
-__all__ = ["Declaration", "Fields", "are_flags"]
+__all__ = ["MADE_BY", "Declaration", "Fields", "Term", "are_flags"]
 
 Fields = dict[str, Any]
+Term = nw.Expr | str
+MADE_BY = {
+    "orders": "orders(interactions)",
+    "buyers": "buyers(orders)",
+    "visits": "visits(interactions)",
+    "views": "views(interactions)",
+    "activity": "monthly_activity(interactions)",
+    "base": "active_base(interactions | subscriptions, dates, churn)",
+    "waits": "support_hours(tickets)",
+    "invitations": "surveys",
+    "scores": "Scorecard.score(customer_features(history))",
+}
 
 
 def are_flags(*columns: str) -> nw.Expr:
@@ -31,18 +43,18 @@ def are_flags(*columns: str) -> nw.Expr:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Declaration:
-    """What every metric declares. Its title and description are in ``locales/``, under its name.
+    """What every metric declares. The title and description of the kit's own are in ``locales/``, under their name.
 
     Parameters
     ----------
     name : str
         The name it is imported by.
-    channel : str
+    channel : str, default ""
         The section of the report it belongs to.
-    table : str
-        The table it is arithmetic over: one of the eleven, or a prepared one.
-    columns : tuple of str
-        Columns that it needs. A plain list of values is taken as the first one.
+    table : str, default ""
+        The table it is arithmetic over: one of the eleven, or a prepared one. A study needs it, a frame does not.
+    columns : tuple of str, optional
+        Columns that it needs; by default those that its terms name. A plain list of values is taken as the first one.
     any_of : tuple of str, default ()
         Columns of which it needs at least one; the absent ones are missing in every row.
     where : mapping, default {}
@@ -53,42 +65,66 @@ class Declaration:
         What must hold in every row that counts.
     least, most : float, default -inf and inf
         Lowest and highest value that a row can have, before any scale. A row beyond them is an error.
-    unit : str
-        The independent unit: ``customer``, ``answer``, ``mailing`` ..., a key of ``unit`` in the locales.
+    unit : str, optional
+        The independent unit: ``customer``, ``answer``, ``mailing`` ..., a key of ``unit`` in the locales. By default
+        ``row`` or, with a ``cluster``, what that identifies.
     cluster : str, optional
         Column that identifies the unit; the rows of a unit are added up. Without it each row is a unit. A row in
         which it is missing does not count.
     once : {"", "y", "xy"}
         Terms of which a unit counts the highest of its rows instead of their sum.
-    measured_in : {"rate", "points", "money", "hours", "seconds", "count", "ratio"}
-        Unit of the value.
+    measured_in : {"rate", "points", "money", "hours", "seconds", "count", "ratio"}, optional
+        Unit of the value; by default a rate where it is bounded, a ratio where it is not, else a count.
     better : {"higher", "lower", ""}
         Which direction is better, if any.
     caution : str, default ""
         Warning that goes with every estimate.
-    reference : str
+    reference : str, default ""
         Where the definition comes from.
+
+    Raises
+    ------
+    ValueError
+        A term is an expression, and no column is named.
     """
 
     collects: ClassVar[Literal["sums", "values"]] = "sums"
 
-    name: str
-    channel: str
-    table: str
-    columns: tuple[str, ...]
+    name: str = field(kw_only=False)
+    channel: str = ""
+    table: str = ""
+    columns: tuple[str, ...] = ()
     any_of: tuple[str, ...] = ()
     where: Mapping[str, str] = field(default_factory=dict)
     texts: tuple[str, ...] = ()
     valid: nw.Expr | None = None
     least: float = -math.inf
     most: float = math.inf
-    unit: str
+    unit: str = ""
     cluster: str | None = None
     once: Literal["", "y", "xy"] = ""
-    measured_in: Literal["rate", "points", "money", "hours", "seconds", "count", "ratio"]
+    measured_in: Literal["rate", "points", "money", "hours", "seconds", "count", "ratio", ""] = ""
     better: Literal["higher", "lower", ""] = ""
     caution: str = ""
     reference: str = ""
+
+    def __post_init__(self) -> None:
+        """Fill in what was not said."""
+        named = tuple(dict.fromkeys(term for term in self.declared_terms if isinstance(term, str)))
+        if not (self.columns or self.any_of) and any(isinstance(term, nw.Expr) for term in self.declared_terms):
+            raise ValueError(f"{self.name}: name the columns of its expressions, such as columns=('clicks',)")
+        for name, value in (
+            ("columns", named),
+            ("unit", (self.cluster or "row").removesuffix("_id")),
+            ("measured_in", self.usual_measure),
+        ):
+            if not getattr(self, name):
+                object.__setattr__(self, name, value)  # as a frozen dataclass sets its fields
+
+    @property
+    def declared_terms(self) -> tuple[Term, Term | None]:
+        """Numerator and denominator of a row, each an expression or the name of a column."""
+        raise NotImplementedError
 
     @property
     def terms(self) -> tuple[nw.Expr, nw.Expr | None]:
@@ -96,7 +132,13 @@ class Declaration:
 
         Without y every row that counts is 1.
         """
-        raise NotImplementedError
+        x, y = self.declared_terms
+        return _expression(x), None if y is None else _expression(y)
+
+    @property
+    def usual_measure(self) -> str:
+        """Unit of a value whose unit is not declared."""
+        return "count"
 
     @property
     def sums(self) -> tuple[str, ...]:
@@ -153,3 +195,7 @@ class Declaration:
         faults = [margin < 0 for margin in self.margins(x, y)]
         faults += [(term == math.inf) | (term == -math.inf) for term in (x, y) if term is not None]
         return nw.any_horizontal(*faults, ignore_nulls=True)
+
+
+def _expression(term: Term) -> nw.Expr:
+    return nw.col(term) if isinstance(term, str) else term

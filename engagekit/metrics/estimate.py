@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
+
+from engagekit.display.card import card_html, card_text, with_interval
 
 __all__ = ["FIELDS", "Estimate", "significant"]
 
@@ -25,12 +27,14 @@ class Estimate:
     units : int
         Independent units among them: customers, answers, mailings ...
     method : str
-        ``wilson``, ``effective_wilson``, ``adjusted_wald``, ``delta``, ``order_statistics``, ``kaplan_meier``, or empty
-        where there is no interval.
+        ``wilson``, ``effective_wilson``, ``adjusted_wald``, ``delta``, ``order_statistics``, ``kaplan_meier``, for a
+        difference ``mover``, or empty where there is no interval.
     warning : str
         Warnings, separated by spaces: keys of ``warning`` in the locales; empty where there is none.
     reason : str
         Reason of a NaN value, a key of ``reason`` in the locales; empty where there is a value.
+    measured_in : str
+        Unit of the value as the metric declares it, which is shown and not compared; empty where it is not known.
 
     Examples
     --------
@@ -38,6 +42,8 @@ class Estimate:
     >>> estimate = net_promoter_score([10, 9, 7, 3])
     >>> estimate.value, estimate.numerator, estimate.denominator, estimate.units
     (25.0, 1.0, 4.0, 4)
+    >>> estimate
+    25 points, −44 to 73, n = 4
     """
 
     value: float
@@ -50,21 +56,54 @@ class Estimate:
     method: str
     warning: str
     reason: str
+    measured_in: str = field(default="", compare=False)
+
+    def __sub__(self, other: "Estimate") -> "Estimate":
+        """Difference from another estimate of the same metric, with its interval, as ``difference(other, self)``."""
+        if not isinstance(other, Estimate):
+            return NotImplemented
+        value = self.value - other.value
+        low = value - math.hypot(self.value - self.low, other.high - other.value)
+        high = value + math.hypot(self.high - self.value, other.value - other.low)
+        return replace(
+            self,
+            value=value,
+            low=low,
+            high=high,
+            numerator=math.nan,
+            denominator=math.nan,
+            n=self.n + other.n,
+            units=self.units + other.units,
+            method="" if math.isnan(low) else "mover",
+            warning=" ".join(dict.fromkeys(f"{other.warning} {self.warning}".split())),
+            reason=other.reason or self.reason,
+        )
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         """Estimate from a row of the frame that ``measure`` gives."""
-        return cls(**{name: row[name] for name in FIELDS})
+        return cls(**{name: row[name] for name in FIELDS}, measured_in=row.get("measured_in", ""))
 
     def as_dict(self) -> dict[str, Any]:
         """Fields by name, as JSON wants them: None for NaN, and no digit that depends on the order of a sum."""
         digits = dict.fromkeys(("value", "low", "high"), DIGITS) | dict.fromkeys(("numerator", "denominator"), EXACT)
-        return {
-            name: significant(value, digits[name]) if name in digits else value for name, value in asdict(self).items()
-        }
+        written = {name: getattr(self, name) for name in FIELDS}
+        return written | {name: significant(written[name], places) for name, places in digits.items()}
+
+    def __repr__(self) -> str:
+        return card_text(*self._card())
+
+    def _repr_html_(self) -> str:
+        return card_html(*self._card())
+
+    def _card(self) -> tuple[str, list[tuple[str, str]]]:
+        units = f" ({self.units:,} units)" if self.units != self.n else ""
+        value = with_interval(self.value, self.low, self.high, self.measured_in)
+        remarks = [f"; {name}: {text}" for name in ("warning", "reason") if (text := getattr(self, name))]
+        return f"{value}, n = {self.n:,}{units}{''.join(remarks)}", []
 
 
-FIELDS: dict[str, Any] = {field.name: field.type for field in fields(Estimate)}
+FIELDS: dict[str, Any] = {each.name: each.type for each in fields(Estimate) if each.name != "measured_in"}
 
 
 def significant(value: Any, digits: int = DIGITS) -> Any:

@@ -9,14 +9,14 @@ import numpy as np
 import polars as pl
 
 from engagekit.errors import DataError
-from engagekit.frames.engine import collected, to_narwhals
+from engagekit.frames.engine import collected, column_names, to_narwhals
 from engagekit.frames.periods import PERIODS, dated, period_begun_in, with_all_periods
-from engagekit.metrics.declaration import Declaration
+from engagekit.metrics.declaration import MADE_BY, Declaration
 from engagekit.metrics.estimate import FIELDS
 from engagekit.metrics.intervals import upper_tail
 from engagekit.metrics.sums import sums_and_values
 
-__all__ = ["framed", "measure", "unit_totals"]
+__all__ = ["framed", "measure", "of_one_kind", "unit_totals"]
 
 NUMBERS = ("number", "count", "flag")
 OF_NUMBERS = {"orders", "buyers", "base", "visits", "views", "activity", "waits"}  # prepared tables without text
@@ -166,6 +166,23 @@ def framed(values: Any, metric: Declaration) -> pl.DataFrame:
     return frame.with_columns(**constants)
 
 
+def of_one_kind(frame: Any, metric: Declaration) -> Any:
+    """Frame in which every row is of the metric's kind, where no column says of which it is.
+
+    Whoever asks for the Net Promoter Score of a frame without ``kind`` says that all of its scores are such answers.
+
+    Examples
+    --------
+    >>> from engagekit.metrics import net_promoter_score
+    >>> of_one_kind(pl.DataFrame({"score": [10, 9]}), net_promoter_score).rows()
+    [(10, 'nps'), (9, 'nps')]
+    """
+    absent = metric.where.keys() - {*metric.columns, *(column_names(frame) if metric.where else ())}
+    if not absent:
+        return frame
+    return nw.to_native(nw.from_native(frame).with_columns(nw.lit(metric.where[name]).alias(name) for name in absent))
+
+
 def _check(metrics: list[Declaration], every: str | None, as_of: object, at: str | None, confidence: float) -> None:
     names = [metric.name for metric in metrics]
     if not metrics:
@@ -181,12 +198,24 @@ def _check(metrics: list[Declaration], every: str | None, as_of: object, at: str
 
 def _needed_rows(frame: Any, metrics: list[Declaration], others: list[str]) -> nw.LazyFrame[Any]:
     """Rows with the columns that are needed. Of ``any_of`` columns the absent ones are missing in every row."""
-    is_pandas = nw.dependencies.is_pandas_dataframe(frame)
-    names = list(frame.columns if is_pandas else nw.from_native(frame).collect_schema().names())
+    names = column_names(frame)
+    for metric in metrics:
+        _check_made(metric, names)
     rows = to_narwhals(frame, [*others, *(name for metric in metrics for name in metric.needed(names))])
     rows = _with_right_types(rows, metrics)
     absent = sorted({name for metric in metrics for name in metric.any_of} - set(names))
     return rows.with_columns(nw.lit(None, nw.Float64).alias(name) for name in absent) if absent else rows
+
+
+def _check_made(metric: Declaration, names: list[str]) -> None:
+    """Refuse a frame that is not the metric's prepared table, and say how that is made."""
+    absent = [name for name in metric.needed(names) if name not in names]
+    maker = MADE_BY.get(metric.table, "")
+    if absent and "(" in maker:
+        way_out = (
+            f"{metric.name} is counted over {metric.table}: give it {maker}, or ask study.measure({metric.name!r})."
+        )
+        raise DataError(f"is not a column. {way_out}", column=absent[0])
 
 
 def _with_right_types(rows: nw.LazyFrame[Any], metrics: list[Declaration]) -> nw.LazyFrame[Any]:

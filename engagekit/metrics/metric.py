@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engagekit.metrics.card import card
-from engagekit.metrics.declaration import Declaration, Fields
+from engagekit.metrics.declaration import Declaration, Fields, Term
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.intervals import (
     Floats,
@@ -22,7 +22,7 @@ from engagekit.metrics.intervals import (
     ratio_interval,
     wilson_interval,
 )
-from engagekit.metrics.measure import framed, measure
+from engagekit.metrics.measure import framed, measure, of_one_kind
 
 __all__ = ["Metric", "Ratio", "Total"]
 
@@ -46,7 +46,7 @@ class Metric(Declaration):
         ----------
         data : frame or sequence of numbers
             A pandas, Polars, DuckDB or Spark frame with the metric's columns; or, where it needs only one column, a
-            list, an array or a Series.
+            list, an array or a Series. Of surveys without a column ``kind`` every answer counts.
         by : str or sequence of str, optional
             Columns to measure by.
         **options
@@ -64,14 +64,16 @@ class Metric(Declaration):
             A plain list where more than one column is needed.
         """
         listed = isinstance(data, Sequence | np.ndarray) and not isinstance(data, str)
-        if listed or nw.dependencies.is_into_series(data):
-            data = framed(data, self)
+        data = framed(data, self) if listed or nw.dependencies.is_into_series(data) else of_one_kind(data, self)
         result = measure(data, [self], by=by, **options)
         tidy = bool(by) or options.get("every") is not None
-        return result if tidy else Estimate.of(nw.from_native(result).rows(named=True)[0])
+        if tidy:
+            return result
+        return Estimate.of(nw.from_native(result).rows(named=True)[0] | {"measured_in": self.measured_in})
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name}: {', '.join(self.columns)} of {self.table}>"
+        columns = ", ".join(self.columns)
+        return f"<{type(self).__name__} {self.name}: {columns}{f' of {self.table}' if self.table else ''}>"
 
     def _repr_html_(self) -> str:
         return card(self)
@@ -83,9 +85,9 @@ class Ratio(Metric):
 
     Parameters
     ----------
-    numerator : narwhals.Expr
-        x of a row. A row in which it is missing does not count.
-    denominator : narwhals.Expr, optional
+    numerator : str or narwhals.Expr
+        x of a row: a column or an expression. A row in which it is missing does not count.
+    denominator : str or narwhals.Expr, optional
         y of a row, likewise. By default 1.
     scale : float, default 1
         Factor of the quotient.
@@ -100,14 +102,20 @@ class Ratio(Metric):
 
     Examples
     --------
-    >>> stars = Ratio(name="stars", channel="app", table="ratings", columns=("stars",), least=1, most=5,
-    ...     numerator=nw.col("stars"), unit="answer", measured_in="points", better="higher")
+    >>> import pandas as pd
+    >>> read_rate = Ratio("read_rate", numerator="reads", denominator="delivered", bounded=True)
+    >>> read_rate(pd.DataFrame({"reads": [30, 10], "delivered": [100, 300]})).value
+    0.1
+
+    Of answers from 1 to 5, whose mean lies within them too:
+
+    >>> stars = Ratio("stars", numerator="stars", least=1, most=5, unit="answer", measured_in="points", better="higher")
     >>> stars([4, 5, 3, 4]).value
     4.0
     """
 
-    numerator: nw.Expr
-    denominator: nw.Expr | None = None
+    numerator: Term
+    denominator: Term | None = None
     scale: float = 1
     bounded: bool = False
     method: Literal["delta", "wilson", "adjusted_wald"] = "delta"
@@ -125,9 +133,14 @@ class Ratio(Metric):
         return SUMS[self.method]
 
     @property
-    def terms(self) -> tuple[nw.Expr, nw.Expr | None]:
+    def declared_terms(self) -> tuple[Term, Term | None]:
         """Numerator and denominator."""
         return self.numerator, self.denominator
+
+    @property
+    def usual_measure(self) -> str:
+        """A rate where it is bounded."""
+        return "rate" if self.bounded else "ratio"
 
     def estimates(self, sums: Sums, confidence: float) -> Fields:
         """Fields of ``Estimate`` as arrays, one element per group."""
@@ -188,21 +201,20 @@ class Total(Metric):
 
     Parameters
     ----------
-    value : narwhals.Expr
-        Value of a row. A row where it is missing does not count.
+    value : str or narwhals.Expr
+        Value of a row: a column or an expression. A row where it is missing does not count.
 
     Examples
     --------
-    >>> visitors = Total(name="visitors", channel="store", table="days", columns=("visitors",), least=0,
-    ...     value=nw.col("visitors"), unit="day", measured_in="count")
+    >>> visitors = Total("visitors", value="visitors", least=0, unit="day")
     >>> visitors([30, 12, None]).value
     42.0
     """
 
-    value: nw.Expr
+    value: Term
 
     @property
-    def terms(self) -> tuple[nw.Expr, None]:
+    def declared_terms(self) -> tuple[Term, None]:
         """The value."""
         return self.value, None
 

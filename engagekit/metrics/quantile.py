@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 from scipy.special import bdtr, bdtrik
 
-from engagekit.metrics.declaration import Fields
+from engagekit.metrics.declaration import Fields, Term
 from engagekit.metrics.estimate import FIELDS
 from engagekit.metrics.intervals import Floats, upper_tail
 from engagekit.metrics.kaplan_meier import SurvivalCurve, kaplan_meier
@@ -27,9 +27,9 @@ class Quantile(Metric):
 
     Parameters
     ----------
-    value : narwhals.Expr
-        The value of a row. A row where it is missing does not count.
-    observed : narwhals.Expr, optional
+    value : str or narwhals.Expr
+        The value of a row: a column or an expression. A row where it is missing does not count.
+    observed : str or narwhals.Expr, optional
         1 where the wait has ended; 0 where it goes on, so that the value is a lower bound (censored). A row where it
         is missing does not count.
     q : float, default 0.5
@@ -41,20 +41,20 @@ class Quantile(Metric):
 
     Examples
     --------
-    >>> wait = Quantile(name="wait", channel="store", table="visits", columns=("minutes",), least=0, q=0.9,
-    ...     value=nw.col("minutes") / 60, unit="visit", measured_in="hours", better="lower")
+    >>> wait = Quantile("wait", value=nw.col("minutes") / 60, columns=("minutes",), least=0, q=0.9,
+    ...     unit="visit", measured_in="hours", better="lower")
     >>> wait([60, 120, 180]).value
     2.8
     """
 
     collects: ClassVar[Literal["sums", "values"]] = "values"
 
-    value: nw.Expr
-    observed: nw.Expr | None = None
+    value: Term
+    observed: Term | None = None
     q: float = 0.5
 
     @property
-    def terms(self) -> tuple[nw.Expr, nw.Expr | None]:
+    def declared_terms(self) -> tuple[Term, Term | None]:
         """The value, and whether the wait has ended."""
         return self.value, self.observed
 

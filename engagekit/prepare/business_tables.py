@@ -1,16 +1,18 @@
 """A business's tables on a date: as they are described, prepared for metrics, and with the base that churn is of."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import polars as pl
+import polars.selectors as cs
 
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
 from engagekit.data.tables import event_time
+from engagekit.display.card import as_text, between, card_html, card_text, counted, shortened
 from engagekit.errors import did_you_mean
 from engagekit.frames.engine import collected
 from engagekit.frames.periods import period_starts
@@ -68,6 +70,34 @@ class BusinessTables:
         self._churn = churn
         self._described: dict[str, Any] = {}
         self._prepared: dict[str, Prepared | None] = {}
+
+    def __repr__(self) -> str:
+        return card_text(*self._card())
+
+    def _repr_html_(self) -> str:
+        return card_html(*self._card())
+
+    def _card(self) -> tuple[str, list[tuple[str, ...]]]:
+        title = f"Study before {self.end:%Y-%m-%d}, by {self.period}"
+        title += f": {shortened(as_text(self.business.name))}" if self._of_folder else ""
+        rows: list[tuple[str, ...]] = [("churned", self.churn.sentence)] if self.says_churn else []
+        return title, rows + [(name, *self._size(name)) for name in self._frames]
+
+    def _size(self, name: str) -> Iterator[str]:
+        """Rows and dates of a table, as far as they are known without reading it."""
+        if self._of_folder:
+            reading = self.business.reading(name)
+            yield counted(reading.kept, "row")
+            yield between(*reading.dates) if reading.dates else "dates not known"
+            yield f"{reading.refused.height:,} refused"
+            return
+        rows = nw.from_native(self._frames[name])
+        if not isinstance(rows, nw.DataFrame):
+            yield "lazy"
+            return
+        yield counted(len(rows), "row")
+        time = rows[event_time(name)]
+        yield between(time.min(), time.max()) if time.count() else "dates not known"
 
     @cached_property
     def firewall(self) -> History:
@@ -159,15 +189,21 @@ class BusinessTables:
     def table(self, name: str) -> "pd.DataFrame":
         """One of the tables as it is described: rows and cells dated before the end, undated totals as exported.
 
+        Times are on the wall clock of the business, as people read them and as Excel takes them; ``described`` and
+        ``history.before(study.end)`` keep their zone.
+
         Raises
         ------
         DataError
             There is no such table.
         """
-        return collected(nw.from_native(self.described(name)).lazy()).to_pandas()
+        rows = collected(nw.from_native(self.described(name)).lazy())
+        zoned, zone = cs.datetime(time_zone="*"), self.business.time_zone
+        clock = zoned.dt.convert_time_zone(zone) if zone else zoned
+        return rows.with_columns(clock.dt.replace_time_zone(None)).to_pandas()
 
     def described(self, name: str) -> Any:
-        """As ``table``, in Polars or, of DuckDB and Spark frames, in their kind."""
+        """As ``table`` with the times' zone, in Polars or, of DuckDB and Spark frames, in their kind."""
         if name not in self._described:
             past = History(self._frames, fixed=self.business.fixed).described(self.end)
             rows = past.to_native(past.rows(name), name)

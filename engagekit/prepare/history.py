@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import narwhals as nw
 
 from engagekit.data.tables import TABLES
+from engagekit.display.card import card_html, card_text, counted
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import collected, column_names, to_narwhals, to_native
 from engagekit.frames.times import micros_at, with_micros
@@ -145,6 +146,21 @@ class History:
     def described(self, as_of: dt.datetime) -> "Past":
         """Tables for describing: rows and cells dated before a date, and undated totals as the export had them."""
         return Past(self._tables, self._fixed, as_of, "kept", lambda: self._unique_interactions)
+
+    def __repr__(self) -> str:
+        return card_text(*self._card())
+
+    def _repr_html_(self) -> str:
+        return card_html(*self._card())
+
+    def _card(self) -> tuple[str, list[tuple[str, ...]]]:
+        rows: list[tuple[str, ...]] = []
+        for name, frame in self._tables.items():
+            eager = isinstance(nw.from_native(frame), nw.DataFrame)
+            size = counted(len(frame), "row") if eager else "lazy"
+            rows.append((name, size, f"dated by {' or '.join(DATED_BY[name])}"))
+        rows += [("fixed", ", ".join(self._fixed))] if self._fixed else []
+        return f"History of {counted(len(self._tables), 'table')}: look with before(date) or described(date)", rows
 
     @cached_property
     def _unique_interactions(self) -> Any:

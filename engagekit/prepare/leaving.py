@@ -90,6 +90,23 @@ class ChurnDefinition:
         )
 
     @property
+    def sentence(self) -> str:
+        """Who counts as churned, in English.
+
+        Examples
+        --------
+        >>> ChurnDefinition(horizon="28d", contractual=False).sentence
+        'no interaction in the 28d after a date; in the base: one in the 28d before it'
+        >>> ChurnDefinition(horizon="28d", contractual=True, grace="7d").sentence
+        'no paid period 28d after a date; in the base: one on it (gaps up to 7d)'
+        """
+        if not self.contractual:
+            base = f"in the base: one in the {self.active_window} before it"
+            return f"no interaction in the {self.horizon} after a date; {base}"
+        gaps = f" (gaps up to {self.grace})" if self.grace else ""
+        return f"no paid period {self.horizon} after a date; in the base: one on it{gaps}"
+
+    @property
     def ahead(self) -> dt.timedelta:
         """Length of the horizon."""
         return days_long("horizon", self.horizon)

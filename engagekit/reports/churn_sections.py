@@ -126,7 +126,11 @@ def private_list(churning: Churning) -> pd.DataFrame:
     names = {name: churning.language.text(f"column.{name}") for name in (*churning.contacts, "goes_with")}
     told = _reasons(churning, public=False)
     reasons = [told.get(who, DASH) for who in churning.contacts["customer_id"]]
-    return churning.contacts.assign(goes_with=reasons).rename(columns=names)
+    listed = churning.contacts.assign(goes_with=reasons).rename(columns=names)
+    units = listed.attrs.get("units", {})
+    listed.attrs["units"] = {names[column]: unit for column, unit in units.items() if column in names}
+    listed.attrs["currency"] = churning.business.currency
+    return listed
 
 
 def reasons(churning: Churning) -> str:

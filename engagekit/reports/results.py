@@ -124,7 +124,10 @@ class Results:
         _, new, old = self.current(metric)
         if "within_one_unit" in f"{new.warning} {old.warning}":
             return math.nan, math.nan, math.nan  # its interval is of one mailing, not of the months
-        return self.study.changes.get(metric) or difference(old, new)
+        if metric in self.study.changes:
+            return self.study.changes[metric]
+        change = difference(old, new)
+        return change.value, change.low, change.high
 
     def by(self, metric: Metric, column: str) -> pd.DataFrame:
         """A metric of one of the business's own tables over all time, by a column of it; empty where it has none."""

@@ -71,7 +71,7 @@ def run(
     DataError
         The business cannot be opened, or the folder of its reports cannot be made.
     ValueError
-        A parameter or the template is unknown; offers the nearest.
+        A parameter or the template is unknown; the message names those that there are.
     """
     started = time.monotonic()
     business = Business.open(path)
@@ -115,8 +115,8 @@ def check_request(template: str, as_of: str) -> None:
 def _template(name: str) -> Path:
     path = template_path(f"{name}.ipynb")
     if not path.is_file():
-        known = [other.stem for other in template_path().glob("*.ipynb")]
-        raise ValueError(f"there is no template {name!r}. {did_you_mean(name, known)}")
+        known = sorted(other.stem for other in template_path().glob("*.ipynb"))
+        raise ValueError(f"there is no template {name!r}. There are: {', '.join(known)}.")
     return path
 
 

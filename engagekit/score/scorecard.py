@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 
 from engagekit.customers.features import snapshots
+from engagekit.display.card import card_html, card_text, counted, with_interval
 from engagekit.errors import DataError
 from engagekit.frames.engine import collected, to_narwhals, to_native
 from engagekit.frames.times import with_micros
@@ -210,6 +211,27 @@ class Scorecard:
         if earlier:
             sentences.append(moved_by(parts, earlier[-1], latest, Language(language)))
         return " ".join(sentences)
+
+    def __repr__(self) -> str:
+        return card_text(*self._card())
+
+    def _repr_html_(self) -> str:
+        return card_html(*self._card())
+
+    def _card(self) -> tuple[str, list[tuple[str, ...]]]:
+        at_risk, potential, advocate = SEGMENTS
+        low, high = (f"{cut:g}" for cut in self.cuts)
+        segments = (
+            f"{at_risk} below {low}, {potential} from {low}, {advocate} from {high}; hysteresis {self.hysteresis:g}"
+        )
+        rows: list[tuple[str, ...]] = [("segments", segments)]
+        for part, weight in zip(self.components, self.weights.values(), strict=True):
+            ends = (part.low, part.high) if part.direction == "up" else (part.high, part.low)
+            bounds = "none at {}, all at {}".format(*map(with_interval, ends))
+            options = [f"cap {part.cap:g}"] if part.cap is not None else []
+            options += ["log scale"] if part.scale == "log" else []
+            rows.append((part.feature, f"{SCALE * weight:.3g} points", ", ".join([bounds, *options])))
+        return f"Scorecard: 0 to {SCALE} points from {counted(len(self.components), 'component')}", rows
 
     def _with_points(self, rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         """Add the points of each component, ``score`` and ``coverage``.

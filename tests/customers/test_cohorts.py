@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from engagekit.customers.cohorts import retention_by_cohort, revenue_by_cohort
+from engagekit.data.business import Business
 from engagekit.errors import DataError
 from engagekit.prepare.interactions import unique
+from engagekit.study import Study
 
 JAKARTA = "Asia/Jakarta"
 JANUARY, FEBRUARY, MARCH = (dt.datetime(2026, month, 1) for month in (1, 2, 3))
@@ -408,3 +410,29 @@ def test_an_event_that_is_delivered_again_later_is_no_return():
     days = [dt.datetime(2026, 1, 5), dt.datetime(2026, 2, 5)]
     again = pl.DataFrame({"customer_id": ["a", "a"], "time": days, "event_id": ["1", "1"]})
     assert retention_by_cohort(unique(again), dt.datetime(2026, 3, 1))["active"].to_list() == [1, 0]
+
+
+@pytest.mark.parametrize("by_cohort", BOTH)
+def test_a_study_and_a_business_know_their_end_and_when_customers_arrived(by_cohort, sample_folders):
+    business = Business.open(sample_folders["subscription"])
+    for as_of in (None, dt.datetime(2026, 8, 1)):
+        study = Study(business, as_of)
+        parts = study.described("interactions"), study.end
+        by_hand = by_cohort(*parts, arrivals=study.described("customers")).to_pandas()
+        pd.testing.assert_frame_equal(by_cohort(study), by_hand)
+        pd.testing.assert_frame_equal(by_cohort(business, as_of), by_hand)
+    with pytest.raises(ValueError, match="^as_of: the study ends at 2026-08-01"):
+        by_cohort(study, dt.datetime(2026, 9, 1))
+
+
+def test_customers_of_a_study_without_a_day_on_which_they_joined_arrive_with_their_first_interaction():
+    study = Study.of(interactions=SPENT, customers=pl.DataFrame({"customer_id": ["a"]}), as_of=MARCH.date())
+    assert cells(retention_by_cohort(study), "value") == cells(retention_by_cohort(SPENT, MARCH), "value")
+
+
+def test_a_frame_ends_the_day_after_its_last_interaction(on_engine):
+    """Seen on 31 January and 27 February: January is over, February is not on the 28th."""
+    frame = seen([("a", "2026-01-31T23:59"), ("a", "2026-02-27T23:59")])
+    assert cells(retention_by_cohort(on_engine(frame)), "active") == {(JANUARY, 0): (1,), (JANUARY, 1): (None,)}
+    with pytest.raises(DataError, match="^time: is not a column"):
+        retention_by_cohort(on_engine(frame.drop("time")))

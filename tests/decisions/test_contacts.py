@@ -1,6 +1,8 @@
 import csv
+import re
 import stat
 import time
+from xml.etree import ElementTree
 from zipfile import ZipFile
 
 import pandas as pd
@@ -101,3 +103,49 @@ def test_the_same_list_has_the_same_bytes_on_another_day_and_in_another_zone(tmp
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def excel_parts(file):
+    """Sheet and styles of a workbook, without namespaces."""
+    with ZipFile(file) as book:
+        parts = [book.read(f"xl/{name}.xml").decode() for name in ("worksheets/sheet1", "styles")]
+    return [ElementTree.fromstring(re.sub(r' xmlns="[^"]*"', "", part, count=1)) for part in parts]
+
+
+@pytest.mark.parametrize(("currency", "money"), [("IDR", "#,##0"), ("GBP", "#,##0.00"), ("", "#,##0.00")])
+def test_excel_shows_percentages_and_the_decimals_of_the_currency(currency, money, tmp_path):
+    listed = contacts(KNOWN, acceptance=1)
+    listed.attrs["currency"] = currency
+    excel = write_private(listed, tmp_path)[1]
+    sheet, styles = excel_parts(excel)
+    formats = {"0": "General"} | {f.get("numFmtId"): f.get("formatCode") for f in styles.iter("numFmt")}
+    formats |= {"3": "#,##0", "4": "#,##0.00"}  # built into Excel
+    used = [formats[style.get("numFmtId")] for style in styles.find("cellXfs")]
+    second = {cell.get("r"): used[int(cell.get("s", 0))] for cell in sheet.findall(".//row[@r='2']/c")}
+    assert second == {"A2": "General", "B2": "General", "C2": "0.0%", "D2": money, "E2": money}
+    read = pl.read_excel(excel)
+    assert read["chance"].to_list() == listed["chance"].to_list()
+    assert read["expected_gain"].to_list() == pytest.approx(listed["expected_gain"].to_list())
+
+
+def test_the_header_of_excel_is_bold_frozen_and_filters_and_columns_fit(tmp_path):
+    listed = contacts(KNOWN.assign(customer_id=["x" * 30, "y" * 200, "c", "d", "e"]), acceptance=1)
+    sheet, styles = excel_parts(write_private(listed, tmp_path)[1])
+    assert sheet.find(".//pane").attrib == {"ySplit": "1", "topLeftCell": "A2", "activePane": "bottomLeft"} | {
+        "state": "frozen"
+    }
+    assert sheet.find("autoFilter").get("ref") == f"A1:E{len(listed) + 1}"
+    header = {int(cell.get("s")) for cell in sheet.findall(".//row[@r='1']/c")}
+    fonts, used = styles.find("fonts"), styles.find("cellXfs")
+    assert all(fonts[int(used[style].get("fontId"))].find("b") is not None for style in header)
+    widths = [float(column.get("width")) for column in sheet.iter("col")]
+    rank, customer, chance, value, gain = widths
+    assert customer == pytest.approx(60, abs=1)  # of 200 letters, 60
+    assert rank >= len("rank") + 2
+    assert gain >= len("expected_gain") + 2
+    assert max(rank, chance, value, gain) < 20
+
+
+def test_a_list_of_nobody_has_a_header(tmp_path):
+    listed = contacts(KNOWN, acceptance=0.2, cost=1_000)
+    assert pl.read_excel(write_private(listed, tmp_path)[1]).columns == listed.columns.tolist()

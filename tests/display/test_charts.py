@@ -94,6 +94,20 @@ def test_labels_are_written_in_the_language_of_the_report(code, last, month):
     assert month in [label.get_text() for label in ax.get_xticklabels()]
 
 
+@pytest.mark.parametrize(
+    ("length", "names"),
+    [
+        ("7D", ["1 January 2026", "8 January 2026", "15 January 2026", "22 January 2026"]),
+        ("3MS", ["Jan 26", "Apr 26", "Jul 26", "Oct 26"]),
+    ],
+)
+def test_weeks_and_quarters_are_one_line(length, names):
+    frame = months([0.1, 0.2, 0.3, 0.4])
+    ax = trend(frame.assign(period=pd.date_range("2026-01-01", periods=4, freq=length)))
+    assert [len(line.get_xdata()) for line in drawn_lines(ax)] == [4, 4]
+    assert sorted(label.get_text() for label in ax.get_xticklabels()) == sorted(names)
+
+
 @pytest.mark.parametrize("absent", [False, True])
 def test_a_month_without_a_value_leaves_a_gap(absent):
     frame = months([0.1, 0.2, None, 0.3, 0.4])
@@ -175,6 +189,8 @@ def test_nothing_to_draw_is_said():
         charts.plot_score(pd.Series([], dtype=float), axes(), EN, cuts=(40, 70))
     with pytest.raises(ValueError, match="no cohort has a value"):
         charts.plot_cohorts(cohorts(0), axes(), EN)
+    with pytest.raises(ValueError, match="no cohort has a value after its month of arrival"):
+        charts.plot_cohorts(cohorts(1), axes(), EN)
     with pytest.raises(ValueError, match="no row has a value"):
         charts.plot_bars(bars([None]), axes(), EN, unit="rate")
 
@@ -188,6 +204,7 @@ def test_bars_of_scores_count_every_customer_from_zero():
     scores = pd.Series(np.linspace(0, 100, 501))
     ax = charts.plot_score(scores, axes(), EN, cuts=(33, 85))
     assert sum(bar.get_height() for bar in ax.patches) == 501
+    assert max(bar.get_y() + bar.get_height() for bar in ax.patches) == 26  # 95 to 100, both with their ends
     assert ax.get_ylim()[0] == 0
 
 
@@ -206,10 +223,10 @@ def test_cohorts_leave_blank_what_is_not_lived_through():
     ]
 
 
-def test_the_month_of_arrival_stays_where_not_everyone_was_there():
+def test_the_month_of_arrival_is_left_out_even_where_not_everyone_was_there():
     frame = cohorts(2).assign(value=[0.9, 0.5, 1.0, None])
     ax = charts.plot_cohorts(frame, axes(), EN)
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "1"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["1"]
 
 
 def test_a_narrow_axes_shows_fewer_ages_and_a_low_one_the_latest_cohorts():
@@ -218,10 +235,6 @@ def test_a_narrow_axes_shows_fewer_ages_and_a_low_one_the_latest_cohorts():
     assert [label.get_text() for label in narrow.get_xticklabels()] == ["1", "2", "3", "6"]
     assert len(wide.get_yticks()) < 17
     assert wide.get_yticklabels()[-1].get_text() == "May 26 (116)"
-
-
-def test_a_business_of_one_month_has_a_cohort_of_one():
-    assert texts(charts.plot_cohorts(cohorts(1), axes(), EN))[0] == "100%"
 
 
 @pytest.mark.parametrize("values", [[0.5, 0.52], [-3.0, 5.0], [-2.0, -1.0]])
@@ -394,24 +407,42 @@ def curves(**ends):
     return frame.assign(low=frame["value"] * 0.9, high=(frame["value"] * 1.1).clip(upper=1))
 
 
+THREE = {"at_risk": "▼", "potential": "◆", "advocate": "▲"}
+
+
 @pytest.mark.parametrize("width", [10.0, 4.5])
-def test_each_segment_has_a_step_line_its_share_at_the_end_and_its_name_once(width):
+def test_each_curve_is_named_once_and_has_its_marker_in_its_own_colour(width):
     ax = charts.plot_survival(curves(at_risk=0.4, potential=0.7, advocate=0.9), axes(width), EN)
-    shown = texts(ax)
-    assert [line.get_drawstyle() for line in ax.lines if len(line.get_xdata()) > 2] == ["steps-post"] * 3
-    assert {"▼ 40%", "◆ 70%", "▲ 90%", "▼ At risk", "◆ Potential", "▲ Advocates"} == set(shown)
-    assert len(shown) == 6
+    lines = [line for line in ax.lines if len(line.get_xdata()) > 2]
+    assert [line.get_drawstyle() for line in lines] == ["steps-post"] * 3
     assert ax.get_ylim() == (0, 1)
-    colours = {to_hex(line.get_color()) for line in ax.lines if len(line.get_xdata()) > 2}
-    assert colours == {drawing.PALETTE[name] for name in ("at-risk", "potential", "advocate")}
+    names = [text for text in texts(ax) if text not in THREE.values()]
+    assert sorted(names) == ["Advocates 90%", "At risk 40%", "Potential 70%"]
+    by_end = sorted(lines, key=lambda line: line.get_ydata()[-1])
+    for (segment, marker), line in zip(THREE.items(), by_end, strict=True):
+        colour = drawing.PALETTE[segment.replace("_", "-")]
+        marks = [text for text in ax.texts if text.get_text() == marker]
+        assert {to_hex(mark.get_color()) for mark in marks} == {to_hex(line.get_color())} == {colour}
+        assert marks[0].xy == (60, line.get_ydata()[-1])  # at the end of its curve
+
+
+@pytest.mark.parametrize("width", [10.0, 4.5])
+def test_a_marker_stands_before_its_name(width):
+    ax = charts.plot_survival(curves(at_risk=0.4, potential=0.7, advocate=0.9), axes(width), EN)
+    for name, marker in (("At risk 40%", "▼"), ("Potential 70%", "◆"), ("Advocates 90%", "▲")):
+        named = next(text for text in ax.texts if text.get_text() == name)
+        mark = [text for text in ax.texts if text.get_text() == marker][-1]
+        assert mark.xy == named.xy
+        assert mark.xyann[0] < named.xyann[0]
+        assert mark.xyann[1] == named.xyann[1]
 
 
 @pytest.mark.parametrize("width", [10.0, 4.5])
 def test_labels_of_curves_that_end_together_do_not_cover_each_other(width):
     ax = charts.plot_survival(curves(at_risk=0.70, potential=0.705, advocate=0.71), axes(width), EN)
-    heights = sorted(text.xy[1] for text in ax.texts if "%" in text.get_text())
-    points = np.diff(heights) * ax.bbox.height / ax.figure.dpi * 72
-    assert (points >= 19.9).all()
+    heights = sorted({text.xy[1] for text in ax.texts if text.xy[0] == 60})
+    assert len(heights) == 3
+    assert (np.diff(heights) * ax.bbox.height / ax.figure.dpi * 72 >= 19.9).all()
 
 
 def test_without_segments_there_is_one_curve_and_no_key():
@@ -429,9 +460,34 @@ def test_calibration_shows_each_group_beside_the_line_where_both_are_alike():
     points = ax.collections[-1].get_offsets().tolist()
     assert points == [[0.1, 0.2], [0.5, 0.4]]
     assert texts(ax) == ["Share that left"]
-    assert ax.get_xlim() == ax.get_ylim()
+    assert 0.5 < ax.get_xlim()[1] < 0.6 < ax.get_ylim()[1] < 0.7  # the highest probability is .5, of a bound .6
     with pytest.raises(ValueError, match="no group has a value"):
         charts.plot_calibration(groups.assign(value=np.nan), axes(), EN)
+
+
+@pytest.mark.parametrize("width", [10.0, 4.5])
+def test_calibration_gives_room_to_many_small_probabilities_beside_a_high_one(width):
+    chance = [0.01, 0.015, 0.02, 0.03, 0.05, 0.4]
+    groups = pd.DataFrame({"chance": chance, "value": chance, "low": 0.0, "high": np.add(chance, 0.05)})
+    ax = charts.plot_calibration(groups, axes(width), EN)
+    left, right = ax.transData.transform([(0.01, 0), (0.05, 0)])[:, 0] / ax.bbox.width
+    assert right - left > 0.15  # on even axes (.05 - .01) / .4 = .1
+    assert ax.get_xlabel() == "Predicted probability\nsmall values are drawn further apart"
+    for axis, length, apart in ((ax.xaxis, ax.bbox.width, 50), (ax.yaxis, ax.bbox.height, 24)):
+        ticks = axis.get_ticklocs()
+        places = np.sqrt(ticks) / np.sqrt(axis.get_view_interval()[1]) * length / ax.figure.dpi * 72
+        assert (np.diff(places) >= apart).all()
+        assert len(ticks) >= 4
+        written = [label.get_text() for label in axis.get_ticklabels()]
+        assert [float(text.rstrip("%")) for text in written] == pytest.approx(100 * ticks)
+
+
+def test_calibration_of_even_probabilities_has_even_axes():
+    chance = np.linspace(0.05, 0.5, 10)
+    groups = pd.DataFrame({"chance": chance, "value": chance, "low": chance / 2, "high": chance * 1.5})
+    ax = charts.plot_calibration(groups, axes(), EN)
+    assert ax.get_xscale() == ax.get_yscale() == "linear"
+    assert ax.get_xlabel() == "Predicted probability"
 
 
 def test_a_curve_of_many_times_is_drawn_by_the_day_at_its_own_values():
@@ -442,3 +498,21 @@ def test_a_curve_of_many_times_is_drawn_by_the_day_at_its_own_values():
     x, y = max((line.get_data() for line in ax.lines), key=lambda data: len(data[0]))
     assert list(x) == pytest.approx(list(range(31)))
     assert list(y) == pytest.approx([1 - day / 100 for day in range(31)])
+
+
+def test_a_heat_map_goes_from_the_lowest_to_the_highest_value_and_leaves_what_is_not_known_blank():
+    grid = pd.DataFrame({"basic": [20, None], "pro": [70, 120]}, index=["Bandung", "Jakarta"])
+    ax = charts.plot_heatmap(grid, axes(), Language("id"), unit="points")
+    assert texts(ax) == ["20", "70", "120"]
+    levels = ax.collections[0].get_array()
+    assert levels.filled(-1).tolist() == [[0, 3], [-1, 5]]  # 50 of 100 points are half of six steps
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["Bandung", "Jakarta"]
+    with pytest.raises(ValueError, match="no cell has a value"):
+        charts.plot_heatmap(grid * np.nan, axes())
+
+
+def test_names_that_have_no_room_side_by_side_are_slanted():
+    grid = pd.DataFrame([range(20)], columns=[f"campaign {n}" for n in range(20)])
+    narrow, wide = (charts.plot_heatmap(grid.iloc[:, :n], axes(10)).get_xticklabels() for n in (20, 3))
+    assert {label.get_rotation() for label in narrow} == {45}
+    assert {label.get_rotation() for label in wide} == {0}

@@ -61,3 +61,11 @@ def test_the_room_offers_the_metrics_and_what_finds_and_compares_them():
 def test_a_misspelt_name_gets_the_nearest():
     with pytest.raises(ValueError, match=r"there is no metric 'opne_rate'. Did you mean open_rate\?"):
         metric_named("opne_rate")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("NPS", "net_promoter_score"), ("csat", "satisfaction_rate or satisfaction_mean")]
+)
+def test_a_short_name_gets_what_it_stands_for(name, meant):
+    with pytest.raises(ValueError, match=f"there is no metric '{name}'. It stands for {meant}."):
+        metric_named(name)

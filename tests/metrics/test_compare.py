@@ -28,6 +28,10 @@ def proportion(successes, n):
     return Estimate(successes / n, float(low), float(high), successes, n, n, n, "wilson", "", "")
 
 
+def numbers(estimate):
+    return estimate.value, estimate.low, estimate.high
+
+
 def scores(values, ids=None):
     return pl.DataFrame({"customer_id": ids or [f"c{i}" for i in range(len(values))], "score": values})
 
@@ -88,7 +92,7 @@ def test_nothing_to_compare_is_undefined():
     ],
 )
 def test_a_difference_of_proportions_is_newcombes(new, old, change, low, high):
-    result = difference(proportion(*old), proportion(*new))
+    result = numbers(difference(proportion(*old), proportion(*new)))
     assert result == pytest.approx((change, low, high), abs=5e-5)
     assert result[1:] == pytest.approx(confint_proportions_2indep(*new, *old, method="newcomb"), abs=1e-12)
 
@@ -97,18 +101,22 @@ def test_a_difference_of_symmetric_intervals_adds_their_halves_as_right_angles()
     new, old = (
         Estimate(value, value - half, value + half, 0, 0, 9, 9, "delta", "", "") for value, half in [(7, 3), (2, 4)]
     )
-    assert difference(old, new) == pytest.approx((5, 0, 10))
+    assert numbers(difference(old, new)) == pytest.approx((5, 0, 10))
+    assert numbers(new - old) == numbers(difference(old, new))
 
 
 def test_a_difference_to_nothing_is_undefined():
     nothing = Estimate(NAN, NAN, NAN, NAN, NAN, 0, 0, "", "", "no_rows")
-    assert np.isnan(difference(proportion(5, 10), nothing)).all()
-    assert np.isnan(difference(nothing, proportion(5, 10))).all()
+    for change in (difference(proportion(5, 10), nothing), difference(nothing, proportion(5, 10))):
+        assert np.isnan(numbers(change)).all()
+        assert (change.n, change.method, change.reason) == (10, "", "no_rows")
 
 
 def test_a_difference_without_interval_still_has_its_value():
     one = Estimate(5.0, NAN, NAN, 5, 1, 1, 1, "", "one_unit", "")
-    change, low, high = difference(proportion(5, 10), one)
+    difference_to_one = difference(proportion(5, 10), one)
+    change, low, high = numbers(difference_to_one)
+    assert (difference_to_one.method, difference_to_one.warning) == ("", "one_unit")
     assert change == 4.5
     assert np.isnan([low, high]).all()
 
@@ -116,14 +124,14 @@ def test_a_difference_without_interval_still_has_its_value():
 def test_two_scores_of_one_answer_each_differ_by_200_points_and_no_more():
     """Each interval reaches its score, the end of the scale, so the difference reaches the end of its own."""
     worst, best = net_promoter_score([0]), net_promoter_score([10])
-    change, low, high = difference(worst, best)
+    change, low, high = numbers(difference(worst, best))
     assert (change, high) == (200, 200)
     assert -200 <= low <= 200
 
 
 @given(*[st.lists(st.integers(0, 10), min_size=1, max_size=8)] * 2)
 def test_a_difference_of_scores_holds_its_value_and_stays_possible(before, after):
-    change, low, high = difference(net_promoter_score(before), net_promoter_score(after))
+    change, low, high = numbers(difference(net_promoter_score(before), net_promoter_score(after)))
     assert -200 <= low <= change <= high <= 200
     assert change == pytest.approx(net_promoter_score(after).value - net_promoter_score(before).value)
 

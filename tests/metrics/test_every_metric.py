@@ -212,7 +212,7 @@ def names_a_missing_column(metric: Metric, engine) -> None:
     assert single or metric.any_of
     for name in single:
         with pytest.raises(DataError, match=f"^{name}: is not a column") as caught:
-            metric(engine(frame.drop(name)))
+            measure(engine(frame.drop(name)), metric)
         assert caught.value.column == name
     if metric.any_of:
         with pytest.raises(DataError, match=f"^{metric.any_of[0]}: is not a column"):

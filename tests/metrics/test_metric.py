@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from statsmodels.duration.survfunc import SurvfuncRight
 
-from engagekit import Estimate
+from engagekit import DataError, Estimate, measure
 from engagekit.metrics import (
     churn_rate,
     handling_hours,
@@ -18,9 +18,10 @@ from engagekit.metrics import (
     reach_engagement_rate,
     return_on_ad_spend,
     revenue_per_customer,
+    satisfaction_rate,
     session_duration_s,
 )
-from engagekit.metrics.metric import Metric, Ratio
+from engagekit.metrics.metric import Metric, Ratio, Total
 from engagekit.metrics.quantile import Quantile, quantile_interval
 
 ANSWERS = [10, 9, 9, 8, 3]  # three promoters and one detractor of five: 40 points
@@ -152,10 +153,39 @@ def test_adjusted_wald_follows_the_scale():
     assert fraction.value == 0.25
 
 
-def test_a_metric_without_terms_cannot_be_measured():
-    bare = Metric(name="bare", channel="x", table="x", columns=("a",), unit="answer", measured_in="count")
+def test_a_metric_without_terms_cannot_be_made():
     with pytest.raises(NotImplementedError):
-        bare([1])
+        Metric(name="bare", channel="x", table="x", columns=("a",), unit="answer", measured_in="count")
+
+
+def test_a_metric_of_ones_own_needs_a_name_and_columns():
+    """(30 + 10) / (100 + 300); a rate, because it is bounded, whose rows are its units."""
+    read_rate = Ratio("read_rate", numerator="reads", denominator="delivered", bounded=True)
+    frame = pd.DataFrame({"reads": [30, 10], "delivered": [100, 300]})
+    assert (read_rate(frame).value, read_rate(frame).units) == (0.1, 2)
+    assert (read_rate.columns, read_rate.unit, read_rate.measured_in) == (("reads", "delivered"), "row", "rate")
+    assert repr(read_rate) == "<Ratio read_rate: reads, delivered>"
+
+
+def test_what_a_metric_does_not_say_follows_from_what_it_says():
+    baskets = Ratio("baskets", numerator="items", cluster="customer_id")
+    assert (baskets.columns, baskets.unit, baskets.measured_in) == (("items",), "customer", "ratio")
+    assert Total("visitors", value="visitors").measured_in == "count"
+    assert Quantile("wait", value="minutes", measured_in="hours").columns == ("minutes",)
+
+
+def test_columns_of_an_expression_must_be_named():
+    with pytest.raises(ValueError, match=r"^hours: name the columns of its expressions, such as columns="):
+        Ratio("hours", numerator=nw.col("minutes") / 60)
+
+
+def test_answers_without_a_kind_are_all_of_the_kind_that_is_asked_for(on_engine):
+    frame = pl.DataFrame({"score": ANSWERS, "branch": list("aabbb")})
+    assert net_promoter_score(on_engine(frame)) == net_promoter_score(ANSWERS)
+    with pytest.raises(DataError, match="^score: is not a column"):
+        net_promoter_score(on_engine(frame.drop("score")))
+    with pytest.raises(DataError, match="^kind: is not a column"):
+        measure(on_engine(frame), [net_promoter_score, satisfaction_rate])
 
 
 def test_a_metric_does_not_change():

@@ -149,7 +149,8 @@ def test_satisfaction_has_the_published_intervals(yes, asked, low, high):
     ],
 )
 def test_a_difference_of_satisfaction_has_newcombes_interval(new, old, change, low, high):
-    result = difference(satisfied(*old), satisfied(*new))
+    found = difference(satisfied(*old), satisfied(*new))
+    result = (found.value, found.low, found.high)
     assert result == pytest.approx((change, low, high), abs=5e-5)
     assert result[1:] == pytest.approx(confint_proportions_2indep(*new, *old, method="newcomb"), abs=1e-12)
 

@@ -141,15 +141,15 @@ raise RuntimeError(folder)"""
     assert not os.path.exists(folder)
 
 
-def test_an_unknown_parameter_is_refused_with_the_nearest(business, template, tmp_path):
+def test_an_unknown_parameter_is_refused_with_those_there_are(business, template, tmp_path):
     with pytest.raises(ValueError, match="tiny has no parameter 'as_off'. Did you mean as_of?"):
         run(business, tmp_path / "out", template=template(SENTINEL), parameters={"as_off": "2026-01-01"})
     assert not (tmp_path / "out").exists()
 
 
-def test_an_unknown_template_is_refused_with_the_nearest(business, template, tmp_path):
+def test_an_unknown_template_is_refused_with_those_there_are(business, template, tmp_path):
     template(SENTINEL, name="engagement")
-    with pytest.raises(ValueError, match="no template 'engagment'. Did you mean engagement?"):
+    with pytest.raises(ValueError, match="no template 'engagment'. There are: engagement."):
         run(business, tmp_path / "out", template="engagment")
 
 

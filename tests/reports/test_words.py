@@ -26,7 +26,7 @@ def compared(new, old):
         month=now,
         current=lambda _: (now, new, old),
         overall=lambda _: new,
-        change=lambda _: change,
+        change=lambda _: (change.value, change.low, change.high),
     )
 
 

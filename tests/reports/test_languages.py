@@ -1,4 +1,4 @@
-"""The pages of an Indonesian and a Malay business have no English word of the kit."""
+"""What an Indonesian and a Malay business reads, pages, index and list, has no English word of the kit."""
 
 import pytest
 from words import english_in
@@ -22,3 +22,10 @@ def test_a_page_has_no_english_word(kind, template, churn_samples, written_repor
     page = (written_reports[kind, template] / "report.html").read_text("utf-8")
     business = Business.open(churn_samples[kind])
     assert english_in(page, business.language, own_texts(business)) == set()
+
+
+@pytest.mark.parametrize("kind", ["ecommerce", "saas"])
+def test_the_index_and_the_private_list_have_no_english_word(kind, churn_samples, written_reports):
+    report, business = written_reports[kind, "churn"], Business.open(churn_samples[kind])
+    for file in (report.parents[1] / "index.html", report / "private" / "customers.csv"):
+        assert english_in(file.read_text("utf-8"), business.language, own_texts(business)) == set(), file.name

@@ -26,7 +26,7 @@ from engagekit.metrics.every_metric import last_changes, measure_table
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric
 from engagekit.prepare.business_tables import PERIODS, BusinessTables
-from engagekit.prepare.leaving import ChurnDefinition
+from engagekit.prepare.leaving import ChurnDefinition, active_base
 from engagekit.prepare.tables import MADE_OF, Prepared
 from engagekit.score.scorecard import Scorecard
 from engagekit.score.verdict import Verdict, verdict
@@ -235,6 +235,13 @@ class Study(BusinessTables):
     def _comparison(self) -> Comparison:
         rows = self.dataset.drop(NOT_COUNTED, strict=False)
         return compare_models(rows, self.churn, use=self.business.churn.use)
+
+    def paid_now(self) -> pl.DataFrame:
+        """Customers under contract at the end of the data, and what they pay: ``customer_id, monthly_value``."""
+        base = active_base(self.described("subscriptions"), self.data_end, self.churn, as_of=self.data_end)
+        rows = collected(nw.from_native(base).lazy()).filter("in_base")
+        value = pl.col("opening_value") if "opening_value" in rows.columns else pl.lit(None, pl.Float64)
+        return rows.select("customer_id", monthly_value=value)
 
     def win_back(self) -> "pd.DataFrame":
         """Customers who churned within the last horizon, the most valuable first, as ``win_back`` gives them."""

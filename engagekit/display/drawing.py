@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.font_manager import FontProperties
 
-__all__ = ["FONT_SIZE", "HALO", "PALETTE", "draw"]
+__all__ = ["FONT_SIZE", "HALO", "PALETTE", "draw", "drawings"]
 
 # Light colours, as matplotlib draws them; on a page each becomes the variable of its name in theme.css.
 PALETTE = {
@@ -58,8 +58,14 @@ def draw(plot: "Callable[[Axes], Axes]", *, title: str, subtitle: str, alt: str,
     >>> html.count("<svg")
     2
     """
-    wide, narrow = (_svg(plot, width, height or usual) for width, usual in (WIDE, NARROW))
+    wide, narrow = drawings(plot, height)
     return figure(wide, narrow, title=title, subtitle=subtitle, alt=alt, source=source)
+
+
+def drawings(plot: "Callable[[Axes], Axes]", height: int = 0) -> tuple[str, str]:
+    """Wide and narrow drawing of a plot, as ``<svg>`` elements."""
+    wide, narrow = (_svg(plot, width, height or usual) for width, usual in (WIDE, NARROW))
+    return wide, narrow
 
 
 def _svg(plot: "Callable[[Axes], Axes]", width: int, height: int) -> str:

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 __all__ = [
     "TEMPLATES",
     "Tile",
+    "cells",
     "figure",
     "finding",
     "folded",
     "heading",
+    "image",
+    "in_jupyter",
+    "known_numbers",
     "main_points",
     "note",
     "paragraph",
@@ -152,7 +156,20 @@ def table(frame: "pd.DataFrame", caption: str = "", *, words: Sequence[str] = ()
     True
     """
     rows = frame.astype(object).where(frame.notna(), MISSING).to_numpy().tolist()
-    return _part("table", frame.columns.to_list(), rows, caption, words)
+    return cells(frame.columns.to_list(), rows, caption, words=words)
+
+
+def cells(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "", *, words: Sequence[str] = ()
+) -> str:
+    """As ``table``, of the names of columns and of rows of cells.
+
+    Examples
+    --------
+    >>> "<td>42</td>" in cells(["", "May"], [["NPS", "42"]])
+    True
+    """
+    return _part("table", columns, rows, caption, words)
 
 
 def folded(summary: str, html: str) -> str:
@@ -193,6 +210,17 @@ def figure(svg_wide: str, svg_narrow: str, *, title: str, subtitle: str, alt: st
     return _part("figure", Markup(svg_wide), Markup(svg_narrow), title, subtitle, alt, source)  # noqa: S704
 
 
+def image(data: str, alt: str) -> str:
+    """Picture of the page's own: an address of its data, such as ``data:image/png;base64,...``.
+
+    Examples
+    --------
+    >>> 'alt="A rising line"' in image("data:image/png;base64,AAAA", "A rising line")
+    True
+    """
+    return _part("image", data, alt)
+
+
 def plain_text(text: str) -> str:
     r"""Text without control characters, bidirectional marks and lone surrogates.
 
@@ -202,6 +230,29 @@ def plain_text(text: str) -> str:
     'Kopi Senja'
     """
     return STEERING.sub("", text)
+
+
+def known_numbers(values: Sequence[float | None]) -> list[float | None]:
+    """Numbers for JSON, None where there is none.
+
+    Examples
+    --------
+    >>> known_numbers([1.0, float("nan"), None])
+    [1.0, None, None]
+    """
+    return [None if value is None or not math.isfinite(value) else float(value) for value in values]
+
+
+def in_jupyter(html: str) -> str:
+    """HTML of parts with the colours of Jupyter's theme, light or dark.
+
+    Examples
+    --------
+    >>> in_jupyter("<p>42</p>").endswith("<p>42</p></div>")
+    True
+    """
+    style = template_path("page", "jupyter.css").read_text("utf-8")
+    return f'<div class="engagekit"><style>{style}</style>{html}</div>'
 
 
 def template_path(*parts: str) -> Path:

@@ -3,12 +3,19 @@
 import hashlib
 import hmac
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["KEY", "keyed", "pseudonyms"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["KEY", "hide_ids", "keyed", "pseudonyms", "stand_for", "without_ids"]
 
 KEY = "ENGAGEKIT_PSEUDONYM_KEY"
 LENGTH = 10
+ID = "customer_id"
+UNKNOWN = "–"
+_shown: dict[str, Any] = {"hidden": False, "customers": lambda: ()}  # of this process: a run has one of its own
 
 
 def keyed() -> bool:
@@ -39,3 +46,33 @@ def pseudonyms(customers: Sequence[object]) -> list[str]:
     if not key:
         return [str(place) for place in range(1, len(customers) + 1)]
     return [hmac.new(key, str(customer).encode(), hashlib.sha256).hexdigest()[:LENGTH] for customer in customers]
+
+
+def hide_ids() -> None:
+    """Show pseudonyms instead of ids from now on: what a run does before its notebook starts."""
+    _shown["hidden"] = True
+
+
+def stand_for(customers: Callable[[], Iterable[object]]) -> None:
+    """Name the customers that pseudonyms stand for: all of a business's, asked for when an id is first hidden."""
+    _shown["customers"] = customers
+
+
+def without_ids(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Frame whose ``customer_id``, a column or an index, is pseudonyms where ids are hidden.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> without_ids(pd.DataFrame({"customer_id": ["0812-555"]})).to_dict("list")  # an analyst's own Jupyter
+    {'customer_id': ['0812-555']}
+    """
+    names = [name for name in frame.index.names if name == ID]
+    if not _shown["hidden"] or (ID not in frame.columns and not names):
+        return frame
+    everybody = sorted({str(customer) for customer in _shown["customers"]()})
+    known = dict(zip(everybody, pseudonyms(everybody), strict=True))
+    levels = [name or f"level_{place}" for place, name in enumerate(frame.index.names)]
+    flat = frame.reset_index() if names else frame
+    hidden = flat.assign(**{ID: [known.get(str(customer), UNKNOWN) for customer in flat[ID]]})
+    return hidden.set_index(levels) if names else hidden

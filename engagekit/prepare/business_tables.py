@@ -13,6 +13,7 @@ from engagekit.data.business import Business
 from engagekit.data.reading import Reading
 from engagekit.data.tables import event_time
 from engagekit.display.card import as_text, between, card_html, card_text, counted, shortened
+from engagekit.display.pseudonyms import stand_for
 from engagekit.errors import did_you_mean
 from engagekit.frames.engine import collected
 from engagekit.frames.periods import period_starts
@@ -70,6 +71,7 @@ class BusinessTables:
         self._churn = churn
         self._described: dict[str, Any] = {}
         self._prepared: dict[str, Prepared | None] = {}
+        stand_for(self.customer_ids)
 
     def __repr__(self) -> str:
         return card_text(*self._card())
@@ -185,6 +187,15 @@ class BusinessTables:
         """Time until which interactions or, with contracts, starts of contracts go, as ``data_end`` says."""
         table, time = ("subscriptions", "starts_at") if self.churn.contractual else ("interactions", "time")
         return data_end(self.described(table), time, self.end) if self.has(table) else self.end
+
+    def customer_ids(self) -> list[object]:
+        """Ids of all customers that any table names."""
+        ids: set[object] = set()
+        for name in self._frames:
+            rows = nw.from_native(self.described(name)).lazy()
+            if "customer_id" in rows.collect_schema().names():
+                ids.update(collected(rows.select("customer_id").unique())["customer_id"].drop_nulls().to_list())
+        return sorted(ids, key=str)
 
     def table(self, name: str) -> "pd.DataFrame":
         """One of the tables as it is described: rows and cells dated before the end, undated totals as exported.

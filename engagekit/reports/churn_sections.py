@@ -13,12 +13,11 @@ from engagekit.churn.outcomes import DIFFERENCE
 from engagekit.display import charts, markup
 from engagekit.display.drawing import draw
 from engagekit.display.pseudonyms import KEY, keyed, pseudonyms
+from engagekit.display.section import FEWEST, Section
 from engagekit.language import decimals_of
 from engagekit.metrics.intervals import wilson_interval
 from engagekit.reports.churning import GROUPS, Churning
 from engagekit.reports.parts import DASH, between, people, source, table, with_interval
-from engagekit.reports.run import SENTINEL
-from engagekit.reports.words import FEWEST
 from engagekit.score.scorecard import SEGMENTS
 
 __all__ = [
@@ -29,7 +28,6 @@ __all__ = [
     "method",
     "private_list",
     "reasons",
-    "sentinel",
     "stayed",
     "tried",
 ]
@@ -42,30 +40,31 @@ WHOLE_MONEY_FROM = 100
 BARE = 10  # from which a number needs no decimals
 
 
-def first_screen(churning: Churning) -> str:
-    """How many are likely to leave, what goes with them, and whether that can be told."""
+def first_screen(churning: Churning) -> Section:
+    """How many are likely to leave, what is at stake, and whether that can be told."""
+    text = churning.language.text
+    points, tiles = _main_points(churning), []
+    if not churning.problem and not len(churning.suspects) and len(churning.today):
+        tiles = _tiles(churning)
+    last_day = churning.language.date(churning.end - dt.timedelta(days=1))
+    stale = [text("churn.stale", date=last_day)] if churning.stale else []
+    return Section(text("question.churn"), answer=points, tiles=tiles, notes=stale, layer="summary")
+
+
+def _main_points(churning: Churning) -> list[str]:
     text, number = churning.language.text, churning.language.number
     if churning.problem:
         times, left = (people(churning.language, count) for count in churning.outcomes)
-        days = _days(churning)
-        points = [
-            text(
-                "churn.problem", n=times, left=left, days=days, fewest=number(FEWEST_FITTED), few=number(FEWEST_TESTED)
-            )
-        ]
-        return markup.main_points(points) + _stale(churning)
+        known = {"n": times, "left": left, "days": _days(churning)}
+        return [text("churn.problem", **known, fewest=number(FEWEST_FITTED), few=number(FEWEST_TESTED))]
     if len(churning.suspects):
-        return markup.main_points([text("alarm.stopped")]) + _stale(churning)
+        return [text("alarm.stopped")]
     if churning.today.empty:
-        return markup.main_points([text("churn.nobody")]) + _stale(churning)
+        return [text("churn.nobody")]
     value, low, high = (number(each) for each in churning.expected())
-    known = {
-        "at_risk": number(len(churning.today)),
-        "date": churning.language.date(churning.end),
-        "days": _days(churning),
-    }
-    points = [text("churn.expected", **known, n=value, low=low, high=high), _value(churning), _verdict(churning)]
-    return markup.main_points(points) + _stale(churning) + markup.tiles(_tiles(churning))
+    date, at_risk = churning.language.date(churning.end), number(len(churning.today))
+    expected = text("churn.expected", at_risk=at_risk, date=date, days=_days(churning), n=value, low=low, high=high)
+    return [expected, _value(churning), _verdict(churning)]
 
 
 def alarm(churning: Churning) -> str:
@@ -269,11 +268,6 @@ def method(churning: Churning) -> str:
     return html + (
         markup.folded(text("model_card.title"), _card(churning)) if churning.card() and churning.suspects.empty else ""
     )
-
-
-def sentinel(churning: Churning) -> dict[str, Any]:
-    """Output that says that the notebook came to its end, and carries what becomes ``metrics.json``."""
-    return {SENTINEL: churning.as_dict()}
 
 
 def _days(churning: Churning) -> str:
@@ -499,12 +493,3 @@ def _tried_on(churning: Churning) -> str:
     date = churning.language.date(churning.comparison.backtest.dates[-1])
     n = churning.language.number(churning.comparison.backtest.test_rows)
     return churning.language.text("model_card.rows_on", n=n, date=date)
-
-
-def _stale(churning: Churning) -> str:
-    """That the data end before the day that was asked for."""
-    if not churning.stale:
-        return ""
-    return markup.note(
-        churning.language.text("churn.stale", date=churning.language.date(churning.end - dt.timedelta(days=1)))
-    )

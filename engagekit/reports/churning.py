@@ -32,7 +32,6 @@ from engagekit.metrics.estimate import significant
 from engagekit.metrics.measure import measure
 from engagekit.metrics.retention import churn_rate
 from engagekit.prepare.history import History
-from engagekit.prepare.leaving import active_base
 from engagekit.reports.results import as_data, check_goals
 from engagekit.study import DERIVED, NOT_COUNTED, Study
 
@@ -335,12 +334,8 @@ def _worth(study: Study, now: pl.DataFrame) -> pl.DataFrame:
     """Money that is lost with each customer in a horizon; null where none is recorded."""
     horizon, window = study.churn.ahead, days_long("window", study.business.score.window)
     if study.churn.contractual:
-        paid = active_base(study.described("subscriptions"), study.data_end, study.churn, as_of=study.data_end)
-        if "opening_value" not in paid.columns:
-            return now.select("customer_id", value=pl.lit(None, pl.Float64))
         months = horizon.days / DAYS_A_MONTH
-        base: pl.DataFrame = paid.filter("in_base")
-        return base.select("customer_id", value=pl.col("opening_value") * months)
+        return study.paid_now().select("customer_id", value=pl.col("monthly_value") * months)
     if now["value"].is_null().all():
         return now.select("customer_id", value=pl.lit(None, pl.Float64))
     lost = pl.col("value").fill_null(0).clip(0) * (horizon / window)  # a customer with refunds alone costs nothing

@@ -14,22 +14,35 @@ from filelock import FileLock, Timeout
 from engagekit.errors import DataError
 from engagekit.reports.record import one_line
 
-__all__ = ["FOLDER_PREFIX", "execute", "kernel_folder", "remove_abandoned"]
+__all__ = ["FOLDER_PREFIX", "KERNEL", "execute", "kernel_folder", "remove_abandoned"]
 
 KERNEL = "python3"
 FOLDER_PREFIX = "engagekit-kernel-"
 LOCK = ".lock"
+ALLOWED = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "SHELL", "TERM"}
+ALLOWED |= {
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "LD_LIBRARY_PATH",
+    "SYSTEMROOT",
+    "SYSTEMDRIVE",
+    "WINDIR",
+    "COMSPEC",
+    "PATHEXT",
+}
+ALLOWED |= {"PATHEXT", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "USERPROFILE", "ENGAGEKIT_PSEUDONYM_KEY", "JAVA_HOME"}
+ALLOWED_PREFIXES = ("LC_", "PYTHON", "POLARS_", "OMP_", "OPENBLAS_", "MKL_", "MPL", "FONTCONFIG_", "JUPYTER_", "XDG_")
 YOUNG_S = 60  # a folder this young may belong to a run that has not locked it yet
 LONGEST_SOCKET_FOLDER = 80  # a socket's path has at most 107 characters
 
 
-def execute(notebook: Path, target: Path, parameters: Mapping[str, Any], timeout: int) -> str:
-    """Execute a notebook in the folder of its target.
+def execute(notebook: Path, parameters: Mapping[str, Any], timeout: int) -> str:
+    """Execute a notebook in its folder, and write it with its outputs.
 
     Parameters
     ----------
-    notebook, target : Path
-        The template, and where its executed copy is written.
+    notebook : Path
+        The file.
     parameters : mapping
         Values of the template's parameters.
     timeout : int
@@ -43,18 +56,19 @@ def execute(notebook: Path, target: Path, parameters: Mapping[str, Any], timeout
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill import PapermillExecutionError, execute_notebook
 
+    name = str(notebook).replace("{", "{{").replace("}", "}}")
     try:
-        with kernel_folder() as folder:
+        with kernel_folder() as folder, _allowed_environment():
             execute_notebook(
-                str(notebook),
-                str(target).replace("{", "{{").replace("}", "}}"),
+                name,
+                name,
                 dict(parameters),
                 kernel_name=KERNEL,
                 progress_bar=False,
                 execution_timeout=timeout,
                 record_timing=False,  # run.json says when it ran, and the same run gives the same notebook
                 extra_arguments=_arguments(folder),
-                cwd=str(target.parent),
+                cwd=str(notebook.parent),
                 config=_connection(folder),
             )
     except PapermillExecutionError as error:
@@ -65,6 +79,19 @@ def execute(notebook: Path, target: Path, parameters: Mapping[str, Any], timeout
     except DeadKernelError:
         return "the notebook's kernel died; was it out of memory?"
     return ""
+
+
+@contextmanager
+def _allowed_environment() -> Iterator[None]:
+    """Keep from a notebook, which is code, all of the environment but what a kernel needs: no password of anybody."""
+    everything = dict(os.environ)
+    for name in everything:
+        if name.upper() not in ALLOWED and not name.upper().startswith(ALLOWED_PREFIXES):
+            del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(everything)
 
 
 @contextmanager
@@ -102,7 +129,8 @@ def _arguments(folder: Path) -> list[str]:
     settings = folder / "ipython"
     settings.mkdir()
     quiet = "--IPKernelApp.log_level=CRITICAL"  # it calls the end of every run an interrupt
-    return [quiet, f"--BaseIPythonApplication.ipython_dir={settings}", "--HistoryManager.enabled=False"]
+    given_out = "--InteractiveShellApp.extensions=engagekit.reports.outputs"
+    return [quiet, given_out, f"--BaseIPythonApplication.ipython_dir={settings}", "--HistoryManager.enabled=False"]
 
 
 def _connection(folder: Path) -> Any:

@@ -1,13 +1,16 @@
 """One self-contained HTML file made of the outputs of an executed notebook, and the list of all reports."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from markupsafe import Markup
 
+from engagekit.display import markup
 from engagekit.display.markup import TEMPLATES
+from engagekit.display.section import MIME, content_of, html_of, part
 from engagekit.language import Language
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ __all__ = ["Entry", "index_page", "page"]
 
 MOST_BYTES = 2_000_000
 UNWANTED = re.compile(r"<(applet|base|embed|form|frame|h1|iframe|link|meta|object|script)\b", re.IGNORECASE)
+MOST_IMAGE = 1_000_000  # of its base64
+IMAGES = ("image/png", "image/jpeg")
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,10 @@ class Entry:
 
 
 def page(notebook: "nbformat.NotebookNode", language: Language, *, title: str, subtitle: str, footer: str) -> str:
-    """Page made of the HTML outputs of an executed notebook, in their order, without its code and markdown.
+    """Page made of an executed notebook: its markdown, sections, frames and figures, in their order, without its code.
+
+    Sections of the layer ``summary`` are open, the others folded. A cell that is tagged ``notes`` stays behind, and so
+    does every other output: text, HTML of others, widgets.
 
     Parameters
     ----------
@@ -70,7 +78,7 @@ def page(notebook: "nbformat.NotebookNode", language: Language, *, title: str, s
     Raises
     ------
     ValueError
-        A cell raised an error, an output holds a script, form, frame or second h1, or the page is over 2 MB.
+        A cell raised an error, a figure has no words for who does not see it, or a picture or the page is too large.
 
     Examples
     --------
@@ -79,11 +87,10 @@ def page(notebook: "nbformat.NotebookNode", language: Language, *, title: str, s
     >>> "<h1>Kopi Senja</h1>" in page(empty, Language("id"), title="Kopi Senja", subtitle="", footer="")
     True
     """
-    lead, *sections = (Markup(part) for part in re.split(r'(?=<h2 id=")', _outputs(notebook)))  # noqa: S704
-    headings = [re.match(r'<h2 id="(.*?)">(.*?)</h2>', section) for section in sections]
-    contents = [tuple(map(Markup, heading.groups())) for heading in headings if heading]
-    parts = {"lead": lead, "contents": contents, "sections": sections, "footer": footer}
-    html = _render("page.html.j2", language, title, subtitle, **parts)
+    blocks = [block for number, cell in enumerate(notebook.cells, 1) for block in _blocks(cell, number, language)]
+    for place, block in enumerate(blocks):
+        block.anchor = f"{_slug(block.question)}-{place}" if block.question else ""
+    html = _render("page.html.j2", language, title, subtitle, blocks=blocks, footer=footer)
     if len(html.encode()) > MOST_BYTES:
         raise ValueError(f"the page has {len(html.encode()):,} bytes, at most {MOST_BYTES:,}: show less")
     return html
@@ -117,15 +124,75 @@ def index_page(entries: Sequence[Entry], language: Language) -> str:
     return _render("index.html.j2", language, title, ", ".join(counts), entries=entries)
 
 
-def _outputs(notebook: "nbformat.NotebookNode") -> str:
-    outputs = [(i, output) for i, cell in enumerate(notebook.cells, 1) for output in cell.get("outputs", ())]
-    for i, output in outputs:
+@dataclass
+class _Block:
+    """A part of the page: its layer, its question and first sentence, and the rest as HTML."""
+
+    layer: str
+    html: Markup
+    question: str = ""
+    answer: str = ""
+    anchor: str = ""
+
+
+def _blocks(cell: Any, number: int, language: Language) -> Iterator[_Block]:
+    """What a cell gives to the page."""
+    if "notes" in cell.metadata.get("tags", ()):
+        return
+    if cell.cell_type == "markdown":
+        yield _Block("part", Markup(_markdown(cell.source)))  # noqa: S704 - HTML in it is off
+    for output in cell.get("outputs", ()):
         if output.output_type == "error":
-            raise ValueError(f"cell {i} raised {output.ename}; a page is made of a notebook that ran through")
-    html = "\n".join("".join(output.get("data", {}).get("text/html", "")) for _, output in outputs)
-    if unwanted := UNWANTED.search(html):
+            raise ValueError(f"cell {number} raised {output.ename}; a page is made of a notebook that ran through")
+        data = output.get("data", {})
+        image = next((kind for kind in IMAGES if kind in data), "")
+        if MIME in data or image:
+            payload = data.get(MIME) or part()
+            if image:
+                payload = _with_image(payload, image, data[image], cell.metadata.get("alt", ""), number)
+            yield _block(payload, language)
+
+
+def _with_image(payload: dict[str, Any], kind: str, data: str, alt: str, number: int) -> dict[str, Any]:
+    encoded = "".join(data.split())
+    if len(encoded) > MOST_IMAGE:
+        size = f"{len(encoded):,} bytes, at most {MOST_IMAGE:,}"
+        raise ValueError(f"cell {number}: a picture has {size}: draw it smaller")
+    alt = alt or payload["alt"]
+    if not alt:
+        way_out = 'give it a title, or the cell the metadata {"alt": "..."}'
+        raise ValueError(f"cell {number}: a figure has no words for who does not see it: {way_out}")
+    return payload | {"image": f"data:{kind};base64,{encoded}", "alt": alt}
+
+
+def _block(payload: dict[str, Any], language: Language) -> _Block:
+    def number(value: float) -> str:
+        return language.number(value, 0 if float(value).is_integer() else max(0, 3 - math.ceil(math.log10(abs(value)))))
+
+    if unwanted := UNWANTED.search(payload.get("html", "")):
         raise ValueError(f"an output holds {unwanted.group()}>; a page has one h1, no script and nothing to fetch")
-    return html
+    if payload["layer"] == "detail":
+        first, *others = payload["answer"] or [""]
+        html = "".join(map(markup.finding, others)) + content_of(payload, number) + payload.get("html", "")
+        return _Block("detail", Markup(html), payload["question"], first)  # noqa: S704 - made by markup, escaped
+    html = html_of(payload, number) + payload.get("html", "")
+    return _Block(payload["layer"], Markup(html))  # noqa: S704 - made by markup, escaped
+
+
+def _markdown(text: str) -> str:
+    """HTML of markdown: HTML in it is text, a first heading is one of a section, and no picture is fetched."""
+    from markdown_it import MarkdownIt
+
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    tokens = reader.parse(text)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + 1, 4)}" if token.tag == "h1" else token.tag
+    return str(reader.renderer.render(tokens, reader.options, {}))
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"\W+", "-", markup.plain_text(text).casefold()).strip("-")
 
 
 def _render(template: str, language: Language, title: str, subtitle: str, **parts: Any) -> str:

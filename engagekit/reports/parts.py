@@ -1,8 +1,11 @@
 """What the sections of a report are made of: a table, a metric over the months, where a figure is from."""
 
 import math
+import re
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from html import unescape
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -10,13 +13,26 @@ from engagekit.data.business import Business
 from engagekit.data.reading import Reading
 from engagekit.display import charts, markup
 from engagekit.display.drawing import draw
+from engagekit.display.section import FEWEST, MIME, part
 from engagekit.language import Language
 from engagekit.metrics.metric import Metric
 from engagekit.reports.results import Results
-from engagekit.reports.words import FEWEST, Writer
+from engagekit.reports.words import Writer
 from engagekit.study import Study
 
-__all__ = ["DASH", "Report", "between", "drawable", "people", "source", "table", "trend", "with_interval"]
+__all__ = [
+    "DASH",
+    "Detail",
+    "Report",
+    "between",
+    "drawable",
+    "people",
+    "source",
+    "table",
+    "tile",
+    "trend",
+    "with_interval",
+]
 
 DASH = "–"
 MADE_OF = {
@@ -44,6 +60,24 @@ class Report(Protocol):
     @property
     def readings(self) -> list[Reading]:
         """What became of each table's rows."""
+
+
+@dataclass(frozen=True)
+class Detail:
+    """A folded part of the page: HTML that opens with its heading, whose first finding stays visible."""
+
+    html: str
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        heading = re.match(r"<h2[^>]*>(.*?)</h2>", self.html)
+        if heading is None:
+            return {"text/plain": ""}
+        rest = self.html[heading.end() :]
+        first = re.search(r'<p class="finding">(.*?)</p>', rest)
+        answer = [unescape(first.group(1))] if first else []
+        rest = rest[: first.start()] + rest[first.end() :] if first else rest
+        payload = part(layer="detail", question=unescape(heading.group(1)), answer=answer) | {"html": rest}
+        return {MIME: payload, "text/html": markup.in_jupyter(self.html), "text/plain": payload["question"]}
 
 
 def table(report: Report, rows: list[dict[str, str]], words: tuple[str, ...] = ()) -> str:
@@ -125,3 +159,23 @@ def trend(report: Results, writer: Writer, metric: Metric) -> str:
 def drawable(report: Results, metric: Metric) -> bool:
     """Whether there are two months to draw a line between."""
     return bool(report.series(metric.name)["value"].notna().sum() > 1)
+
+
+def tile(writer: Writer, metric: Metric) -> markup.Tile:
+    """A number of the first screen; one of an earlier month says which."""
+    period, new, _ = writer.results.current(metric.name)
+    change, tone = writer.change(metric)
+    label = writer.title(metric)
+    if period != writer.results.month and period is not None:
+        label += f" ({writer.month(period)})"
+    series = writer.results.series(metric.name)
+    spark = series.loc[series["period"] <= writer.results.month, "value"].tolist()
+    return markup.Tile(
+        label,
+        writer.value(metric, new),
+        writer.interval(metric, new),
+        writer.target(metric, new),
+        change,
+        tone,
+        spark,
+    )

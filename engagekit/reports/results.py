@@ -4,7 +4,7 @@ import datetime as dt
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import pandas as pd
@@ -18,13 +18,14 @@ from engagekit.language import Language
 from engagekit.metrics.catalog import CHANNELS, METRICS
 from engagekit.metrics.compare import difference
 from engagekit.metrics.estimate import Estimate
+from engagekit.metrics.family import directions
 from engagekit.metrics.metric import Metric
 from engagekit.prepare.business_tables import SHOWN
 from engagekit.reports.scoring import NOBODY, Scoring, scoring
 from engagekit.score.components import check_components
 from engagekit.study import Study
 
-__all__ = ["Results", "as_data", "check_goals", "results"]
+__all__ = ["Results", "as_data", "check_goals", "results", "study_data"]
 
 SCHEMA = 2
 NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, "", "", "no_rows")
@@ -129,6 +130,13 @@ class Results:
         change = difference(old, new)
         return change.value, change.low, change.high
 
+    @cached_property
+    def directions(self) -> dict[str, str]:
+        """Direction of each metric's change beyond chance, all of them as one family."""
+        latest = {name: self.change(name) for name in self._by_metric if self.current(name)[0] == self.month}
+        older = {name: self.change(name) for name in self._by_metric if name not in latest}
+        return directions(older) | directions(latest)
+
     def by(self, metric: Metric, column: str) -> pd.DataFrame:
         """A metric of one of the business's own tables over all time, by a column of it; empty where it has none."""
         made = self.study.prepared(metric.table)
@@ -145,6 +153,12 @@ class Results:
         if rows.empty:
             return NOTHING
         return Estimate.of(dict(rows.iloc[0]))
+
+
+def study_data(study: Study) -> dict[str, Any]:
+    """The content of ``metrics.json`` of a notebook of one's own: with every metric if it asked for all of them."""
+    measured = vars(study).get("measured", pd.DataFrame())
+    return as_data(study, study.end, pd.Timestamp(study.last_period.replace(tzinfo=None)), measured)
 
 
 def as_data(study: Study, end: dt.datetime, month: pd.Timestamp, measured: pd.DataFrame) -> dict[str, Any]:
@@ -212,8 +226,9 @@ def check_goals(business: Business) -> None:
     check_components(business)
 
 
+@lru_cache(maxsize=4)
 def results(study: Study) -> Results:
-    """What an engagement report says of a study.
+    """What an engagement report says of a study; the same for the same study.
 
     Raises
     ------

@@ -16,18 +16,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from engagekit.data.business import Business
+from engagekit.data.business import Business, slug_of
 from engagekit.display.markup import template_path
 from engagekit.errors import DataError, did_you_mean
 from engagekit.language import Language
-from engagekit.reports.kernel import execute, remove_abandoned
+from engagekit.reports.kernel import KERNEL, execute, remove_abandoned
+from engagekit.reports.outputs import SENTINEL
 from engagekit.reports.page import page
 from engagekit.reports.record import FAILED, Run, one_line, record_of, write_json
 
-__all__ = ["SENTINEL", "check_request", "run"]
+__all__ = ["check_request", "run"]
 
-SENTINEL = "application/vnd.engagekit.results+json"
 TIMEOUT_S = 600
+LAST_CELL = "from engagekit.reports.outputs import finish\n\nfinish(globals())"
 PRIVATE = "private"  # folder in which a template writes lists with real ids
 
 
@@ -53,7 +54,7 @@ def run(
     out : str or Path, default "reports"
         Folder of the reports.
     template : str, default "engagement"
-        A notebook of ``templates/``, without its ending.
+        A notebook of ``templates/``, without its ending, or the path of one of your own.
     as_of : str, optional
         ISO date that takes the place of the one in ``business.toml``.
     parameters : mapping, optional
@@ -77,14 +78,17 @@ def run(
     business = Business.open(path)
     notebook = _template(template)
     home = Path(out) / business.slug
+    template = slug_of(notebook.stem) or "report"
     final, failed = home / template, home / f"{template}{FAILED}"
     given = {"business": _from(final, business.file), "as_of": as_of, **(parameters or {})}
-    _check_parameters(notebook, given)
+    copy = _with_last_cell(notebook)
+    _check_parameters(copy, template, given)
     remove_abandoned()
     _make_home(home)
     _restore(final)
     with _stage(home, template) as stage:
-        error = execute(notebook, stage / "report.ipynb", given, timeout) or _write(stage, business, template)
+        (stage / "report.ipynb").write_text(copy, "utf-8")
+        error = execute(stage / "report.ipynb", given, timeout) or _write(stage, business, template)
         if error:
             shutil.rmtree(stage / PRIVATE, ignore_errors=True)
         place, seconds = failed if error else final, round(time.monotonic() - started, 2)
@@ -113,21 +117,42 @@ def check_request(template: str, as_of: str) -> None:
 
 
 def _template(name: str) -> Path:
-    path = template_path(f"{name}.ipynb")
+    """File of a template that the kit ships, or of a notebook of one's own, which is named by its path."""
+    own = name.endswith(".ipynb")
+    path = Path(name) if own else template_path(f"{name}.ipynb")
+    if own and not path.is_file():
+        raise ValueError(f"template: there is no notebook {name}")
     if not path.is_file():
         known = sorted(other.stem for other in template_path().glob("*.ipynb"))
         raise ValueError(f"there is no template {name!r}. There are: {', '.join(known)}.")
     return path
 
 
-def _check_parameters(notebook: Path, given: Mapping[str, Any]) -> None:
+def _with_last_cell(notebook: Path) -> str:
+    """Notebook with one cell more, which says that it came to its end."""
+    import nbformat
+
+    try:
+        copy: Any = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
+    except Exception as error:
+        raise ValueError(f"template: {notebook.name} cannot be read: {one_line(error)}") from error
+    copy.metadata.kernelspec = {"name": KERNEL, "display_name": "Python 3", "language": "python"}
+    cell = {"id": "sentinel", "metadata": {"tags": ["notes"]}}
+    copy.cells.append(nbformat.v4.new_code_cell(LAST_CELL, **cell))  # type: ignore[no-untyped-call]
+    return str(nbformat.writes(copy))  # type: ignore[no-untyped-call]
+
+
+def _check_parameters(notebook: str, template: str, given: Mapping[str, Any]) -> None:
     """Refuse a parameter that the template does not declare; papermill would only warn."""
     from papermill import inspect_notebook
 
-    declared = inspect_notebook(str(notebook))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "template.ipynb"
+        file.write_text(notebook, "utf-8")
+        declared = inspect_notebook(str(file))
     for name in given:
         if name not in declared:
-            raise ValueError(f"{notebook.stem} has no parameter {name!r}. {did_you_mean(name, declared)}")
+            raise ValueError(f"{template} has no parameter {name!r}. {did_you_mean(name, declared)}")
 
 
 def _make_home(home: Path) -> None:

@@ -10,13 +10,14 @@ import polars as pl
 from engagekit.display import charts, markup
 from engagekit.display.drawing import draw
 from engagekit.display.pseudonyms import KEY, keyed, pseudonyms
+from engagekit.display.section import FEWEST
 from engagekit.language import decimals_of
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.intervals import wilson_interval
 from engagekit.reports.parts import DASH, between, drawable, people, source, table, trend, with_interval
 from engagekit.reports.results import Results
 from engagekit.reports.scoring import Scoring
-from engagekit.reports.words import FEWEST, Writer
+from engagekit.reports.words import Writer
 from engagekit.score.verdict import FEWEST as FEWEST_TRIED
 from engagekit.score.verdict import NOTICEABLE, Verdict
 
@@ -37,13 +38,14 @@ def score(results: Results) -> str:
     if results.scoring is None or len(scores) < FEWEST:
         return html + markup.note(text("points.no_score"))
     cuts = results.business.score.cuts
-    sentence = writer.main_points()[0]
+    days, number = results.business.score.window.removesuffix("d"), results.language.number(len(scores))
+    sentence = text("points.engaged" if writer.segments else "points.active", n=number, days=days, **writer.shares)
     if not writer.segments:
         return html + markup.finding(sentence) + markup.note(text("section.small_segment")) + _components(results)
     html += draw(
         lambda ax: charts.plot_score(scores, ax, results.language, cuts=cuts, segments=segments),
         title=text("figure.score_title"),
-        subtitle=text("figure.score_subtitle", days=results.business.score.window.removesuffix("d")),
+        subtitle=text("figure.score_subtitle", days=days),
         alt=sentence,
         source=source(results, "interactions"),
     )
@@ -152,7 +154,7 @@ def _segments(results: Results, writer: Writer) -> str:
             {
                 "segment": text(f"segment.{segment}"),
                 "customers": results.language.number(count),
-                "share": percent(count / total, 0),
+                "share": writer.shares[segment],
                 "interval": f"{low} – {high}",
                 "action": text(f"segment.{segment}_action"),
             }

@@ -1,7 +1,6 @@
 """The sections of the engagement report, each as HTML for a notebook's cell to display."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 
@@ -9,14 +8,14 @@ from engagekit.data.reading import Reading
 from engagekit.data.tables import TABLES
 from engagekit.display import charts, markup
 from engagekit.display.drawing import draw
+from engagekit.display.section import FEWEST
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
 from engagekit.reports.parts import DASH, Report, drawable, source, table, trend
 from engagekit.reports.results import Results
-from engagekit.reports.run import SENTINEL
-from engagekit.reports.words import FEWEST, Writer
+from engagekit.reports.words import Writer
 
-__all__ = ["channel", "cohorts", "data", "first_screen", "method", "numbers", "sentinel"]
+__all__ = ["channel", "cohorts", "data", "method", "numbers"]
 
 AGES = (1, 3, 6)
 HEADLINE = ("metric", "month", "value", "interval", "from", "before", "change", "target")
@@ -25,21 +24,14 @@ BROKEN_DOWN = {"click_rate": "campaign", "return_on_ad_spend": "channel"}
 COHORT_FRAME, COHORT_ROW = 90, 22  # CSS pixels
 
 
-def first_screen(results: Results) -> str:
-    """Three sentences and at most six numbers that answer how engaged the customers are."""
-    writer = Writer(results)
-    return markup.main_points(writer.main_points()) + markup.tiles(
-        [_tile(writer, metric) for metric in writer.headline()]
-    )
-
-
 def numbers(results: Results) -> str:
     """The main metrics with interval, n, target and the month before; all others are told with their channel."""
     writer, text = Writer(results), results.language.text
     rows = [_row(writer, metric, HEADLINE) for metric in writer.main()]
     if not rows:
         return markup.heading(text("section.numbers")) + markup.note(text("section.no_numbers"))
-    return markup.heading(text("section.numbers")) + table(results, rows) + markup.note(text("section.numbers_caption"))
+    html = markup.heading(text("section.numbers")) + markup.finding(writer.targets()) + table(results, rows)
+    return html + markup.note(text("section.numbers_caption"))
 
 
 def channel(results: Results, name: str) -> str:
@@ -161,30 +153,6 @@ def method(results: Results) -> str:
     for name, metrics in results.channels.items():
         html += markup.folded(text(f"channel.{name}"), _meanings(results, metrics))
     return html
-
-
-def sentinel(results: Results) -> dict[str, Any]:
-    """Output that says that the notebook came to its end, and carries what becomes ``metrics.json``."""
-    return {SENTINEL: results.as_dict()}
-
-
-def _tile(writer: Writer, metric: Metric) -> markup.Tile:
-    period, new, _ = writer.results.current(metric.name)
-    change, tone = writer.change(metric)
-    label = writer.title(metric)
-    if period != writer.results.month and period is not None:
-        label += f" ({writer.month(period)})"
-    series = writer.results.series(metric.name)
-    spark = series.loc[series["period"] <= writer.results.month, "value"].tolist()
-    return markup.Tile(
-        label,
-        writer.value(metric, new),
-        writer.interval(metric, new),
-        writer.target(metric, new),
-        change,
-        tone,
-        spark,
-    )
 
 
 def _row(writer: Writer, metric: Metric, columns: tuple[str, ...]) -> dict[str, str]:

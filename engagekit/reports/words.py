@@ -2,20 +2,22 @@
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 
+from engagekit.display.section import FEWEST
 from engagekit.language import Language, precision
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
 from engagekit.reports.results import Results
 from engagekit.score.scorecard import SEGMENTS
 
-__all__ = ["FEWEST", "Writer"]
+__all__ = ["Writer", "whole_percents"]
 
+PERCENT = 100
 HEADLINE = (
     "engagement_score",
     "churn_rate",
@@ -27,7 +29,6 @@ HEADLINE = (
     "satisfaction_rate",
 )
 MOST = 6
-FEWEST = 5  # smaller groups of people are not broken out
 Tone = Literal["better", "worse", "same", ""]
 
 
@@ -112,10 +113,7 @@ class Writer:
 
     def direction(self, metric: Metric) -> str:
         """``higher`` or ``lower`` beyond noise, ``none``, or ``unknown`` where that cannot be told."""
-        _, low, high = self.results.change(metric.name)
-        if not math.isfinite(low):
-            return "unknown"
-        return "none" if low <= 0 <= high else "higher" if low > 0 else "lower"
+        return self.results.directions.get(metric.name, "unknown")
 
     def target(self, metric: Metric, estimate: Estimate) -> str:
         """Say whether a target is reached, missed, or too close to call."""
@@ -149,11 +147,6 @@ class Writer:
         """Whether a metric does not give a small segment away."""
         return bool(self.segments) or metric.name not in ("advocate_rate", "at_risk_rate")
 
-    def main_points(self) -> list[str]:
-        """Three sentences: how engaged the customers are, what changed, and how far the targets are."""
-        headline = self.headline()
-        return [self._engaged(), self._changed(headline), self._targets()]
-
     @property
     def segments(self) -> dict[str, int]:
         """Customers in each segment; nothing where one has fewer than five, since the others would tell it."""
@@ -161,59 +154,42 @@ class Writer:
         counts = {segment: int((known == segment).sum()) for segment in SEGMENTS}
         return {} if any(0 < count < FEWEST for count in counts.values()) else counts
 
-    def _engaged(self) -> str:
-        scored = self.results.scores["segment"].drop_nulls()
-        if len(scored) < FEWEST:
-            return self.language.text("points.no_score")
-        days = self.results.business.score.window.removesuffix("d")
-        known = {"n": self.language.number(len(scored)), "days": days}
-        if not self.segments:
-            return self.language.text("points.active", **known)
-        shares = {name: self.language.percent(count / len(scored), 0) for name, count in self.segments.items()}
-        return self.language.text("points.engaged", **known, **shares)
-
-    def _changed(self, metrics: Sequence[Metric]) -> str:
-        told: dict[str, list[str]] = {"better": [], "worse": []}
-        for metric in metrics:
-            period, new, old = self.results.current(metric.name)
-            if period == self.results.month:
-                tone = self.change(metric)[1]
-                if tone in told:
-                    values = f"{self.value(metric, old)} → {self.value(metric, new)}"
-                    told[tone].append(f"{self.title(metric)} ({values})")
-        parts = [self.language.text(f"points.{tone}", names="; ".join(names)) for tone, names in told.items() if names]
-        if not parts:
-            return self.language.text("points.unchanged")
-        return self.language.text("points.changed", changes=" ".join(parts))
-
-    def _targets(self) -> str:
-        metrics = {m.name: m for group in self.results.channels.values() for m in group}
-        judged = {}
-        for name, target in self.results.business.targets.items():
-            if name in metrics:
-                estimate = self.results.current(name)[1]
-                if math.isfinite(estimate.value):
-                    judged[name] = self.reached(metrics[name], estimate, target), estimate, target
-        if not self.results.business.targets:
+    def targets(self) -> str:
+        """Say how many targets are reached, and which is the farthest."""
+        targets = self.results.business.targets
+        if not targets:
             return self.language.text("points.no_targets")
-        reached = sum(verdict == "reached" for verdict, _, _ in judged.values())
-        counts = {
-            "reached": self.language.number(reached),
-            "all": self.language.number(len(self.results.business.targets)),
-        }
-        missed = {name: (e, t) for name, (verdict, e, t) in judged.items() if verdict == "missed"}
-        if not missed:
+        reached = sum(verdict == "reached" for _, verdict, _, _ in self._judged())
+        counts = {"reached": self.language.number(reached), "all": self.language.number(len(targets))}
+        missed = self.farthest_target()
+        if missed is None:
             return self.language.text("points.targets", **counts)
-        worst = max(missed, key=lambda name: _distance(*missed[name]))
-        estimate, target = missed[worst]
-        metric = metrics[worst]
-        return self.language.text(
-            "points.targets_missed",
-            **counts,
-            name=self.title(metric),
-            value=self.value(metric, estimate),
-            target=self.amount(metric, target),
-        )
+        metric, estimate, target = missed
+        known = {"value": self.value(metric, estimate), "target": self.amount(metric, target)}
+        return self.language.text("points.targets_missed", **counts, name=self.title(metric), **known)
+
+    def farthest_target(self) -> tuple[Metric, Estimate, float] | None:
+        """The missed target that is the most widths of its interval away: metric, estimate and target."""
+        missed = [each for each in self._judged() if each[1] == "missed"]
+        if not missed:
+            return None
+        metric, _, estimate, target = max(missed, key=lambda each: _distance(each[2], each[3]))
+        return metric, estimate, target
+
+    def _judged(self) -> Iterator[tuple[Metric, str, Estimate, float]]:
+        metrics = {m.name: m for group in self.results.channels.values() for m in group}
+        for name, target in self.results.business.targets.items():
+            estimate = self.results.current(name)[1]
+            if name in metrics and math.isfinite(estimate.value):
+                yield metrics[name], self.reached(metrics[name], estimate, target), estimate, target
+
+    @property
+    def shares(self) -> dict[str, str]:
+        """Share of each segment, in whole percentages that add up to 100."""
+        shares = whole_percents(list(self.segments.values())) if self.segments else []
+        return {
+            name: self.language.percent(each / PERCENT, 0) for name, each in zip(self.segments, shares, strict=True)
+        }
 
     def title(self, metric: Metric) -> str:
         """Title of a metric; that of churn says over how many days."""
@@ -238,3 +214,19 @@ def _is_vague(metric: Metric, estimate: Estimate) -> bool:
 def _distance(estimate: Estimate, target: float) -> float:
     """How far a value is from its target, in widths of its interval."""
     return abs(estimate.value - target) / (estimate.high - estimate.low)
+
+
+def whole_percents(counts: Sequence[int]) -> list[int]:
+    """Whole percentages that add up to 100: those with the largest remainders are rounded up.
+
+    Examples
+    --------
+    >>> whole_percents([1, 1, 1])
+    [34, 33, 33]
+    """
+    shares = [PERCENT * count / sum(counts) for count in counts]
+    whole = [int(share) for share in shares]
+    remainders = sorted(range(len(shares)), key=lambda place: (whole[place] - shares[place], place))
+    for place in remainders[: PERCENT - sum(whole)]:
+        whole[place] += 1
+    return whole

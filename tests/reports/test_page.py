@@ -13,6 +13,7 @@ import pytest
 
 from engagekit.display import markup
 from engagekit.display.markup import Tile
+from engagekit.display.section import MIME, part
 from engagekit.language import LANGUAGES, Language
 from engagekit.reports import page as pages
 from engagekit.reports.page import Entry
@@ -60,9 +61,12 @@ class Read(HTMLParser):
 
 
 def notebook(*fragments):
-    cells = [nbformat.v4.new_markdown_cell("# A note for whoever opens the notebook")]
+    note = "# A note for whoever opens the notebook"
+    cells = [nbformat.v4.new_markdown_cell(note, metadata={"tags": ["notes"]})]
     for fragment in fragments:
-        output = nbformat.v4.new_output("display_data", {"text/html": fragment, "text/plain": "plain words"})
+        shown = fragment if isinstance(fragment, dict) else part() | {"html": fragment}
+        data = {MIME: shown, "text/html": "<p>others' words</p>", "text/plain": "plain words"}
+        output = nbformat.v4.new_output("display_data", data)
         cells.append(nbformat.v4.new_code_cell("secret_code()", outputs=[output]))
     return nbformat.v4.new_notebook(cells=cells)
 
@@ -130,20 +134,15 @@ def test_nothing_on_the_page_asks_for_anything_outside():
 def test_code_notes_and_plain_outputs_stay_in_the_notebook():
     html = page_of(markup.paragraph("Shown."))
     assert "Shown." in html
-    assert not re.search("secret_code|A note for|plain words", html)
+    assert not re.search("secret_code|A note for|plain words|others", html)
 
 
 def test_the_contents_lead_to_the_sections_and_nothing_else():
-    read = Read(
-        page_of(
-            markup.heading("Sales & more"),
-            markup.heading("Detail", level=3),
-            markup.heading("Score", anchor="s"),
-        )
-    )
-    assert [attrs["href"] for attrs in read.every("a")] == ["#_main", "#sales-more", "#s"]
-    assert {"sales-more", "s", "_main"} <= {attrs.get("id") for _, attrs in read.tags}
-    assert len(read.every("section")) == 2
+    asked = [part(layer="detail", question=question, answer=["So."]) for question in ("Sales & more", "Score")]
+    read = Read(page_of(part(layer="summary", question="How engaged?"), *asked))
+    assert [attrs["href"] for attrs in read.every("a")] == ["#_main", "#sales-more-1", "#score-2"]
+    assert {"sales-more-1", "score-2", "_main"} <= {attrs.get("id") for _, attrs in read.tags}
+    assert (len(read.every("section")), len(read.every("details"))) == (1, 2)
 
 
 def test_a_page_without_sections_has_no_contents():

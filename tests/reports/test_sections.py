@@ -2,9 +2,10 @@ import re
 
 import pytest
 
+from engagekit.display.section import html_of
 from engagekit.errors import DataError
 from engagekit.metrics.catalog import CHANNELS
-from engagekit.reports import score_sections, sections
+from engagekit.reports import score_sections, sections, summary
 from engagekit.reports.results import results
 from engagekit.study import Study
 
@@ -18,7 +19,6 @@ time_zone = "Europe/London"
 {tables}
 """
 PARTS = (
-    sections.first_screen,
     sections.numbers,
     score_sections.score,
     score_sections.trial,
@@ -43,6 +43,11 @@ def found(sample_results):
     return sample_results
 
 
+def first_screen(found):
+    parts = (summary.judgement, summary.changes, summary.to_do, summary.headline)
+    return "".join(html_of(part(found.study).payload) for part in parts)
+
+
 def words(html):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
 
@@ -51,7 +56,7 @@ def words(html):
 def test_every_section_of_a_sample_has_its_heading_and_no_loose_ends(found, kind):
     for part in PARTS:
         html = part(found[kind])
-        assert part is sections.first_screen or html.startswith(("<h2", "<h3"))
+        assert html.startswith(("<h2", "<h3"))
         assert "nan" not in words(html).lower().split()
         assert "{" not in words(html)
 
@@ -127,7 +132,7 @@ def test_a_business_with_one_table_says_what_is_missing(tmp_path):
     assert "There is no engagement score yet" in words(score_sections.score(found))
     assert "Too few customers" in words(sections.cohorts(found))
     assert "Not provided, and so not in this report: interactions, customers" in words(sections.data(found))
-    assert "No targets are set" in words(sections.first_screen(found))
+    assert "No targets are set" in words(sections.numbers(found))
     assert "<figure" not in sections.channel(found, "mailing")
 
 
@@ -142,7 +147,7 @@ def test_fewer_than_five_people_are_not_broken_out(tmp_path):
     early = "c0,2025-05-01,web,view"
     found = bare(tmp_path, score, interactions="\n".join(["customer_id,time,channel,action", early, *lines]))
     assert found.scores["segment"].value_counts().to_dict(as_series=False)["count"].count(1) == 1
-    text = words(score_sections.score(found) + sections.first_screen(found) + sections.numbers(found))
+    text = words(score_sections.score(found) + first_screen(found) + sections.numbers(found))
     assert "fewer than five customers, so the segments are not shown separately" in text
     assert "Advocates" not in text
     assert "17%" not in text
@@ -160,14 +165,14 @@ def test_a_feature_that_is_not_recorded_is_named(tmp_path):
 def test_one_mailing_against_one_is_no_change(tmp_path):
     rows = "2026-01-03,a,1000,1000,50\n2026-02-03,b,1000,1000,90"
     found = bare(tmp_path, mailings=f"sent_at,campaign,sent,delivered,clicks\n{rows}\n")
-    assert "None of the main numbers changed" in words(sections.first_screen(found))
+    assert "There is no month before to compare with" in words(first_screen(found))
     assert "The units do not differ from each other" in words(sections.channel(found, "mailing"))
 
 
 def test_hostile_text_is_text(tmp_path):
     rows = "\n".join(f'2026-0{month}-03,"{HOSTILE} {month}",100,90,9,1' for month in (1, 2))
     found = bare(tmp_path, mailings=f"sent_at,campaign,sent,delivered,opens,clicks\n{rows}\n")
-    html = sections.channel(found, "mailing") + sections.first_screen(found)
+    html = sections.channel(found, "mailing") + first_screen(found)
     assert "<script" not in html
     assert "{{7*7}}" in html
     assert "{business}" in html

@@ -1,0 +1,257 @@
+"""A section: one question with its answer, as a frame for the analyst, a display in Jupyter and a part of the page."""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from engagekit.display import markup
+from engagekit.display.drawing import drawings
+from engagekit.display.pseudonyms import without_ids
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["FEWEST", "MIME", "Figure", "Section", "content_of", "html_of", "part", "raw_rows", "safe_table"]
+
+MIME = "application/vnd.engagekit.section+json"
+FEWEST = 5  # smaller groups of people are not broken out
+
+
+@dataclass(frozen=True)
+class Figure:
+    """How a section's table is drawn.
+
+    Attributes
+    ----------
+    plot : callable
+        Draws a table on the Axes that it is given.
+    title, subtitle, source : str
+        What it shows; its measure and unit; where the numbers are from.
+    alt : str
+        What it says to readers who do not see it; by default the section's answer.
+    height : int
+        Of the drawings in CSS pixels, for many rows; 0 for the usual.
+    """
+
+    plot: "Callable[[pd.DataFrame, Axes], Axes]"
+    title: str
+    subtitle: str = ""
+    source: str = ""
+    alt: str = ""
+    height: int = 0
+
+
+class Section:
+    """One question with its answer.
+
+    Groups of fewer than five people are blank in ``table`` from the start. Answer, cells and figure are functions of
+    that table, so that none of them can tell more than it.
+
+    Parameters
+    ----------
+    question : str
+        What is asked; the heading.
+    table : pandas.DataFrame
+        Numbers, with n in each row.
+    answer : str, sequence of str or callable
+        Sentences, or a function of the safe table that gives them.
+    people : str, optional
+        Column of ``table`` that counts people.
+    cells : callable, optional
+        Gives the table as it is printed, in words; by default the numbers as they are.
+    words : sequence of str
+        Columns of the cells that hold words.
+    figure : Figure, optional
+        How the table is drawn.
+    tiles : sequence of Tile
+        Numbers of the first screen.
+    notes : sequence of str
+        Small print.
+    layer : {"detail", "summary"}
+        Whether it is folded on the page.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> plans = pd.DataFrame({"plan": ["basic", "team", "trial"], "customers": [40, 31, 3], "churn": [0.1, 0.05, 0.33]})
+    >>> section = Section("Who leaves?", plans, lambda table: f"Most: {table['churn'].max():.0%}", people="customers")
+    >>> section
+    Who leaves?
+    Most: 10%
+    >>> section.table["churn"].tolist()
+    [0.1, nan, nan]
+    """
+
+    def __init__(
+        self,
+        question: str,
+        table: "pd.DataFrame | None" = None,
+        answer: "str | Sequence[str] | Callable[[pd.DataFrame], str | Sequence[str]]" = (),
+        *,
+        people: str = "",
+        cells: "Callable[[pd.DataFrame], pd.DataFrame] | None" = None,
+        words: Sequence[str] = (),
+        figure: Figure | None = None,
+        tiles: Sequence[markup.Tile] = (),
+        notes: Sequence[str] = (),
+        layer: Literal["detail", "summary"] = "detail",
+    ) -> None:
+        import pandas as pd
+
+        self.question, self.layer = question, layer
+        self.table = safe_table(pd.DataFrame() if table is None else table, people)
+        told = answer(self.table) if callable(answer) else answer
+        self.answer: list[str] = [told] if isinstance(told, str) else list(told)
+        self.notes, self.tiles = list(notes), list(tiles)
+        self._cells, self._words, self._figure = cells, list(words), figure
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the table, on new Axes unless some are given.
+
+        Raises
+        ------
+        ValueError
+            The section has no figure.
+        """
+        if self._figure is None:
+            raise ValueError(f"{self.question!r} has no figure: draw its .table")
+        if ax is None:
+            from matplotlib import pyplot
+
+            _, ax = pyplot.subplots()
+        return self._figure.plot(self.table, ax)
+
+    @property
+    def alt(self) -> str:
+        """What the figure says to readers who do not see it."""
+        return (self._figure and self._figure.alt) or " ".join(self.answer)
+
+    @cached_property
+    def payload(self) -> dict[str, Any]:
+        """The section as JSON, of which the page makes its part."""
+        table = without_ids(self.table)
+        cells = self._cells(table) if self._cells else table
+        printed = {"columns": [str(name) for name in cells], "rows": raw_rows(cells), "words": self._words}
+        return part(
+            layer=self.layer,
+            question=self.question,
+            answer=self.answer,
+            figure=self._drawn(),
+            tiles=[vars(tile) | {"spark": markup.known_numbers(tile.spark)} for tile in self.tiles],
+            table=printed if len(cells) else None,
+            notes=self.notes,
+        )
+
+    def _drawn(self) -> dict[str, str] | None:
+        figure, table = self._figure, without_ids(self.table)
+        if figure is None:
+            return None
+        wide, narrow = drawings(lambda ax: figure.plot(table, ax), figure.height)
+        words = {"title": figure.title, "subtitle": figure.subtitle, "source": figure.source, "alt": self.alt}
+        return {"wide": wide, "narrow": narrow, **words}
+
+    def __repr__(self) -> str:
+        return "\n".join([self.question, *self.answer])
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return {"text/plain": repr(self), "text/html": markup.in_jupyter(html_of(self.payload)), MIME: self.payload}
+
+
+def safe_table(table: "pd.DataFrame", people: str) -> "pd.DataFrame":
+    """Table without the numbers of groups of fewer than five people, and of the next smallest where it is only one.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    people : str
+        Column that counts people; empty where none does.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> safe_table(pd.DataFrame({"city": ["A", "B", "C"], "n": [9, 4, 6], "value": [1.0, 2.0, 3.0]}), "n")["n"].tolist()
+    [9.0, nan, nan]
+    """
+    if not people:
+        return table.copy()
+    few = (table[people] > 0) & (table[people] < FEWEST)
+    if few.sum() == 1 and (table[people] >= FEWEST).any():
+        few |= table.index == table[people].where(table[people] >= FEWEST).idxmin()
+    numbers = table.select_dtypes("number").columns
+    return table.assign(**{name: table[name].astype(float).mask(few) for name in numbers} if few.any() else {})
+
+
+def part(**given: Any) -> dict[str, Any]:
+    """Payload of a part of the page: a section's, or one without a question, of a frame or a figure alone."""
+    empty: dict[str, Any] = {
+        "question": "",
+        "answer": [],
+        "figure": None,
+        "image": "",
+        "alt": "",
+        "tiles": [],
+        "table": None,
+    }
+    return {"layer": "part", **empty, "notes": [], **given}
+
+
+def raw_rows(frame: "pd.DataFrame") -> list[list[Any]]:
+    """Cells of a frame for JSON, row by row: numbers and text as they are, None where there is none.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> raw_rows(pd.DataFrame({"plan": ["team", None], "n": [1.5, float("nan")]}))
+    [['team', 1.5], [None, None]]
+    """
+    rows = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+    return [[_plain(cell) for cell in row] for row in rows]
+
+
+def _plain(cell: object) -> object:
+    if cell is None or isinstance(cell, bool | int | float | str):
+        return cell
+    return cell.isoformat(sep=" ").removesuffix(" 00:00:00") if isinstance(cell, dt.datetime) else str(cell)
+
+
+def html_of(payload: dict[str, Any], number: Callable[[float], str] = "{:,.4g}".format) -> str:
+    """HTML of a part's payload; everything in it but the drawings is escaped.
+
+    Parameters
+    ----------
+    payload : dict
+        As ``part`` makes it.
+    number : callable
+        Writes the numbers of a table that are not in words yet.
+    """
+    parts = [markup.heading(payload["question"], anchor="")] if payload["question"] else []
+    if payload["layer"] == "summary" and len(payload["answer"]) > 1:
+        parts.append(markup.main_points(payload["answer"]))
+    else:
+        parts += [markup.finding(sentence) for sentence in payload["answer"]]
+    return "".join(parts) + content_of(payload, number)
+
+
+def content_of(payload: dict[str, Any], number: Callable[[float], str] = "{:,.4g}".format) -> str:
+    """As ``html_of``, without question and answer."""
+    parts = []
+    if payload["tiles"]:
+        parts.append(markup.tiles([markup.Tile(**tile) for tile in payload["tiles"]]))
+    if drawn := payload["figure"]:
+        words = {name: drawn[name] for name in ("title", "subtitle", "alt", "source")}
+        parts.append(markup.figure(drawn["wide"], drawn["narrow"], **words))
+    if payload["image"]:
+        parts.append(markup.image(payload["image"], payload["alt"]))
+    if printed := payload["table"]:
+        rows = [[_written(cell, number) for cell in row] for row in printed["rows"]]
+        parts.append(markup.cells(printed["columns"], rows, words=printed["words"]))
+    return "".join([*parts, *(markup.note(text) for text in payload["notes"])])
+
+
+def _written(cell: object, number: Callable[[float], str]) -> str:
+    if cell is None:
+        return markup.MISSING
+    return number(cell) if isinstance(cell, int | float) and not isinstance(cell, bool) else str(cell)

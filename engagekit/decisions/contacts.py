@@ -22,6 +22,7 @@ WRITTEN_AT = dt.datetime(1980, 1, 1)
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 UNITS = {"chance": "rate", "value": "money", "expected_gain": "money"}
 WIDEST, FILTER_BUTTON = 60, 3  # characters
+EVERYWHERE = "A1:XFD1048576"
 
 
 def contacts(customers: Any, *, acceptance: float, cost: float = 0, capacity: int | None = None) -> "pd.DataFrame":
@@ -188,6 +189,7 @@ def _write_sheet(frame: "pl.DataFrame", file: Path, formats: dict[str, tuple[str
         sheet, bold = book.add_worksheet(), book.add_format({"bold": True})
         sheet.freeze_panes(1, 0)
         sheet.autofilter(0, 0, frame.height, frame.width - 1)
+        sheet.ignore_errors({"number_stored_as_text": EVERYWHERE})  # an id such as 0812 is meant to be a text
         for column, name in enumerate(frame.columns):
             in_python, in_excel = formats.get(name, ("", "General"))
             style = book.add_format({"num_format": in_excel})

@@ -1,22 +1,25 @@
 """What all figures share: grid and ticks of an Axes, values with units, and labels."""
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from engagekit.display.drawing import HALO, PALETTE
 from engagekit.display.markup import plain_text
+from engagekit.errors import DataError, did_you_mean
 from engagekit.language import Language
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Measure", "dress_axis", "finite", "is_narrow", "new_axes", "require_values", "size_of"]
+__all__ = ["Measure", "checked", "dress_axis", "finite", "is_narrow", "new_axes", "size_of"]
 __all__ += ["stretch_rates", "write_beside"]
 
 MUTED, GRID = PALETTE["muted"], PALETTE["grid"]
+UNITS = ("rate", "points", "money", "hours", "seconds", "count", "ratio")
 NARROW_AXES = 400
 WHOLE_MONEY_FROM = 100
 NEW = (9, 4.5)  # inches of a figure of its own
@@ -31,12 +34,17 @@ class Measure:
     ----------
     language : Language
         What writes the numbers.
-    unit : {"rate", "points", "money", "hours", "count"}
+    unit : {"rate", "points", "money", "hours", "seconds", "count", "ratio"}
         A rate is a fraction.
     currency : str
         ISO code where the unit is money.
     decimals : int, optional
         Of the values; their ``precision``.
+
+    Raises
+    ------
+    ValueError
+        There is no such unit.
 
     Examples
     --------
@@ -48,6 +56,10 @@ class Measure:
     unit: str
     currency: str = ""
     decimals: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.unit not in UNITS:
+            raise ValueError(f"unit: {self.unit!r} is not known. {did_you_mean(self.unit, UNITS)}")
 
     def as_read(self, value: float) -> float:
         """Value in the unit in which it is read: a rate in per cent."""
@@ -164,16 +176,55 @@ def finite(values: Iterable[float | None]) -> list[float]:
     return [float(value) for value in values if value is not None and math.isfinite(value)]
 
 
-def require_values(values: "pd.Series[float]", otherwise: str) -> None:
-    """Check that there is something to draw.
+def checked(
+    frame: "pd.DataFrame",
+    numbers: Sequence[str],
+    others: Sequence[str] = (),
+    *,
+    otherwise: str,
+    within: tuple[float, float] = (-sys.float_info.max, sys.float_info.max),
+) -> "pd.DataFrame":
+    """Check that a frame can be drawn, and give its numbers as floats.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Not changed.
+    numbers, others : sequence of str
+        Columns that must be there; ``numbers`` hold numbers or nothing, the first of them at least one.
+    otherwise : str
+        Message where the first column of numbers is empty.
+    within : (float, float)
+        Least and greatest number; by default any but an infinite one.
 
     Raises
     ------
+    DataError
+        A column is absent, or holds something else.
     ValueError
-        Every value is missing; ``otherwise`` is the message.
+        There is nothing to draw.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> checked(pd.DataFrame({"value": [1, None]}), ["value"], otherwise="nothing to draw")["value"].tolist()
+    [1.0, nan]
     """
-    if not values.notna().any():
+    import pandas as pd
+
+    for name in (*others, *numbers):
+        if name not in frame:
+            raise DataError(f"is not a column. There are: {', '.join(map(str, frame))}.", column=name)
+    known = {name: pd.to_numeric(frame[name], errors="coerce").astype(float) for name in numbers}
+    least, most = within
+    rule = f"from {least:g} to {most:g}" if most <= 100 else "that is finite"
+    for name, column in known.items():
+        for cell in frame.loc[frame[name].notna() & ~column.between(least - 1e-9, most + 1e-9), name].head(1):
+            problem = f"holds something else than a number {rule}. Leave a cell empty where there is none."
+            raise DataError(problem, column=name, value=cell)
+    if not known[numbers[0]].notna().any():
         raise ValueError(otherwise)
+    return frame.assign(**known)
 
 
 def _limits(values: Sequence[float], unit: str, room: float) -> tuple[float, float]:

@@ -1,15 +1,15 @@
 """Values side by side: bars with intervals, and observed churn against predicted probability."""
 
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engagekit.display.axes import (
     Measure,
+    checked,
     dress_axis,
     finite,
     is_narrow,
     new_axes,
-    require_values,
     stretch_rates,
     write_beside,
 )
@@ -25,7 +25,7 @@ __all__ = ["MOST_BARS", "plot_bars", "plot_calibration"]
 
 PAPER, INK, MUTED, GRID, ACCENT = (PALETTE[name] for name in ("paper", "ink", "muted", "grid", "accent"))
 BAR = PALETTE["heat-3"]
-MOST_BARS, LONGEST_LABEL = 12, 34
+MOST_BARS, LONGEST_LABEL, MISSING = 12, 34, "–"
 SQUEEZED = 0.25  # a median of the probabilities below this part of the highest
 
 
@@ -62,6 +62,8 @@ def plot_bars(
 
     Raises
     ------
+    DataError
+        A column is absent, or holds what cannot be drawn.
     ValueError
         No row has a value.
 
@@ -74,12 +76,13 @@ def plot_bars(
     >>> [text.get_text() for text in ax.texts]
     ['Mei', '5,0%']
     """
-    require_values(frame["value"], "no row has a value, so there is nothing to draw")
+    nothing = "no row has a value, so there is nothing to draw"
+    frame = checked(frame, ["value", "low", "high"], ["label"], otherwise=nothing)
     ax, language = ax or new_axes(), language or Language("en")
     decimals = precision(unit, frame["value"]) if decimals is None else decimals
     measure = Measure(language, unit, currency, decimals)
     shown = frame if len(frame) <= MOST_BARS else frame.nlargest(MOST_BARS, "value")
-    shown = shown.astype({"value": float, "low": float, "high": float}).reset_index(drop=True)
+    shown = shown.reset_index(drop=True)
     above, thickness = (0.8, 0.36) if is_narrow(ax) else (0.5, 0.6)
     thickness *= min(len(shown) / 3, 1)
     ax.barh(shown.index, shown["value"], thickness, color=BAR)
@@ -129,6 +132,8 @@ def plot_calibration(groups: "pd.DataFrame", ax: "Axes | None" = None, language:
 
     Raises
     ------
+    DataError
+        A column is absent, or holds what cannot be drawn.
     ValueError
         No group has a value.
 
@@ -141,7 +146,8 @@ def plot_calibration(groups: "pd.DataFrame", ax: "Axes | None" = None, language:
     >>> ax.get_xlabel()
     'Predicted probability'
     """
-    require_values(groups["value"], "no group has a value, so there is nothing to draw")
+    nothing = "no group has a value, so there is nothing to draw"
+    groups = checked(groups, ["value", "chance", "low", "high"], otherwise=nothing, within=(0, 1))
     ax, language = ax or new_axes(), language or Language("en")
     measure, chances = Measure(language, "rate"), finite([0, *groups["chance"]])
     shares = finite([0, *groups["value"], *groups["high"]])
@@ -161,6 +167,8 @@ def plot_calibration(groups: "pd.DataFrame", ax: "Axes | None" = None, language:
     return ax
 
 
-def _shortened(label: object) -> str:
-    text = plain_text(str(label)).replace("\n", " ")
+def _shortened(label: Any) -> str:
+    import pandas as pd
+
+    text = plain_text(MISSING if pd.isna(label) else str(label)).replace("\n", " ")
     return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…"

@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from engagekit.display.axes import Measure, finite, is_narrow, new_axes, require_values, size_of, write_beside
+from engagekit.display.axes import Measure, checked, finite, is_narrow, new_axes, size_of, write_beside
 from engagekit.display.drawing import PALETTE
 from engagekit.display.markup import plain_text
+from engagekit.errors import DataError
 from engagekit.language import Language
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def plot_cohorts(cohorts: "pd.DataFrame", ax: "Axes | None" = None, language: La
 
     Raises
     ------
+    DataError
+        A column is absent, or holds what cannot be drawn.
     ValueError
         No cohort has a value after its month of arrival.
 
@@ -58,15 +61,21 @@ def plot_cohorts(cohorts: "pd.DataFrame", ax: "Axes | None" = None, language: La
     >>> ax.texts[0].get_text()
     '50%'
     """
-    came_back = cohorts[cohorts["age"] > 0]
-    require_values(came_back["value"], "no cohort has a value after its month of arrival, so there is nothing to draw")
+    import pandas as pd
+
+    nothing = "no cohort has a value after its month of arrival, so there is nothing to draw"
+    cohorts = checked(cohorts, ["age", "customers"], ["cohort", "value"], otherwise=nothing)
+    came_back = checked(cohorts[cohorts["age"] > 0], ["value"], otherwise=nothing, within=(0, 1))
+    came_back = came_back.assign(cohort=pd.to_datetime(came_back["cohort"], format="ISO8601"))
+    if came_back.duplicated(["cohort", "age"]).any():
+        raise DataError("has two rows of one age. Choose one group.", column="cohort")
     ax, language = ax or new_axes(), language or Language("en")
     grid = _fitting(came_back.pivot(index="cohort", columns="age", values="value").astype(float), ax)
     _draw_cells(ax, grid, 0, lambda share: str(language.percent(share, 0)))
     ax.xaxis.set_label_position("top")
     ax.xaxis.tick_top()
     ax.tick_params(left=False, top=False, labelcolor=MUTED, pad=5)  # before there are ticks, each of which it changes
-    sizes = cohorts.groupby("cohort")["customers"].first()
+    sizes = came_back.groupby("cohort")["customers"].first()
     names = [f"{language.month(month, 'short')} ({language.number(sizes[month])})" for month in grid.index]
     ax.set_yticks([row + 0.5 for row in range(len(names))], names, rotation=0)
     ages: list[Any] = grid.columns.to_list()

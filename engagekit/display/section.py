@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["FEWEST", "MIME", "Figure", "Section", "content_of", "html_of", "part", "raw_rows", "safe_table"]
+__all__ = ["FEWEST", "MIME", "Figure", "Section", "content_of", "html_of", "no_cells", "part", "raw_rows", "safe_table"]
 
 MIME = "application/vnd.engagekit.section+json"
 FEWEST = 5  # smaller groups of people are not broken out
@@ -70,6 +70,8 @@ class Section:
         Numbers of the first screen.
     notes : sequence of str
         Small print.
+    parts : sequence of Section
+        Smaller questions that belong to this one.
     layer : {"detail", "summary"}
         Whether it is folded on the page.
 
@@ -97,6 +99,7 @@ class Section:
         figure: Figure | None = None,
         tiles: Sequence[markup.Tile] = (),
         notes: Sequence[str] = (),
+        parts: "Sequence[Section]" = (),
         layer: Literal["detail", "summary"] = "detail",
     ) -> None:
         import pandas as pd
@@ -105,7 +108,7 @@ class Section:
         self.table = safe_table(pd.DataFrame() if table is None else table, people)
         told = answer(self.table) if callable(answer) else answer
         self.answer: list[str] = [told] if isinstance(told, str) else list(told)
-        self.notes, self.tiles = list(notes), list(tiles)
+        self.notes, self.tiles, self.parts = list(notes), list(tiles), list(parts)
         self._cells, self._words, self._figure = cells, list(words), figure
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
@@ -143,6 +146,7 @@ class Section:
             tiles=[vars(tile) | {"spark": markup.known_numbers(tile.spark)} for tile in self.tiles],
             table=printed if len(cells) else None,
             notes=self.notes,
+            parts=[each.payload for each in self.parts],
         )
 
     def _drawn(self) -> dict[str, str] | None:
@@ -184,6 +188,11 @@ def safe_table(table: "pd.DataFrame", people: str) -> "pd.DataFrame":
     return table.assign(**{name: table[name].astype(float).mask(few) for name in numbers} if few.any() else {})
 
 
+def no_cells(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Cells of a table that is drawn or told, and not printed."""
+    return table.head(0)
+
+
 def part(**given: Any) -> dict[str, Any]:
     """Payload of a part of the page: a section's, or one without a question, of a frame or a figure alone."""
     empty: dict[str, Any] = {
@@ -195,7 +204,7 @@ def part(**given: Any) -> dict[str, Any]:
         "tiles": [],
         "table": None,
     }
-    return {"layer": "part", **empty, "notes": [], **given}
+    return {"layer": "part", **empty, "notes": [], "parts": [], **given}
 
 
 def raw_rows(frame: "pd.DataFrame") -> list[list[Any]]:
@@ -248,7 +257,12 @@ def content_of(payload: dict[str, Any], number: Callable[[float], str] = "{:,.4g
     if printed := payload["table"]:
         rows = [[_written(cell, number) for cell in row] for row in printed["rows"]]
         parts.append(markup.cells(printed["columns"], rows, words=printed["words"]))
-    return "".join([*parts, *(markup.note(text) for text in payload["notes"])])
+    parts += [markup.note(text) for text in payload["notes"]]
+    for each in payload["parts"]:
+        heading = [markup.heading(each["question"], level=3)] if each["question"] else []
+        answer = [markup.finding(sentence) for sentence in each["answer"]]
+        parts += [*heading, *answer, content_of(each, number)]
+    return "".join(parts)
 
 
 def _written(cell: object, number: Callable[[float], str]) -> str:

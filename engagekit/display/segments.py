@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from engagekit.display.axes import Measure, dress_axis, is_narrow, new_axes, require_values, size_of, write_beside
+from engagekit.display.axes import Measure, checked, dress_axis, is_narrow, new_axes, size_of, write_beside
 from engagekit.display.drawing import PALETTE
+from engagekit.errors import DataError, did_you_mean
 from engagekit.language import Language
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def plot_score(
 
     Raises
     ------
+    DataError
+        A column is absent, or holds what cannot be drawn.
     ValueError
         No customer has a score.
 
@@ -62,10 +65,15 @@ def plot_score(
     >>> [text.get_text() for text in ax.texts]
     ['At risk\n▼ 25%', 'Potential\n◆ 50%', 'Advocates\n▲ 25%']
     """
-    require_values(scores, "no customer has a score, so there is nothing to draw")
+    if not (len(cuts) == 2 and 0 <= cuts[0] <= cuts[1] <= 100):
+        raise ValueError(f"cuts: {cuts} must be two numbers from 0 to 100, the lower one first")
+    if segments is not None and len(segments) != len(scores):
+        raise ValueError(f"segments: {len(segments)} for {len(scores)} scores; give one for each")
+    nothing = "no customer has a score, so there is nothing to draw"
+    numbers = checked(scores.to_frame("score"), ["score"], otherwise=nothing, within=(0, 100))["score"]
+    known = numbers.dropna()
+    segment = _by_cuts(known, cuts) if segments is None else _known_segments(segments)[scores.notna().to_numpy()]
     ax, language = ax or new_axes(), language or Language("en")
-    known = scores.dropna().astype(float)
-    segment = _by_cuts(known, cuts) if segments is None else segments[scores.notna()]
     parts = {name: known[(segment == name).to_numpy()] for name in SEGMENTS}
     dress_axis(ax, "y", [0, _stack_bars(ax, parts)], Measure(language, "count"))
     edges = [0.0, *cuts, 100.0]
@@ -129,6 +137,8 @@ def plot_survival(curves: "pd.DataFrame", ax: "Axes | None" = None, language: La
 
     Raises
     ------
+    DataError
+        A column is absent, or holds what cannot be drawn.
     ValueError
         There is no curve.
 
@@ -141,7 +151,10 @@ def plot_survival(curves: "pd.DataFrame", ax: "Axes | None" = None, language: La
     >>> [text.get_text() for text in ax.texts]
     ['▲', 'Advocates 80%']
     """
-    require_values(curves["value"], "there is no curve to draw")
+    nothing = "there is no curve to draw"
+    curves = checked(curves, ["value", "low", "high"], ["segment"], otherwise=nothing, within=(0, 1))
+    curves = checked(curves, ["days"], otherwise=nothing).dropna(subset=["value", "days"])
+    curves = curves.assign(segment=_known_segments(curves["segment"].fillna("")))
     ax, language = ax or new_axes(), language or Language("en")
     dress_axis(ax, "y", [0, 1], Measure(language, "rate"))
     curves = curves.loc[~curves.assign(day=curves["days"].map(math.ceil)).duplicated(["segment", "day"], keep="last")]
@@ -151,9 +164,16 @@ def plot_survival(curves: "pd.DataFrame", ax: "Axes | None" = None, language: La
         ax.fill_between(rows["days"], rows["low"], rows["high"], step="post", color=colour, alpha=0.16, lw=0)
         ax.plot(rows["days"], rows["value"], drawstyle="steps-post", color=colour, lw=2)
     _name_curves(ax, {name: rows.iloc[-1] for name, rows in parts.items()}, language)
-    ax.set_xlim(0, float(curves["days"].max()))
+    ax.set_xlim(0, max(float(curves["days"].max()), 1.0))
     ax.set_xlabel(language.text("chart.days"), loc="left", color=MUTED)
     return ax
+
+
+def _known_segments(names: "pd.Series[str]") -> "pd.Series[str]":
+    """Check that each is the name of a segment, or empty."""
+    for name in sorted({*map(str, names.dropna())} - {"", *SEGMENTS})[:1]:
+        raise DataError(f"{name!r} is not a segment. {did_you_mean(name, SEGMENTS)}", column="segment")
+    return names
 
 
 def colour_of(segment: str) -> str:

@@ -3,17 +3,9 @@
 import math
 from typing import TYPE_CHECKING
 
-from engagekit.display.axes import (
-    Measure,
-    dress_axis,
-    finite,
-    is_narrow,
-    new_axes,
-    require_values,
-    size_of,
-    write_beside,
-)
+from engagekit.display.axes import Measure, checked, dress_axis, finite, is_narrow, new_axes, size_of, write_beside
 from engagekit.display.drawing import PALETTE
+from engagekit.errors import DataError
 from engagekit.language import Language, precision
 
 if TYPE_CHECKING:
@@ -44,8 +36,8 @@ def plot_trend(
     Parameters
     ----------
     results : pandas.DataFrame
-        ``period`` (its start), ``value``, ``low``, ``high``, and ``warning``, which holds ``partial_period`` where the
-        period is not over.
+        ``period`` (its start), ``value``, ``low``, ``high``, and if given ``warning``, which holds ``partial_period``
+        where the period is not over.
     ax : Axes, optional
         Where to draw; by default on Axes of a figure of their own.
     language : Language, optional
@@ -66,6 +58,8 @@ def plot_trend(
 
     Raises
     ------
+    DataError
+        A column is absent, or holds what cannot be drawn.
     ValueError
         No month has a value.
 
@@ -80,7 +74,8 @@ def plot_trend(
     >>> [text.get_text() for text in ax.texts]
     ['30.0%']
     """
-    require_values(results["value"], "no month has a value, so there is no trend to draw")
+    nothing = "no month has a value, so there is no trend to draw"
+    results = checked(results, ["value", "low", "high"], ["period"], otherwise=nothing)
     ax, language = ax or new_axes(), language or Language("en")
     decimals = precision(unit, [*results["value"], target]) if decimals is None else decimals
     measure = Measure(language, unit, currency, decimals)
@@ -113,11 +108,14 @@ def _every_period(results: "pd.DataFrame") -> "pd.DataFrame":
     """Add the periods that are absent between the first and the last, and a column ``partial``."""
     import pandas as pd
 
-    frame = results.assign(period=pd.to_datetime(results["period"])).set_index("period").sort_index()
-    periods = pd.date_range(frame.index.min(), frame.index.max(), freq=_length(pd.DatetimeIndex(frame.index)))
-    frame = frame.reindex(frame.index.union(periods)).rename_axis("period").reset_index()
-    partial = frame["warning"].fillna("").astype(str).str.contains("partial_period")
-    return frame.assign(partial=partial).astype({"value": float, "low": float, "high": float})
+    starts = pd.to_datetime(results["period"], format="ISO8601", errors="coerce")
+    if starts.isna().any() or starts.duplicated().any():
+        raise DataError("must be a date, another one in each row. Choose one metric and one group.", column="period")
+    frame = results.assign(period=starts).set_index("period").sort_index()
+    every = pd.date_range(frame.index.min(), frame.index.max(), freq=_length(pd.DatetimeIndex(frame.index)))
+    frame = frame.reindex(frame.index.union(every)).rename_axis("period").reset_index()
+    partial = frame["warning"].fillna("").astype(str).str.contains("partial_period") if "warning" in frame else False
+    return frame.assign(partial=partial)
 
 
 def _length(starts: "pd.DatetimeIndex") -> str:

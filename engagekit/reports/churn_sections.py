@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -11,18 +12,16 @@ from engagekit.churn.comparison import Comparison
 from engagekit.churn.inputs import FEWEST as FEWEST_FITTED
 from engagekit.churn.outcomes import DIFFERENCE
 from engagekit.display import charts, markup
-from engagekit.display.drawing import draw
 from engagekit.display.pseudonyms import KEY, keyed, pseudonyms
-from engagekit.display.section import FEWEST, Section
+from engagekit.display.section import FEWEST, Figure, Section, no_cells
 from engagekit.language import decimals_of
 from engagekit.metrics.intervals import wilson_interval
 from engagekit.reports.churning import GROUPS, Churning
-from engagekit.reports.parts import DASH, between, people, source, table, with_interval
+from engagekit.reports.parts import DASH, between, people, printed, source, with_interval
 from engagekit.score.scorecard import SEGMENTS
 
 __all__ = [
     "alarm",
-    "changed",
     "first_screen",
     "listed",
     "method",
@@ -67,57 +66,62 @@ def _main_points(churning: Churning) -> list[str]:
     return [expected, _value(churning), _verdict(churning)]
 
 
-def alarm(churning: Churning) -> str:
-    """What makes the models too good to be true; nothing where nothing does."""
+def alarm(churning: Churning) -> Section | None:
+    """What makes the models too good to be true; None where nothing does."""
     text, names = churning.language.text, ", ".join(churning.business.churn.accept)
-    html = "".join(markup.paragraph(_suspected(churning, row)) for row in churning.suspects.to_dict("records"))
-    html += markup.note(text("alarm.way_out")) if html else ""
-    if churning.too_good and churning.suspects.empty and not names and churning.comparison is not None:
-        html += markup.paragraph(
-            text(
-                "alarm.too_good",
-                value=_statistic(churning, churning.comparison, churning.comparison.recommended, "roc_auc"),
-            )
-        )
-    html += markup.note(text("alarm.accepted", names=names)) if names else ""
-    return markup.heading(text("section.alarm")) + html if html else ""
+    told = [_suspected(churning, row) for row in churning.suspects.to_dict("records")]
+    notes = [text("alarm.way_out")] if told else []
+    if churning.too_good and not told and not names and churning.comparison is not None:
+        value = _statistic(churning, churning.comparison, churning.comparison.recommended, "roc_auc")
+        told = [text("alarm.too_good", value=value)]
+    notes += [text("alarm.accepted", names=names)] if names else []
+    if not told and not notes:
+        return None
+    return Section(text("section.alarm"), churning.suspects, told, cells=no_cells, notes=notes)
 
 
-def listed(churning: Churning) -> str:
+def listed(churning: Churning) -> Section | None:
     """The customers to contact first, under pseudonyms, with what goes with their chance of leaving."""
     if churning.today.empty:
-        return ""
-    text, language, settings = churning.language.text, churning.language, churning.business.churn
-    html = markup.heading(text("section.contacts"))
+        return None
+    text, language, question = churning.language.text, churning.language, churning.language.text("section.contacts")
     if churning.contacts.empty:
-        return html + markup.note(text("contacts.none"))
+        return Section(question, answer=text("contacts.none"))
     first = churning.contacts.head(SHOWN)
-    names, told = pseudonyms(first["customer_id"].to_list()), _reasons(churning, public=True)
-    rows = [
-        {"customer": name, **_cells(churning, row), "goes_with": told.get(row["customer_id"], DASH)}
-        for name, row in zip(names, first.to_dict("records"), strict=True)
-    ]
-    html += table(churning, rows, words=("goes_with",))
+
+    def cells(_: pd.DataFrame) -> pd.DataFrame:
+        names, reasons = pseudonyms(first["customer_id"].to_list()), _reasons(churning, public=True)
+        rows = [
+            {"customer": name, **_cells(churning, row), "goes_with": reasons.get(row["customer_id"], DASH)}
+            for name, row in zip(names, first.to_dict("records"), strict=True)
+        ]
+        return pd.DataFrame(rows)
+
+    shown = printed(language, cells, words=("goes_with",))
+    by_segment = _by_segment(churning)
+    parts = [by_segment] if by_segment else []
+    return Section(question, first, **shown, notes=list(_contact_notes(churning, first)), parts=parts)
+
+
+def _contact_notes(churning: Churning, first: pd.DataFrame) -> Iterator[str]:
+    """What the list rests on."""
+    text, language, settings = churning.language.text, churning.language, churning.business.churn
     if "expected_gain" in first:
         cost = _money(churning, settings.cost)
-        html += markup.note(text("contacts.rule", acceptance=language.percent(settings.acceptance, 0), cost=cost))
+        yield text("contacts.rule", acceptance=language.percent(settings.acceptance, 0), cost=cost)
     else:
-        html += markup.note(text("contacts.by_chance"))
-    html += markup.note(text("contacts.alike")) if churning.today["chance"].nunique() == 1 else ""
-    html += markup.note(text("contacts.association" if len(churning.reasons) else "contacts.not_additive"))
-    if (
-        len(churning.reasons)
-        and churning.comparison
-        and churning.comparison.model
-        and churning.comparison.model.kind == "average"
-    ):
-        html += markup.note(text("contacts.half"))
-    html += markup.note(text("contacts.private", n=language.number(len(churning.contacts))))
+        yield text("contacts.by_chance")
+    if churning.today["chance"].nunique() == 1:
+        yield text("contacts.alike")
+    yield text("contacts.association" if len(churning.reasons) else "contacts.not_additive")
+    model = churning.comparison.model if churning.comparison else None
+    if len(churning.reasons) and model and model.kind == "average":
+        yield text("contacts.half")
+    yield text("contacts.private", n=language.number(len(churning.contacts)))
     unasked = churning.contacts.attrs.get("opted_out", 0)
-    html += markup.note(text("contacts.opted_out", n=language.number(unasked))) if unasked else ""
-    return (
-        html + markup.note(text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY)) + _by_segment(churning)
-    )
+    if unasked:
+        yield text("contacts.opted_out", n=language.number(unasked))
+    yield text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY)
 
 
 def private_list(churning: Churning) -> pd.DataFrame:
@@ -132,142 +136,148 @@ def private_list(churning: Churning) -> pd.DataFrame:
     return listed
 
 
-def reasons(churning: Churning) -> str:
+def reasons(churning: Churning) -> Section | None:
     """What leaving goes with, over all customers."""
     if churning.today.empty or churning.importance.empty or churning.comparison is None:
-        return ""
+        return None
     text, language = churning.language.text, churning.language
-    shown = churning.importance.assign(value=(100 * churning.importance["value"]).round(1) + 0.0)
-    shown = shown.assign(
-        label=[_group(churning, name) for name in shown["group"]], low=shown["value"], high=shown["value"]
-    )
-    first = shown.iloc[0]
-    points = language.number(first["value"], 1)
-    sentence = text("reasons.sentence", name=first["label"], points=points)
-    html = markup.heading(text("section.reasons")) + draw(
-        lambda ax: charts.plot_bars(shown, ax, language, unit="points", decimals=1),
-        height=FRAME + ROW * min(len(shown), charts.MOST_BARS),
-        title=text("reasons.title"),
-        subtitle=text("reasons.subtitle", date=language.date(churning.comparison.backtest.dates[-1])),
-        alt=sentence,
-        source=source(churning, "interactions"),
+    value = (100 * churning.importance["value"]).round(1) + 0.0
+    labels = [_group(churning, name) for name in churning.importance["group"]]
+    table = churning.importance.assign(value=value, label=labels, low=value, high=value)
+    points = language.number(value.iloc[0], 1)
+    figure = Figure(
+        lambda table, ax: charts.plot_bars(table, ax, language, unit="points", decimals=1),
+        text("reasons.title"),
+        text("reasons.subtitle", date=language.date(churning.comparison.backtest.dates[-1])),
+        source(churning, "interactions"),
+        height=FRAME + ROW * min(len(table), charts.MOST_BARS),
     )
     other = churning.comparison.model is None or len(churning.comparison.model.columns_) == 1
-    used = text("reasons.other_model", name=text(f"rung.{churning.comparison.recommended}")) if other else ""
-    return html + markup.finding(sentence) + (markup.note(used) if used else "") + markup.note(text("reasons.shared"))
+    notes = [text("reasons.other_model", name=text(f"rung.{churning.comparison.recommended}"))] if other else []
+    sentence = text("reasons.sentence", name=labels[0], points=points)
+    notes.append(text("reasons.shared"))
+    return Section(text("section.reasons"), table, sentence, cells=no_cells, figure=figure, notes=notes)
 
 
-def tried(churning: Churning) -> str:
-    """The ladder, and whether the chances were right."""
-    if churning.comparison is None or len(churning.suspects):
-        return ""
-    text, language, told = churning.language.text, churning.language, churning.comparison
-    html = markup.heading(text("section.ladder")) + markup.finding(_verdict(churning))
+def tried(churning: Churning) -> Section | None:
+    """The candidates, and whether the probabilities were right."""
+    compared = churning.comparison
+    if compared is None or len(churning.suspects):
+        return None
+    text, language, backtest = churning.language.text, churning.language, compared.backtest
     counted = {
-        "fitted": language.number(told.backtest.train_rows),
-        "dates": language.number(len(told.backtest.train_dates)),
-        "tried": language.number(told.backtest.test_rows),
-        "date": language.date(told.backtest.dates[-1]),
-        "left": people(churning.language, told.backtest.test_churned),
+        "fitted": language.number(backtest.train_rows),
+        "dates": language.number(len(backtest.train_dates)),
+        "tried": language.number(backtest.test_rows),
+        "date": language.date(backtest.dates[-1]),
+        "left": people(churning.language, backtest.test_churned),
     }
-    html += markup.paragraph(text("ladder.counted", **counted))
     rows = [
         {
             "rung": text(f"rung.{name}"),
-            "roc_auc": _statistic(churning, told, name, "roc_auc"),
-            "average_precision": language.number(told.statistic(name, "average_precision")["value"], 2),
-            "lift": language.number(told.statistic(name, "lift")["value"], 1),
-            "brier": language.number(told.statistic(name, "brier")["value"], 3),
-            "log_loss": language.number(told.statistic(name, "log_loss")["value"], 3),
-            "above_best": _beside_best(churning, told, name),
+            "roc_auc": _statistic(churning, compared, name, "roc_auc"),
+            "average_precision": language.number(compared.statistic(name, "average_precision")["value"], 2),
+            "lift": language.number(compared.statistic(name, "lift")["value"], 1),
+            "brier": language.number(compared.statistic(name, "brier")["value"], 3),
+            "log_loss": language.number(compared.statistic(name, "log_loss")["value"], 3),
+            "above_best": _beside_best(churning, compared, name),
         }
-        for name in told.candidates
+        for name in compared.candidates
     ]
-    used = {"name": text(f"rung.{told.recommended}"), "best": text(f"rung.{told.best}")}
-    html += table(churning, rows)
-    html += markup.note(text("ladder.told_to" if churning.business.churn.use else "ladder.simplest", **used))
-    return html + _calibration(churning, told)
+    used = {"name": text(f"rung.{compared.recommended}"), "best": text(f"rung.{compared.best}")}
+    notes = [text("ladder.counted", **counted)]
+    notes.append(text("ladder.told_to" if churning.business.churn.use else "ladder.simplest", **used))
+    shown = printed(language, lambda _: pd.DataFrame(rows))
+    parts = [part for part in (_calibration(churning, compared), changed(churning)) if part]
+    question = text("section.ladder")
+    return Section(question, backtest.statistics, _verdict(churning), **shown, notes=notes, parts=parts)
 
 
-def stayed(churning: Churning) -> str:
+def stayed(churning: Churning) -> Section:
     """How long customers stay, by segment; and the churn rate by month."""
     text, language = churning.language.text, churning.language
-    html = markup.heading(text("section.stayed"))
     sizes = churning.survival[churning.survival["days"] == 0].groupby("segment")["at_risk"].first()
     curves = churning.survival[churning.survival["segment"].isin(sizes[sizes >= FEWEST].index)]
     if curves.empty or churning.watched_from is None:
-        return html + markup.note(text("stayed.none"))
+        return Section(text("section.stayed"), answer=text("stayed.none"))
     date, last = language.date(churning.watched_from), curves.drop_duplicates("segment", keep="last")
     ends = {row["segment"]: row for row in last.to_dict("records")}
-    told = [
-        text(
-            "stayed.part",
-            segment=text(f"segment.{name}" if name else "stayed.unscored"),
-            share=language.percent(ends[name]["value"], 0),
-            interval=DASH
-            if math.isnan(ends[name]["low"])
-            else between(language, ends[name]["low"], ends[name]["high"]),
-        )
-        for name in (*reversed(SEGMENTS), "")
-        if name in ends
-    ]
+    told = [_still_there(churning, name, ends[name]) for name in (*reversed(SEGMENTS), "") if name in ends]
     days = language.number(math.floor(curves["days"].max()))
-    sentence = text("stayed.sentence", days=days, date=date, parts="; ".join(told))
     scored = curves[curves["segment"] != ""]
-    html += draw(
-        lambda ax: charts.plot_survival(curves if scored.empty else scored, ax, language),
-        title=text("stayed.title"),
-        subtitle=text("stayed.subtitle", date=date),
-        alt=sentence,
-        source=source(churning, "base"),
+    figure = Figure(
+        lambda table, ax: charts.plot_survival(table, ax, language),
+        text("stayed.title"),
+        text("stayed.subtitle", date=date),
+        source(churning, "base"),
     )
     churn = churning.study.churn
     rule, length = ("stayed.contract", churn.late) if churn.contractual else ("stayed.silent", churn.ahead)
-    return html + markup.finding(sentence) + markup.note(text(rule, days=length.days)) + _rates(churning)
+    rates = _rates(churning)
+    return Section(
+        text("section.stayed"),
+        curves if scored.empty else scored,
+        text("stayed.sentence", days=days, date=date, parts="; ".join(told)),
+        cells=no_cells,
+        figure=figure,
+        notes=[text(rule, days=length.days)],
+        parts=[rates] if rates else [],
+    )
 
 
-def changed(churning: Churning) -> str:
+def _segment(churning: Churning, name: str) -> str:
+    return churning.language.text(f"segment.{name}" if name else "stayed.unscored")
+
+
+def _still_there(churning: Churning, segment: str, end: Mapping[Any, Any]) -> str:
+    """Share of a segment that was still there when its curve ends."""
+    language = churning.language
+    return language.text(
+        "stayed.part",
+        segment=_segment(churning, segment),
+        share=language.percent(end["value"], 0),
+        interval=DASH if math.isnan(end["low"]) else between(language, end["low"], end["high"]),
+    )
+
+
+def changed(churning: Churning) -> Section | None:
     """Whether the customers are still those that the model was fitted on."""
     if churning.today.empty or churning.drift.empty or churning.comparison is None:
-        return ""
-    text, language, told = churning.language.text, churning.language, churning.comparison
-    moved = churning.drift[churning.drift["moved"]]
-    html = markup.heading(text("section.drift"), level=3)
-    rates = []
-    for left, n in _outcomes(told):
+        return None
+    text, language, compared = churning.language.text, churning.language, churning.comparison
+    moved, rates = churning.drift[churning.drift["moved"]], []
+    for left, n in _outcomes(compared):
         low, high = (float(bound) for bound in wilson_interval(left, n))
         rates.append(f"{language.percent(left / n, 1)} ({between(churning.language, low, high, 1)})")
-    html += markup.paragraph(
-        text("drift.rate", fitted=rates[0], tried=rates[1], date=language.date(told.backtest.dates[-1]))
-    )
-    counts = {"n": language.number(len(moved)), "all": language.number(len(churning.drift))}
-    counts["date"] = language.date(told.backtest.dates[-1])
+    date = language.date(compared.backtest.dates[-1])
+    notes = [text("drift.rate", fitted=rates[0], tried=rates[1], date=date)]
+    counts = {"n": language.number(len(moved)), "all": language.number(len(churning.drift)), "date": date}
     if moved.empty:
-        return html + markup.paragraph(text("drift.none", **counts))
-    html += markup.paragraph(text("drift.some", **counts))
-    rows = [
-        {
-            "feature": _feature(churning, row["column"]),
-            "stability": language.number(row["value"], 2),
-            "by_chance": language.number(row["by_chance"], 2),
-        }
-        for row in moved.head(MOST_MOVED).to_dict("records")
-    ]
-    return html + table(churning, rows) + (markup.note(text("drift.much")) if moved["value"].max() > MUCH else "")
+        return Section(text("section.drift"), answer=text("drift.none", **counts), notes=notes)
+
+    def cells(table: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "feature": [_feature(churning, name) for name in table["column"]],
+                "stability": [language.number(value, 2) for value in table["value"]],
+                "by_chance": [language.number(value, 2) for value in table["by_chance"]],
+            }
+        )
+
+    notes += [text("drift.much")] if moved["value"].max() > MUCH else []
+    first, some = moved.head(MOST_MOVED), text("drift.some", **counts)
+    return Section(text("section.drift"), first, some, **printed(language, cells), notes=notes)
 
 
-def method(churning: Churning) -> str:
-    """How the chances were made, what they cannot tell, and the card of the model."""
+def method(churning: Churning) -> Section:
+    """How the probabilities were made, what they cannot tell, and the card of the model."""
     text, language = churning.language.text, churning.language
-    html = markup.heading(text("section.method"))
     known = {"days": _days(churning), "window": churning.business.score.window.removesuffix("d")}
     known |= {"as_of": language.date(churning.end), "zone": churning.business.time_zone}
     at_risk = "at_risk_contract" if churning.business.contractual else "at_risk"
-    for key in (at_risk, "trial", "value", "resampling", "limits"):
-        html += markup.paragraph(text(f"churn_method.{key}", **known))
-    return html + (
-        markup.folded(text("model_card.title"), _card(churning)) if churning.card() and churning.suspects.empty else ""
-    )
+    notes = [text(f"churn_method.{key}", **known) for key in (at_risk, "trial", "value", "resampling", "limits")]
+    parts = [_card(churning)] if churning.card() and churning.suspects.empty else []
+    return Section(text("section.method"), notes=notes, parts=parts)
 
 
 def _days(churning: Churning) -> str:
@@ -383,26 +393,37 @@ def _group(churning: Churning, name: str) -> str:
     return churning.language.text(f"group.{name}") if name in GROUPS else churning.language.feature(name)
 
 
-def _by_segment(churning: Churning) -> str:
-    """Customers at risk, who of them are likely to leave and what goes with them, by segment."""
-    language, segment = churning.language, churning.today["segment"].fillna("")
-    sizes = segment.value_counts()
+def _by_segment(churning: Churning) -> Section | None:
+    """Customers followed, how many of them are likely to leave and what goes with them, by segment."""
+    language, today = churning.language, churning.today.assign(segment=churning.today["segment"].fillna(""))
+    sizes = today["segment"].value_counts()
     if set(sizes.index) <= {""} or sizes.min() < FEWEST:
-        return ""
-    rows = []
-    for name in (*reversed(SEGMENTS), ""):
-        part = churning.today[segment == name]
-        if len(part):
-            lost = (part["chance"] * part["value"]).sum(min_count=1)
-            rows.append(
-                {
-                    "segment": language.text(f"segment.{name}" if name else "stayed.unscored"),
-                    "customers": language.number(len(part)),
-                    "leaving": language.number(part["chance"].sum()),
-                    "revenue_at_risk": DASH if math.isnan(lost) else _money(churning, lost),
-                }
-            )
-    return markup.heading(language.text("contacts.by_segment"), level=3) + table(churning, rows)
+        return None
+    names = [name for name in (*reversed(SEGMENTS), "") if name in sizes.index]
+    groups = [today[today["segment"] == name] for name in names]
+    table = pd.DataFrame(
+        {
+            "segment": names,
+            "customers": [len(group) for group in groups],
+            "leaving": [group["chance"].sum() for group in groups],
+            "revenue_at_risk": [(group["chance"] * group["value"]).sum(min_count=1) for group in groups],
+        }
+    )
+
+    def cells(table: pd.DataFrame) -> pd.DataFrame:
+        lost = [DASH if math.isnan(value) else _money(churning, value) for value in table["revenue_at_risk"]]
+        return pd.DataFrame(
+            {
+                "segment": [
+                    language.text(f"segment.{name}" if name else "stayed.unscored") for name in table["segment"]
+                ],
+                "customers": [language.number(n) for n in table["customers"]],
+                "leaving": [language.number(n) for n in table["leaving"]],
+                "revenue_at_risk": lost,
+            }
+        )
+
+    return Section(language.text("contacts.by_segment"), table, people="customers", **printed(language, cells))
 
 
 def _statistic(churning: Churning, told: Comparison, rung: str, statistic: str) -> str:
@@ -416,50 +437,47 @@ def _beside_best(churning: Churning, told: Comparison, rung: str) -> str:
     return with_interval(churning.language, numbers, 3)
 
 
-def _calibration(churning: Churning, told: Comparison) -> str:
-    """Chances beside what happened."""
+def _calibration(churning: Churning, compared: Comparison) -> Section | None:
+    """Probabilities beside what happened."""
     text, language = churning.language.text, churning.language
-    cells = told.calibration[told.calibration["n"] >= FEWEST]
-    if cells.empty or told.recommended == "base_rate":
-        return ""
+    cells = compared.calibration[compared.calibration["n"] >= FEWEST]
+    if cells.empty or compared.recommended == "base_rate":
+        return None
     low, high = wilson_interval(cells["churned"] * cells["n"], cells["n"])
-    shown = cells.assign(chance=cells["probability"], value=cells["churned"], low=low, high=high)
-    slope, least, most = told.calibration_slope
+    table = cells.assign(chance=cells["probability"], value=cells["churned"], low=low, high=high)
+    slope, least, most = compared.calibration_slope
     verdict = "unknown" if math.isnan(slope) else "too_sure" if most < 1 else "not_sure" if least > 1 else "right"
-    numbers = {"slope": with_interval(language, told.calibration_slope)}
-    sentence = text("calibration.sentence", error=language.number(100 * told.calibration_error, 1))
+    numbers = {"slope": with_interval(language, compared.calibration_slope)}
+    sentence = text("calibration.sentence", error=language.number(100 * compared.calibration_error, 1))
     sentence += " " + text(f"calibration.{verdict}", **numbers)
-    drawn = draw(
-        lambda ax: charts.plot_calibration(shown, ax, language),
-        title=text("calibration.title"),
-        subtitle=text("calibration.subtitle"),
-        alt=sentence,
-        source=source(churning, "base"),
+    figure = Figure(
+        lambda table, ax: charts.plot_calibration(table, ax, language),
+        text("calibration.title"),
+        text("calibration.subtitle"),
+        source(churning, "base"),
     )
-    return drawn + markup.finding(sentence)
+    return Section("", table, sentence, cells=no_cells, figure=figure)
 
 
-def _rates(churning: Churning) -> str:
+def _rates(churning: Churning) -> Section | None:
     """Churn rate of the first of each month."""
     text, known = churning.language.text, churning.rates.dropna(subset=["value"])
     if len(known) < 2:
-        return ""
+        return None
     last = known.iloc[-1]
-    title = f"{text('metric.churn_rate.title')}, {text('unit.day', n=_days(churning))}"
     sentence = text(
         "stayed.rate",
         date=churning.language.date(last["period"]),
         value=churning.language.percent(last["value"], 1),
         interval=between(churning.language, last["low"], last["high"], 1),
     )
-    drawn = draw(
-        lambda ax: charts.plot_trend(churning.rates.loc[: known.index[-1]], ax, churning.language, unit="rate"),
-        title=title,
-        subtitle=text("metric.churn_rate.meaning"),
-        alt=sentence,
-        source=source(churning, "base"),
+    figure = Figure(
+        lambda table, ax: charts.plot_trend(table, ax, churning.language, unit="rate"),
+        f"{text('metric.churn_rate.title')}, {text('unit.day', n=_days(churning))}",
+        text("metric.churn_rate.meaning"),
+        source(churning, "base"),
     )
-    return drawn + markup.finding(sentence)
+    return Section("", churning.rates.loc[: known.index[-1]], sentence, cells=no_cells, figure=figure)
 
 
 def _outcomes(told: Comparison) -> list[tuple[int, int]]:
@@ -468,7 +486,7 @@ def _outcomes(told: Comparison) -> list[tuple[int, int]]:
     return [(tested.train_churned, tested.train_rows), (tested.test_churned, tested.test_rows)]
 
 
-def _card(churning: Churning) -> str:
+def _card(churning: Churning) -> Section:
     """Card of the model as a table."""
     text, language, card, told = churning.language.text, churning.language, churning.card(), churning.comparison
     dates = language.number(len(card["fitted_on"]))
@@ -483,8 +501,8 @@ def _card(churning: Churning) -> str:
     }
     if card["model_rows"]:
         rows["file"] = text("model_card.saved", n=language.number(card["model_rows"]))
-    shown = [{"card": text(f"model_card.{name}"), "told": value} for name, value in rows.items()]
-    return table(churning, shown, words=("told",))
+    shown = pd.DataFrame({"card": [text(f"model_card.{name}") for name in rows], "told": list(rows.values())})
+    return Section(text("model_card.title"), shown, **printed(language, words=("told",)))
 
 
 def _tried_on(churning: Churning) -> str:

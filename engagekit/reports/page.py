@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "index_page", "page"]
 
 MOST_BYTES = 2_000_000
-UNWANTED = re.compile(r"<(applet|base|embed|form|frame|h1|iframe|link|meta|object|script)\b", re.IGNORECASE)
 MOST_IMAGE = 1_000_000  # of its base64
 IMAGES = ("image/png", "image/jpeg")
 
@@ -169,13 +168,11 @@ def _block(payload: dict[str, Any], language: Language) -> _Block:
     def number(value: float) -> str:
         return language.number(value, 0 if float(value).is_integer() else max(0, 3 - math.ceil(math.log10(abs(value)))))
 
-    if unwanted := UNWANTED.search(payload.get("html", "")):
-        raise ValueError(f"an output holds {unwanted.group()}>; a page has one h1, no script and nothing to fetch")
     if payload["layer"] == "detail":
         first, *others = payload["answer"] or [""]
-        html = "".join(map(markup.finding, others)) + content_of(payload, number) + payload.get("html", "")
+        html = "".join(map(markup.finding, others)) + content_of(payload, number)
         return _Block("detail", Markup(html), payload["question"], first)  # noqa: S704 - made by markup, escaped
-    html = html_of(payload, number) + payload.get("html", "")
+    html = html_of(payload, number)
     return _Block(payload["layer"], Markup(html))  # noqa: S704 - made by markup, escaped
 
 

@@ -1,19 +1,15 @@
 """What the sections of a report are made of: a table, a metric over the months, where a figure is from."""
 
 import math
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from html import unescape
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import pandas as pd
 
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
-from engagekit.display import charts, markup
-from engagekit.display.drawing import draw
-from engagekit.display.section import FEWEST, MIME, part
+from engagekit.display import markup
+from engagekit.display.section import FEWEST
 from engagekit.language import Language
 from engagekit.metrics.metric import Metric
 from engagekit.reports.results import Results
@@ -22,15 +18,12 @@ from engagekit.study import Study
 
 __all__ = [
     "DASH",
-    "Detail",
     "Report",
     "between",
     "drawable",
     "people",
     "source",
-    "table",
     "tile",
-    "trend",
     "with_interval",
 ]
 
@@ -62,31 +55,15 @@ class Report(Protocol):
         """What became of each table's rows."""
 
 
-@dataclass(frozen=True)
-class Detail:
-    """A folded part of the page: HTML that opens with its heading, whose first finding stays visible."""
-
-    html: str
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        heading = re.match(r"<h2[^>]*>(.*?)</h2>", self.html)
-        if heading is None:
-            return {"text/plain": ""}
-        rest = self.html[heading.end() :]
-        first = re.search(r'<p class="finding">(.*?)</p>', rest)
-        answer = [unescape(first.group(1))] if first else []
-        rest = rest[: first.start()] + rest[first.end() :] if first else rest
-        payload = part(layer="detail", question=unescape(heading.group(1)), answer=answer) | {"html": rest}
-        return {MIME: payload, "text/html": markup.in_jupyter(self.html), "text/plain": payload["question"]}
-
-
-def table(report: Report, rows: list[dict[str, str]], words: tuple[str, ...] = ()) -> str:
-    """Table whose columns have the report's names."""
+def printed(
+    language: Language, cells: Callable[[pd.DataFrame], pd.DataFrame] = pd.DataFrame, words: Sequence[str] = ()
+) -> dict[str, Any]:
+    """How a section prints its table: its cells in words, under the names that columns have in the language."""
 
     def title(column: str) -> str:
-        return report.language.text(f"column.{column}")
+        return language.text(f"column.{column}")
 
-    return markup.table(pd.DataFrame(rows).rename(columns=title), words=[title(word) for word in words])
+    return {"cells": lambda table: cells(table).rename(columns=title), "words": [title(word) for word in words]}
 
 
 def with_interval(language: Language, estimate: Sequence[float], decimals: int = 2) -> str:
@@ -124,36 +101,6 @@ def source(report: Report, table: str) -> str:
     sources = {"base": "subscriptions" if report.business.contractual else "interactions", **MADE_OF}
     reading = report.business.reading(sources.get(table, table))
     return report.language.text("figure.source", file=reading.file, rows=report.language.number(reading.kept))
-
-
-def trend(report: Results, writer: Writer, metric: Metric) -> str:
-    """Figure of a metric over the months, and what it says."""
-    text = report.language.text
-    period, new, _ = report.current(metric.name)
-    sentence = text(
-        "figure.trend_sentence_sure" if new.method else "figure.trend_sentence",
-        name=writer.title(metric),
-        month=DASH if period is None else writer.month(period),
-        value=writer.value(metric, new),
-        interval=writer.interval(metric, new),
-    )
-    title = writer.title(metric)
-    drawn = draw(
-        lambda ax: charts.plot_trend(
-            report.series(metric.name),
-            ax,
-            report.language,
-            unit=metric.measured_in,
-            currency=report.business.currency,
-            target=report.business.targets.get(metric.name),
-            decimals=writer.decimals(metric),
-        ),
-        title=title if writer.direction(metric) == "unknown" else f"{title}: {writer.change(metric)[0]}",
-        subtitle=text(f"metric.{metric.name}.meaning"),
-        alt=sentence,
-        source=source(report, metric.table),
-    )
-    return drawn + markup.finding(sentence)
 
 
 def drawable(report: Results, metric: Metric) -> bool:

@@ -120,6 +120,11 @@ class Results:
             self._current[metric] = (period, self._one(valued.tail(1)), self._one(before))
         return self._current[metric]
 
+    def row(self, metric: str) -> dict[str, float]:
+        """Numbers of ``current``: ``value, low, high, n`` and the value ``before``."""
+        _, new, old = self.current(metric)
+        return {"value": new.value, "low": new.low, "high": new.high, "n": new.units, "before": old.value}
+
     def change(self, metric: str) -> tuple[float, float, float]:
         """Difference between the two months of ``current``, and its interval; NaN where it cannot be told."""
         _, new, old = self.current(metric)

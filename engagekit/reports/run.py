@@ -124,7 +124,7 @@ def _template(name: str) -> Path:
         raise ValueError(f"template: there is no notebook {name}")
     if not path.is_file():
         known = sorted(other.stem for other in template_path().glob("*.ipynb"))
-        raise ValueError(f"there is no template {name!r}. There are: {', '.join(known)}.")
+        raise ValueError(f"there is no template {name!r}. There are: {', '.join(known)}, and the path of any .ipynb.")
     return path
 
 

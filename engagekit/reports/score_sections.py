@@ -1,4 +1,4 @@
-"""The sections about the score: how it is spread, whether it tells who leaves, who fell, and how well it is made."""
+"""The sections about the score: how it is spread, whether it predicts who leaves, who fell, and how well it is made."""
 
 import math
 from collections.abc import Mapping
@@ -7,129 +7,126 @@ from typing import Any
 import pandas as pd
 import polars as pl
 
-from engagekit.display import charts, markup
-from engagekit.display.drawing import draw
+from engagekit.display import charts
 from engagekit.display.pseudonyms import KEY, keyed, pseudonyms
-from engagekit.display.section import FEWEST
+from engagekit.display.section import FEWEST, Figure, Section, no_cells
 from engagekit.language import decimals_of
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.intervals import wilson_interval
-from engagekit.reports.parts import DASH, between, drawable, people, source, table, trend, with_interval
-from engagekit.reports.results import Results
+from engagekit.reports.engagement import trend
+from engagekit.reports.parts import DASH, between, drawable, people, printed, source, with_interval
+from engagekit.reports.results import Results, results
 from engagekit.reports.scoring import Scoring
 from engagekit.reports.words import Writer
 from engagekit.score.verdict import FEWEST as FEWEST_TRIED
 from engagekit.score.verdict import NOTICEABLE, Verdict
+from engagekit.study import Study
 
-__all__ = ["audit", "fallen", "hidden_cells", "score", "trial"]
+__all__ = ["audit", "fallen", "hidden_cells", "on_trial", "score"]
 
+MEDIAN = "median_engagement_score"
 FALLEN = 20
 FRAME, ROW = 60, 36  # CSS pixels
 SURE_FROM = 30  # customers of a cell, below which it is said
 SHARES = ("carries_more", "carries_less")
+BOUNDS = ("value", "low", "high")
 
 
-def score(results: Results) -> str:
+def score(study: Study) -> Section:
     """The engagement score: how it is spread, its segments, what it is made of, and its median over the months."""
-    text, writer = results.language.text, Writer(results)
-    html = markup.heading(text("section.score"))
-    known = results.scores.drop_nulls("score")
-    scores, segments = (known[name].to_pandas() for name in ("score", "segment"))
-    if results.scoring is None or len(scores) < FEWEST:
-        return html + markup.note(text("points.no_score"))
-    cuts = results.business.score.cuts
-    days, number = results.business.score.window.removesuffix("d"), results.language.number(len(scores))
+    found = results(study)
+    text, writer, known = found.language.text, Writer(found), found.scores.drop_nulls("score")
+    if found.scoring is None or len(known) < FEWEST:
+        return Section(text("section.score"), answer=text("points.no_score"))
+    days, number = found.business.score.window.removesuffix("d"), found.language.number(len(known))
     sentence = text("points.engaged" if writer.segments else "points.active", n=number, days=days, **writer.shares)
+    parts = [_components(found, found.scoring)]
     if not writer.segments:
-        return html + markup.finding(sentence) + markup.note(text("section.small_segment")) + _components(results)
-    html += draw(
-        lambda ax: charts.plot_score(scores, ax, results.language, cuts=cuts, segments=segments),
-        title=text("figure.score_title"),
-        subtitle=text("figure.score_subtitle", days=days),
-        alt=sentence,
-        source=source(results, "interactions"),
-    )
-    html += markup.finding(sentence) + _segments(results, writer) + _components(results)
-    metric = METRICS["median_engagement_score"]
-    return html + (trend(results, writer, metric) if drawable(results, metric) else "")
+        return Section(text("section.score"), answer=sentence, notes=[text("section.small_segment")], parts=parts)
+    parts += [trend(study, MEDIAN)] if drawable(found, METRICS[MEDIAN]) else []
+    parts = [_distribution(found, sentence), _segments(found, writer), *parts]
+    return Section(text("section.score"), answer=sentence, parts=parts)
 
 
-def trial(results: Results) -> str:
-    """Whether the score tells who leaves: the verdict, one figure, and what the verdict stands on."""
-    if results.scoring is None:
-        return ""
-    tried, text, language = results.scoring.trial, results.language.text, results.language
-    days = results.business.horizon.removesuffix("d")
-    html = markup.heading(text("section.trial")) + markup.finding(text(f"verdict.{tried.verdict}"))
+def on_trial(study: Study) -> Section | None:
+    """Whether the score predicts who leaves: the verdict, one figure, and what the verdict stands on."""
+    found = results(study)
+    if found.scoring is None:
+        return None
+    tried, text, language = found.scoring.trial, found.language.text, found.language
+    days, question = found.business.horizon.removesuffix("d"), text("section.trial")
+    answer = text(f"verdict.{tried.verdict}")
     if not tried.dates:
-        return html + markup.note(text("trial.no_dates", days=days))
+        return Section(question, answer=answer, notes=[text("trial.no_dates", days=days)])
     counts = {name: people(language, getattr(tried, name)) for name in ("customers", "churned")}
-    html += markup.paragraph(text("trial.counted", days=days, dates=language.number(len(tried.dates)), **counts))
-    tenths = _tenths(results, tried)
+    counted = text("trial.counted", days=days, dates=language.number(len(tried.dates)), **counts)
+    tenths = _tenths(found, tried)
     if tried.verdict == "too_few" or tenths.empty:
-        return html + markup.note(text("trial.needed", n=FEWEST_TRIED))
-    told, recency = tried.statistic("score"), tried.statistic("recency")["value"]
-    shares = {name: language.percent(told[name], 0) for name in ("value", "low", "high")}
-    html += markup.paragraph(text("trial.roc_auc", **shares, recency=language.percent(recency, 0)))
-    sentence = _spread(results, tenths, tried.falls)
-    html += draw(
-        lambda ax: charts.plot_bars(tenths, ax, language, unit="rate", decimals=1),
+        return Section(question, answer=answer, notes=[counted, text("trial.needed", n=FEWEST_TRIED)])
+    auc, recency = tried.statistic("score"), tried.statistic("recency")["value"]
+    shares = {name: language.percent(auc[name], 0) for name in BOUNDS}
+    notes = [counted, text("trial.roc_auc", **shares, recency=language.percent(recency, 0))]
+    notes.append(text("trial.rule", least=language.percent(NOTICEABLE, 0)))
+    figure = Figure(
+        lambda table, ax: charts.plot_bars(table, ax, language, unit="rate", decimals=1),
+        text("trial.title"),
+        text("trial.subtitle", days=days),
+        source(found, "base"),
         height=FRAME + ROW * len(tenths),
-        title=text("trial.title"),
-        subtitle=text("trial.subtitle", days=days),
-        alt=sentence,
-        source=source(results, "base"),
     )
-    html += (
-        markup.finding(sentence)
-        + _segments_tried(results, tried)
-        + _predictors(results, tried)
-        + _weights(results, tried)
-    )
-    return html + markup.note(text("trial.rule", least=language.percent(NOTICEABLE, 0)))
+    spread = Section("", tenths, _spread(found, tenths, tried.falls), cells=no_cells, figure=figure)
+    parts = [spread, _segments_tried(found, tried), _predictors(found, tried), _weights(found, tried)]
+    return Section(question, answer=answer, notes=notes, parts=parts)
 
 
-def fallen(results: Results) -> str:
+def fallen(study: Study) -> Section | None:
     """Who went from which segment into which, and the customers whose score fell most, under pseudonyms."""
-    if results.scoring is None:
-        return ""
-    text, language, scoring = results.language.text, results.language, results.scoring
-    html = markup.heading(text("fallen.title"), level=3)
+    found = results(study)
+    if found.scoring is None:
+        return None
+    text, language, scoring = found.language.text, found.language, found.scoring
     moved = scoring.moves
     fell = moved.filter(pl.col("change") <= -1) if not moved.is_empty() else moved
     if scoring.before is None or fell.is_empty():
-        return html + markup.note(text("fallen.none"))
+        return Section(text("fallen.title"), answer=text("fallen.none"))
     dates = {"before": language.date(scoring.before), "after": language.date(scoring.end)}
-    least = fell.head(FALLEN)
-    rows = [
-        {
-            "customer": name,
-            "score": f"{language.number(row['score_before'])} → {language.number(row['score_after'])}",
-            "segment": _segments_of(results, moved, row),
-            "came_of": _came_of(results, scoring, row),
-        }
-        for name, row in zip(pseudonyms(least["customer_id"].to_list()), least.iter_rows(named=True), strict=True)
-    ]
-    html += markup.note(text("fallen.caption", **dates)) + table(results, rows, words=("segment", "came_of"))
-    html += markup.note(text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY))
-    return html + markup.folded(text("fallen.migration", **dates), _migration(results, scoring))
+    listed = fell.head(FALLEN)
+
+    def cells(_: pd.DataFrame) -> pd.DataFrame:
+        rows = listed.to_dicts()
+        sides = [[language.number(row[f"score_{side}"]) for side in ("before", "after")] for row in rows]
+        return pd.DataFrame(
+            {
+                "customer": pseudonyms(listed["customer_id"].to_list()),
+                "score": [" → ".join(pair) for pair in sides],
+                "segment": [_segments_of(found, moved, row) for row in rows],
+                "came_of": [_came_of(found, scoring, row) for row in rows],
+            }
+        )
+
+    return Section(
+        text("fallen.title"),
+        listed.select("customer_id", "score_before", "score_after", "change").to_pandas(),
+        text("fallen.caption", **dates),
+        **printed(language, cells, words=("segment", "came_of")),
+        notes=[text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY)],
+        parts=[_migration(found, scoring, text("fallen.migration", **dates))],
+    )
 
 
-def audit(results: Results) -> str:
+def audit(study: Study) -> Section | None:
     """The usual mistakes in making and using a score that this one makes."""
-    if results.scoring is None:
-        return ""
-    text = results.language.text
-    html = markup.heading(text("audit.title"), level=3)
-    findings = results.scoring.findings.to_dict("records")
-    if not findings:
-        return html + markup.paragraph(text("audit.none"))
-    return html + "".join(markup.paragraph(_told(results, finding)) for finding in findings)
+    found = results(study)
+    if found.scoring is None:
+        return None
+    text, findings = found.language.text, found.scoring.findings
+    told = [_told(found, finding) for finding in findings.to_dict("records")]
+    return Section(text("audit.title"), findings, told or text("audit.none"), cells=no_cells)
 
 
-def _told(results: Results, finding: Mapping[Any, Any]) -> str:
+def _told(found: Results, finding: Mapping[Any, Any]) -> str:
     """Sentence of a finding of the audit."""
-    language, name = results.language, finding["finding"]
+    language, name = found.language, finding["finding"]
     share = name in SHARES
     decimals = 2 if name in ("duplicate", "unrelated") else 0
     value, other = (
@@ -140,55 +137,79 @@ def _told(results: Results, finding: Mapping[Any, Any]) -> str:
         value = language.text("estimate.fewer", n=FEWEST)
     about, beside = (language.feature(finding[key]) for key in ("about", "beside"))
     about = language.text(f"segment.{finding['about']}") if name == "no_action" else about
-    days = results.business.horizon.removesuffix("d")
+    days = found.business.horizon.removesuffix("d")
     return language.text(f"audit.{name}", about=about, beside=beside, value=value, other=other, days=days)
 
 
-def _segments(results: Results, writer: Writer) -> str:
+def _distribution(found: Results, alt: str) -> Section:
+    """How the customers are spread over the score."""
+    text, cuts = found.language.text, found.business.score.cuts
+    figure = Figure(
+        lambda table, ax: charts.plot_score(table["score"], ax, found.language, cuts=cuts, segments=table["segment"]),
+        text("figure.score_title"),
+        text("figure.score_subtitle", days=found.business.score.window.removesuffix("d")),
+        source(found, "interactions"),
+        alt=alt,
+    )
+    table = found.scores.drop_nulls("score").select("score", "segment").to_pandas()
+    return Section("", table, cells=no_cells, figure=figure)
+
+
+def _segments(found: Results, writer: Writer) -> Section:
     """Size of each segment with its interval, and what to do."""
-    text, percent = results.language.text, results.language.percent
-    total, rows = sum(writer.segments.values()), []
-    for segment, count in reversed(writer.segments.items()):
-        low, high = (percent(float(bound), 0) for bound in wilson_interval(count, total))
-        rows.append(
+    text, language, total = found.language.text, found.language, sum(writer.segments.values())
+    names = list(reversed(writer.segments))
+    table = pd.DataFrame({"segment": names, "customers": [writer.segments[name] for name in names]})
+    table["low"], table["high"] = wilson_interval(table["customers"], total)
+
+    def cells(table: pd.DataFrame) -> pd.DataFrame:
+        bounds = zip(table["low"], table["high"], strict=True)
+        return pd.DataFrame(
             {
-                "segment": text(f"segment.{segment}"),
-                "customers": results.language.number(count),
-                "share": writer.shares[segment],
-                "interval": f"{low} – {high}",
-                "action": text(f"segment.{segment}_action"),
+                "segment": [text(f"segment.{name}") for name in table["segment"]],
+                "customers": [language.number(n) for n in table["customers"]],
+                "share": [writer.shares[name] for name in table["segment"]],
+                "interval": [between(language, low, high) for low, high in bounds],
+                "action": [text(f"segment.{name}_action") for name in table["segment"]],
             }
         )
-    return table(results, rows, words=("action",))
+
+    return Section("", table, people="customers", **printed(language, cells, words=("action",)))
 
 
-def _components(results: Results) -> str:
+def _components(found: Results, scoring: Scoring) -> Section:
     """Weight and bounds of each component, and what it adds to the mean score."""
-    number, language = results.language.number, results.language
-    if results.scoring is None:
-        return ""
-    card = results.scoring.scorecard
-    rows = [
+    number, language, card = found.language.number, found.language, scoring.scorecard
+    table = pd.DataFrame(
         {
-            "component": language.feature(part.feature),
-            "weight": language.percent(card.weights[part.feature], 0),
-            "bounds": " – ".join(number(bound, decimals_of(bound)) for bound in (part.low, part.high)),
-            "points": number(results.scores.select(pl.col(f"{part.feature}_points").mean()).item(), 1),
+            "component": [part.feature for part in card.components],
+            "weight": [card.weights[part.feature] for part in card.components],
+            "low": [part.low for part in card.components],
+            "high": [part.high for part in card.components],
+            "points": [found.scores[f"{part.feature}_points"].mean() for part in card.components],
         }
-        for part in card.components
-    ]
-    blank = [language.feature(name) for name in card.features if results.scores[f"{name}_points"].is_null().all()]
-    missing = markup.note(language.text("section.not_recorded", names=", ".join(blank))) if blank else ""
-    return (
-        table(results, rows)
-        + missing
-        + markup.note(language.text("section.score_note", points=number(card.hysteresis)))
     )
 
+    def cells(table: pd.DataFrame) -> pd.DataFrame:
+        low, high = ([number(bound, decimals_of(bound)) for bound in table[side]] for side in ("low", "high"))
+        return pd.DataFrame(
+            {
+                "component": [language.feature(name) for name in table["component"]],
+                "weight": [language.percent(weight, 0) for weight in table["weight"]],
+                "bounds": [" – ".join(pair) for pair in zip(low, high, strict=True)],
+                "points": [number(each, 1) for each in table["points"]],
+            }
+        )
 
-def _tenths(results: Results, tried: Verdict) -> pd.DataFrame:
+    blank = [language.feature(name) for name in card.features if found.scores[f"{name}_points"].is_null().all()]
+    notes = [language.text("section.not_recorded", names=", ".join(blank))] if blank else []
+    notes.append(language.text("section.score_note", points=number(card.hysteresis)))
+    return Section("", table, **printed(language, cells), notes=notes)
+
+
+def _tenths(found: Results, tried: Verdict) -> pd.DataFrame:
     """Bars of the figure; tenths of fewer than five customers are left out."""
-    number, text = results.language.number, results.language.text
+    number, text = found.language.number, found.language.text
     shown = tried.deciles[tried.deciles["customers"] >= FEWEST]
     labels = [
         text("trial.tenth", n=number(decile), score=number(mean))
@@ -197,100 +218,102 @@ def _tenths(results: Results, tried: Verdict) -> pd.DataFrame:
     return shown.assign(label=labels)
 
 
-def _spread(results: Results, tenths: pd.DataFrame, falls: bool) -> str:
+def _spread(found: Results, tenths: pd.DataFrame, falls: bool) -> str:
     rates = tenths["value"]
     ends = (float(rates.iloc[end]) for end in (0, -1))
-    lowest, highest = (results.language.percent(rate) for rate in ends)
-    sentence = results.language.text("trial.spread", lowest=lowest, highest=highest)
-    return f"{sentence} {results.language.text('trial.falls' if falls else 'trial.not_falls')}"
+    lowest, highest = (found.language.percent(rate) for rate in ends)
+    sentence = found.language.text("trial.spread", lowest=lowest, highest=highest)
+    return f"{sentence} {found.language.text('trial.falls' if falls else 'trial.not_falls')}"
 
 
-def _segments_tried(results: Results, tried: Verdict) -> str:
-    """Churn of each segment; and of those at risk who had no score."""
-    text, language = results.language.text, results.language
-    rows, few = [], []
-    for cell in tried.segments.to_dict("records"):
-        if not cell["segment"] or not cell["customers"]:
-            continue
-        name = text(f"segment.{cell['segment']}")
-        few += [name] if cell["customers"] < SURE_FROM else []
-        hidden = cell["customers"] < FEWEST
-        rows.append(
+def _segments_tried(found: Results, tried: Verdict) -> Section:
+    """Churn of each segment; and of those followed who had no score."""
+    text, language = found.language.text, found.language
+    scored = tried.segments[(tried.segments["segment"] != "") & (tried.segments["customers"] > 0)]
+    table = scored[["segment", "customers", "value", "low", "high"]].iloc[::-1].reset_index(drop=True)
+
+    def cells(table: pd.DataFrame) -> pd.DataFrame:
+        fewer = text("estimate.fewer", n=FEWEST)
+        bounds = zip(table["low"], table["high"], strict=True)
+        return pd.DataFrame(
             {
-                "segment": name,
-                "at_risk": text("estimate.fewer", n=FEWEST) if hidden else language.number(cell["customers"]),
-                "churn": DASH if hidden else language.percent(cell["value"]),
-                "interval": DASH if hidden else between(results.language, cell["low"], cell["high"], 1),
+                "segment": [text(f"segment.{name}") for name in table["segment"]],
+                "at_risk": [fewer if math.isnan(n) else language.number(n) for n in table["customers"]],
+                "churn": [language.percent(value) for value in table["value"]],
+                "interval": [DASH if math.isnan(low) else between(language, low, high, 1) for low, high in bounds],
             }
         )
-    html = table(results, list(reversed(rows)))
-    if few:
-        html += markup.note(text("trial.few", n=SURE_FROM, names=", ".join(few)))
+
+    few = [text(f"segment.{name}") for name in table.loc[table["customers"] < SURE_FROM, "segment"]]
+    notes = [text("trial.few", n=SURE_FROM, names=", ".join(few))] if few else []
     silent = tried.segments[tried.segments["segment"] == ""].iloc[0]
     if silent["customers"] >= FEWEST:
         rate = language.percent(float(silent["value"]))
-        html += markup.note(text("trial.unscored", n=language.number(int(silent["n"])), rate=rate))
-    return html
+        notes.append(text("trial.unscored", n=language.number(int(silent["n"])), rate=rate))
+    return Section("", table, people="customers", **printed(language, cells), notes=notes)
 
 
-def _predictors(results: Results, tried: Verdict) -> str:
-    """What the score, its slope and the baselines tell, side by side."""
-    rows = []
+def _predictors(found: Results, tried: Verdict) -> Section:
+    """What the score, its slope and the baselines predict, side by side."""
+    language, rows = found.language, []
     for name in tried.backtest.statistics["predictor"].unique():
         if math.isnan(tried.statistic(name)["value"]):
             continue
         auc, correlation = tried.statistic(name), tried.statistic(name, "value_correlation")
         rows.append(
             {
-                "predictor": results.language.text(f"predictor.{name}"),
-                "roc_auc": _with_interval(results, auc, "value", "low", "high"),
-                "above_recency": _with_interval(results, auc, "difference", "difference_low", "difference_high"),
-                "average_precision": results.language.number(tried.statistic(name, "average_precision")["value"], 2),
-                "lift": results.language.number(tried.statistic(name, "lift")["value"], 1),
-                "value_correlation": _with_interval(results, correlation, "value", "low", "high"),
+                "predictor": language.text(f"predictor.{name}"),
+                "roc_auc": _with_interval(found, auc, "value", "low", "high"),
+                "above_recency": _with_interval(found, auc, "difference", "difference_low", "difference_high"),
+                "average_precision": language.number(tried.statistic(name, "average_precision")["value"], 2),
+                "lift": language.number(tried.statistic(name, "lift")["value"], 1),
+                "value_correlation": _with_interval(found, correlation, "value", "low", "high"),
             }
         )
-    return table(results, rows)
+    return Section("", tried.backtest.statistics, **printed(language, lambda _: pd.DataFrame(rows)))
 
 
-def _weights(results: Results, tried: Verdict) -> str:
+def _weights(found: Results, tried: Verdict) -> Section:
     """Declared weights beside those that the data would give."""
-    text, language = results.language.text, results.language
-    rows = [
-        {
-            "component": language.feature(row["feature"]),
-            "declared": language.percent(row["declared"], 0),
-            "fitted": language.percent(row["fitted"], 0),
-            "alone": _with_interval(results, row, "roc_auc", "roc_auc_low", "roc_auc_high"),
-            "value_correlation": _with_interval(
-                results, row, "value_correlation", "value_correlation_low", "value_correlation_high"
-            ),
-        }
-        for row in tried.weights.to_dict("records")
-    ]
-    html = table(results, rows)
+    text, language = found.language.text, found.language
+    correlation = ("value_correlation", "value_correlation_low", "value_correlation_high")
+
+    def cells(table: pd.DataFrame) -> pd.DataFrame:
+        rows = table.to_dict("records")
+        return pd.DataFrame(
+            {
+                "component": [language.feature(row["feature"]) for row in rows],
+                "declared": [language.percent(row["declared"], 0) for row in rows],
+                "fitted": [language.percent(row["fitted"], 0) for row in rows],
+                "alone": [_with_interval(found, row, "roc_auc", "roc_auc_low", "roc_auc_high") for row in rows],
+                "value_correlation": [_with_interval(found, row, *correlation) for row in rows],
+            }
+        )
+
     if math.isnan(tried.gain[0]):
-        return html + markup.note(text("trial.no_gain"))
-    gain = {name: language.number(each, 3) for name, each in zip(("value", "low", "high"), tried.gain, strict=True)}
-    return html + markup.note(f"{text('trial.gain', **gain)} {text('trial.weights')}")
+        note = text("trial.no_gain")
+    else:
+        gain = {name: language.number(each, 3) for name, each in zip(BOUNDS, tried.gain, strict=True)}
+        note = f"{text('trial.gain', **gain)} {text('trial.weights')}"
+    return Section("", tried.weights, **printed(language, cells), notes=[note])
 
 
-def _with_interval(results: Results, row: Mapping[Any, Any], value: str, low: str, high: str) -> str:
-    return with_interval(results.language, [row[name] for name in (value, low, high)])
+def _with_interval(found: Results, row: Mapping[Any, Any], value: str, low: str, high: str) -> str:
+    return with_interval(found.language, [row[name] for name in (value, low, high)])
 
 
-def _came_of(results: Results, scoring: Scoring, row: dict[str, Any]) -> str:
+def _came_of(found: Results, scoring: Scoring, row: dict[str, Any]) -> str:
     """Components that a score fell by, the furthest first."""
     changes = {name: round(row[f"{name}_change"]) for name in scoring.scorecard.features}
     furthest = sorted((name for name, by in changes.items() if by < 0), key=changes.__getitem__)
-    return "; ".join(f"{results.language.feature(name)} {results.language.change(changes[name])}" for name in furthest)
+    return "; ".join(f"{found.language.feature(name)} {found.language.change(changes[name])}" for name in furthest)
 
 
-def _segments_of(results: Results, moved: pl.DataFrame, row: dict[str, Any]) -> str:
+def _segments_of(found: Results, moved: pl.DataFrame, row: dict[str, Any]) -> str:
     """From which segment into which; of fewer than five who went that way it is not told."""
     pair = [f"segment_{side}" for side in ("before", "after")]
     same = moved.filter(pl.col(name) == row[name] for name in pair).height
-    return DASH if same < FEWEST else " → ".join(results.language.text(f"segment.{row[name]}") for name in pair)
+    return DASH if same < FEWEST else " → ".join(found.language.text(f"segment.{row[name]}") for name in pair)
 
 
 def hidden_cells(customers: list[int]) -> set[int]:
@@ -300,17 +323,22 @@ def hidden_cells(customers: list[int]) -> set[int]:
     return few | ({min(others, key=customers.__getitem__)} if len(few) == 1 and others else set())
 
 
-def _migration(results: Results, scoring: Scoring) -> str:
+def _migration(found: Results, scoring: Scoring, question: str) -> Section:
     """Customers by the segment they were in and the one they are in; fewer than five are not told."""
-    text, number = results.language.text, results.language.number
+    text, number = found.language.text, found.language.number
 
     def named(segment: str | None) -> str:
         return text(f"segment.{segment}") if segment else text("fallen.no_score")
 
-    rows: dict[str, dict[str, str]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     for (new,), column in scoring.transitions.group_by("segment_after", maintain_order=True):
         hidden = hidden_cells(column["customers"].to_list())
         for place, (old, customers) in enumerate(column.select("segment_before", "customers").iter_rows()):
             row = rows.setdefault(named(old), {text("column.segment"): named(old)})
-            row[named(new)] = DASH if place in hidden else number(customers)
-    return markup.table(pd.DataFrame(list(rows.values())))
+            row[named(new)] = math.nan if place in hidden else customers
+    table = pd.DataFrame(list(rows.values()))
+
+    def cells(table: pd.DataFrame) -> pd.DataFrame:
+        return table.assign(**{name: [number(n) for n in table[name]] for name in table.columns[1:]})
+
+    return Section(question, table, cells=cells)

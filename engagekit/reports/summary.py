@@ -7,7 +7,7 @@ import pandas as pd
 import polars as pl
 
 from engagekit.data.tables import TABLES
-from engagekit.display.section import FEWEST, Section
+from engagekit.display.section import FEWEST, Section, no_cells
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.metric import Metric
 from engagekit.reports.parts import people, tile
@@ -43,7 +43,7 @@ def judgement(study: Study) -> Section:
     if stayed:
         sentences.append(text("summary.stayed", days=found.business.horizon.removesuffix("d"), parts=", ".join(stayed)))
     table = pd.DataFrame({"segment": list(SEGMENTS), "customers": [writer.segments.get(name) for name in SEGMENTS]})
-    return Section(question, table, sentences, cells=_nothing, layer="summary")
+    return Section(question, table, sentences, cells=no_cells, layer="summary")
 
 
 def changes(study: Study) -> Section:
@@ -68,7 +68,7 @@ def changes(study: Study) -> Section:
         known = {"n": found.language.number(len(compared)), "month": month}
         sentences = [text("summary.unchanged", **known) if compared else text("summary.no_month")]
     table = pd.DataFrame({"metric": list(moved), "direction": list(moved.values())})
-    return Section(text("summary.changed"), table, sentences, cells=_nothing, layer="summary")
+    return Section(text("summary.changed"), table, sentences, cells=no_cells, layer="summary")
 
 
 def to_do(study: Study) -> Section:
@@ -82,19 +82,9 @@ def headline(study: Study) -> Section:
     """At most six numbers."""
     found = results(study)
     writer = Writer(found)
-    table = pd.DataFrame([{"metric": metric.name, **_value(found, metric)} for metric in writer.headline()])
+    table = pd.DataFrame([{"metric": metric.name, **found.row(metric.name)} for metric in writer.headline()])
     tiles = [tile(writer, metric) for metric in writer.headline()]
-    return Section("", table, cells=_nothing, tiles=tiles, layer="summary")
-
-
-def _nothing(table: pd.DataFrame) -> pd.DataFrame:
-    """No table is printed: the sentences tell it."""
-    return table.head(0)
-
-
-def _value(found: Results, metric: Metric) -> dict[str, float]:
-    _, new, old = found.current(metric.name)
-    return {"value": new.value, "low": new.low, "high": new.high, "n": new.units, "before": old.value}
+    return Section("", table, cells=no_cells, tiles=tiles, layer="summary")
 
 
 def _is_latest(found: Results, metric: Metric) -> bool:

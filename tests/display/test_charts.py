@@ -1,5 +1,6 @@
 """Figures: what they show, and that they become a part of a page."""
 
+import gc
 import re
 import warnings
 from xml.etree import ElementTree
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 
 from engagekit.display import charts, drawing, heatmap
 from engagekit.display.markup import template_path
+from engagekit.errors import DataError
 from engagekit.language import LANGUAGES, Language
 
 EN = Language("en")
@@ -299,6 +301,17 @@ def draw_trend(values=(0.1, 0.2, 0.3)):
     return drawing.draw(lambda ax: trend(months(values, partial=[2]), ax, target=0.25), **WORDS)
 
 
+@pytest.mark.parametrize("collecting", [True, False])
+def test_a_plot_that_fails_leaves_the_garbage_collector_as_it_was(collecting):
+    (gc.enable if collecting else gc.disable)()
+    try:
+        with pytest.raises(ZeroDivisionError):
+            drawing.draw(lambda ax: 1 / 0, **WORDS)
+        assert gc.isenabled() == collecting
+    finally:
+        gc.enable()
+
+
 def test_a_figure_is_the_same_bytes_every_time():
     assert draw_trend() == draw_trend()
 
@@ -516,3 +529,110 @@ def test_names_that_have_no_room_side_by_side_are_slanted():
     narrow, wide = (charts.plot_heatmap(grid.iloc[:, :n], axes(10)).get_xticklabels() for n in (20, 3))
     assert {label.get_rotation() for label in narrow} == {45}
     assert {label.get_rotation() for label in wide} == {0}
+
+
+# Frames that cannot be drawn
+
+GROUPS = pd.DataFrame({"chance": [0.1, 0.5], "value": [0.2, 0.4], "low": [0.1, 0.3], "high": [0.3, 0.6]})
+PLOTS = {
+    "trend": (months([0.1, 0.2]), lambda frame: trend(frame)),
+    "bars": (bars([1, 2]), lambda frame: charts.plot_bars(frame, axes(), EN, unit="count")),
+    "calibration": (GROUPS, lambda frame: charts.plot_calibration(frame, axes(), EN)),
+    "survival": (curves(advocate=0.9), lambda frame: charts.plot_survival(frame, axes(), EN)),
+    "cohorts": (cohorts(3), lambda frame: charts.plot_cohorts(frame, axes(), EN)),
+}
+COLUMNS = [(name, column) for name, (frame, _) in PLOTS.items() for column in frame if column != "warning"]
+
+
+@pytest.mark.parametrize(("name", "column"), COLUMNS)
+def test_a_column_that_is_absent_is_named(name, column):
+    frame, plot = PLOTS[name]
+    with pytest.raises(DataError, match=rf"^{column}: is not a column\. There are: "):
+        plot(frame.drop(columns=column))
+
+
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf, "many"])
+@pytest.mark.parametrize("name", PLOTS)
+def test_what_is_no_finite_number_is_named(name, wrong):
+    frame, plot = PLOTS[name]
+    frame = frame.astype({"value": object})
+    frame.loc[frame.index[1], "value"] = wrong
+    with pytest.raises(DataError, match="^value: holds something else than a number"):
+        plot(frame)
+
+
+@pytest.mark.parametrize("name", ["calibration", "survival", "cohorts"])
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, 40])
+def test_a_share_is_from_0_to_1(name, wrong):
+    frame, plot = PLOTS[name]
+    frame = frame.copy()
+    frame.loc[frame.index[1], "value"] = wrong
+    with pytest.raises(DataError, match="value: holds something else than a number from 0 to 1"):
+        plot(frame)
+
+
+def test_two_groups_in_one_figure_are_refused():
+    for name, message in (("trend", "period: must be a date, another one"), ("cohorts", "cohort: has two rows")):
+        frame, plot = PLOTS[name]
+        with pytest.raises(DataError, match=message):
+            plot(pd.concat([frame, frame]))
+
+
+def test_words_that_are_not_known_are_named():
+    with pytest.raises(ValueError, match="unit: 'percent' is not known. There are: count"):
+        trend(months([0.1, 0.2]), unit="percent")
+    with pytest.raises(DataError, match="segment: 'Advocates' is not a segment. Did you mean advocate"):
+        charts.plot_survival(curves(Advocates=0.5), axes(), EN)
+    with pytest.raises(DataError, match="period: must be a date"):
+        trend(months([0.1, 0.2]).assign(period=["May", "June"]))
+
+
+@pytest.mark.parametrize("score", [-1, 100.5, np.inf])
+def test_a_score_beyond_the_scale_is_refused_and_its_customer_is_not_in_the_message(score):
+    with pytest.raises(DataError, match="score: holds something else than a number from 0 to 100") as error:
+        charts.plot_score(pd.Series([50.0, score]), axes(), EN, cuts=(40, 70))
+    assert error.value.value == score
+    assert "100.5" not in str(error.value)
+
+
+@pytest.mark.parametrize("cuts", [(70, 40), (40,), (-1, 50), (50, 101)])
+def test_cuts_rise_within_the_scale(cuts):
+    with pytest.raises(ValueError, match="cuts: .* must be two numbers from 0 to 100"):
+        charts.plot_score(pd.Series([50.0]), axes(), EN, cuts=cuts)
+
+
+def test_a_segment_belongs_to_each_score():
+    with pytest.raises(ValueError, match="segments: 1 for 2 scores"):
+        charts.plot_score(pd.Series([50.0, 60]), axes(), EN, cuts=(40, 70), segments=pd.Series(["advocate"]))
+
+
+def test_a_value_without_an_interval_is_drawn():
+    ax = trend(months([0.1, 0.2]).assign(low=np.nan, high=np.nan))
+    assert texts(ax) == ["20.0%"]
+
+
+def test_a_frame_without_warnings_is_drawn_and_its_months_are_whole():
+    assert not trend(months([0.1, 0.2]).drop(columns="warning")).patches
+
+
+@pytest.mark.parametrize("freq", ["QS", "7D", "MS"])
+def test_quarters_and_weeks_are_a_line_without_gaps_too(freq):
+    frame = months([0.1, 0.2, 0.3, 0.2]).assign(period=pd.date_range("2026-01-01", periods=4, freq=freq))
+    assert [len(line.get_xdata()) for line in drawn_lines(trend(frame))] == [4, 4]
+
+
+def test_a_curve_whose_last_share_is_unknown_ends_before_it():
+    frame = curves(advocate=0.9)
+    frame.loc[2, "value"] = np.nan
+    assert "Advocates 95%" in texts(charts.plot_survival(frame, axes(), EN))
+
+
+def test_a_base_that_was_watched_for_no_time_is_drawn():
+    ax = charts.plot_survival(curves(advocate=0.9).head(1), axes(), EN)
+    assert "Advocates 100%" in texts(ax)
+    assert ax.get_xlim() == (0, 1)
+
+
+def test_a_bar_without_a_name_has_a_dash():
+    ax = charts.plot_bars(bars([1, 2], ["email", None]), axes(), EN, unit="count")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["email", "–"]

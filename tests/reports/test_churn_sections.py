@@ -8,18 +8,18 @@ from html import unescape
 import numpy as np
 import pandas as pd
 import pytest
+from pages import html
 
 from engagekit.churn.candidates import CANDIDATES
 from engagekit.churn.leakage import SUSPECTS
 from engagekit.churn.outcomes import DIFFERENCE
 from engagekit.display.pseudonyms import KEY, pseudonyms
-from engagekit.display.section import html_of
 from engagekit.language import LANGUAGES, Language
 from engagekit.reports import churn_sections
 from engagekit.reports.churning import GROUPS, churning
 from engagekit.study import Study
 
-PAGE = ("alarm", "listed", "reasons", "tried", "changed", "stayed", "method")
+PAGE = ("alarm", "listed", "reasons", "tried", "stayed", "method")
 SETTINGS = '\n[churn]\nacceptance = 0.2\ncost = 2\ncapacity = 30\nuse = "average"\n'
 
 
@@ -41,11 +41,11 @@ def words(html):
 
 
 def first_screen(found):
-    return html_of(churn_sections.first_screen(found).payload)
+    return html(churn_sections.first_screen(found))
 
 
 def page_of(found):
-    return first_screen(found) + "".join(getattr(churn_sections, name)(found) for name in PAGE)
+    return first_screen(found) + "".join(html(getattr(churn_sections, name)(found)) for name in PAGE)
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -67,7 +67,7 @@ def test_who_wants_no_messages_is_on_no_list_and_counted(found):
     assert not customers["opted_out"].reindex(found.contacts["customer_id"]).any()
     assert 0 < found.contacts.attrs["opted_out"] <= wishes.sum()
     said = Language("en").text("contacts.opted_out", n=str(found.contacts.attrs["opted_out"]))
-    assert said in words(churn_sections.listed(spoken(found, "en")))
+    assert said in words(html(churn_sections.listed(spoken(found, "en"))))
 
 
 def test_every_candidate_suspect_and_group_has_words():
@@ -94,8 +94,8 @@ def test_numbers_of_the_first_screen_are_those_of_the_customers(found):
 
 
 def test_the_list_has_pseudonyms_reasons_and_the_largest_gain_first(found, monkeypatch):
-    html = churn_sections.listed(found)
-    assert html.count("<tr>") >= 21
+    listed = html(churn_sections.listed(found))
+    assert listed.count("<tr>") >= 21
     page = page_of(found)
     assert not any(who in page for who in found.today["customer_id"].astype(str))
     first = found.contacts.iloc[0]
@@ -103,10 +103,10 @@ def test_the_list_has_pseudonyms_reasons_and_the_largest_gain_first(found, monke
     assert reasons["odds"].is_monotonic_decreasing
     assert (reasons["odds"] >= 1.1).all()
     assert len(reasons) <= 3
-    assert f"(×{reasons['odds'].iloc[0]:.{0 if reasons['odds'].iloc[0] >= 10 else 1}f})" in words(html)
-    assert f"£{first['expected_gain']:,.2f}" in words(html)
+    assert f"(×{reasons['odds'].iloc[0]:.{0 if reasons['odds'].iloc[0] >= 10 else 1}f})" in words(listed)
+    assert f"£{first['expected_gain']:,.2f}" in words(listed)
     monkeypatch.setenv(KEY, "secret")
-    assert pseudonyms([first["customer_id"]])[0] in churn_sections.listed(found)
+    assert pseudonyms([first["customer_id"]])[0] in html(churn_sections.listed(found))
 
 
 def test_reasons_are_the_contributions_of_the_model(found):
@@ -119,6 +119,7 @@ def test_reasons_are_the_contributions_of_the_model(found):
 def test_the_private_list_has_the_real_ids_and_all_of_them(found):
     table = churn_sections.private_list(found)
     assert table["Customer"].to_list() == found.contacts["customer_id"].to_list()
+    assert table.attrs["units"] == {"Chance of leaving": "rate", "Value": "money", "Expected gain": "money"}
     assert list(table.columns) == [
         "Rank",
         "Customer",
@@ -165,12 +166,12 @@ def test_what_is_very_good_is_a_warning_and_what_is_vouched_for_is_said(found):
     business.churn.accept.append("plan")
     assert good.too_good
     assert not found.too_good
-    assert "higher than usual" in words(churn_sections.alarm(good))
-    vouched = words(churn_sections.alarm(replace(good, business=business)))
+    assert "higher than usual" in words(html(churn_sections.alarm(good)))
+    vouched = words(html(churn_sections.alarm(replace(good, business=business))))
     assert "Confirmed in business.toml and not checked: plan" in vouched
     assert "Nothing suspicious" not in vouched
-    assert churn_sections.alarm(found) == ""
-    assert churn_sections.listed(good)
+    assert html(churn_sections.alarm(found)) == ""
+    assert html(churn_sections.listed(good))
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -197,27 +198,27 @@ def test_the_verdict_is_that_of_the_comparison(found, rung, key):
     start = (
         Language("en").text(f"churn.{key}", name=Language("en").text(f"rung.{rung}"), auc="@", more="@").split("@")[0]
     )
-    assert start in words(churn_sections.tried(told))
+    assert start in words(html(churn_sections.tried(told)))
     if key == "no_better":
-        assert "not clearly better" in words(churn_sections.tried(told))
+        assert "not clearly better" in words(html(churn_sections.tried(told)))
 
 
 def test_small_groups_are_not_broken_out(found):
     segment = ["advocate"] * 3 + ["at_risk"] * (len(found.today) - 3)
     assert Language("en").text("contacts.by_segment") not in words(
-        churn_sections.listed(replace(found, today=found.today.assign(segment=segment)))
+        html(churn_sections.listed(replace(found, today=found.today.assign(segment=segment))))
     )
     few = found.survival.copy()
     few.loc[few["segment"] == "advocate", "at_risk"] = 3
-    assert "Advocates" not in words(churn_sections.stayed(replace(found, survival=few)))
-    assert "Advocates" in words(churn_sections.stayed(found))
+    assert "Advocates" not in words(html(churn_sections.stayed(replace(found, survival=few))))
+    assert "Advocates" in words(html(churn_sections.stayed(found)))
 
 
 def test_a_category_of_fewer_than_five_is_not_told_in_public(found):
     who = found.contacts["customer_id"].iloc[0]
     rows = [(who, "city", "Unique street 7", 1.9, 4.0), (who, "plan", "Family", 1.5, 200.0)]
     told = replace(found, reasons=pd.DataFrame(rows, columns=["customer_id", "feature", "value", "odds", "shared"]))
-    text = words(churn_sections.listed(told))
+    text = words(html(churn_sections.listed(told)))
     assert "Unique street" not in text
     assert "city: rare, not shown (×1.9); plan: Family (×1.5)" in text
     assert "Unique street 7" in churn_sections.private_list(told)["Related factors"].iloc[0]
@@ -228,18 +229,18 @@ def test_a_rung_that_the_business_chose_is_not_called_the_best(found, rung, key)
     """This business says use = "average"."""
     chosen = replace(found, comparison=replace(found.comparison, recommended=rung))
     start = Language("en").text(f"churn.{key}", name=Language("en").text(f"rung.{rung}"), auc="@").split("@")[0]
-    assert start in words(churn_sections.tried(chosen))
+    assert start in words(html(churn_sections.tried(chosen)))
 
 
 def test_what_is_particular_is_said(found):
-    assert Language("en").text("contacts.half") in words(churn_sections.listed(found))
+    assert Language("en").text("contacts.half") in words(html(churn_sections.listed(found)))
     alike = replace(found, today=found.today.assign(chance=0.1))
-    assert Language("en").text("contacts.alike") in words(churn_sections.listed(alike))
-    assert Language("en").text("contacts.alike") not in words(churn_sections.listed(found))
+    assert Language("en").text("contacts.alike") in words(html(churn_sections.listed(alike)))
+    assert Language("en").text("contacts.alike") not in words(html(churn_sections.listed(found)))
     assert "The data end on" in words(first_screen(replace(found, stale=True)))
     assert "The data end on" not in words(first_screen(found))
     simple = replace(found, comparison=replace(found.comparison, model=None, recommended="base_rate"))
-    assert "from a simpler one" in words(churn_sections.reasons(simple))
-    assert "from a simpler one" not in words(churn_sections.reasons(found))
-    assert "churn.skops" not in words(churn_sections.method(simple))
-    assert "churn.skops" in words(churn_sections.method(found))
+    assert "from a simpler one" in words(html(churn_sections.reasons(simple)))
+    assert "from a simpler one" not in words(html(churn_sections.reasons(found)))
+    assert "churn.skops" not in words(html(churn_sections.method(simple)))
+    assert "churn.skops" in words(html(churn_sections.method(found)))

@@ -1,11 +1,11 @@
 import re
 
 import pytest
+from pages import shown
 
-from engagekit.display.section import html_of
 from engagekit.errors import DataError
 from engagekit.metrics.catalog import CHANNELS
-from engagekit.reports import score_sections, sections, summary
+from engagekit.reports import engagement, method, score_sections, summary
 from engagekit.reports.results import results
 from engagekit.study import Study
 
@@ -19,14 +19,14 @@ time_zone = "Europe/London"
 {tables}
 """
 PARTS = (
-    sections.numbers,
+    engagement.numbers,
     score_sections.score,
-    score_sections.trial,
+    score_sections.on_trial,
     score_sections.fallen,
     score_sections.audit,
-    sections.cohorts,
-    sections.data,
-    sections.method,
+    engagement.cohorts,
+    method.data_read,
+    method.method,
 )
 
 
@@ -45,7 +45,7 @@ def found(sample_results):
 
 def first_screen(found):
     parts = (summary.judgement, summary.changes, summary.to_do, summary.headline)
-    return "".join(html_of(part(found.study).payload) for part in parts)
+    return "".join(shown(part, found) for part in parts)
 
 
 def words(html):
@@ -55,8 +55,8 @@ def words(html):
 @pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
 def test_every_section_of_a_sample_has_its_heading_and_no_loose_ends(found, kind):
     for part in PARTS:
-        html = part(found[kind])
-        assert html.startswith(("<h2", "<h3"))
+        html = shown(part, found[kind])
+        assert html.startswith("<h2")
         assert "nan" not in words(html).lower().split()
         assert "{" not in words(html)
 
@@ -64,7 +64,7 @@ def test_every_section_of_a_sample_has_its_heading_and_no_loose_ends(found, kind
 def test_there_is_a_section_for_every_channel_that_has_data(found):
     assert set(found["saas"].channels) == set(CHANNELS)
     for name in CHANNELS:
-        html = sections.channel(found["saas"], name)
+        html = shown(engagement.channel, found["saas"], name)
         assert html.count("<figure") >= 1
         assert html.count("<table") == 1
 
@@ -72,18 +72,18 @@ def test_there_is_a_section_for_every_channel_that_has_data(found):
 def test_a_trend_has_a_sentence_computed_from_the_estimate(found):
     period, new, _ = found["subscription"].current("net_promoter_score")
     assert f"Net Promoter Score (NPS), {period:%B %Y}: {new.value:.1f}, between" in words(
-        sections.channel(found["subscription"], "survey")
+        shown(engagement.channel, found["subscription"], "survey")
     )
 
 
 def test_a_caution_stands_under_the_metric_it_is_about(found):
-    told = words(sections.channel(found["subscription"], "mailing"))
+    told = words(shown(engagement.channel, found["subscription"], "mailing"))
     assert re.search(r"Open rate\b[\w\s;-]*: Opens are overstated: some mail apps load images automatically", told)
 
 
 def test_a_table_says_what_its_numbers_are_from(found):
     for kind, head, unit in (("ecommerce", "Berdasarkan", "jawaban"), ("saas", "Berdasarkan", "jawapan")):
-        html = sections.channel(found[kind], "survey")
+        html = shown(engagement.channel, found[kind], "survey")
         assert f">{head}<" in html
         assert re.search(rf"<td>[\d.,]+ {unit}</td>", html)
 
@@ -91,7 +91,7 @@ def test_a_table_says_what_its_numbers_are_from(found):
 def test_few_people_are_not_counted_out_in_a_table(tmp_path):
     joined = "\n".join(f"c{who},2026-02-03,{'c0' if who == 1 else ''}" for who in range(3))
     found = bare(tmp_path, customers=f"customer_id,joined_at,referred_by\n{joined}\n")
-    assert "fewer than 5 customers" in words(sections.channel(found, "loyalty"))
+    assert "fewer than 5 customers" in words(shown(engagement.channel, found, "loyalty"))
 
 
 @pytest.mark.parametrize(("posts", "drawn"), [(8, "Engagement rate by reach"), (3, "Reactions")])
@@ -99,7 +99,7 @@ def test_a_channel_draws_the_first_metric_that_rests_on_more_than_a_few_units(tm
     rows = [f"2026-0{month}-{day:02},a,{90 + day},{day}" for month in (1, 2) for day in range(1, posts + 1)]
     found = bare(tmp_path, posts="\n".join(["posted_at,platform,reach,likes", *rows]))
     assert ("few_units" in found.current("reach_engagement_rate")[1].warning) == (posts == 3)
-    (title,) = re.findall(r'<p class="title">(.*?)</p>', sections.channel(found, "social"))
+    (title,) = re.findall(r'<p class="title">(.*?)</p>', shown(engagement.channel, found, "social"))
     assert title.split(":")[0] == drawn
 
 
@@ -109,31 +109,31 @@ def test_where_all_rest_on_a_few_units_the_first_metric_is_drawn(tmp_path):
     )
     found = bare(tmp_path, campaigns=f"starts_at,ends_at,campaign,channel,spend,leads\n{rows}\n")
     assert "few_units" in found.current("cost_per_lead")[1].warning
-    (title,) = re.findall(r'<p class="title">(.*?)</p>', sections.channel(found, "campaigns"))
+    (title,) = re.findall(r'<p class="title">(.*?)</p>', shown(engagement.channel, found, "campaigns"))
     assert title.split(":")[0] == "Cost per lead"
 
 
 def test_what_the_metrics_mean_is_folded_by_channel(found):
-    html = sections.method(found["saas"])
-    summaries = re.findall(r"<summary>(.*?)</summary>", html)
+    html = shown(method.method, found["saas"])
+    summaries = re.findall(r"<h3>(.*?)</h3>", html)
     text = found["saas"].language.text
     assert summaries == [text(f"channel.{name}") for name in found["saas"].channels]
-    assert html.count("<table") == html.count("<details>") == len(summaries)
+    assert html.count("<table") == len(summaries)
 
 
 def test_what_was_left_out_and_refused_is_counted(found):
-    text = words(sections.data(found["subscription"]))
+    text = words(shown(method.data_read, found["subscription"]))
     assert "left out because of the rule keep reach &gt; 0" in text
     assert "is not on the scale of this survey" in text
 
 
 def test_a_business_with_one_table_says_what_is_missing(tmp_path):
     found = bare(tmp_path, mailings="sent_at,campaign,sent,delivered,opens\n2026-02-03,a,100,90,9\n")
-    assert "There is no engagement score yet" in words(score_sections.score(found))
-    assert "Too few customers" in words(sections.cohorts(found))
-    assert "Not provided, and so not in this report: interactions, customers" in words(sections.data(found))
-    assert "No targets are set" in words(sections.numbers(found))
-    assert "<figure" not in sections.channel(found, "mailing")
+    assert "There is no engagement score yet" in words(shown(score_sections.score, found))
+    assert "Too few customers" in words(shown(engagement.cohorts, found))
+    assert "Not provided, and so not in this report: interactions, customers" in words(shown(method.data_read, found))
+    assert "No targets are set" in words(shown(engagement.numbers, found))
+    assert "<figure" not in shown(engagement.channel, found, "mailing")
 
 
 def test_a_business_without_a_row_is_told_so(tmp_path):
@@ -147,7 +147,7 @@ def test_fewer_than_five_people_are_not_broken_out(tmp_path):
     early = "c0,2025-05-01,web,view"
     found = bare(tmp_path, score, interactions="\n".join(["customer_id,time,channel,action", early, *lines]))
     assert found.scores["segment"].value_counts().to_dict(as_series=False)["count"].count(1) == 1
-    text = words(score_sections.score(found) + first_screen(found) + sections.numbers(found))
+    text = words(shown(score_sections.score, found) + first_screen(found) + shown(engagement.numbers, found))
     assert "fewer than five customers, so the segments are not shown separately" in text
     assert "Advocates" not in text
     assert "17%" not in text
@@ -158,7 +158,7 @@ def test_a_feature_that_is_not_recorded_is_named(tmp_path):
     score = f"[score.components]\ninteractions = {bounds}\nduration_s = {bounds}\n"
     rows = "\n".join(f"c{who},2026-02-03,web,view" for who in range(6))
     found = bare(tmp_path, score, interactions=f"customer_id,time,channel,action\n{rows}\n")
-    told = words(score_sections.score(found))
+    told = words(shown(score_sections.score, found))
     assert "Not recorded: Time spent (seconds). Their weight is shared among the other components." in told
 
 
@@ -166,13 +166,13 @@ def test_one_mailing_against_one_is_no_change(tmp_path):
     rows = "2026-01-03,a,1000,1000,50\n2026-02-03,b,1000,1000,90"
     found = bare(tmp_path, mailings=f"sent_at,campaign,sent,delivered,clicks\n{rows}\n")
     assert "There is no month before to compare with" in words(first_screen(found))
-    assert "The units do not differ from each other" in words(sections.channel(found, "mailing"))
+    assert "The units do not differ from each other" in words(shown(engagement.channel, found, "mailing"))
 
 
 def test_hostile_text_is_text(tmp_path):
     rows = "\n".join(f'2026-0{month}-03,"{HOSTILE} {month}",100,90,9,1' for month in (1, 2))
     found = bare(tmp_path, mailings=f"sent_at,campaign,sent,delivered,opens,clicks\n{rows}\n")
-    html = sections.channel(found, "mailing") + first_screen(found)
+    html = shown(engagement.channel, found, "mailing") + first_screen(found)
     assert "<script" not in html
     assert "{{7*7}}" in html
     assert "{business}" in html

@@ -21,15 +21,16 @@ NPS, CHURN, VALUE = METRICS["net_promoter_score"], METRICS["churn_rate"], METRIC
 def compared(new, old):
     """Results that hold one metric in September, of which October is the last whole month."""
     now = pd.Timestamp("2026-10-01")
-    change = difference(old, new)
+    moved = difference(old, new)
+    change = moved.value, moved.low, moved.high
     return SimpleNamespace(
         language=Language("en"),
         business=SimpleNamespace(currency="GBP", targets={}),
         month=now,
         current=lambda _: (now, new, old),
         overall=lambda _: new,
-        change=lambda _: (change.value, change.low, change.high),
-        directions=directions(dict.fromkeys(METRICS, (change.value, change.low, change.high))),
+        change=lambda _: change,
+        directions=directions(dict.fromkeys(METRICS, change)),
     )
 
 

@@ -1,0 +1,19 @@
+"""Sections as HTML, of results that a test changed."""
+
+import pytest
+
+from engagekit.display.section import Section, html_of
+from engagekit.reports import engagement, method, score_sections, summary
+
+
+def html(section: Section | None) -> str:
+    """HTML of a section; empty where there is none."""
+    return html_of(section.payload) if section else ""
+
+
+def shown(function, found, *arguments):
+    """HTML of the section that a function of a study makes, where the study's results are these."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (engagement, method, score_sections, summary):
+            patch.setattr(module, "results", lambda _: found)
+        return html(function(found.study, *arguments))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Column
 
     from engagekit.data.reading import Reading
+    from engagekit.language import Language
     from engagekit.reports.record import Run
 
 __all__ = ["main"]
@@ -196,6 +197,7 @@ def _problems(console: "Console", path: Path) -> "Iterator[str]":
     from engagekit.data.business import Business
     from engagekit.display.progress import progress
     from engagekit.errors import DataError
+    from engagekit.language import Language
     from engagekit.reports.results import check_goals
     from engagekit.score.scorecard import Scorecard
 
@@ -219,31 +221,31 @@ def _problems(console: "Console", path: Path) -> "Iterator[str]":
             Scorecard.of(business)
     except DataError as error:
         yield str(error)
-    _show(console, business.name, readings)
+    _show(console, Language(business.language), business.name, readings)
     if not business.tables:
         yield f"{business.name}: no tables yet. Uncomment one in {business.folder / 'business.toml'}."
 
 
-def _show(console: "Console", title: str, readings: "list[Reading]") -> None:
-    """Print what became of the rows of each table, and why."""
+def _show(console: "Console", language: "Language", title: str, readings: "list[Reading]") -> None:
+    """Print what became of the rows of each table, and why, in the language of the business."""
     from rich.table import Table
 
-    summary = Table("table", "file", *map(_right, ("rows", "kept", "left out", "refused")), title=title)
-    reasons = Table("file", "column", "reason", _right("rows"), _right("first row"))
+    text, number = language.text, language.number
+    heads = {name: text(f"column.{name}") for name in ("table", "file", "column", "reason", "rows", "first_row")}
+    counted = [_right(text(f"column.{name}")) for name in ("rows", "kept", "left_out", "refused")]
+    summary = Table(heads["table"], heads["file"], *counted, title=title)
+    reasons = Table(heads["file"], heads["column"], heads["reason"], _right(heads["rows"]), _right(heads["first_row"]))
     for reading in readings:
         numbers = (reading.rows, reading.kept, sum(reading.left_out.values()), reading.refused.height)
-        summary.add_row(reading.table, reading.file, *(f"{number:,}" for number in numbers))
+        summary.add_row(text(f"table.{reading.table}"), reading.file, *map(number, numbers))
         for column, reason, rows, first in reading.reasons().iter_rows():
-            reasons.add_row(reading.file, column, reason, f"{rows:,}", f"{first:,}")
+            reasons.add_row(reading.file, column, text(f"refused.{reason}"), number(rows), number(first))
         for rule, rows in reading.left_out.items():
-            reasons.add_row(reading.file, rule.split()[0], f"keep {rule}", f"{rows:,}", "")
-        for reason, rows in (
-            ("repeated: counted once", reading.repeated),
-            ("superseded by a later state", reading.superseded),
-            ("identical, without an id: counted", reading.identical),
-        ):
-            if rows:
-                reasons.add_row(reading.file, "", reason, f"{rows:,}", "")
+            why = text("refused.left_out", rule=rule)
+            reasons.add_row(reading.file, rule.split()[0], why, number(rows), "")
+        for reason in ("repeated", "superseded", "identical"):
+            if rows := getattr(reading, reason):
+                reasons.add_row(reading.file, "", text(f"refused.{reason}"), number(rows), "")
     console.print(summary)
     if reasons.row_count:
         console.print(reasons)
@@ -296,13 +298,14 @@ def _starter(kind: str, language: str) -> str:
     """A business.toml to fill in: its head from the template, its tables from their contracts."""
     from engagekit.data.tables import TABLES
     from engagekit.display.markup import template_path
+    from engagekit.language import Language
     from engagekit.score.components import PRESETS
 
     parts = {
         name: ", ".join(f"{key} = {_toml(value)}" for key, value in part.items())
         for name, part in PRESETS[kind].items()
     }
-    text = template_path("business", "business.toml").read_text("utf-8")
+    text = template_path("business", f"{language}.toml").read_text("utf-8")
     currency, time_zone = PLACES[language]
     for token, word in {
         "kind": kind,
@@ -312,10 +315,11 @@ def _starter(kind: str, language: str) -> str:
         "components": "\n".join(f"{name} = {{{part}}}" for name, part in parts.items()),
     }.items():
         text = text.replace(f"@{token}@", word)
+    describe = Language(language).text
     for table, contract in TABLES.items():
         text += f'\n# [tables.{table}]\n# file = "data/{table}.csv"\n# [tables.{table}.columns]\n'
         for name, column in contract.columns.items():
-            text += f'# {name} = "{name}"  # {"" if column.required else "? "}{column.description}\n'
+            text += f'# {name} = "{name}"  # {"" if column.required else "? "}{describe(f"describe.{table}.{name}")}\n'
     return text
 
 

@@ -2,22 +2,28 @@
 
 import datetime as dt
 import math
+import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any, TypeGuard
 
-from babel import dates, numbers
+from babel import Locale, dates, numbers
 
 from engagekit.errors import did_you_mean
 
-__all__ = ["LANGUAGES", "Language", "decimal_and_group", "decimals_of", "decimals_supported"]
+__all__ = ["LANGUAGES", "Language", "decimal_and_group", "decimals_of", "precision"]
 
 LANGUAGES = {"id": "id", "ms": "ms", "en": "en_GB"}
 COMPACT_FROM = 1_000_000
 BY_CHANNEL = {"interactions_": "interactions", "preferred_channel_": "preferred_channel"}  # prefixes of features
 MISSING = "–"
+MINUS = "−"
+COUNTED = re.compile(r"\{(\w+):([^{}|]*)\|([^{}|]*)\}")  # {n:customer|customers}
+FEWEST_DECIMALS = {"rate": 1, "points": 1, "ratio": 1, "hours": 1}
+SIGNIFICANT = 2
 
 
 @dataclass(frozen=True)
@@ -33,8 +39,8 @@ class Language:
     --------
     >>> Language("id").money(1_250_000, "IDR")
     'Rp1,25 juta'
-    >>> Language("en").text("unit.customer", n="4,338")
-    '4,338 customers'
+    >>> Language("en").text("unit.customer", n="4,338"), Language("en").text("unit.customer", n="1")
+    ('4,338 customers', '1 customer')
     """
 
     code: str
@@ -51,6 +57,8 @@ class Language:
     def text(self, key: str, /, **values: object) -> str:
         """Text of a dotted key in ``locales/<code>/``, with values for its ``{names}``.
 
+        ``{n:day|days}`` in a text is the form of a word that goes with the number ``n``: the first for one.
+
         Raises
         ------
         KeyError
@@ -61,7 +69,16 @@ class Language:
             if part not in text:
                 raise KeyError(f"{key} has no text in locales/{self.code}/")
             text = text[part]
-        return str(text).format(**values) if values else str(text)
+        if not values:
+            return str(text)
+        return COUNTED.sub(lambda form: form[2] if self._is_one(values[form[1]]) else form[3], text).format(**values)
+
+    def _is_one(self, value: object) -> bool:
+        try:
+            number = numbers.parse_decimal(str(value), locale=self.locale)
+        except numbers.NumberFormatError:  # fewer than 5
+            return False
+        return bool(Locale.parse(self.locale).plural_form(number) == "one")
 
     def feature(self, name: str) -> str:
         """Name of a feature; the name of a business's own attribute is not translated.
@@ -69,13 +86,24 @@ class Language:
         Examples
         --------
         >>> Language("en").feature("interactions_social")
-        'Interactions: social'
+        'Interactions: social media'
         """
         known: dict[str, str] = _texts(self.code)["feature"]
         for prefix, feature in BY_CHANNEL.items():
             if name not in known and name.startswith(prefix):
-                return f"{known[feature]}: {name.removeprefix(prefix)}"
+                return f"{known[feature]}: {self.value('channel', name.removeprefix(prefix))}"
         return known.get(name, name)
+
+    def value(self, column: str, value: str) -> str:
+        """Word for a value that the kit knows of a column, such as a channel; any other is given back as it is.
+
+        Examples
+        --------
+        >>> [Language("id").value("channel", name) for name in ("social", "whatsapp", "Toko Braga")]
+        ['media sosial', 'WhatsApp', 'Toko Braga']
+        """
+        known: dict[str, str] = _texts(self.code)["value"].get(column, {})
+        return known.get(value.casefold(), value)
 
     def question(self, template: str) -> str:
         """Question that a template's report answers; empty for a template that the kit does not ship.
@@ -83,7 +111,7 @@ class Language:
         Examples
         --------
         >>> Language("en").question("engagement")
-        'How engaged are our customers?'
+        'How engaged are your customers?'
         """
         known: dict[str, str] = _texts(self.code)["question"]
         return known.get(template, "")
@@ -92,36 +120,71 @@ class Language:
         """Write a number with a fixed count of decimals; a dash where it is missing."""
         if not _known(value):
             return MISSING
-        return str(numbers.format_decimal(value, format=_pattern(decimals), locale=self.locale))
+        return _with_minus(numbers.format_decimal(value, format=_pattern(decimals), locale=self.locale))
+
+    def change(self, value: float, decimals: int = 0) -> str:
+        """Write a number with its sign.
+
+        Examples
+        --------
+        >>> Language("en").change(3), Language("en").change(-3), Language("en").change(-0.2)
+        ('+3', '−3', '0')
+        """
+        written = self.number(value, decimals)
+        return f"+{written}" if value > 0 and _has_digit(written) else written
 
     def percent(self, fraction: float | None, decimals: int = 1) -> str:
         """Write a fraction as a percentage, in the form of the locale: 0.0408 is 4.1 %."""
         if not _known(fraction):
             return MISSING
-        return str(numbers.format_percent(fraction, format=_pattern(decimals) + "%", locale=self.locale))
+        return _with_minus(numbers.format_percent(fraction, format=_pattern(decimals) + "%", locale=self.locale))
 
     def money(self, value: float | None, currency: str, decimals: int | None = None) -> str:
-        """Write an amount of money; from a million on with a word for the size (Rp1,25 juta)."""
+        """Write an amount of money with its currency's own decimals, or with none where ``decimals`` is 0.
+
+        From a million on it has a word for the size (Rp1,25 juta).
+        """
         if not _known(value):
             return MISSING
         symbol = str(numbers.get_currency_symbol(currency, locale=self.locale))
         if abs(value) >= COMPACT_FROM:
-            compact = numbers.format_compact_decimal(
-                abs(value), format_type="long", locale=self.locale, fraction_digits=2
-            )
-            return f"{'-' if value < 0 else ''}{symbol}{compact}"
-        digits = numbers.get_currency_precision(currency) if decimals is None else decimals
-        digits = 0 if currency == "IDR" else digits
-        return f"{'-' if value < 0 else ''}{symbol}{self.number(abs(value), digits)}"
+            rounded = float(f"{abs(value):.5g}")  # 999,999,999 is 1 billion and not 1000 million
+            written = numbers.format_compact_decimal(rounded, format_type="long", locale=self.locale, fraction_digits=2)
+        else:
+            own = 0 if currency == "IDR" else numbers.get_currency_precision(currency)
+            written = self.number(abs(value), 0 if decimals == 0 else own)
+        return _with_minus(f"{'-' if value < 0 else ''}{symbol}{written}")
 
     def amount(self, value: float | None, unit: str, currency: str, decimals: int | None = None) -> str:
-        """Write a number in the unit of a metric: ``rate``, ``money``, ``hours``, ``points`` ..."""
+        """Write a number in the unit of a metric: ``rate``, ``money``, ``hours``, ``points`` ...
+
+        Parameters
+        ----------
+        value : float, optional
+            A rate is a fraction.
+        unit : str
+            ``measured_in`` of the metric.
+        currency : str
+            Code of the currency of money.
+        decimals : int, optional
+            ``precision`` of what is printed together; without it that of the value alone.
+
+        Examples
+        --------
+        >>> [Language("id").amount(value, "hours", "IDR") for value in (0.19, 1.25)]
+        ['11 menit', '1,2 jam']
+        """
+        if not _known(value):
+            return MISSING
         if unit == "money":
             return self.money(value, currency, decimals)
+        places = precision(unit, [value]) or 0 if decimals is None else decimals
         if unit == "rate":
-            return self.percent(value, 1 if decimals is None else decimals)
-        number = self.number(value, decimals or 0)
-        return self.text(f"unit.{unit}", n=number) if unit in ("hours", "seconds") and number != MISSING else number
+            return self.percent(value, places)
+        if unit == "hours" and abs(value) < 1:
+            return self.text("unit.minutes", n=self.number(60 * value, max(places - 2, 0)))
+        number = self.number(value, places)
+        return self.text(f"unit.{unit}", n=number) if unit in ("hours", "seconds") else number
 
     def date(self, day: dt.date) -> str:
         """Write a day: 1 Oktober 2026."""
@@ -145,18 +208,36 @@ def decimal_and_group(code: str) -> tuple[str, str]:
     return str(numbers.get_decimal_symbol(locale)), str(numbers.get_group_symbol(locale))
 
 
-def decimals_supported(low: float, high: float) -> int:
-    """Decimals, 0 to 2, that an interval supports: no digit is finer than a tenth of its half-width.
+def precision(unit: str, values: Iterable[float | None]) -> int | None:
+    """Decimals of a metric: one, and more where the smallest of its values has no two significant digits otherwise.
+
+    Counts are whole, seconds and minutes have decimals only below ten. Everything that is printed of a metric has the
+    same: its value, interval and target, in a table, a chart and a sentence.
+
+    Parameters
+    ----------
+    unit : str
+        ``measured_in`` of the metric.
+    values : iterable of float
+        What is printed together, without the bounds of intervals; a rate is a fraction. Zeros and what is missing do
+        not count.
+
+    Returns
+    -------
+    int or None
+        Decimals of a rate are those of per cent, of hours those of hours; None for money, whose currency has its own.
 
     Examples
     --------
-    >>> decimals_supported(38.2, 46.1), decimals_supported(4.03, 4.13)
-    (0, 2)
+    >>> precision("rate", [0.332]), precision("rate", [0.0012, 0.04]), precision("points", [42, None])
+    (1, 2, 1)
+    >>> precision("count", [1203]), precision("money", [0.5])
+    (0, None)
     """
-    half = (high - low) / 2
-    if not math.isfinite(half) or half <= 0:
-        return 1
-    return min(max(math.ceil(-math.log10(half) - 1e-9), 0), 2)
+    if unit == "money":
+        return None
+    sizes = [abs(value) for value in values if _known(value) and value]
+    return 0 if unit == "count" else max([FEWEST_DECIMALS.get(unit, 0), *(_needed(unit, size) for size in sizes)])
 
 
 def decimals_of(value: float) -> int:
@@ -170,12 +251,29 @@ def decimals_of(value: float) -> int:
     return next((places for places in (0, 1) if math.isclose(value, round(value, places))), 2)
 
 
+def _needed(unit: str, size: float) -> int:
+    """Decimals that show two significant digits; hours below one are read in minutes, and have two more of hours."""
+    minutes = unit == "hours" and size < 1
+    read = size * (100 if unit == "rate" else 60 if minutes else 1)
+    places = max(SIGNIFICANT - 1 - math.floor(math.log10(read)), 0)
+    return places + 2 if minutes and places else places
+
+
 def _known(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value)
 
 
 def _pattern(decimals: int) -> str:
     return "#,##0" + ("." + "0" * decimals if decimals else "")
+
+
+def _has_digit(written: str) -> bool:
+    return bool(re.search("[1-9]", written))
+
+
+def _with_minus(written: str) -> str:
+    """Put a minus sign for a hyphen, and none before a zero."""
+    return written.replace("-", MINUS if _has_digit(written) else "")
 
 
 @cache

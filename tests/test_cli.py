@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,23 @@ def test_a_sample_is_reported(shop, tmp_path):
     assert str(tmp_path / "index.html") in done.output
     found = json.loads((tmp_path / "kedai" / "engagement" / "metrics.json").read_text("utf-8"))
     assert (found["as_of"], found["month"]) == ("2026-10-01", "2026-09")
+
+
+def test_the_comments_of_a_starter_are_in_its_language_and_its_settings_the_same(tmp_path):
+    starters = {}
+    for language in ("id", "ms", "en"):
+        assert call("init", tmp_path / language, "--language", language).exit_code == 0
+        starters[language] = (tmp_path / language / "business.toml").read_text("utf-8")
+    settings = {code: tomllib.loads(text) for code, text in starters.items()}
+    places = ("name", "language", "currency", "time_zone")
+    assert len({json.dumps({**read, **dict.fromkeys(places)}) for read in settings.values()}) == 1
+    keys = {code: re.findall(r"^(# )?(\[?[\w.]+\]?)( =|$)", text, re.MULTILINE) for code, text in starters.items()}
+    assert keys["id"] == keys["ms"] == keys["en"]
+    assert '# channel = "channel"  # where: web, app' in starters["en"]
+    assert '# joined_at = "joined_at"  # ? kapan menjadi pelanggan' in starters["id"]
+    said = {code: set(re.findall(r"  # (?:\? )?(\w+ .*)$", text, re.MULTILINE)) for code, text in starters.items()}
+    assert len(said["en"]) > 80
+    assert said["en"].isdisjoint(said["id"] | said["ms"])
 
 
 @pytest.mark.parametrize("language", ["id", "ms", "en"])
@@ -174,7 +192,7 @@ def test_check_shows_repeats_hints_and_the_cell_that_no_message_holds(tmp_path):
     checked = call("check", tmp_path)
     assert checked.exit_code == 1
     assert re.search(r"orders.csv\W+3\W+2\W+0\W+0\W", checked.output)
-    assert re.search(r"repeated: counted once\W+1\W", checked.output)
+    assert re.search(r"the same as another row: counted\W+1\W", checked.output)
     assert "the rule keep status != paid leaves out 0 of 3 rows, and keeps 2 that differ in capitals" in checked.output
     assert "row 2, score: the cell was refused: not_number" in checked.output
     assert "The cell says 'secret'." in checked.output
@@ -243,9 +261,9 @@ def test_english_is_spoken_where_nothing_else_is_said():
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("en", "(162 − 54) / 324 = 33.3 points, 95% between 24.9 and 41.1, from 324 answers"),
-        ("id", "(162 − 54) / 324 = 33,3 poin, 95% antara 24,9 dan 41,1, dari 324 jawaban"),
-        ("ms", "(162 − 54) / 324 = 33.3 mata, 95% antara 24.9 dengan 41.1, daripada 324 jawapan"),
+        ("en", "(162 − 54) / 324 = 33.3 points, 95% interval 24.9 to 41.1, from 324 answers"),
+        ("id", "(162 − 54) / 324 = 33,3 poin, rentang 95% 24,9 sampai 41,1, dari 324 jawaban"),
+        ("ms", "(162 − 54) / 324 = 33.3 mata, selang 95% 24.9 hingga 41.1, daripada 324 jawapan"),
     ],
 )
 def test_a_score_is_explained_with_the_numbers_of_a_run(run, code, said):
@@ -260,8 +278,8 @@ def test_a_score_is_explained_with_the_numbers_of_a_run(run, code, said):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("promoter_rate", "162 / 324 = 50.0%, 95% between 44.6% and 55.4%, from 324 answers"),
-        ("handling_hours", "5.5 h, 95% between 2.0 h and 9.0 h, from 10 tickets"),
+        ("promoter_rate", "162 / 324 = 50.0%, 95% interval 44.6% to 55.4%, from 324 answers"),
+        ("handling_hours", "5.5 h, 95% interval 2.0 h to 9.0 h, from 10 tickets"),
         ("likes", "45, from 2 posts"),
         ("tickets_opened", "10, from 10 tickets"),
     ],
@@ -274,9 +292,9 @@ def test_a_rate_a_median_and_a_total_of_the_month_are_explained_each_in_its_way(
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("en", "cannot be computed: nothing to divide by"),
-        ("id", "tidak dapat dihitung: pembaginya nol"),
-        ("ms", "tidak dapat dikira: pembahaginya sifar"),
+        ("en", "cannot be computed: the denominator is zero"),
+        ("id", "tidak dapat dihitung: penyebutnya nol"),
+        ("ms", "tidak dapat dikira: penyebutnya sifar"),
     ],
 )
 def test_what_is_undefined_says_why(run, code, said):

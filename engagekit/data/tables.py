@@ -168,7 +168,7 @@ TABLES: dict[str, Table] = {
             "reached": optional("count", "people reached", COUNT),
             "leads": optional("count", "leads", COUNT),
             "conversions": optional("count", "conversions", COUNT),
-            "revenue": optional("number", "money that came of it", COUNT),
+            "revenue": optional("number", "revenue of the campaign", COUNT),
         },
         otherwise=("campaign", "channel", "starts_at", "ends_at"),
         repeats="state",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from engagekit.display.drawing import HALO, PALETTE
 from engagekit.display.markup import plain_text
 from engagekit.errors import DataError, did_you_mean
-from engagekit.language import Language, decimals_supported
+from engagekit.language import Language
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +38,8 @@ class Measure:
         A rate is a fraction.
     currency : str
         ISO code where the unit is money.
+    decimals : int, optional
+        Of the values; their ``precision``.
 
     Raises
     ------
@@ -53,6 +55,7 @@ class Measure:
     language: Language
     unit: str
     currency: str = ""
+    decimals: int | None = None
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
@@ -63,16 +66,14 @@ class Measure:
         return value * 100 if self.unit == "rate" else value
 
     def write(self, value: float, decimals: int | None = None) -> str:
-        """Write a value with its unit."""
+        """Write a number of the axis with its unit."""
         if self.unit == "money" and abs(value) >= WHOLE_MONEY_FROM:
             decimals = 0
         return self.language.amount(value, self.unit, self.currency, decimals)
 
-    def write_estimate(self, row: Any) -> str:
-        """Write the value of a row with the digits that its interval, ``low`` to ``high``, supports."""
-        if self.unit == "count":
-            return self.write(row["value"])
-        return self.write(row["value"], decimals_supported(self.as_read(row["low"]), self.as_read(row["high"])))
+    def write_value(self, value: float) -> str:
+        """Write a value with the decimals that all of them have."""
+        return self.language.amount(value, self.unit, self.currency, self.decimals)
 
 
 def dress_axis(ax: "Axes", which: Literal["x", "y"], values: Sequence[float], measure: Measure) -> None:

@@ -15,7 +15,7 @@ from engagekit.display.axes import (
 )
 from engagekit.display.drawing import PALETTE
 from engagekit.display.markup import plain_text
-from engagekit.language import Language
+from engagekit.language import Language, precision
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,13 @@ SQUEEZED = 0.25  # a median of the probabilities below this part of the highest
 
 
 def plot_bars(
-    frame: "pd.DataFrame", ax: "Axes | None" = None, language: Language | None = None, *, unit: str, currency: str = ""
+    frame: "pd.DataFrame",
+    ax: "Axes | None" = None,
+    language: Language | None = None,
+    *,
+    unit: str,
+    currency: str = "",
+    decimals: int | None = None,
 ) -> "Axes":
     """Draw one bar a row with its interval, from zero; the twelve largest if there are more.
 
@@ -46,6 +52,8 @@ def plot_bars(
         Of value, low and high; a rate is a fraction.
     currency : str
         ISO code where the unit is money.
+    decimals : int, optional
+        Of the values; without it their own ``precision``.
 
     Returns
     -------
@@ -66,12 +74,13 @@ def plot_bars(
     >>> frame = pd.DataFrame({"label": ["Mei"], "value": [0.05], "low": [0.04], "high": [0.06]})
     >>> ax = plot_bars(frame, Figure().add_subplot(), Language("id"), unit="rate")
     >>> [text.get_text() for text in ax.texts]
-    ['Mei', '5%']
+    ['Mei', '5,0%']
     """
     nothing = "no row has a value, so there is nothing to draw"
     frame = checked(frame, ["value", "low", "high"], ["label"], otherwise=nothing)
     ax, language = ax or new_axes(), language or Language("en")
-    measure = Measure(language, unit, currency)
+    decimals = precision(unit, frame["value"]) if decimals is None else decimals
+    measure = Measure(language, unit, currency, decimals)
     shown = frame if len(frame) <= MOST_BARS else frame.nlargest(MOST_BARS, "value")
     shown = shown.reset_index(drop=True)
     above, thickness = (0.8, 0.36) if is_narrow(ax) else (0.5, 0.6)
@@ -83,7 +92,7 @@ def plot_bars(
     _name_bars(ax, [_shortened(label) for label in shown["label"]], thickness)
     for place, row in enumerate(shown.to_dict("records")):
         end = max(finite([0, row["value"], row["high"]]))
-        write_beside(ax, (end, place), (6, 0), measure.write_estimate(row), color=INK, va="center")
+        write_beside(ax, (end, place), (6, 0), measure.write_value(row["value"]), color=INK, va="center")
     if len(frame) > len(shown):
         omitted = language.number(len(frame) - len(shown))
         ax.set_xlabel(language.text("chart.more", n=omitted), loc="left", color=MUTED)
@@ -135,7 +144,7 @@ def plot_calibration(groups: "pd.DataFrame", ax: "Axes | None" = None, language:
     >>> frame = pd.DataFrame({"chance": [0.1, 0.4], "value": [0.12, 0.38], "low": [0.1, 0.3], "high": [0.2, 0.5]})
     >>> ax = plot_calibration(frame, Figure().add_subplot(), Language("en"))
     >>> ax.get_xlabel()
-    'Chance that was told'
+    'Predicted probability'
     """
     nothing = "no group has a value, so there is nothing to draw"
     groups = checked(groups, ["value", "chance", "low", "high"], otherwise=nothing, within=(0, 1))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from engagekit.display.axes import Measure, checked, dress_axis, finite, is_narrow, new_axes, size_of, write_beside
 from engagekit.display.drawing import PALETTE
 from engagekit.errors import DataError
-from engagekit.language import Language
+from engagekit.language import Language, precision
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +26,7 @@ def plot_trend(
     unit: str,
     currency: str = "",
     target: float | None = None,
+    decimals: int | None = None,
 ) -> "Axes":
     """Draw a value by month, week or quarter as a line with its interval, labelled at its end.
 
@@ -47,6 +48,8 @@ def plot_trend(
         ISO code where the unit is money.
     target : float, optional
         Drawn as a thin line, in the unit of value.
+    decimals : int, optional
+        Of the values; without it their own ``precision``.
 
     Returns
     -------
@@ -69,12 +72,13 @@ def plot_trend(
     >>> frame = frame.assign(low=frame["value"] - 0.1, high=frame["value"] + 0.1)
     >>> ax = plot_trend(frame, Figure().add_subplot(), Language("en"), unit="rate")
     >>> [text.get_text() for text in ax.texts]
-    ['30%']
+    ['30.0%']
     """
     nothing = "no month has a value, so there is no trend to draw"
     results = checked(results, ["value", "low", "high"], ["period"], otherwise=nothing)
     ax, language = ax or new_axes(), language or Language("en")
-    measure = Measure(language, unit, currency)
+    decimals = precision(unit, [*results["value"], target]) if decimals is None else decimals
+    measure = Measure(language, unit, currency, decimals)
     frame = _every_period(results)
     known = frame.dropna(subset=["value"])
     _draw_line(ax, frame, known)
@@ -150,16 +154,13 @@ def _label_end(ax: "Axes", known: "pd.DataFrame", measure: Measure) -> None:
     offset, align = (4, -9 if falls else 9), {"ha": "right", "va": "top" if falls else "bottom"}
     if not is_narrow(ax):
         offset, align = (10, 0), {"va": "center"}
-    write_beside(ax, (last["period"], last["value"]), offset, measure.write_estimate(last), **align, **style)
+    write_beside(ax, (last["period"], last["value"]), offset, measure.write_value(last["value"]), **align, **style)
 
 
 def _label_target(ax: "Axes", target: float, last: float, measure: Measure) -> None:
     """Draw the target as a line and name it, clear of the last value."""
     ax.axhline(target, color=MUTED, lw=1, zorder=2)
-    read = measure.as_read(target)
-    decimals = next((n for n in (0, 1) if math.isclose(round(read, n), read)), 2)
-    value = measure.write(target, decimals)
-    label, across = measure.language.text("chart.target", value=value), ax.get_yaxis_transform()
+    label, across = measure.language.text("chart.target", value=measure.write_value(target)), ax.get_yaxis_transform()
     low, high = ax.get_ylim()
     gap = (target - last) / (high - low) * 0.8 * size_of(ax)[1]
     nudge = math.copysign(max(0.0, LINE_HEIGHT - abs(gap)), gap)

@@ -30,7 +30,7 @@ def explain_named(name: str, language: str = "en", run: Mapping[str, Any] | None
     Examples
     --------
     >>> print(explain_named("NPS").splitlines()[0])
-    Net Promoter Score (net_promoter_score)
+    Net Promoter Score (NPS) (net_promoter_score)
     >>> explain_named("clv", "id")[:40]
     'CLV adalah nilai seumur hidup pelanggan '
     """

@@ -8,15 +8,13 @@ from html import escape
 from typing import Any
 
 from engagekit.errors import did_you_mean
-from engagekit.language import Language, decimals_of, decimals_supported
+from engagekit.language import Language, decimals_of, precision
 from engagekit.metrics.declaration import MADE_BY, Declaration
 from engagekit.metrics.estimate import FIELDS, Estimate
 
 __all__ = ["card", "explain", "with_numbers"]
 
 ALL_TIME = "all"
-PERCENT = 100
-MOST_DECIMALS = 2
 SIGNS = {r"\,": " ", r"\quad": " ", r"\left": "", r"\right": "", r"\leq": "≤", r"\sum": " Σ", r"\min": "min"}
 BRACED = re.compile(r"(\\text|\\operatorname|_)\{([^{}]*)\}")
 FRACTION = re.compile(r"\\frac\{([^{}]*)\}\{([^{}]*)\}")
@@ -105,12 +103,12 @@ def with_numbers(
     >>> from engagekit.metrics import net_promoter_score
     >>> answers = [10] * 162 + [8] * 108 + [0] * 54
     >>> with_numbers(net_promoter_score, net_promoter_score(answers), Language("en"), "GBP", (162, 54))
-    '(162 − 54) / 324 = 33.3 points, 95% between 24.9 and 41.1, from 324 answers'
+    '(162 − 54) / 324 = 33.3 points, 95% interval 24.9 to 41.1, from 324 answers'
     """
     units = language.text(f"unit.{metric.unit}", n=language.number(estimate.units))
     if estimate.reason:
         return f"{language.text(f'reason.{estimate.reason}')} ({units})"
-    decimals = _decimals(metric, estimate)
+    decimals = precision(metric.measured_in, [estimate.value])
     value, low, high = (
         language.amount(number, metric.measured_in, currency, decimals)
         for number in (estimate.value, estimate.low, estimate.high)
@@ -212,25 +210,3 @@ def _quotient(estimate: Estimate, language: Language, parts: tuple[float, ...]) 
     written = [language.number(part, decimals_of(part)) for part in (*parts, estimate.numerator, estimate.denominator)]
     top = f"({written[0]} − {written[1]})" if parts else written[0]
     return f"{top} / {written[-1]}"
-
-
-def _decimals(metric: Declaration, estimate: Estimate) -> int | None:
-    """Decimals that the interval supports, but enough for two significant digits where two decimals suffice."""
-    sure, factor = math.isfinite(estimate.low), PERCENT if metric.measured_in == "rate" else 1
-    value = factor * estimate.value
-    if metric.measured_in == "money" and not sure:
-        return None
-    if sure:
-        supported = decimals_supported(factor * estimate.low, factor * estimate.high)
-    else:
-        supported = 0 if metric.measured_in == "rate" else decimals_of(value)
-    fewest = 1 if metric.measured_in == "rate" or (metric.measured_in == "points" and sure) else 0
-    decimals = max(supported, fewest, min(_digits_needed(value), decimals_of(value)))
-    return MOST_DECIMALS if metric.measured_in == "money" and decimals else decimals
-
-
-def _digits_needed(value: float) -> int:
-    """Decimals, 0 to 2, that show two significant digits."""
-    if not value:
-        return 0
-    return min(max(1 - math.floor(math.log10(abs(value))), 0), MOST_DECIMALS)

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from engagekit.data.business import Business, slug_of
 from engagekit.errors import DataError
-from engagekit.language import Language
+from engagekit.language import Language, precision
 from engagekit.reports.page import Entry, index_page
 from engagekit.reports.record import FAILED, Run, one_line, record_failure
 from engagekit.reports.run import check_request, run
@@ -198,11 +198,13 @@ def _entry(home: Path, failed: Path) -> Entry:
 def _headline(results: dict[str, Any], language: Language) -> Iterator[tuple[str, str]]:
     """Title and value of the first metrics of ``HEADLINE``, in their latest whole month, named if it is older."""
     for name in HEADLINE:
-        rows = [row for row in results["metrics"] if row["metric"] == name and row["value"] is not None]
-        rows = [row for row in rows if row["period"] <= results["month"]]
+        valued = [row for row in results["metrics"] if row["metric"] == name and row["value"] is not None]
+        rows = sorted((row for row in valued if row["period"] <= results["month"]), key=lambda row: row["period"])
         if rows:
-            row = max(rows, key=lambda row: row["period"])
-            value = language.amount(row["value"], row["measured_in"], results["business"]["currency"])
+            row, unit = rows[-1], rows[-1]["measured_in"]
+            printed = [*rows[-2:], *(every for every in valued if every["period"] == "all")]
+            decimals = precision(unit, [row["target"], *(each["value"] for each in printed)])
+            value = language.amount(row["value"], unit, results["business"]["currency"], decimals)
             older = language.month(dt.date.fromisoformat(f"{row['period']}-01"), "short")
             title = language.text(f"metric.{name}.title")
             yield title if row["period"] == results["month"] else f"{title} ({older})", value

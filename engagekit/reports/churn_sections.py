@@ -144,9 +144,9 @@ def reasons(churning: Churning) -> Section | None:
     value = (100 * churning.importance["value"]).round(1) + 0.0
     labels = [_group(churning, name) for name in churning.importance["group"]]
     table = churning.importance.assign(value=value, label=labels, low=value, high=value)
-    points = language.number(value.iloc[0], decimals_of(round(value.iloc[0], 1)))
+    points = language.number(value.iloc[0], 1)
     figure = Figure(
-        lambda table, ax: charts.plot_bars(table, ax, language, unit="points"),
+        lambda table, ax: charts.plot_bars(table, ax, language, unit="points", decimals=1),
         text("reasons.title"),
         text("reasons.subtitle", date=language.date(churning.comparison.backtest.dates[-1])),
         source(churning, "interactions"),
@@ -377,7 +377,7 @@ def _written(churning: Churning, value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return churning.language.text("reasons.blank")
     if isinstance(value, bool | str):
-        return str(value)
+        return churning.language.value("flag", str(value))
     return churning.language.number(value, 0 if abs(value) >= BARE else decimals_of(value))
 
 

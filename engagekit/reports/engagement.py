@@ -110,7 +110,9 @@ def _trend(found: Results, metric: Metric) -> _Trend:
     unit, target = metric.measured_in, found.business.targets.get(metric.name)
     currency, language = found.business.currency, found.language
     figure = Figure(
-        lambda series, ax: charts.plot_trend(series, ax, language, unit=unit, currency=currency, target=target),
+        lambda series, ax: charts.plot_trend(
+            series, ax, language, unit=unit, currency=currency, target=target, decimals=writer.decimals(metric)
+        ),
         title if writer.direction(metric) == "unknown" else f"{title}: {writer.change(metric)[0]}",
         text(f"metric.{metric.name}.meaning"),
         source(found, metric.table),
@@ -171,7 +173,8 @@ def _broken_down(found: Results, metrics: list[Metric]) -> Iterator[Section]:
             continue
         best, worst = (dict(groups.iloc[end]) for end in (0, -1))
         high, low = (writer.value(metric, Estimate.of(each)) for each in (best, worst))
-        sentence = text("figure.by_sentence", best=best[column], high=high, worst=worst[column], low=low)
+        first, last = (found.language.value(column, each[column]) for each in (best, worst))
+        sentence = text("figure.by_sentence", best=first, high=high, worst=last, low=low)
         figure = Figure(
             partial(_bars, found, metric, column),
             text(f"figure.by_{column}", name=writer.title(metric)),
@@ -182,8 +185,9 @@ def _broken_down(found: Results, metrics: list[Metric]) -> Iterator[Section]:
 
 
 def _bars(found: Results, metric: Metric, column: str, groups: pd.DataFrame, ax: "Axes") -> "Axes":
-    unit, currency = metric.measured_in, found.business.currency
-    return charts.plot_bars(groups.rename(columns={column: "label"}), ax, found.language, unit=unit, currency=currency)
+    unit, currency, decimals = metric.measured_in, found.business.currency, Writer(found).decimals(metric)
+    named = groups.assign(label=[found.language.value(column, name) for name in groups[column]])
+    return charts.plot_bars(named, ax, found.language, unit=unit, currency=currency, decimals=decimals)
 
 
 def _came_back(language: Language, cohorts: pd.DataFrame) -> str:

@@ -28,7 +28,6 @@ MEDIAN = "median_engagement_score"
 FALLEN = 20
 FRAME, ROW = 60, 36  # CSS pixels
 SURE_FROM = 30  # customers of a cell, below which it is said
-SMALL = 0.01
 SHARES = ("carries_more", "carries_less")
 BOUNDS = ("value", "low", "high")
 
@@ -69,7 +68,7 @@ def on_trial(study: Study) -> Section | None:
     notes = [counted, text("trial.roc_auc", **shares, recency=language.percent(recency, 0))]
     notes.append(text("trial.rule", least=language.percent(NOTICEABLE, 0)))
     figure = Figure(
-        lambda table, ax: charts.plot_bars(table, ax, language, unit="rate"),
+        lambda table, ax: charts.plot_bars(table, ax, language, unit="rate", decimals=1),
         text("trial.title"),
         text("trial.subtitle", days=days),
         source(found, "base"),
@@ -222,7 +221,7 @@ def _tenths(found: Results, tried: Verdict) -> pd.DataFrame:
 def _spread(found: Results, tenths: pd.DataFrame, falls: bool) -> str:
     rates = tenths["value"]
     ends = (float(rates.iloc[end]) for end in (0, -1))
-    lowest, highest = (found.language.percent(rate, 1 if 0 < rate < SMALL else 0) for rate in ends)
+    lowest, highest = (found.language.percent(rate) for rate in ends)
     sentence = found.language.text("trial.spread", lowest=lowest, highest=highest)
     return f"{sentence} {found.language.text('trial.falls' if falls else 'trial.not_falls')}"
 
@@ -240,8 +239,8 @@ def _segments_tried(found: Results, tried: Verdict) -> Section:
             {
                 "segment": [text(f"segment.{name}") for name in table["segment"]],
                 "at_risk": [fewer if math.isnan(n) else language.number(n) for n in table["customers"]],
-                "churn": [language.percent(value, 0) for value in table["value"]],
-                "interval": [DASH if math.isnan(low) else between(language, low, high) for low, high in bounds],
+                "churn": [language.percent(value) for value in table["value"]],
+                "interval": [DASH if math.isnan(low) else between(language, low, high, 1) for low, high in bounds],
             }
         )
 
@@ -249,7 +248,7 @@ def _segments_tried(found: Results, tried: Verdict) -> Section:
     notes = [text("trial.few", n=SURE_FROM, names=", ".join(few))] if few else []
     silent = tried.segments[tried.segments["segment"] == ""].iloc[0]
     if silent["customers"] >= FEWEST:
-        rate = language.percent(float(silent["value"]), 0)
+        rate = language.percent(float(silent["value"]))
         notes.append(text("trial.unscored", n=language.number(int(silent["n"])), rate=rate))
     return Section("", table, people="customers", **printed(language, cells), notes=notes)
 
@@ -307,7 +306,7 @@ def _came_of(found: Results, scoring: Scoring, row: dict[str, Any]) -> str:
     """Components that a score fell by, the furthest first."""
     changes = {name: round(row[f"{name}_change"]) for name in scoring.scorecard.features}
     furthest = sorted((name for name, by in changes.items() if by < 0), key=changes.__getitem__)
-    return "; ".join(f"{found.language.feature(name)} {changes[name]:+d}" for name in furthest)
+    return "; ".join(f"{found.language.feature(name)} {found.language.change(changes[name])}" for name in furthest)
 
 
 def _segments_of(found: Results, moved: pl.DataFrame, row: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ def judgement(study: Study) -> Section:
     active = text("unit.customer", n=number(len(scores)))
     days = found.business.score.window.removesuffix("d")
     sentences = [
-        text("summary.score", value=number(float(scores.to_numpy().mean())), n=active, days=days)
+        text("summary.score", value=writer.amount(METRICS[SCORE], float(scores.to_numpy().mean())), n=active, days=days)
         + _beside_its_year(found)
     ]
     if writer.segments:
@@ -102,11 +102,11 @@ def _some(found: Results, names: list[str]) -> str:
 
 def _beside_its_year(found: Results) -> str:
     """Where the score lies among those of the months before; nothing without two of them."""
-    number, series = found.language.number, found.series(SCORE)
+    number, writer, series = found.language.number, Writer(found), found.series(SCORE)
     year = series[series["value"].notna() & (series["period"] <= found.month)].tail(MONTHS)["value"]
     if len(year) < 2:
         return ""
-    low, high, last = (number(each) for each in (year.min(), year.max(), year.iloc[-1]))
+    low, high, last = (writer.amount(METRICS[SCORE], each) for each in (year.min(), year.max(), year.iloc[-1]))
     place = "within" if low == high or last not in (low, high) else "lowest" if last == low else "highest"
     return " " + found.language.text(f"summary.{place}", months=number(len(year)), low=low, high=high)
 

@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from engagekit.display.section import FEWEST
-from engagekit.language import Language, decimals_of, decimals_supported
+from engagekit.language import Language, precision
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
 from engagekit.reports.results import Results
@@ -49,23 +49,23 @@ class Writer:
         """The report's language."""
         return self.results.language
 
-    def amount(self, metric: Metric, value: float, like: Estimate | None = None) -> str:
-        """Write a metric's number: as it is, or with no more decimals than the interval of ``like`` supports."""
-        decimals: int | None
-        factor = PERCENT if metric.measured_in == "rate" else 1
-        if like is None:
-            decimals = decimals_of(factor * value)
-        elif math.isfinite(like.low):
-            decimals = decimals_supported(factor * like.low, factor * like.high)
-        else:
-            decimals = None if metric.measured_in in ("rate", "money") else 0
-        return self.language.amount(value, metric.measured_in, self.results.business.currency, decimals)
+    def decimals(self, metric: Metric) -> int | None:
+        """Decimals of a metric wherever this report prints it."""
+        _, new, old = self.results.current(metric.name)
+        target = self.results.business.targets.get(metric.name)
+        values = [self.results.overall(metric.name).value, new.value, old.value, target]
+        return precision(metric.measured_in, values)
+
+    def amount(self, metric: Metric, value: float) -> str:
+        """Write a metric's number with the decimals that all of its numbers have."""
+        currency = self.results.business.currency
+        return self.language.amount(value, metric.measured_in, currency, self.decimals(metric))
 
     def value(self, metric: Metric, estimate: Estimate) -> str:
         """Write the value of an estimate; that of fewer than five people is not told."""
         if metric.unit == "customer" and 0 < estimate.units < FEWEST:
             return self.language.text("estimate.fewer", n=FEWEST)
-        return self.amount(metric, estimate.value, estimate)
+        return self.amount(metric, estimate.value)
 
     def interval(self, metric: Metric, estimate: Estimate) -> str:
         """Write the interval and what it stands on: between 38 and 46, from 1,203 answers."""
@@ -76,7 +76,9 @@ class Writer:
         units = self.units(metric, estimate)
         if not math.isfinite(estimate.low):
             return self.language.text("estimate.from", units=units)
-        low, high = (self.amount(metric, bound, estimate) for bound in (estimate.low, estimate.high))
+        if _is_vague(metric, estimate):
+            return self.language.text("estimate.vague", units=units)
+        low, high = (self.amount(metric, bound) for bound in (estimate.low, estimate.high))
         return self.language.text("estimate.between", low=low, high=high, units=units)
 
     def units(self, metric: Metric, estimate: Estimate) -> str:
@@ -90,7 +92,9 @@ class Writer:
         """Write the interval for a table: 38 – 46."""
         if not math.isfinite(estimate.low) or (metric.unit == "customer" and estimate.units < FEWEST):
             return "–"
-        return " – ".join(self.amount(metric, bound, estimate) for bound in (estimate.low, estimate.high))
+        if _is_vague(metric, estimate):
+            return self.language.text("estimate.too_few")
+        return " – ".join(self.amount(metric, bound) for bound in (estimate.low, estimate.high))
 
     def change(self, metric: Metric) -> tuple[str, Tone]:
         """Say whether a number changed beyond noise since the month before, and whether that is good."""
@@ -198,6 +202,13 @@ class Writer:
     def month(self, day: pd.Timestamp | dt.date) -> str:
         """Name of a month."""
         return self.language.month(day)
+
+
+def _is_vague(metric: Metric, estimate: Estimate) -> bool:
+    """Whether an interval of fewer than five units reaches down to nothing, or a share's to all and more."""
+    whole = 1 if metric.measured_in == "rate" else math.inf
+    reaches = estimate.low <= 0 < estimate.value or estimate.value < whole <= estimate.high
+    return reaches and "few_units" in estimate.warning.split()
 
 
 def _distance(estimate: Estimate, target: float) -> float:

@@ -30,7 +30,7 @@ def made_of(
     --------
     >>> made_of({"orders": 30.0, "value": None}, {"score": 30.0, "coverage": 0.5}, {"orders": 0.5, "value": 0.5},
     ...     Language("en"))
-    '30 of 100 points: 30 of 100 from Orders. Not known, so the others count for it: Money spent.'
+    '30 of 100 points: Orders 30 of 100. Not known, so its weight is shared among the others: Money spent.'
     """
     known = {name: points for name, points in parts.items() if points is not None}
     points = _whole_points(latest["score"], known)
@@ -63,13 +63,13 @@ def moved_by(
     >>> import datetime as dt
     >>> before = {"date": dt.date(2026, 5, 1), "score": 40.0, "orders_points": 40.0}
     >>> moved_by({"orders": 30.0}, before, {"score": 30.0}, Language("en"))
-    '10 less than on 1 May 2026: Orders -10.'
+    'Down 10 points since 1 May 2026: Orders −10.'
     """
     date = language.date(before["date"])
     changes = {name: (points or 0) - (before[f"{name}_points"] or 0) for name, points in parts.items()}
     points = _whole_points(round(after["score"]) - round(before["score"]), changes)
     change = sum(points.values())
-    written = (f"{language.feature(name)} {by:+d}" for name, by in points.items() if by)
+    written = (f"{language.feature(name)} {language.change(by)}" for name, by in points.items() if by)
     if not change:
         return language.text("score.unchanged", date=date)
     key = "score.less" if change < 0 else "score.more"

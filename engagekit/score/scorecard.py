@@ -194,9 +194,9 @@ class Scorecard:
         ...     "orders": [8.0, 5.5], "active_days": [5.8, 6.0]})
         >>> sentences = card.explain(card.score(features), "a").split(". ")
         >>> sentences[0]
-        '58 of 100 points: 22 of 40 from Orders; 36 of 60 from Active days'
+        '58 of 100 points: Orders 22 of 40; Active days 36 of 60'
         >>> sentences[1]
-        '9 less than on 1 May 2026: Orders -10; Active days +1.'
+        'Down 9 points since 1 May 2026: Orders −10; Active days +1.'
         """
         points = [f"{name}_points" for name in self.features]
         rows = to_narwhals(scored, ["customer_id", "score", "coverage", *points], ["date"])

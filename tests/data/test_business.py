@@ -79,7 +79,7 @@ def test_working_hours_are_on_the_clock_of_the_business(folder):
 
 
 def test_the_example_in_the_starter_is_a_working_week(folder):
-    starter = (Path(__file__).parents[2] / "templates" / "business" / "business.toml").read_text("utf-8")
+    starter = (Path(__file__).parents[2] / "templates" / "business" / "en.toml").read_text("utf-8")
     example = starter[starter.index("# [support]") :].split("\n\n")[0]
     week = opened(folder, HEAD + re.sub("^# ", "", example, flags=re.MULTILINE)).week
     assert week.holidays == "GB-ENG"

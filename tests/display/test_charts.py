@@ -67,12 +67,14 @@ def svgs(html):
 
 
 def test_a_line_ends_in_its_last_value():
-    assert texts(trend(months([0.10, 0.20, 0.315]))) == ["32%"]
+    assert texts(trend(months([0.10, 0.20, 0.315]))) == ["31.5%"]
 
 
-def test_the_last_value_has_no_more_digits_than_its_interval_supports():
-    assert texts(trend(months([0.1, 0.0325], half=0.0002))) == ["3.25%"]
-    assert texts(trend(months([40, 42.3], half=6), unit="points")) == ["42"]
+def test_the_last_value_has_the_decimals_of_its_metric():
+    assert texts(trend(months([0.1, 0.0325]))) == ["3.2%"]
+    assert texts(trend(months([0.0012, 0.0325]))) == ["3.25%"]
+    assert texts(trend(months([0.1, 0.0325]), decimals=2)) == ["3.25%"]
+    assert texts(trend(months([40, 42]), unit="points")) == ["42.0"]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_a_partial_month_is_hollow_hatched_and_named():
         drawing.PALETTE["paper"]
     ]
     assert [patch.get_hatch() for patch in ax.patches] == ["////"]
-    assert "month not over" in texts(ax)
+    assert "month not complete" in texts(ax)
 
 
 def test_the_solid_line_stops_before_a_partial_month():
@@ -145,7 +147,7 @@ def test_full_months_are_neither_hatched_nor_hollow():
 def test_a_single_month_is_drawn():
     html = drawing.draw(lambda ax: trend(months([0.3]), ax, target=0.35), **WORDS)
     assert html.count(">30%<") >= 2
-    assert html.count(">Target 35%<") == 2
+    assert html.count(">Target 35.0%<") == 2
 
 
 def test_a_target_is_named_and_keeps_clear_of_the_last_value():
@@ -153,11 +155,11 @@ def test_a_target_is_named_and_keeps_clear_of_the_last_value():
     heights = {}
     for text in ElementTree.fromstring(svgs(html)[0]).iter("text"):
         heights[text.text] = float(text.get("y"))
-    assert heights["23%"] - heights["Target 23.1%"] >= drawing.FONT_SIZE
+    assert heights["23.0%"] - heights["Target 23.1%"] >= drawing.FONT_SIZE
 
 
 def test_a_missing_target_is_no_line():
-    assert texts(trend(months([0.1, 0.2]), target=float("nan"))) == ["20%"]
+    assert texts(trend(months([0.1, 0.2]), target=float("nan"))) == ["20.0%"]
 
 
 def test_a_line_starts_at_zero_only_where_zero_is_near():
@@ -483,7 +485,7 @@ def test_calibration_gives_room_to_many_small_probabilities_beside_a_high_one(wi
     ax = charts.plot_calibration(groups, axes(width), EN)
     left, right = ax.transData.transform([(0.01, 0), (0.05, 0)])[:, 0] / ax.bbox.width
     assert right - left > 0.15  # on even axes (.05 - .01) / .4 = .1
-    assert ax.get_xlabel() == "Chance that was told\nsmall values are drawn further apart"
+    assert ax.get_xlabel() == "Predicted probability\nsmall values are drawn further apart"
     for axis, length, apart in ((ax.xaxis, ax.bbox.width, 50), (ax.yaxis, ax.bbox.height, 24)):
         ticks = axis.get_ticklocs()
         places = np.sqrt(ticks) / np.sqrt(axis.get_view_interval()[1]) * length / ax.figure.dpi * 72
@@ -498,7 +500,7 @@ def test_calibration_of_even_probabilities_has_even_axes():
     groups = pd.DataFrame({"chance": chance, "value": chance, "low": chance / 2, "high": chance * 1.5})
     ax = charts.plot_calibration(groups, axes(), EN)
     assert ax.get_xscale() == ax.get_yscale() == "linear"
-    assert ax.get_xlabel() == "Chance that was told"
+    assert ax.get_xlabel() == "Predicted probability"
 
 
 def test_a_curve_of_many_times_is_drawn_by_the_day_at_its_own_values():

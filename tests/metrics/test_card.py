@@ -101,9 +101,9 @@ def run_of(estimate, month="2026-02", **more):
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("en", "(162 − 54) / 324 = 33.3 points, 95% between 24.9 and 41.1, from 324 answers"),
-        ("id", "(162 − 54) / 324 = 33,3 poin, 95% antara 24,9 dan 41,1, dari 324 jawaban"),
-        ("ms", "(162 − 54) / 324 = 33.3 mata, 95% antara 24.9 dengan 41.1, daripada 324 jawapan"),
+        ("en", "(162 − 54) / 324 = 33.3 points, 95% interval 24.9 to 41.1, from 324 answers"),
+        ("id", "(162 − 54) / 324 = 33,3 poin, rentang 95% 24,9 sampai 41,1, dari 324 jawaban"),
+        ("ms", "(162 − 54) / 324 = 33.3 mata, selang 95% 24.9 hingga 41.1, daripada 324 jawapan"),
     ],
 )
 def test_a_score_shows_both_parts_of_its_numerator_where_they_are_known(code, message):
@@ -116,18 +116,18 @@ def test_a_score_shows_both_parts_of_its_numerator_where_they_are_known(code, me
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
-        ("reach_engagement_rate", POSTS, "49 / 1,200 = 4.1%, from 1 posts"),
-        ("churn_rate", CHURN, "50 / 1,000 = 5.0%, 95% between 3.8% and 6.5%, from 1,000 customers"),
-        ("churn_rate_average_base", CHURN, "50 / 975 = 5.1%, 95% between 3.7% and 6.6%, from 1,000 customers"),
-        ("likes", POSTS, "24, from 1 posts"),
+        ("reach_engagement_rate", POSTS, "49 / 1,200 = 4.1%, from 1 post"),
+        ("churn_rate", CHURN, "50 / 1,000 = 5.0%, 95% interval 3.8% to 6.5%, from 1,000 customers"),
+        ("churn_rate_average_base", CHURN, "50 / 975 = 5.1%, 95% interval 3.7% to 6.6%, from 1,000 customers"),
+        ("likes", POSTS, "24, from 1 post"),
         (
             "handling_hours",
             [60.0 * hours for hours in range(1, 11)],
-            "5.5 h, 95% between 2.0 h and 9.0 h, from 10 tickets",
+            "5.5 h, 95% interval 2.0 h to 9.0 h, from 10 tickets",
         ),
-        ("handling_hours", [20, 30, 90], "0.5 h, from 3 tickets"),
-        ("attendance_rate", NOBODY, "cannot be computed: nothing to divide by (0 events)"),
-        ("first_response_hours", WAITS, "cannot be told yet: too many are still waiting (3 tickets)"),
+        ("handling_hours", [20, 30, 90], "30 min, from 3 tickets"),
+        ("attendance_rate", NOBODY, "cannot be computed: the denominator is zero (0 events)"),
+        ("first_response_hours", WAITS, "not known yet: too many are still waiting (3 tickets)"),
         ("likes", POSTS.head(0), "no data in this period (0 posts)"),
     ],
 )
@@ -138,7 +138,10 @@ def test_a_formula_with_numbers_reads_as_its_arithmetic(name, data, message):
 
 @pytest.mark.parametrize(
     ("name", "data", "parts", "message"),
-    [("complaint_rate", MAILED, (), "2 / 4,861 = 0.04%, "), ("mention_balance", TALK, (8, 7), "(8 − 7) / 16 = 0.06, ")],
+    [
+        ("complaint_rate", MAILED, (), "2 / 4,861 = 0.041%, "),
+        ("mention_balance", TALK, (8, 7), "(8 − 7) / 16 = 0.062, "),
+    ],
 )
 def test_a_small_value_keeps_its_digits_however_wide_its_interval_is(name, data, parts, message):
     metric = METRICS[name]
@@ -148,8 +151,8 @@ def test_a_small_value_keeps_its_digits_however_wide_its_interval_is(name, data,
 @pytest.mark.parametrize(
     ("code", "currency", "data", "message"),
     [
-        ("id", "IDR", ORDERS, "4.500.000 / 3 = Rp1,5 juta, 95% antara Rp257.931 dan Rp2,74 juta, dari 3 pelanggan"),
-        ("en", "GBP", SALES, "60.5 / 3 = £20, 95% between -£5 and £46, from 3 customers"),
+        ("id", "IDR", ORDERS, "4.500.000 / 3 = Rp1,5 juta, rentang 95% Rp257.931 sampai Rp2,74 juta, dari 3 pelanggan"),
+        ("en", "GBP", SALES, "60.5 / 3 = £20.17, 95% interval −£5.30 to £45.63, from 3 customers"),
     ],
 )
 def test_money_is_written_in_its_currency(code, currency, data, message):
@@ -194,7 +197,7 @@ def test_a_terminal_shows_formulas_without_latex(name, formula):
     ("name", "message"),
     [
         ("net_promoter_score", "Table: surveys (score, kind = nps)."),
-        ("reach_engagement_rate", "(reach, one at least of likes, comments, shares, saves, clicks)."),
+        ("reach_engagement_rate", "(reach, at least one of likes, comments, shares, saves, clicks)."),
         ("conversion_rate", "Table: visits ← visits(interactions) (converted"),
         ("churn_rate", "Independent units: customers."),
     ],
@@ -235,7 +238,7 @@ def test_the_latest_month_with_a_value_is_explained_and_then_all_time():
     *_, head, month, always = (line for line in lines if not line.startswith("    "))  # warnings are set in
     assert lines[-1] == f"    {Language('en').text('warning.few_units')}"
     assert head == "Kedai, 2026-03-09"
-    assert month.endswith("30 / 30 = 100.0%, 95% between 15.3% and 184.7%, from 2 events")  # ± 12.706 · 2/30
+    assert month.endswith("30 / 30 = 100.0%, 95% interval 15.3% to 184.7%, from 2 events")  # ± 12.706 · 2/30
     assert "January" in month or "2026-01" in month
     assert always.split(": ")[1] == month.split(": ")[1]
 
@@ -249,4 +252,4 @@ def test_a_metric_that_the_run_has_not_is_named_with_the_nearest_that_it_has():
 def test_a_metric_that_is_undefined_in_every_month_says_why():
     metric = METRICS["lost_to_acquired_ratio"]
     assert metric(CHURN).reason == "zero_denominator"  # nobody was acquired
-    assert "nothing to divide by" in explain(metric, "en", run_of(metric(CHURN)))
+    assert "the denominator is zero" in explain(metric, "en", run_of(metric(CHURN)))

@@ -83,7 +83,7 @@ def test_who_leaves_online_retail_is_told_better_than_by_recency_out_of_time(sha
     assert auc[model["recommended"]]["low"] > auc["recency"]["high"]
     assert 0.65 < auc[model["recommended"]]["value"] < 0.85
     page = (written / "report.html").read_text("utf-8")
-    assert "That is better than the days since the last interaction alone, by 0.1" in page
+    assert "It is better than the days since the last interaction alone, by 0.1" in page
     assert set(model["columns"]).isdisjoint(["segment", "customer_id", "next_value"])
 
 

@@ -127,8 +127,8 @@ def test_too_little_is_said_and_the_rest_of_the_report_is_made(tmp_path, content
     (folder / "business.toml").write_text(f'{HEAD}horizon = "{horizon}"\n{SCORE}{TABLE}')
     report = reported(folder, tmp_path / "out")
     page = (report / "report.html").read_text("utf-8")
-    assert "There is no model." in page
-    assert "What was read" in page
+    assert "There is no model yet." in page
+    assert "Data read" in page
     assert "Method and limits" in page
     churn = json.loads((report / "metrics.json").read_text("utf-8"))["churn"]
     assert churn["model"] is None

@@ -126,7 +126,7 @@ def test_the_private_list_has_the_real_ids_and_all_of_them(found):
         "Chance of leaving",
         "Value",
         "Expected gain",
-        "What goes with it",
+        "Related factors",
     ]
 
 
@@ -166,9 +166,9 @@ def test_what_is_very_good_is_a_warning_and_what_is_vouched_for_is_said(found):
     business.churn.accept.append("plan")
     assert good.too_good
     assert not found.too_good
-    assert "higher than is usual" in words(html(churn_sections.alarm(good)))
+    assert "higher than usual" in words(html(churn_sections.alarm(good)))
     vouched = words(html(churn_sections.alarm(replace(good, business=business))))
-    assert "Vouched for in business.toml, and not examined: plan" in vouched
+    assert "Confirmed in business.toml and not checked: plan" in vouched
     assert "Nothing suspicious" not in vouched
     assert html(churn_sections.alarm(found)) == ""
     assert html(churn_sections.listed(good))
@@ -200,7 +200,7 @@ def test_the_verdict_is_that_of_the_comparison(found, rung, key):
     )
     assert start in words(html(churn_sections.tried(told)))
     if key == "no_better":
-        assert "not surely better" in words(html(churn_sections.tried(told)))
+        assert "not clearly better" in words(html(churn_sections.tried(told)))
 
 
 def test_small_groups_are_not_broken_out(found):
@@ -220,8 +220,8 @@ def test_a_category_of_fewer_than_five_is_not_told_in_public(found):
     told = replace(found, reasons=pd.DataFrame(rows, columns=["customer_id", "feature", "value", "odds", "shared"]))
     text = words(html(churn_sections.listed(told)))
     assert "Unique street" not in text
-    assert "city: rare, not told here (×1.9); plan: Family (×1.5)" in text
-    assert "Unique street 7" in churn_sections.private_list(told)["What goes with it"].iloc[0]
+    assert "city: rare, not shown (×1.9); plan: Family (×1.5)" in text
+    assert "Unique street 7" in churn_sections.private_list(told)["Related factors"].iloc[0]
 
 
 @pytest.mark.parametrize(("rung", "key"), [("base_rate", "by_choice"), ("recency", "by_name")])
@@ -240,7 +240,7 @@ def test_what_is_particular_is_said(found):
     assert "The data end on" in words(first_screen(replace(found, stale=True)))
     assert "The data end on" not in words(first_screen(found))
     simple = replace(found, comparison=replace(found.comparison, model=None, recommended="base_rate"))
-    assert "of something simpler" in words(html(churn_sections.reasons(simple)))
-    assert "of something simpler" not in words(html(churn_sections.reasons(found)))
+    assert "from a simpler one" in words(html(churn_sections.reasons(simple)))
+    assert "from a simpler one" not in words(html(churn_sections.reasons(found)))
     assert "churn.skops" not in words(html(churn_sections.method(simple)))
     assert "churn.skops" in words(html(churn_sections.method(found)))

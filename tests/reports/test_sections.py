@@ -71,18 +71,18 @@ def test_there_is_a_section_for_every_channel_that_has_data(found):
 
 def test_a_trend_has_a_sentence_computed_from_the_estimate(found):
     period, new, _ = found["subscription"].current("net_promoter_score")
-    assert f"Net Promoter Score, {period:%B %Y}: {new.value:.0f}, between" in words(
+    assert f"Net Promoter Score (NPS), {period:%B %Y}: {new.value:.1f}, between" in words(
         shown(engagement.channel, found["subscription"], "survey")
     )
 
 
 def test_a_caution_stands_under_the_metric_it_is_about(found):
     told = words(shown(engagement.channel, found["subscription"], "mailing"))
-    assert re.search(r"Open rate\b[\w\s;-]*: Opens are counted too high: some mail programs fetch the pictures", told)
+    assert re.search(r"Open rate\b[\w\s;-]*: Opens are overstated: some mail apps load images automatically", told)
 
 
 def test_a_table_says_what_its_numbers_are_from(found):
-    for kind, head, unit in (("ecommerce", "Dari", "jawaban"), ("saas", "Daripada", "jawapan")):
+    for kind, head, unit in (("ecommerce", "Berdasarkan", "jawaban"), ("saas", "Berdasarkan", "jawapan")):
         html = shown(engagement.channel, found[kind], "survey")
         assert f">{head}<" in html
         assert re.search(rf"<td>[\d.,]+ {unit}</td>", html)
@@ -123,7 +123,7 @@ def test_what_the_metrics_mean_is_folded_by_channel(found):
 
 def test_what_was_left_out_and_refused_is_counted(found):
     text = words(shown(method.data_read, found["subscription"]))
-    assert "left out by the rule: keep reach &gt; 0" in text
+    assert "left out because of the rule keep reach &gt; 0" in text
     assert "is not on the scale of this survey" in text
 
 
@@ -131,7 +131,7 @@ def test_a_business_with_one_table_says_what_is_missing(tmp_path):
     found = bare(tmp_path, mailings="sent_at,campaign,sent,delivered,opens\n2026-02-03,a,100,90,9\n")
     assert "There is no engagement score yet" in words(shown(score_sections.score, found))
     assert "Too few customers" in words(shown(engagement.cohorts, found))
-    assert "Not given, and so not in this report: interactions, customers" in words(shown(method.data_read, found))
+    assert "Not provided, and so not in this report: interactions, customers" in words(shown(method.data_read, found))
     assert "No targets are set" in words(shown(engagement.numbers, found))
     assert "<figure" not in shown(engagement.channel, found, "mailing")
 
@@ -148,7 +148,7 @@ def test_fewer_than_five_people_are_not_broken_out(tmp_path):
     found = bare(tmp_path, score, interactions="\n".join(["customer_id,time,channel,action", early, *lines]))
     assert found.scores["segment"].value_counts().to_dict(as_series=False)["count"].count(1) == 1
     text = words(shown(score_sections.score, found) + first_screen(found) + shown(engagement.numbers, found))
-    assert "fewer than five customers, so the segments are not broken out" in text
+    assert "fewer than five customers, so the segments are not shown separately" in text
     assert "Advocates" not in text
     assert "17%" not in text
 
@@ -158,14 +158,15 @@ def test_a_feature_that_is_not_recorded_is_named(tmp_path):
     score = f"[score.components]\ninteractions = {bounds}\nduration_s = {bounds}\n"
     rows = "\n".join(f"c{who},2026-02-03,web,view" for who in range(6))
     found = bare(tmp_path, score, interactions=f"customer_id,time,channel,action\n{rows}\n")
-    assert "Not recorded: Seconds spent. The other weights count for it." in words(shown(score_sections.score, found))
+    told = words(shown(score_sections.score, found))
+    assert "Not recorded: Time spent (seconds). Their weight is shared among the other components." in told
 
 
 def test_one_mailing_against_one_is_no_change(tmp_path):
     rows = "2026-01-03,a,1000,1000,50\n2026-02-03,b,1000,1000,90"
     found = bare(tmp_path, mailings=f"sent_at,campaign,sent,delivered,clicks\n{rows}\n")
     assert "There is no month before to compare with" in words(first_screen(found))
-    assert "There is no spread between units to go by" in words(shown(engagement.channel, found, "mailing"))
+    assert "The units do not differ from each other" in words(shown(engagement.channel, found, "mailing"))
 
 
 def test_hostile_text_is_text(tmp_path):

@@ -1,11 +1,13 @@
 import math
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
-from engagekit.language import Language
+from engagekit.display.section import FEWEST
+from engagekit.language import Language, decimal_and_group
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.compare import difference
 from engagekit.metrics.estimate import Estimate
@@ -26,15 +28,16 @@ def compared(new, old):
         business=SimpleNamespace(currency="GBP", targets={}),
         month=now,
         current=lambda _: (now, new, old),
+        overall=lambda _: new,
         change=lambda _: change,
         directions=directions(dict.fromkeys(METRICS, change)),
     )
 
 
 def writer(code="en", currency="GBP", **targets):
-    return Writer(
-        SimpleNamespace(language=Language(code), business=SimpleNamespace(currency=currency, targets=targets))
-    )
+    business = SimpleNamespace(currency=currency, targets=targets)
+    nothing = {"current": lambda _: (None, NOTHING, NOTHING), "overall": lambda _: NOTHING}
+    return Writer(SimpleNamespace(language=Language(code), business=business, **nothing))
 
 
 def estimate(value, half, n=1203):
@@ -45,7 +48,7 @@ NOTHING = Estimate(*[math.nan] * 5, 0, 0, "", "", "no_rows")
 
 
 def test_an_interval_is_said_as_a_shop_owner_reads_it():
-    assert writer().interval(NPS, estimate(42.2, 3.9)) == "between 38 and 46, from 1,203 answers"
+    assert writer().interval(NPS, estimate(42.2, 3.9)) == "between 38.3 and 46.1, from 1,203 answers"
     assert (
         writer("id", "IDR").interval(VALUE, estimate(45_250, 1_000))
         == "antara Rp44.250 dan Rp46.250, dari 1.203 pelanggan"
@@ -57,6 +60,23 @@ def test_what_cannot_be_computed_says_why():
     assert writer().value(NPS, NOTHING) == "–"
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "warning", "cell"),
+    [
+        (0.0, 2.91, "few_units", "too few"),
+        (0.2, 1.2, "few_units", "too few"),
+        (0.3, 0.6, "few_units", "30.0% – 60.0%"),
+        (0.0, 2.91, "", "0.0% – 291.0%"),
+    ],
+)
+def test_an_interval_of_a_few_that_holds_everything_is_said_and_not_printed(low, high, warning, cell):
+    metric = METRICS["campaign_conversion_rate"]
+    two = Estimate(0.46, low, high, 12, 26, 2, 2, "delta", warning, "")
+    assert writer().bounds(metric, two) == cell
+    said = "too few to say how far it could be off, from 2 campaigns"
+    assert (writer().interval(metric, two) == said) == (cell == "too few")
+
+
 def test_no_interval_is_no_interval():
     lone = replace(estimate(5, 1), low=math.nan, high=math.nan)
     assert writer().bounds(NPS, lone) == "–"
@@ -66,10 +86,10 @@ def test_no_interval_is_no_interval():
 @pytest.mark.parametrize(
     ("metric", "new", "old", "words", "tone"),
     [
-        (NPS, estimate(60, 4), estimate(40, 4), "up from 40 in September 2026", "better"),
-        (NPS, estimate(40, 4), estimate(60, 4), "down from 60 in September 2026", "worse"),
-        (NPS, estimate(44, 4), estimate(40, 4), "no clear change from 40 in September 2026", "same"),
-        (CHURN, estimate(0.2, 0.01), estimate(0.1, 0.01), "up from 10% in September 2026", "worse"),
+        (NPS, estimate(60, 4), estimate(40, 4), "up from 40.0 in September 2026", "better"),
+        (NPS, estimate(40, 4), estimate(60, 4), "down from 60.0 in September 2026", "worse"),
+        (NPS, estimate(44, 4), estimate(40, 4), "no clear change from 40.0 in September 2026", "same"),
+        (CHURN, estimate(0.2, 0.01), estimate(0.1, 0.01), "up from 10.0% in September 2026", "worse"),
         (METRICS["tickets_opened"], estimate(90, 1), estimate(60, 1), "up from 60 in September 2026", ""),
         (NPS, estimate(44, 4), NOTHING, "", ""),
     ],
@@ -81,11 +101,11 @@ def test_a_change_is_called_one_only_beyond_noise(metric, new, old, words, tone)
 @pytest.mark.parametrize(
     ("metric", "value", "target", "verdict"),
     [
-        (NPS, 60, 40, "target 40, reached"),
-        (NPS, 30, 40, "target 40, missed"),
-        (NPS, 38, 40, "target 40, too close to call"),
+        (NPS, 60, 40, "target 40.0, reached"),
+        (NPS, 30, 40, "target 40.0, not reached"),
+        (NPS, 38, 40, "target 40.0, too close to call"),
         (TICKETS, 20, 30, "target 30, reached"),
-        (TICKETS, 40, 30, "target 30, missed"),
+        (TICKETS, 40, 30, "target 30, not reached"),
     ],
 )
 def test_a_target_is_reached_the_better_way_or_too_close_to_call(metric, value, target, verdict):
@@ -113,3 +133,34 @@ def test_the_shares_of_the_segments_are_those_of_the_scores(sample_results):
     shares = {name: int(share.rstrip("%")) for name, share in Writer(found).shares.items()}
     assert sum(shares.values()) == 100
     assert all(abs(shares[name] - exact[name]) < 1 for name in exact)
+
+
+NUMBER = re.compile(r"[\d.,]*\d")
+SCALED = ("million", "juta", "billion", "bilion", "miliar", "menit", "minit", "min")  # has decimals of its own
+
+
+@pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
+def test_a_metric_has_the_same_decimals_wherever_it_is_printed(sample_results, kind):
+    found, writer = sample_results[kind], Writer(sample_results[kind])
+    mark, group = decimal_and_group(found.language.code)
+    few = found.language.text("estimate.fewer", n=FEWEST)
+    for metric in (metric for metrics in found.channels.values() for metric in metrics):
+        _, new, old = found.current(metric.name)
+        estimates = (new, old, found.overall(metric.name))
+        texts = [writer.value(metric, each) for each in estimates] + [writer.bounds(metric, each) for each in estimates]
+        texts += [writer.amount(metric, wish) for name, wish in found.business.targets.items() if name == metric.name]
+        parts = [part for text in texts for part in text.split(" – ") if part != few and not part.endswith(SCALED)]
+        places = {
+            len(number.replace(group, "").partition(mark)[2]) for part in parts for number in NUMBER.findall(part)
+        }
+        assert len(places) <= 1, (metric.name, texts)
+
+
+@pytest.mark.parametrize("kind", ["ecommerce", "saas"])
+def test_the_index_prints_what_the_page_prints(written_reports, kind):
+    folder = written_reports[kind, "engagement"]
+    index = (folder.parents[1] / "index.html").read_text("utf-8")
+    page = (folder / "report.html").read_text("utf-8")
+    values = re.findall(r"<dd>([^<]+)</dd>", index)
+    assert len(values) == 3
+    assert all(re.search(rf">\s*{re.escape(value)}\s*<", page) for value in values)

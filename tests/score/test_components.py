@@ -62,7 +62,7 @@ def test_the_articles_example_can_be_written_down_and_gives_71(made):
     scored = card.history(History.of(business), [business.end()])
     assert scored["score"].tolist() == [pytest.approx(71)]
     assert scored["interactions_social_points"].tolist() == [pytest.approx(21)]
-    assert "21 dari 30 dari Interaksi: social" in card.explain(scored, "a", "id")
+    assert "Interaksi: media sosial 21 dari 30" in card.explain(scored, "a", "id")
 
 
 def test_a_channel_without_interactions_is_scored_as_0(made):

@@ -285,12 +285,12 @@ def test_columns_to_keep_are_returned():
 
 
 EXPLAINED = {
-    "en": "58 of 100 points: 22 of 40 from Orders; 36 of 60 from Active days. "
-    "9 less than on 1 May 2026: Orders -10; Active days +1.",
-    "id": "58 dari 100 poin: 22 dari 40 dari Pesanan; 36 dari 60 dari Hari aktif. "
-    "9 lebih sedikit daripada pada 1 Mei 2026: Pesanan -10; Hari aktif +1.",
-    "ms": "58 daripada 100 mata: 22 daripada 40 untuk Pesanan; 36 daripada 60 untuk Hari aktif. "
-    "Kurang 9 mata berbanding 1 Mei 2026: Pesanan -10; Hari aktif +1.",
+    "en": "58 of 100 points: Orders 22 of 40; Active days 36 of 60. "
+    "Down 9 points since 1 May 2026: Orders −10; Active days +1.",
+    "id": "58 dari 100 poin: Pesanan 22 dari 40; Hari aktif 36 dari 60. "
+    "Turun 9 poin sejak 1 Mei 2026: Pesanan −10; Hari aktif +1.",
+    "ms": "58 daripada 100 mata: Pesanan 22 daripada 40; Hari aktif 36 daripada 60. "
+    "Turun 9 mata sejak 1 Mei 2026: Pesanan −10; Hari aktif +1.",
 }
 
 
@@ -309,7 +309,7 @@ def test_an_explanation_names_what_is_not_known_and_who_has_no_score():
     )
     sentences = ARTICLE.explain(scored, "a")
     assert sentences == (
-        "80 of 100 points: 80 of 100 from purchases. Not known, so the others count for it: visits, feedback."
+        "80 of 100 points: purchases 80 of 100. Not known, so its weight is shared among the others: visits, feedback."
     )
     with pytest.raises(DataError, match="'b' has no score here"):
         ARTICLE.explain(scored, "b")

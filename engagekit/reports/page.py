@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "index_page", "page"]
 
 MOST_BYTES = 2_000_000
+UNWANTED = re.compile(r"<(applet|base|embed|form|frame|h1|iframe|link|meta|object|script)\b", re.IGNORECASE)
 MOST_IMAGE = 1_000_000  # of its base64
 IMAGES = ("image/png", "image/jpeg")
 
@@ -77,7 +78,8 @@ def page(notebook: "nbformat.NotebookNode", language: Language, *, title: str, s
     Raises
     ------
     ValueError
-        A cell raised an error, a figure has no words for who does not see it, or a picture or the page is too large.
+        A cell raised an error, a figure has no words for who does not see it, a drawing holds a script, or a picture or
+        the page is too large.
 
     Examples
     --------
@@ -149,7 +151,10 @@ def _blocks(cell: Any, number: int, language: Language) -> Iterator[_Block]:
             payload = data.get(MIME) or part()
             if image:
                 payload = _with_image(payload, image, data[image], cell.metadata.get("alt", ""), number)
-            yield _block(payload, language)
+            block = _block(payload, language)
+            if unwanted := UNWANTED.search(block.html):  # only a drawing can hold one: all else is escaped
+                raise ValueError(f"cell {number}: a drawing holds {unwanted.group()}>, which no page may have")
+            yield block
 
 
 def _with_image(payload: dict[str, Any], kind: str, data: str, alt: str, number: int) -> dict[str, Any]:

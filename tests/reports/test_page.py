@@ -60,42 +60,37 @@ class Read(HTMLParser):
         return " ".join("".join(self.words).split())
 
 
-def notebook(*fragments):
+def notebook(*payloads):
     note = "# A note for whoever opens the notebook"
     cells = [nbformat.v4.new_markdown_cell(note, metadata={"tags": ["notes"]})]
-    for fragment in fragments:
-        shown = fragment if isinstance(fragment, dict) else part() | {"html": fragment}
-        data = {MIME: shown, "text/html": "<p>others' words</p>", "text/plain": "plain words"}
-        output = nbformat.v4.new_output("display_data", data)
-        cells.append(nbformat.v4.new_code_cell("secret_code()", outputs=[output]))
+    for payload in payloads:
+        data = {MIME: payload, "text/html": "<p>others' words</p>", "text/plain": "plain words"}
+        cells.append(nbformat.v4.new_code_cell("secret_code()", outputs=[nbformat.v4.new_output("display_data", data)]))
     return nbformat.v4.new_notebook(cells=cells)
 
 
-def page_of(*fragments, title="Kopi Senja", language=EN):
-    return pages.page(notebook(*fragments), language, title=title, subtitle="October 2026", footer="End\nof it")
+def page_of(*payloads, title="Kopi Senja", language=EN):
+    return pages.page(notebook(*payloads), language, title=title, subtitle="October 2026", footer="End\nof it")
 
 
 def every_piece(text):
-    frame = pd.DataFrame({text: [text], "other " + text: [text]})
-    tile = Tile(text, text, text, text, text, "better", [1.0, 2.0])
-    words = {"title": text, "subtitle": text, "alt": text, "source": text}
+    """Payloads that hold a text in each of their fields."""
+    tile = vars(Tile(text, text, text, text, text, "better", [1.0, 2.0]))
+    drawn = {"wide": "<svg></svg>", "narrow": "<svg></svg>"}
+    figure = drawn | {"title": text, "subtitle": text, "alt": text, "source": text}
+    table = {"columns": [text, "other " + text], "rows": [[text, text]], "words": [text]}
+    smaller = part(question=text, answer=[text], notes=[text])
+    layers = ("summary", "detail")
     return [
-        markup.main_points([text]),
-        markup.tiles([tile]),
-        markup.heading(text),
-        markup.heading(text, level=3, anchor=text),
-        markup.paragraph(text),
-        markup.note(text),
-        markup.finding(text),
-        markup.table(frame, text, words=[text]),
-        markup.figure("<svg></svg>", "<svg></svg>", **words),
+        *(part(layer=layer, question=text, answer=[text, text], tiles=[tile], table=table) for layer in layers),
+        part(figure=figure, notes=[text], parts=[smaller]),
     ]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_what_comes_from_data_is_shown_as_text(text):
     read = Read(page_of(*every_piece(text), title=text))
-    assert read.text.count(" ".join(text.split())) >= 14
+    assert read.text.count(" ".join(text.split())) >= 28
     assert not {tag for tag, _ in read.tags} & {"script", "img", "iframe", "object"}
     assert not [name for _, attrs in read.tags for name in attrs if name.startswith("on")]
     assert [attrs["aria-label"] for tag, attrs in read.tags if attrs.get("role") == "img"] == [text, text]
@@ -103,14 +98,14 @@ def test_what_comes_from_data_is_shown_as_text(text):
 
 def test_characters_that_turn_the_direction_or_steer_the_terminal_are_left_out():
     pieces = every_piece("Kopi\u202e\u2066\x1b[31m\x00 Senja")
-    html = page_of(*pieces, markup.paragraph("half \ud800"), title="\u200fToko")
+    html = page_of(*pieces, part(answer=["half \ud800"]), title="\u200fToko")
     assert not re.search("[\u202e\u2066\x1b\x00\u200f\ud800]", html)
     assert "Kopi[31m Senja" in html
     html.encode("utf-8")
 
 
 def test_the_page_has_one_h1_its_language_and_a_policy_that_forbids_scripts_and_requests():
-    html = page_of(markup.heading("Sales"), language=Language("id"))
+    html = page_of(part(question="Sales"), language=Language("id"))
     read = Read(html)
     assert read.every("html") == [{"lang": "id"}]
     assert len(read.every("h1")) == 1
@@ -132,7 +127,7 @@ def test_nothing_on_the_page_asks_for_anything_outside():
 
 
 def test_code_notes_and_plain_outputs_stay_in_the_notebook():
-    html = page_of(markup.paragraph("Shown."))
+    html = page_of(part(answer=["Shown."]))
     assert "Shown." in html
     assert not re.search("secret_code|A note for|plain words|others", html)
 
@@ -146,11 +141,11 @@ def test_the_contents_lead_to_the_sections_and_nothing_else():
 
 
 def test_a_page_without_sections_has_no_contents():
-    assert not Read(page_of(markup.paragraph("Shown."))).every("nav")
+    assert not Read(page_of(part(answer=["Shown."]))).every("nav")
 
 
 def test_a_cell_that_raised_makes_no_page():
-    book = notebook("fine")
+    book = notebook(part(answer=["fine"]))
     book.cells[1].outputs.append(nbformat.v4.new_output("error", ename="KeyError", evalue="'customer 17'"))
     with pytest.raises(ValueError, match="cell 2 raised KeyError") as raised:
         pages.page(book, EN, title="", subtitle="", footer="")
@@ -158,14 +153,16 @@ def test_a_cell_that_raised_makes_no_page():
 
 
 @pytest.mark.parametrize("tag", ["script", "h1", "iframe", "SCRIPT", "form"])
-def test_an_output_with_a_script_or_a_second_h1_makes_no_page(tag):
-    with pytest.raises(ValueError, match=f"<{tag}>"):
-        page_of(f"<p>x</p><{tag} src='http://example.org'></{tag}>")
+def test_a_drawing_with_a_script_or_a_second_h1_makes_no_page(tag):
+    drawn = {"wide": f"<svg><{tag} src='http://example.org'></{tag}></svg>", "narrow": "<svg></svg>"}
+    figure = drawn | dict.fromkeys(("title", "subtitle", "alt", "source"), "x")
+    with pytest.raises(ValueError, match=f"cell 2: a drawing holds <{tag}>"):
+        page_of(part(figure=figure))
 
 
 def test_a_page_of_more_than_two_megabytes_is_refused():
     with pytest.raises(ValueError, match="at most 2,000,000"):
-        page_of(markup.paragraph("x" * 2_000_000))
+        page_of(part(answer=["x" * 2_000_000]))
 
 
 def test_a_heading_of_level_one_is_refused():

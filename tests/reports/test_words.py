@@ -162,5 +162,5 @@ def test_the_index_prints_what_the_page_prints(written_reports, kind):
     index = (folder.parents[1] / "index.html").read_text("utf-8")
     page = (folder / "report.html").read_text("utf-8")
     values = re.findall(r"<dd>([^<]+)</dd>", index)
-    assert len(values) == 3
+    assert len(values) >= 3  # more where the churn report lies beside it
     assert all(re.search(rf">\s*{re.escape(value)}\s*<", page) for value in values)

@@ -4,7 +4,7 @@ import datetime as dt
 import math
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -14,7 +14,7 @@ from babel import Locale, dates, numbers
 
 from engagekit.errors import did_you_mean
 
-__all__ = ["LANGUAGES", "Language", "decimal_and_group", "decimals_of", "precision"]
+__all__ = ["LANGUAGES", "Language", "decimal_and_group", "decimals_of", "precision", "whole_percents"]
 
 LANGUAGES = {"id": "id", "ms": "ms", "en": "en_GB"}
 COMPACT_FROM = 1_000_000
@@ -257,6 +257,22 @@ def _needed(unit: str, size: float) -> int:
     read = size * (100 if unit == "rate" else 60 if minutes else 1)
     places = max(SIGNIFICANT - 1 - math.floor(math.log10(read)), 0)
     return places + 2 if minutes and places else places
+
+
+def whole_percents(counts: Sequence[int]) -> list[int]:
+    """Whole percentages that add up to 100: those with the largest remainders are rounded up.
+
+    Examples
+    --------
+    >>> whole_percents([1, 1, 1])
+    [34, 33, 33]
+    """
+    shares = [100 * count / sum(counts) for count in counts]
+    whole = [int(share) for share in shares]
+    remainders = sorted(range(len(shares)), key=lambda place: (whole[place] - shares[place], place))
+    for place in remainders[: 100 - sum(whole)]:
+        whole[place] += 1
+    return whole
 
 
 def _known(value: float | None) -> TypeGuard[float]:

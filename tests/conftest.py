@@ -29,6 +29,9 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "soak: takes too long for every change; make soak runs it")
 
 
+WITH_REPORTS = {"test_browser", "test_churn_report", "test_languages", "test_results", "test_words"}  # share built ones
+
+
 class ByFixture(LoadScopeScheduling):
     """Keep on one worker what shares something: a module's fixtures, samples' reports, the session of Spark."""
 
@@ -36,7 +39,7 @@ class ByFixture(LoadScopeScheduling):
         file, _, test = nodeid.partition("::")
         if "spark" in test.partition("[")[2]:
             return "spark"
-        return "reports" if file.startswith("tests/reports/") else file
+        return "reports" if Path(file).stem in WITH_REPORTS else file
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -233,14 +233,14 @@ def plain_text(text: str) -> str:
 
 
 def known_numbers(values: Sequence[float | None]) -> list[float | None]:
-    """Numbers for JSON, None where there is none.
+    """Numbers for JSON with 9 significant digits, for the last bits of a sum depend on its order; None without one.
 
     Examples
     --------
     >>> known_numbers([1.0, float("nan"), None])
     [1.0, None, None]
     """
-    return [None if value is None or not math.isfinite(value) else float(value) for value in values]
+    return [None if value is None or not math.isfinite(value) else float(f"{value:.9g}") for value in values]
 
 
 def in_jupyter(html: str) -> str:

@@ -221,7 +221,9 @@ def raw_rows(frame: "pd.DataFrame") -> list[list[Any]]:
 
 
 def _plain(cell: object) -> object:
-    if cell is None or isinstance(cell, bool | int | float | str):
+    if isinstance(cell, float):
+        return markup.known_numbers([cell])[0]
+    if cell is None or isinstance(cell, bool | int | str):
         return cell
     return cell.isoformat(sep=" ").removesuffix(" 00:00:00") if isinstance(cell, dt.datetime) else str(cell)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from engagekit.display.axes import Measure, checked, dress_axis, is_narrow, new_axes, size_of, write_beside
 from engagekit.display.drawing import PALETTE
 from engagekit.errors import DataError, did_you_mean
-from engagekit.language import Language
+from engagekit.language import Language, whole_percents
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,8 @@ def plot_score(
     dress_axis(ax, "y", [0, _stack_bars(ax, parts)], Measure(language, "count"))
     edges = [0.0, *cuts, 100.0]
     ax.set_xticks(edges, [language.number(edge) for edge in edges])
-    _head_segments(ax, edges, {name: len(part) / len(known) for name, part in parts.items()}, language)
+    shares = whole_percents([len(part) for part in parts.values()])
+    _head_segments(ax, edges, {name: share / 100 for name, share in zip(parts, shares, strict=True)}, language)
     return ax
 
 

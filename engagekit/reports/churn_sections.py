@@ -28,10 +28,11 @@ __all__ = [
     "private_list",
     "reasons",
     "stayed",
+    "to_contact",
     "tried",
 ]
 
-SHOWN = 20
+SHOWN, FIRST = 20, 5
 FRAME, ROW = 60, 36  # CSS pixels
 MUCH = 0.25  # of the stability index, by custom
 MOST_MOVED = 5
@@ -80,27 +81,44 @@ def alarm(churning: Churning) -> Section | None:
     return Section(text("section.alarm"), churning.suspects, told, cells=no_cells, notes=notes)
 
 
-def listed(churning: Churning) -> Section | None:
-    """The customers to contact first, under pseudonyms, with what goes with their chance of leaving."""
+def to_contact(churning: Churning) -> Section | None:
+    """The few customers to contact first, under pseudonyms."""
     if churning.today.empty:
         return None
-    text, language, question = churning.language.text, churning.language, churning.language.text("section.contacts")
+    text, question = churning.language.text, churning.language.text("section.contacts")
     if churning.contacts.empty:
-        return Section(question, answer=text("contacts.none"))
-    first = churning.contacts.head(SHOWN)
+        return Section(question, answer=text("contacts.none"), layer="summary")
+    first = churning.contacts.head(FIRST)
+    shown = printed(churning.language, lambda _: _listed_cells(churning, first))
+    notes = [text("contacts.private", n=churning.language.number(len(churning.contacts)))]
+    return Section(question, first, **shown, notes=notes, layer="summary")
+
+
+def listed(churning: Churning) -> Section | None:
+    """The customers to contact first, under pseudonyms, with what goes with their chance of leaving."""
+    if churning.today.empty or churning.contacts.empty:
+        return None
+    first, language = churning.contacts.head(SHOWN), churning.language
 
     def cells(_: pd.DataFrame) -> pd.DataFrame:
-        names, reasons = pseudonyms(first["customer_id"].to_list()), _reasons(churning, public=True)
-        rows = [
-            {"customer": name, **_cells(churning, row), "goes_with": reasons.get(row["customer_id"], DASH)}
-            for name, row in zip(names, first.to_dict("records"), strict=True)
-        ]
-        return pd.DataFrame(rows)
+        reasons = _reasons(churning, public=True)
+        return _listed_cells(churning, first).assign(goes_with=[reasons.get(who, DASH) for who in first["customer_id"]])
 
-    shown = printed(language, cells, words=("goes_with",))
     by_segment = _by_segment(churning)
-    parts = [by_segment] if by_segment else []
-    return Section(question, first, **shown, notes=list(_contact_notes(churning, first)), parts=parts)
+    return Section(
+        language.text("contacts.all", n=language.number(len(first))),
+        first,
+        **printed(language, cells, words=("goes_with",)),
+        notes=list(_contact_notes(churning, first)),
+        parts=[by_segment] if by_segment else [],
+    )
+
+
+def _listed_cells(churning: Churning, first: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the list in words, under pseudonyms."""
+    names = pseudonyms(first["customer_id"].to_list())
+    rows = zip(names, first.to_dict("records"), strict=True)
+    return pd.DataFrame([{"customer": name, **_cells(churning, row)} for name, row in rows])
 
 
 def _contact_notes(churning: Churning, first: pd.DataFrame) -> Iterator[str]:
@@ -117,7 +135,6 @@ def _contact_notes(churning: Churning, first: pd.DataFrame) -> Iterator[str]:
     model = churning.comparison.model if churning.comparison else None
     if len(churning.reasons) and model and model.kind == "average":
         yield text("contacts.half")
-    yield text("contacts.private", n=language.number(len(churning.contacts)))
     unasked = churning.contacts.attrs.get("opted_out", 0)
     if unasked:
         yield text("contacts.opted_out", n=language.number(unasked))

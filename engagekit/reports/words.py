@@ -2,20 +2,20 @@
 
 import datetime as dt
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 
 from engagekit.display.section import FEWEST
-from engagekit.language import Language, precision
+from engagekit.language import Language, precision, whole_percents
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
 from engagekit.reports.results import Results
 from engagekit.score.scorecard import SEGMENTS
 
-__all__ = ["Writer", "whole_percents"]
+__all__ = ["Writer"]
 
 PERCENT = 100
 HEADLINE = (
@@ -214,19 +214,3 @@ def _is_vague(metric: Metric, estimate: Estimate) -> bool:
 def _distance(estimate: Estimate, target: float) -> float:
     """How far a value is from its target, in widths of its interval."""
     return abs(estimate.value - target) / (estimate.high - estimate.low)
-
-
-def whole_percents(counts: Sequence[int]) -> list[int]:
-    """Whole percentages that add up to 100: those with the largest remainders are rounded up.
-
-    Examples
-    --------
-    >>> whole_percents([1, 1, 1])
-    [34, 33, 33]
-    """
-    shares = [PERCENT * count / sum(counts) for count in counts]
-    whole = [int(share) for share in shares]
-    remainders = sorted(range(len(shares)), key=lambda place: (whole[place] - shares[place], place))
-    for place in remainders[: PERCENT - sum(whole)]:
-        whole[place] += 1
-    return whole

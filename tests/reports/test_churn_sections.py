@@ -19,7 +19,7 @@ from engagekit.reports import churn_sections
 from engagekit.reports.churning import GROUPS, churning
 from engagekit.study import Study
 
-PAGE = ("alarm", "listed", "reasons", "tried", "stayed", "method")
+PAGE = ("to_contact", "alarm", "listed", "reasons", "tried", "stayed", "method")
 SETTINGS = '\n[churn]\nacceptance = 0.2\ncost = 2\ncapacity = 30\nuse = "average"\n'
 
 

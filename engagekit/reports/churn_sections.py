@@ -64,7 +64,8 @@ def _main_points(churning: Churning) -> list[str]:
     value, low, high = (number(each) for each in churning.expected())
     date, at_risk = churning.language.date(churning.end), number(len(churning.today))
     expected = text("churn.expected", at_risk=at_risk, date=date, days=_days(churning), n=value, low=low, high=high)
-    return [expected, _value(churning), _verdict(churning)]
+    by_chance = churning.comparison is not None and churning.comparison.recommended == "base_rate"
+    return [expected, _value(churning)] + ([_verdict(churning)] if by_chance else [])
 
 
 def alarm(churning: Churning) -> Section | None:
@@ -330,7 +331,7 @@ def _verdict(churning: Churning) -> str:
 
 
 def _tiles(churning: Churning) -> list[markup.Tile]:
-    text, number, told = churning.language.text, churning.language.number, churning.comparison
+    text, number = churning.language.text, churning.language.number
     leaving, value = churning.expected(), churning.expected("value")
     tiles = [
         markup.Tile(
@@ -350,10 +351,6 @@ def _tiles(churning: Churning) -> list[markup.Tile]:
     if "expected_gain" in churning.contacts:
         gain = _money(churning, churning.contacts["expected_gain"].sum())
         tiles.append(markup.Tile(text("tile.gain"), gain, text("tile.contacts", n=number(len(churning.contacts)))))
-    if told is not None:
-        auc = told.statistic(told.recommended)
-        bounds = (number(auc[name], 2) for name in ("low", "high"))
-        tiles.append(markup.Tile("ROC AUC", number(auc["value"], 2), _span(churning, *bounds)))
     return tiles
 
 

@@ -88,7 +88,7 @@ def run(
     _restore(final)
     with _stage(home, template) as stage:
         (stage / "report.ipynb").write_text(copy, "utf-8")
-        error = execute(stage / "report.ipynb", given, timeout) or _write(stage, business, template)
+        error = execute(stage / "report.ipynb", given, timeout) or _write(stage, business)
         if error:
             shutil.rmtree(stage / PRIVATE, ignore_errors=True)
         place, seconds = failed if error else final, round(time.monotonic() - started, 2)
@@ -184,7 +184,7 @@ def _from(folder: Path, file: Path) -> str:
         return str(file.resolve())
 
 
-def _write(stage: Path, business: Business, template: str) -> str:
+def _write(stage: Path, business: Business) -> str:
     """Write page and metrics of an executed notebook, or say in one line why it is no report."""
     import nbformat
 
@@ -194,7 +194,7 @@ def _write(stage: Path, business: Business, template: str) -> str:
         return "the notebook ended without its last cell: there is no sentinel"
     language = Language(business.language)
     last_day = dt.date.fromisoformat(metrics["as_of"]) - dt.timedelta(days=1)
-    subtitle = f"{language.question(template)} {language.text('report.subtitle', date=language.date(last_day))}".strip()
+    subtitle = language.text("report.subtitle", date=language.date(last_day))
     footer = language.text("report.footer", version=version("engagekit"))
     try:
         text = page(executed, language, title=business.name, subtitle=subtitle, footer=footer)

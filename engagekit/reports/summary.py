@@ -60,7 +60,7 @@ def changes(study: Study) -> Section:
         metric = METRICS[name]
         _, new, old = found.current(name)
         tone = "other" if not metric.better else "better" if metric.better == direction else "worse"
-        named[tone].append(f"{writer.title(metric)} ({writer.value(metric, old)} → {writer.value(metric, new)})")
+        named[tone].append(f"{writer.title(metric)} ({writer.value(metric, old)}\u00a0→\u00a0{writer.value(metric, new)})")
     sentences = [
         text(f"summary.{tone}", month=month, names=_some(found, names)) for tone, names in named.items() if names
     ]

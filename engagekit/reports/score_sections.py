@@ -98,7 +98,7 @@ def fallen(study: Study) -> Section | None:
         return pd.DataFrame(
             {
                 "customer": pseudonyms(listed["customer_id"].to_list()),
-                "score": ["\u00a0→\u00a0".join(pair) for pair in sides],
+                "score": [ARROW.join(pair) for pair in sides],
                 "segment": [_segments_of(found, moved, row) for row in rows],
                 "came_of": [_came_of(found, scoring, row) for row in rows],
             }
@@ -313,7 +313,7 @@ def _segments_of(found: Results, moved: pl.DataFrame, row: dict[str, Any]) -> st
     """From which segment into which; of fewer than five who went that way it is not told."""
     pair = [f"segment_{side}" for side in ("before", "after")]
     same = moved.filter(pl.col(name) == row[name] for name in pair).height
-    return DASH if same < FEWEST else "\u00a0→\u00a0".join(found.language.text(f"segment.{row[name]}") for name in pair)
+    return DASH if same < FEWEST else ARROW.join(found.language.text(f"segment.{row[name]}") for name in pair)
 
 
 def hidden_cells(customers: list[int]) -> set[int]:

@@ -17,6 +17,7 @@ from engagekit.reports.words import Writer
 from engagekit.study import Study
 
 __all__ = [
+    "ARROW",
     "DASH",
     "Report",
     "between",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 DASH = "–"
+ARROW = "\u00a0→\u00a0"  # does not break over lines
 MADE_OF = {
     **dict.fromkeys(("orders", "buyers", "scores", "visits", "views", "activity"), "interactions"),
     "waits": "tickets",

@@ -14,7 +14,7 @@ from engagekit.language import decimals_of
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.intervals import wilson_interval
 from engagekit.reports.engagement import trend
-from engagekit.reports.parts import DASH, between, drawable, people, printed, source, with_interval
+from engagekit.reports.parts import ARROW, DASH, between, drawable, people, printed, source, with_interval
 from engagekit.reports.results import Results, results
 from engagekit.reports.scoring import Scoring
 from engagekit.reports.words import Writer

@@ -10,7 +10,7 @@ from engagekit.data.tables import TABLES
 from engagekit.display.section import FEWEST, Section, no_cells
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.metric import Metric
-from engagekit.reports.parts import people, tile
+from engagekit.reports.parts import ARROW, people, tile
 from engagekit.reports.results import Results, results
 from engagekit.reports.words import Writer
 from engagekit.score.scorecard import SEGMENTS
@@ -60,7 +60,7 @@ def changes(study: Study) -> Section:
         metric = METRICS[name]
         _, new, old = found.current(name)
         tone = "other" if not metric.better else "better" if metric.better == direction else "worse"
-        named[tone].append(f"{writer.title(metric)} ({writer.value(metric, old)}\u00a0→\u00a0{writer.value(metric, new)})")
+        named[tone].append(f"{writer.title(metric)} ({writer.value(metric, old)}{ARROW}{writer.value(metric, new)})")
     sentences = [
         text(f"summary.{tone}", month=month, names=_some(found, names)) for tone, names in named.items() if names
     ]

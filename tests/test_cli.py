@@ -70,6 +70,7 @@ def test_the_comments_of_a_starter_are_in_its_language_and_its_settings_the_same
         assert call("init", tmp_path / language, "--language", language).exit_code == 0
         starters[language] = (tmp_path / language / "business.toml").read_text("utf-8")
     settings = {code: tomllib.loads(text) for code, text in starters.items()}
+    assert {code: read["churn"].pop("cost") for code, read in settings.items()} == {"id": 5000, "ms": 1, "en": 0.5}
     places = ("name", "language", "currency", "time_zone")
     assert len({json.dumps({**read, **dict.fromkeys(places)}) for read in settings.values()}) == 1
     keys = {code: re.findall(r"^(# )?(\[?[\w.]+\]?)( =|$)", text, re.MULTILINE) for code, text in starters.items()}

@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLES := ecommerce saas subscription
 JOBS ?= 2
-SPREAD := -n 3 --no-loadscope-reorder  # tests/conftest.py says which tests go to one worker
+SPREAD := -n $(JOBS) --no-loadscope-reorder  # tests/conftest.py says which tests go to one worker
 
 # Debian keeps venv in a package of its own.
 GET_VENV := test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq python3-venv \

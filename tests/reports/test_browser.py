@@ -43,7 +43,9 @@ FLAGS = [
 
 
 PAGES = [("ecommerce", "engagement"), ("saas", "engagement"), ("subscription", "engagement"), ("subscription", "churn")]
+OTHERS = [(360, 800, 5), (768, 1024, 2)]
 MOST_WORDS = 350
+SIZES = [(390, 844, 4), (1200, 900, 2), *(pytest.param(*size, marks=pytest.mark.soak) for size in OTHERS)]
 
 
 @pytest.fixture(params=PAGES, ids="-".join)
@@ -61,7 +63,7 @@ def measured(page, width, height, tmp_path):
 
 
 @pytest.mark.needs("chromium")
-@pytest.mark.parametrize(("width", "height", "screens"), [(360, 800, 5), (390, 844, 4), (768, 1024, 2), (1200, 900, 2)])
+@pytest.mark.parametrize(("width", "height", "screens"), SIZES)
 def test_a_page_fits_a_phone_a_tablet_and_a_desk(page, width, height, screens, tmp_path):
     sizes = measured(page, width, height, tmp_path)
     assert sizes["wide"] <= width

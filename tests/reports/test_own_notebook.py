@@ -143,6 +143,7 @@ def test_a_file_that_is_no_notebook_is_refused(sample_folders, tmp_path, content
         run(sample_folders["ecommerce"], tmp_path / "out", template=str(file))
 
 
+@pytest.mark.soak
 def test_a_shipped_template_can_be_copied_and_changed(sample_folders, tmp_path):
     shutil.copy(template_path("engagement.ipynb"), tmp_path / "copy.ipynb")
     done = run(sample_folders["ecommerce"], tmp_path / "out", template=str(tmp_path / "copy.ipynb"))

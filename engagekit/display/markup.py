@@ -19,14 +19,12 @@ __all__ = [
     "cells",
     "figure",
     "finding",
-    "folded",
     "heading",
     "image",
     "in_jupyter",
     "known_numbers",
     "main_points",
     "note",
-    "paragraph",
     "plain_text",
 ]
 __all__ += ["table", "template_path", "tiles"]
@@ -78,17 +76,6 @@ def heading(text: str, *, level: Literal[2, 3, 4] = 2, anchor: str | None = None
     if anchor is None and level == 2:
         anchor = re.sub(r"\W+", "-", plain_text(text).casefold()).strip("-") or "section"
     return _part("heading", level, anchor, text)
-
-
-def paragraph(text: str) -> str:
-    """Write running text.
-
-    Examples
-    --------
-    >>> paragraph("a < b")
-    '<p>a &lt; b</p>'
-    """
-    return _part("words", "", text)
 
 
 def note(text: str) -> str:
@@ -170,24 +157,6 @@ def cells(
     True
     """
     return _part("table", columns, rows, caption, words)
-
-
-def folded(summary: str, html: str) -> str:
-    """Part that opens when its summary is clicked, and on paper.
-
-    Parameters
-    ----------
-    summary : str
-        The line that is always visible.
-    html : str
-        Content. Trusted, not escaped: make it with the functions of this module.
-
-    Examples
-    --------
-    >>> "<summary>Sales</summary>" in folded("Sales", paragraph("Orders and refunds."))
-    True
-    """
-    return _part("folded", summary, Markup(html))  # noqa: S704
 
 
 def figure(svg_wide: str, svg_narrow: str, *, title: str, subtitle: str, alt: str, source: str) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ KEY = "ENGAGEKIT_PSEUDONYM_KEY"
 LENGTH = 10
 ID = "customer_id"
 UNKNOWN = "–"
-_shown: dict[str, Any] = {"hidden": False, "customers": lambda: ()}  # of this process: a run has one of its own
+_shown: dict[str, Any] = {"hidden": False, "names": dict}  # of this process: a run has one of its own
 
 
 def keyed() -> bool:
@@ -54,8 +55,16 @@ def hide_ids() -> None:
 
 
 def stand_for(customers: Callable[[], Iterable[object]]) -> None:
-    """Name the customers that pseudonyms stand for: all of a business's, asked for when an id is first hidden."""
-    _shown["customers"] = customers
+    """Name the customers that pseudonyms stand for: all of a business's, asked for once, when an id is first hidden."""
+    if not _shown["hidden"]:
+        return
+
+    @cache
+    def names() -> dict[str, str]:
+        everybody = sorted({str(customer) for customer in customers()})
+        return dict(zip(everybody, pseudonyms(everybody), strict=True))
+
+    _shown["names"] = names
 
 
 def without_ids(frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -70,8 +79,7 @@ def without_ids(frame: "pd.DataFrame") -> "pd.DataFrame":
     names = [name for name in frame.index.names if name == ID]
     if not _shown["hidden"] or (ID not in frame.columns and not names):
         return frame
-    everybody = sorted({str(customer) for customer in _shown["customers"]()})
-    known = dict(zip(everybody, pseudonyms(everybody), strict=True))
+    known = _shown["names"]()
     levels = [name or f"level_{place}" for place, name in enumerate(frame.index.names)]
     flat = frame.reset_index() if names else frame
     hidden = flat.assign(**{ID: [known.get(str(customer), UNKNOWN) for customer in flat[ID]]})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from engagekit.display import markup
 from engagekit.display.drawing import drawings
 from engagekit.display.pseudonyms import without_ids
+from engagekit.language import Language, precision
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["FEWEST", "MIME", "Figure", "Section", "content_of", "html_of", "no_cells", "part", "raw_rows", "safe_table"]
 
 MIME = "application/vnd.engagekit.section+json"
+ENGLISH = Language("en")
 FEWEST = 5  # smaller groups of people are not broken out
 
 
@@ -228,14 +230,14 @@ def _plain(cell: object) -> object:
     return cell.isoformat(sep=" ").removesuffix(" 00:00:00") if isinstance(cell, dt.datetime) else str(cell)
 
 
-def html_of(payload: dict[str, Any], number: Callable[[float], str] = "{:,.4g}".format) -> str:
+def html_of(payload: dict[str, Any], language: Language = ENGLISH) -> str:
     """HTML of a part's payload; everything in it but the drawings is escaped.
 
     Parameters
     ----------
     payload : dict
         As ``part`` makes it.
-    number : callable
+    language : Language
         Writes the numbers of a table that are not in words yet.
     """
     parts = [markup.heading(payload["question"], anchor="")] if payload["question"] else []
@@ -243,10 +245,10 @@ def html_of(payload: dict[str, Any], number: Callable[[float], str] = "{:,.4g}".
         parts.append(markup.main_points(payload["answer"]))
     else:
         parts += [markup.finding(sentence) for sentence in payload["answer"]]
-    return "".join(parts) + content_of(payload, number)
+    return "".join(parts) + content_of(payload, language)
 
 
-def content_of(payload: dict[str, Any], number: Callable[[float], str] = "{:,.4g}".format) -> str:
+def content_of(payload: dict[str, Any], language: Language = ENGLISH) -> str:
     """As ``html_of``, without question and answer."""
     parts = []
     if payload["tiles"]:
@@ -257,17 +259,20 @@ def content_of(payload: dict[str, Any], number: Callable[[float], str] = "{:,.4g
     if payload["image"]:
         parts.append(markup.image(payload["image"], payload["alt"]))
     if printed := payload["table"]:
-        rows = [[_written(cell, number) for cell in row] for row in printed["rows"]]
+        rows = [[_written(cell, language) for cell in row] for row in printed["rows"]]
         parts.append(markup.cells(printed["columns"], rows, words=printed["words"]))
     parts += [markup.note(text) for text in payload["notes"]]
     for each in payload["parts"]:
         heading = [markup.heading(each["question"], level=3)] if each["question"] else []
         answer = [markup.finding(sentence) for sentence in each["answer"]]
-        parts += [*heading, *answer, content_of(each, number)]
+        parts += [*heading, *answer, content_of(each, language)]
     return "".join(parts)
 
 
-def _written(cell: object, number: Callable[[float], str]) -> str:
+def _written(cell: object, language: Language) -> str:
+    """Cell in words: a number that is not whole has two significant digits at least."""
     if cell is None:
         return markup.MISSING
-    return number(cell) if isinstance(cell, int | float) and not isinstance(cell, bool) else str(cell)
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
+        return str(cell)
+    return language.number(cell, 0 if float(cell).is_integer() else precision("ratio", [cell]) or 0)

@@ -1,6 +1,5 @@
 """One self-contained HTML file made of the outputs of an executed notebook, and the list of all reports."""
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -170,14 +169,11 @@ def _with_image(payload: dict[str, Any], kind: str, data: str, alt: str, number:
 
 
 def _block(payload: dict[str, Any], language: Language) -> _Block:
-    def number(value: float) -> str:
-        return language.number(value, 0 if float(value).is_integer() else max(0, 3 - math.ceil(math.log10(abs(value)))))
-
     if payload["layer"] == "detail":
         first, *others = payload["answer"] or [""]
-        html = "".join(map(markup.finding, others)) + content_of(payload, number)
+        html = "".join(map(markup.finding, others)) + content_of(payload, language)
         return _Block("detail", Markup(html), payload["question"], first)  # noqa: S704 - made by markup, escaped
-    html = html_of(payload, number)
+    html = html_of(payload, language)
     return _Block(payload["layer"], Markup(html))  # noqa: S704 - made by markup, escaped
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "between",
     "drawable",
     "people",
+    "printed",
     "source",
     "tile",
     "with_interval",

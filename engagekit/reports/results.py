@@ -135,10 +135,14 @@ class Results:
         change = difference(old, new)
         return change.value, change.low, change.high
 
+    def is_latest(self, metric: str) -> bool:
+        """Whether the month of ``current`` is the last one that is over."""
+        return self.current(metric)[0] == self.month
+
     @cached_property
     def directions(self) -> dict[str, str]:
         """Direction of each metric's change beyond chance, all of them as one family."""
-        latest = {name: self.change(name) for name in self._by_metric if self.current(name)[0] == self.month}
+        latest = {name: self.change(name) for name in self._by_metric if self.is_latest(name)}
         older = {name: self.change(name) for name in self._by_metric if name not in latest}
         return directions(older) | directions(latest)
 

@@ -9,7 +9,6 @@ import polars as pl
 from engagekit.data.tables import TABLES
 from engagekit.display.section import FEWEST, Section, no_cells
 from engagekit.metrics.catalog import METRICS
-from engagekit.metrics.metric import Metric
 from engagekit.reports.parts import ARROW, people, tile
 from engagekit.reports.results import Results, results
 from engagekit.reports.words import Writer
@@ -19,6 +18,7 @@ from engagekit.study import Study
 __all__ = ["changes", "headline", "judgement", "to_do"]
 
 SCORE = "engagement_score"
+MOVED = ("metric", "value", "low", "high", "n", "before")
 MONTHS = 12  # beside which a score is judged
 MOST_NAMED, MOST_TO_DO = 3, 3
 
@@ -50,24 +50,24 @@ def changes(study: Study) -> Section:
     """What changed since the month before by more than chance could explain, over all metrics as one family."""
     found = results(study)
     text, writer = found.language.text, Writer(found)
-    compared = [
-        metric for metric in METRICS.values() if writer.direction(metric) != "unknown" and _is_latest(found, metric)
-    ]
+    latest = (metric for metric in METRICS.values() if found.is_latest(metric.name))
+    compared = [metric for metric in latest if writer.direction(metric) != "unknown"]
     month = found.language.month(found.month - pd.DateOffset(months=1))
-    moved = {metric.name: writer.direction(metric) for metric in compared if writer.direction(metric) != "none"}
-    named: dict[str, list[str]] = {"better": [], "worse": [], "other": []}
-    for name, direction in moved.items():
-        metric = METRICS[name]
-        _, new, old = found.current(name)
-        tone = "other" if not metric.better else "better" if metric.better == direction else "worse"
-        named[tone].append(f"{writer.title(metric)} ({writer.value(metric, old)}{ARROW}{writer.value(metric, new)})")
+    moved = [metric for metric in compared if writer.direction(metric) != "none"]
+    named: dict[str, list[str]] = {"better": [], "worse": [], "": []}
+    for metric in moved:
+        _, new, old = found.current(metric.name)
+        values = f"{writer.value(metric, old)}{ARROW}{writer.value(metric, new)}"
+        named[writer.change(metric)[1]].append(f"{writer.title(metric)} ({values})")
     sentences = [
-        text(f"summary.{tone}", month=month, names=_some(found, names)) for tone, names in named.items() if names
+        text(f"summary.{tone or 'other'}", month=month, names=_some(found, names))
+        for tone, names in named.items()
+        if names
     ]
     if not sentences:
         known = {"n": found.language.number(len(compared)), "month": month}
         sentences = [text("summary.unchanged", **known) if compared else text("summary.no_month")]
-    table = pd.DataFrame({"metric": list(moved), "direction": list(moved.values())})
+    table = pd.DataFrame([{"metric": metric.name, **found.row(metric.name)} for metric in moved], columns=MOVED)
     return Section(text("summary.changed"), table, sentences, cells=no_cells, layer="summary")
 
 
@@ -85,10 +85,6 @@ def headline(study: Study) -> Section:
     table = pd.DataFrame([{"metric": metric.name, **found.row(metric.name)} for metric in writer.headline()])
     tiles = [tile(writer, metric) for metric in writer.headline()]
     return Section("", table, cells=no_cells, tiles=tiles, layer="summary")
-
-
-def _is_latest(found: Results, metric: Metric) -> bool:
-    return found.current(metric.name)[0] == found.month
 
 
 def _some(found: Results, names: list[str]) -> str:
@@ -179,8 +175,7 @@ def _to_mend(found: Results) -> Iterator[str]:
     writer, text = Writer(found), found.language.text
     for metric in writer.main():
         _, new, old = found.current(metric.name)
-        worse = metric.better and writer.direction(metric) == ("lower" if metric.better == "higher" else "higher")
-        if worse and _is_latest(found, metric):
+        if writer.change(metric)[1] == "worse" and found.is_latest(metric.name):
             values = {"old": writer.value(metric, old), "new": writer.value(metric, new)}
             yield text("summary.slipped", name=writer.title(metric), **values)
             break

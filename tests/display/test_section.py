@@ -7,6 +7,7 @@ import pytest
 
 from engagekit.display import pseudonyms
 from engagekit.display.section import MIME, Figure, Section, html_of, safe_table
+from engagekit.language import Language
 
 SMALL = pd.DataFrame({"plan": ["a", "b", "c", "d"], "customers": [40, 31, 4, 9], "churn": [0.1, 0.2, 0.7654, 0.3456]})
 
@@ -62,7 +63,8 @@ def test_ids_are_shown_to_an_analyst_and_hidden_by_a_run(monkeypatch):
     assert "0812-555" in outputs(Section(**listed))
     monkeypatch.delenv(pseudonyms.KEY, raising=False)
     monkeypatch.setitem(pseudonyms._shown, "hidden", True)
-    monkeypatch.setitem(pseudonyms._shown, "customers", lambda: ["0811-111", "0813-777", "0812-555"])
+    monkeypatch.setitem(pseudonyms._shown, "names", dict)
+    pseudonyms.stand_for(lambda: ["0811-111", "0813-777", "0812-555"])
     text = outputs(Section(**listed))
     assert "0812-555" not in text
     assert "0813-777" not in text
@@ -100,4 +102,7 @@ def test_numbers_that_are_in_no_words_yet_are_written_by_the_page():
     frame = pd.DataFrame({"day": pd.to_datetime(["2026-01-05"]), "value": [1234.5], "none": [None]})
     payload = Section("?", frame).payload
     assert payload["table"]["rows"] == [["2026-01-05", 1234.5, None]]
-    assert "<td>1.234,5</td>" in html_of(payload, lambda number: f"{number:_.1f}".replace(".", ",").replace("_", "."))
+    assert "<td>1.234,5</td>" in html_of(payload, Language("id"))
+    large = Section("?", pd.DataFrame({"day": ["a"], "value": [407404000], "small": [0.00123]})).payload
+    assert "<td>407,404,000</td>" in html_of(large)
+    assert "<td>0.0012</td>" in html_of(large)

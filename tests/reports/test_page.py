@@ -206,12 +206,6 @@ def test_a_table_heads_its_rows_and_shows_a_dash_where_a_cell_is_missing():
     assert "<caption>Read</caption>" in html
 
 
-def test_a_folded_part_holds_its_content_under_a_summary_that_is_text():
-    html = markup.folded("<b>Sales</b>", markup.table(pd.DataFrame({"": ["Orders"], "May": ["4"]})))
-    assert html.startswith("<details>\n<summary>&lt;b&gt;Sales&lt;/b&gt;</summary>")
-    assert "<td>4</td>" in html
-
-
 def test_a_table_leaves_its_frame_as_it_was():
     frame = pd.DataFrame({"a": ["1", None]})
     before = frame.copy(deep=True)

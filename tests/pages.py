@@ -2,13 +2,24 @@
 
 import pytest
 
+from engagekit.display import pseudonyms
 from engagekit.display.section import Section, html_of
 from engagekit.reports import engagement, method, score_sections, summary
 
 
+class Names(dict):
+    """Pseudonym of each customer by itself."""
+
+    def get(self, customer, _missing=""):
+        return pseudonyms.pseudonyms([customer])[0]
+
+
 def html(section: Section | None) -> str:
-    """HTML of a section; empty where there is none."""
-    return html_of(section.payload) if section else ""
+    """HTML of a section as a run shows it, with ids hidden; empty where there is none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(pseudonyms._shown, "hidden", True)
+        patch.setitem(pseudonyms._shown, "names", Names)
+        return html_of(section.payload) if section else ""
 
 
 def shown(function, found, *arguments):

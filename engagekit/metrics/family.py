@@ -38,18 +38,16 @@ def directions(
     >>> directions({"open_rate": (0.2, 0.1, 0.3), "click_rate": (0.01, -0.02, 0.04), "likes": (2, math.nan, math.nan)})
     {'open_rate': 'higher', 'click_rate': 'none', 'likes': 'unknown'}
     """
-    from scipy.special import erfc
-    from scipy.stats import false_discovery_control
-
     told = {name: each for name, each in differences.items() if all(map(math.isfinite, each))}
     chances: dict[tuple[str, str], float] = {}
     question = {name: (f"{abs(value):.9e}", f"{high - low:.9e}") for name, (value, low, high) in told.items()}
     for name, (value, low, high) in told.items():
         error = ((value - low) if value > 0 else (high - value)) / Z95  # towards 0
-        chances[question[name]] = float(erfc(abs(value) / error / math.sqrt(2))) if error > 0 else float(value == 0)
-    adjusted = dict(zip(chances, false_discovery_control(list(chances.values())), strict=True)) if chances else {}
+        chances[question[name]] = math.erfc(abs(value) / error / math.sqrt(2)) if error > 0 else float(value == 0)
+    ranked = enumerate(sorted(chances.values()), 1)
+    largest = max((chance for rank, chance in ranked if chance <= rate * rank / len(chances)), default=-1.0)
     result = dict.fromkeys(differences, "unknown")
     for name, (value, low, high) in told.items():
-        beyond = not low <= 0 <= high and adjusted[question[name]] <= rate
+        beyond = not low <= 0 <= high and chances[question[name]] <= largest
         result[name] = ("higher" if value > 0 else "lower") if beyond else "none"
     return result

@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from engagekit.churn.comparison import Comparison
 from engagekit.churn.inputs import FEWEST as FEWEST_FITTED
 from engagekit.churn.outcomes import DIFFERENCE
 from engagekit.display import charts, markup
-from engagekit.display.pseudonyms import KEY, keyed, pseudonyms
+from engagekit.display.pseudonyms import KEY, keyed, without_ids
 from engagekit.display.section import FEWEST, Figure, Section, no_cells
 from engagekit.language import decimals_of
 from engagekit.metrics.intervals import wilson_interval
@@ -90,7 +91,7 @@ def to_contact(churning: Churning) -> Section | None:
     if churning.contacts.empty:
         return Section(question, answer=text("contacts.none"), layer="summary")
     first = churning.contacts.head(FIRST)
-    shown = printed(churning.language, lambda _: _listed_cells(churning, first))
+    shown = printed(churning.language, partial(_listed_cells, churning))
     notes = [text("contacts.private", n=churning.language.number(len(churning.contacts)))]
     return Section(question, first, **shown, notes=notes, layer="summary")
 
@@ -101,9 +102,9 @@ def listed(churning: Churning) -> Section | None:
         return None
     first, language = churning.contacts.head(SHOWN), churning.language
 
-    def cells(_: pd.DataFrame) -> pd.DataFrame:
+    def cells(table: pd.DataFrame) -> pd.DataFrame:
         reasons = _reasons(churning, public=True)
-        return _listed_cells(churning, first).assign(goes_with=[reasons.get(who, DASH) for who in first["customer_id"]])
+        return _listed_cells(churning, table).assign(goes_with=[reasons.get(who, DASH) for who in first["customer_id"]])
 
     by_segment = _by_segment(churning)
     return Section(
@@ -115,11 +116,10 @@ def listed(churning: Churning) -> Section | None:
     )
 
 
-def _listed_cells(churning: Churning, first: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the list in words, under pseudonyms."""
-    names = pseudonyms(first["customer_id"].to_list())
-    rows = zip(names, first.to_dict("records"), strict=True)
-    return pd.DataFrame([{"customer": name, **_cells(churning, row)} for name, row in rows])
+def _listed_cells(churning: Churning, table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the list in words."""
+    rows = table.to_dict("records")
+    return pd.DataFrame([{"customer": row["customer_id"], **_cells(churning, row)} for row in rows])
 
 
 def _contact_notes(churning: Churning, first: pd.DataFrame) -> Iterator[str]:
@@ -143,11 +143,13 @@ def _contact_notes(churning: Churning, first: pd.DataFrame) -> Iterator[str]:
 
 
 def private_list(churning: Churning) -> pd.DataFrame:
-    """The whole list with real ids, for its owner: what ``write_private`` takes."""
-    names = {name: churning.language.text(f"column.{name}") for name in (*churning.contacts, "goes_with")}
+    """The whole list with real ids and the pseudonyms of the page, for its owner: what ``write_private`` takes."""
+    names = {name: churning.language.text(f"column.{name}") for name in ("pseudonym", *churning.contacts, "goes_with")}
     told = _reasons(churning, public=False)
     reasons = [told.get(who, DASH) for who in churning.contacts["customer_id"]]
-    listed = churning.contacts.assign(goes_with=reasons).rename(columns=names)
+    listed = churning.contacts.assign(goes_with=reasons)
+    listed.insert(2, "pseudonym", without_ids(churning.contacts)["customer_id"])
+    listed = listed.rename(columns=names)
     units = listed.attrs.get("units", {})
     listed.attrs["units"] = {names[column]: unit for column, unit in units.items() if column in names}
     listed.attrs["currency"] = churning.business.currency

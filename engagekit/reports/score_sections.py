@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 
 from engagekit.display import charts
-from engagekit.display.pseudonyms import KEY, keyed, pseudonyms
+from engagekit.display.pseudonyms import KEY, keyed
 from engagekit.display.section import FEWEST, Figure, Section, no_cells
 from engagekit.language import decimals_of
 from engagekit.metrics.catalog import METRICS
@@ -92,12 +92,12 @@ def fallen(study: Study) -> Section | None:
     dates = {"before": language.date(scoring.before), "after": language.date(scoring.end)}
     listed = fell.head(FALLEN)
 
-    def cells(_: pd.DataFrame) -> pd.DataFrame:
+    def cells(table: pd.DataFrame) -> pd.DataFrame:
         rows = listed.to_dicts()
         sides = [[language.number(row[f"score_{side}"]) for side in ("before", "after")] for row in rows]
         return pd.DataFrame(
             {
-                "customer": pseudonyms(listed["customer_id"].to_list()),
+                "customer": table["customer_id"],
                 "score": [ARROW.join(pair) for pair in sides],
                 "segment": [_segments_of(found, moved, row) for row in rows],
                 "came_of": [_came_of(found, scoring, row) for row in rows],

@@ -56,6 +56,7 @@ def test_a_sample_gets_its_report_and_its_owner_the_list(sample, report):
     listed = pl.read_csv(private / "customers.csv", infer_schema=False)
     assert 0 < listed.height <= 100
     assert set(listed.to_series(1)) <= ids
+    assert all(f'<th scope="row">{name}</th>' in page for name in listed.to_series(2)[:5])  # found again by its owner
     model, card = ChurnModel.load(private / "churn.skops")
     found = json.loads((report / "metrics.json").read_text("utf-8"))["churn"]
     assert card == found["model"]

@@ -123,6 +123,7 @@ def test_the_private_list_has_the_real_ids_and_all_of_them(found):
     assert list(table.columns) == [
         "Rank",
         "Customer",
+        "Pseudonym on the page",
         "Chance of leaving",
         "Value",
         "Expected gain",

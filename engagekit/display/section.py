@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from engagekit.display import markup
 from engagekit.display.drawing import drawings
 from engagekit.display.pseudonyms import without_ids
@@ -15,7 +17,19 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["FEWEST", "MIME", "Figure", "Section", "content_of", "html_of", "no_cells", "part", "raw_rows", "safe_table"]
+__all__ = [
+    "FEWEST",
+    "MIME",
+    "Figure",
+    "Section",
+    "content_of",
+    "hidden_cells",
+    "html_of",
+    "no_cells",
+    "part",
+    "raw_rows",
+    "safe_table",
+]
 
 MIME = "application/vnd.engagekit.section+json"
 ENGLISH = Language("en")
@@ -183,11 +197,25 @@ def safe_table(table: "pd.DataFrame", people: str) -> "pd.DataFrame":
     """
     if not people:
         return table.copy()
-    few = (table[people] > 0) & (table[people] < FEWEST)
-    if few.sum() == 1 and (table[people] >= FEWEST).any():
-        few |= table.index == table[people].where(table[people] >= FEWEST).idxmin()
+    places = hidden_cells(table[people].tolist())
+    hidden = np.isin(np.arange(len(table)), list(places))
     numbers = table.select_dtypes("number").columns
-    return table.assign(**{name: table[name].astype(float).mask(few) for name in numbers} if few.any() else {})
+    return table.assign(**{name: table[name].astype(float).mask(hidden) for name in numbers} if places else {})
+
+
+def hidden_cells(counts: Sequence[float]) -> set[int]:
+    """Places of the counts that are not told: of fewer than five, and the next smallest where it is only one.
+
+    Else that one could be worked out of the total.
+
+    Examples
+    --------
+    >>> sorted(hidden_cells([9, 4, 6])), sorted(hidden_cells([9, 4, 3])), sorted(hidden_cells([9, 0, 6]))
+    ([1, 2], [1, 2], [])
+    """
+    few = {place for place, count in enumerate(counts) if 0 < count < FEWEST}
+    others = [place for place, count in enumerate(counts) if count >= FEWEST]
+    return few | ({min(others, key=counts.__getitem__)} if len(few) == 1 and others else set())
 
 
 def no_cells(table: "pd.DataFrame") -> "pd.DataFrame":

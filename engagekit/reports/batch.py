@@ -17,7 +17,7 @@ from engagekit.errors import DataError
 from engagekit.language import Language, precision
 from engagekit.reports.page import Entry, index_page
 from engagekit.reports.record import FAILED, Run, one_line, record_failure
-from engagekit.reports.run import check_request, run
+from engagekit.reports.run import check_request, report_name, run
 
 __all__ = ["OutputLocked", "report"]
 
@@ -135,7 +135,9 @@ def _failed(path: Path, out: Path, template: str, error: BaseException) -> Run:
     """Record a run that ended before its notebook started."""
     name = _settings(path).parent.name[:LONGEST_NAME]
     kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-    failure = Run(slug_of(name) or "unnamed", name, template, "failed", one_line(f"{kind}{error}"), "", 0.0)
+    failure = Run(
+        slug_of(name) or "unnamed", name, report_name(template), "failed", one_line(f"{kind}{error}"), "", 0.0
+    )
     return record_failure(out, failure)
 
 

@@ -80,7 +80,7 @@ def alarm(churning: Churning) -> Section | None:
     notes += [text("alarm.accepted", names=names)] if names else []
     if not told and not notes:
         return None
-    return Section(text("section.alarm"), churning.suspects, told, cells=no_cells, notes=notes)
+    return Section(text("section.alarm"), churning.suspects, told, cells=no_cells, notes=notes, layer="summary")
 
 
 def to_contact(churning: Churning) -> Section | None:

@@ -12,6 +12,7 @@ from engagekit.display import markup
 from engagekit.display.section import FEWEST
 from engagekit.language import Language
 from engagekit.metrics.metric import Metric
+from engagekit.prepare.tables import MADE_OF
 from engagekit.reports.results import Results
 from engagekit.reports.words import Writer
 from engagekit.study import Study
@@ -31,11 +32,6 @@ __all__ = [
 
 DASH = "–"
 ARROW = "\u00a0→\u00a0"  # does not break over lines
-MADE_OF = {
-    **dict.fromkeys(("orders", "buyers", "scores", "visits", "views", "activity"), "interactions"),
-    "waits": "tickets",
-    "invitations": "surveys",
-}
 
 
 class Report(Protocol):
@@ -101,7 +97,8 @@ def between(language: Language, low: float, high: float, decimals: int = 0) -> s
 
 def source(report: Report, table: str) -> str:
     """Line under a figure: the file that it was made of, and how many rows were kept."""
-    sources = {"base": "subscriptions" if report.business.contractual else "interactions", **MADE_OF}
+    base = "subscriptions" if report.business.contractual else "interactions"
+    sources = MADE_OF | {"base": base, "scores": "interactions"}
     reading = report.business.reading(sources.get(table, table))
     return report.language.text("figure.source", file=reading.file, rows=report.language.number(reading.kept))
 

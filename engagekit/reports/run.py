@@ -25,9 +25,10 @@ from engagekit.reports.outputs import SENTINEL
 from engagekit.reports.page import page
 from engagekit.reports.record import FAILED, Run, one_line, record_of, write_json
 
-__all__ = ["check_request", "run"]
+__all__ = ["check_request", "report_name", "run"]
 
 TIMEOUT_S = 600
+OWN = ".ipynb"  # what the path of a notebook of one's own ends with
 LAST_CELL = "from engagekit.reports.outputs import finish\n\nfinish(globals())"
 PRIVATE = "private"  # folder in which a template writes lists with real ids
 
@@ -78,7 +79,7 @@ def run(
     business = Business.open(path)
     notebook = _template(template)
     home = Path(out) / business.slug
-    template = slug_of(notebook.stem) or "report"
+    template = report_name(template)
     final, failed = home / template, home / f"{template}{FAILED}"
     given = {"business": _from(final, business.file), "as_of": as_of, **(parameters or {})}
     copy = _with_last_cell(notebook)
@@ -100,6 +101,17 @@ def run(
     return result
 
 
+def report_name(template: str) -> str:
+    """Name of a template's report and its folder: the template's own, or that of the file of a notebook.
+
+    Examples
+    --------
+    >>> report_name("engagement"), report_name("/home/ana/My questions.ipynb")
+    ('engagement', 'my-questions')
+    """
+    return slug_of(Path(template).stem) or "report" if template.endswith(OWN) else template
+
+
 def check_request(template: str, as_of: str) -> None:
     """Check what is asked for before any business is run.
 
@@ -118,7 +130,7 @@ def check_request(template: str, as_of: str) -> None:
 
 def _template(name: str) -> Path:
     """File of a template that the kit ships, or of a notebook of one's own, which is named by its path."""
-    own = name.endswith(".ipynb")
+    own = name.endswith(OWN)
     path = Path(name) if own else template_path(f"{name}.ipynb")
     if own and not path.is_file():
         raise ValueError(f"template: there is no notebook {name}")

@@ -9,7 +9,7 @@ import polars as pl
 
 from engagekit.display import charts
 from engagekit.display.pseudonyms import KEY, keyed
-from engagekit.display.section import FEWEST, Figure, Section, no_cells
+from engagekit.display.section import FEWEST, Figure, Section, hidden_cells, no_cells
 from engagekit.language import decimals_of
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.intervals import wilson_interval
@@ -22,7 +22,7 @@ from engagekit.score.verdict import FEWEST as FEWEST_TRIED
 from engagekit.score.verdict import NOTICEABLE, Verdict
 from engagekit.study import Study
 
-__all__ = ["audit", "fallen", "hidden_cells", "on_trial", "score"]
+__all__ = ["audit", "fallen", "on_trial", "score"]
 
 MEDIAN = "median_engagement_score"
 FALLEN = 20
@@ -314,13 +314,6 @@ def _segments_of(found: Results, moved: pl.DataFrame, row: dict[str, Any]) -> st
     pair = [f"segment_{side}" for side in ("before", "after")]
     same = moved.filter(pl.col(name) == row[name] for name in pair).height
     return DASH if same < FEWEST else ARROW.join(found.language.text(f"segment.{row[name]}") for name in pair)
-
-
-def hidden_cells(customers: list[int]) -> set[int]:
-    """Cells of a column that are not told: of fewer than five, and another where a single one could be worked out."""
-    few = {place for place, count in enumerate(customers) if 0 < count < FEWEST}
-    others = [place for place, count in enumerate(customers) if count >= FEWEST]
-    return few | ({min(others, key=customers.__getitem__)} if len(few) == 1 and others else set())
 
 
 def _migration(found: Results, scoring: Scoring, question: str) -> Section:

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from engagekit.display.markup import template_path
+from engagekit.reports.batch import report as write_reports
 from engagekit.reports.run import run
 from engagekit.study import Study
 
@@ -141,6 +142,16 @@ def test_a_file_that_is_no_notebook_is_refused(sample_folders, tmp_path, content
         file.write_text(content)
     with pytest.raises(ValueError, match=reason):
         run(sample_folders["ecommerce"], tmp_path / "out", template=str(file))
+
+
+def test_a_business_that_fails_before_its_notebook_is_recorded_among_the_reports(tmp_path):
+    mine = tmp_path / "notebooks" / "My questions.ipynb"
+    mine.parent.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(), mine)
+    (done,) = write_reports([tmp_path / "nobody"], tmp_path / "out", template=str(mine))
+    assert done.status == "failed"
+    assert (tmp_path / "out" / "nobody" / "my-questions.failed" / "run.json").is_file()
+    assert [path.name for path in mine.parent.iterdir()] == [mine.name]
 
 
 @pytest.mark.soak

@@ -10,6 +10,7 @@ import pytest
 from pages import shown
 
 from engagekit.display.pseudonyms import KEY, pseudonyms
+from engagekit.display.section import hidden_cells
 from engagekit.errors import DataError
 from engagekit.language import LANGUAGES, Language
 from engagekit.reports import score_sections
@@ -152,9 +153,9 @@ def test_a_small_sample_has_a_verdict_too(sample_results, kind):
 
 
 def test_a_segment_that_could_be_worked_out_is_not_told(found):
-    assert score_sections.hidden_cells([3, 50, 9, 0]) == {0, 2}
-    assert score_sections.hidden_cells([3, 4, 9, 0]) == {0, 1}
-    assert score_sections.hidden_cells([30, 40, 9, 0]) == set()
+    assert hidden_cells([3, 50, 9, 0]) == {0, 2}
+    assert hidden_cells([3, 4, 9, 0]) == {0, 1}
+    assert hidden_cells([30, 40, 9, 0]) == set()
     assert "fewer" not in words(shown(score_sections.fallen, found))
 
 

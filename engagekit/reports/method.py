@@ -78,23 +78,23 @@ def _rules(study: Study, reading: Reading) -> Iterator[tuple[str, int]]:
 
 def method(study: Study) -> Section:
     """How the numbers were made, what they cannot tell, and what each one means."""
-    found = results(study)
-    text = found.language.text
+    report = results(study)
+    text = report.language.text
     known = {
-        "as_of": found.language.date(found.end.date()),
-        "month": found.language.month(found.month),
-        "zone": found.business.time_zone,
-        "horizon": found.business.horizon.removesuffix("d"),
+        "as_of": report.language.date(report.end.date()),
+        "month": report.language.month(report.month),
+        "zone": report.business.time_zone,
+        "horizon": report.business.horizon.removesuffix("d"),
     }
     told = [text(f"method.{key}", **known) for key in ("period", "intervals", "change", "limits")]
     told += [text("method.inferred", fields=", ".join(study.churn.inferred))] if study.churn.inferred else []
-    meanings = [_meanings(found, name, metrics) for name, metrics in found.channels.items()]
+    meanings = [_meanings(report, name, metrics) for name, metrics in report.channels.items()]
     return Section(text("section.method"), notes=told, parts=meanings)
 
 
-def _meanings(found: Results, channel: str, metrics: list[Metric]) -> Section:
+def _meanings(report: Results, channel: str, metrics: list[Metric]) -> Section:
     """What each metric of a channel means and hides, and where it is from."""
-    text = found.language.text
+    text = report.language.text
     rows = pd.DataFrame(
         {
             "metric": [text(f"metric.{metric.name}.title") for metric in metrics],
@@ -103,5 +103,5 @@ def _meanings(found: Results, channel: str, metrics: list[Metric]) -> Section:
             "reference": [metric.reference for metric in metrics],
         }
     )
-    told = printed(found.language, words=("meaning", "caveat", "reference"))
+    told = printed(report.language, words=("meaning", "caveat", "reference"))
     return Section(text(f"channel.{channel}"), rows, **told)

@@ -34,33 +34,33 @@ BOUNDS = ("value", "low", "high")
 
 def score(study: Study) -> Section:
     """The engagement score: how it is spread, its segments, what it is made of, and its median over the months."""
-    found = results(study)
-    text, writer, known = found.language.text, Writer(found), found.scores.drop_nulls("score")
-    if found.scoring is None or len(known) < FEWEST:
+    report = results(study)
+    text, writer, known = report.language.text, Writer(report), report.scores.drop_nulls("score")
+    if report.scoring is None or len(known) < FEWEST:
         return Section(text("section.score"), answer=text("points.no_score"))
-    days, number = found.business.score.window.removesuffix("d"), found.language.number(len(known))
+    days, number = report.business.score.window.removesuffix("d"), report.language.number(len(known))
     sentence = text("points.engaged" if writer.segments else "points.active", n=number, days=days, **writer.shares)
-    parts = [_components(found, found.scoring)]
+    parts = [_components(report, report.scoring)]
     if not writer.segments:
         return Section(text("section.score"), answer=sentence, notes=[text("section.small_segment")], parts=parts)
-    parts += [trend(study, MEDIAN)] if drawable(found, METRICS[MEDIAN]) else []
-    parts = [_distribution(found, sentence), _segments(found, writer), *parts]
+    parts += [trend(study, MEDIAN)] if drawable(report, METRICS[MEDIAN]) else []
+    parts = [_distribution(report, sentence), _segments(report, writer), *parts]
     return Section(text("section.score"), answer=sentence, parts=parts)
 
 
 def on_trial(study: Study) -> Section | None:
     """Whether the score predicts who leaves: the verdict, one figure, and what the verdict stands on."""
-    found = results(study)
-    if found.scoring is None:
+    report = results(study)
+    if report.scoring is None:
         return None
-    tried, text, language = found.scoring.trial, found.language.text, found.language
-    days, question = found.business.horizon.removesuffix("d"), text("section.trial")
+    tried, text, language = report.scoring.trial, report.language.text, report.language
+    days, question = report.business.horizon.removesuffix("d"), text("section.trial")
     answer = text(f"verdict.{tried.verdict}")
     if not tried.dates:
         return Section(question, answer=answer, notes=[text("trial.no_dates", days=days)])
     counts = {name: people(language, getattr(tried, name)) for name in ("customers", "churned")}
     counted = text("trial.counted", days=days, dates=language.number(len(tried.dates)), **counts)
-    tenths = _tenths(found, tried)
+    tenths = _tenths(report, tried)
     if tried.verdict == "too_few" or tenths.empty:
         return Section(question, answer=answer, notes=[counted, text("trial.needed", n=FEWEST_TRIED)])
     auc, recency = tried.statistic("score"), tried.statistic("recency")["value"]
@@ -71,20 +71,20 @@ def on_trial(study: Study) -> Section | None:
         lambda table, ax: charts.plot_bars(table, ax, language, unit="rate", decimals=1),
         text("trial.title"),
         text("trial.subtitle", days=days),
-        source(found, "base"),
+        source(report, "base"),
         height=FRAME + ROW * len(tenths),
     )
-    spread = Section("", tenths, _spread(found, tenths, tried.falls), cells=no_cells, figure=figure)
-    parts = [spread, _segments_tried(found, tried), _predictors(found, tried), _weights(found, tried)]
+    spread = Section("", tenths, _spread(report, tenths, tried.falls), cells=no_cells, figure=figure)
+    parts = [spread, _segments_tried(report, tried), _predictors(report, tried), _weights(report, tried)]
     return Section(question, answer=answer, notes=notes, parts=parts)
 
 
 def fallen(study: Study) -> Section | None:
     """Who went from which segment into which, and the customers whose score fell most, under pseudonyms."""
-    found = results(study)
-    if found.scoring is None:
+    report = results(study)
+    if report.scoring is None:
         return None
-    text, language, scoring = found.language.text, found.language, found.scoring
+    text, language, scoring = report.language.text, report.language, report.scoring
     moved = scoring.moves
     fell = moved.filter(pl.col("change") <= -1) if not moved.is_empty() else moved
     if scoring.before is None or fell.is_empty():
@@ -99,8 +99,8 @@ def fallen(study: Study) -> Section | None:
             {
                 "customer": table["customer_id"],
                 "score": [ARROW.join(pair) for pair in sides],
-                "segment": [_segments_of(found, moved, row) for row in rows],
-                "came_of": [_came_of(found, scoring, row) for row in rows],
+                "segment": [_segments_of(report, moved, row) for row in rows],
+                "came_of": [_came_of(report, scoring, row) for row in rows],
             }
         )
 
@@ -110,23 +110,23 @@ def fallen(study: Study) -> Section | None:
         text("fallen.caption", **dates),
         **printed(language, cells, words=("segment", "came_of")),
         notes=[text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY)],
-        parts=[_migration(found, scoring, text("fallen.migration", **dates))],
+        parts=[_migration(report, scoring, text("fallen.migration", **dates))],
     )
 
 
 def audit(study: Study) -> Section | None:
     """The usual mistakes in making and using a score that this one makes."""
-    found = results(study)
-    if found.scoring is None:
+    report = results(study)
+    if report.scoring is None:
         return None
-    text, findings = found.language.text, found.scoring.findings
-    told = [_told(found, finding) for finding in findings.to_dict("records")]
+    text, findings = report.language.text, report.scoring.findings
+    told = [_told(report, finding) for finding in findings.to_dict("records")]
     return Section(text("audit.title"), findings, told or text("audit.none"), cells=no_cells)
 
 
-def _told(found: Results, finding: Mapping[Any, Any]) -> str:
+def _told(report: Results, finding: Mapping[Any, Any]) -> str:
     """Sentence of a finding of the audit."""
-    language, name = found.language, finding["finding"]
+    language, name = report.language, finding["finding"]
     share = name in SHARES
     decimals = 2 if name in ("duplicate", "unrelated") else 0
     value, other = (
@@ -137,27 +137,27 @@ def _told(found: Results, finding: Mapping[Any, Any]) -> str:
         value = language.text("estimate.fewer", n=FEWEST)
     about, beside = (language.feature(finding[key]) for key in ("about", "beside"))
     about = language.text(f"segment.{finding['about']}") if name == "no_action" else about
-    days = found.business.horizon.removesuffix("d")
+    days = report.business.horizon.removesuffix("d")
     return language.text(f"audit.{name}", about=about, beside=beside, value=value, other=other, days=days)
 
 
-def _distribution(found: Results, alt: str) -> Section:
+def _distribution(report: Results, alt: str) -> Section:
     """How the customers are spread over the score."""
-    text, cuts = found.language.text, found.business.score.cuts
+    text, cuts = report.language.text, report.business.score.cuts
     figure = Figure(
-        lambda table, ax: charts.plot_score(table["score"], ax, found.language, cuts=cuts, segments=table["segment"]),
+        lambda table, ax: charts.plot_score(table["score"], ax, report.language, cuts=cuts, segments=table["segment"]),
         text("figure.score_title"),
-        text("figure.score_subtitle", days=found.business.score.window.removesuffix("d")),
-        source(found, "interactions"),
+        text("figure.score_subtitle", days=report.business.score.window.removesuffix("d")),
+        source(report, "interactions"),
         alt=alt,
     )
-    table = found.scores.drop_nulls("score").select("score", "segment").to_pandas()
+    table = report.scores.drop_nulls("score").select("score", "segment").to_pandas()
     return Section("", table, cells=no_cells, figure=figure)
 
 
-def _segments(found: Results, writer: Writer) -> Section:
+def _segments(report: Results, writer: Writer) -> Section:
     """Size of each segment with its interval, and what to do."""
-    text, language, total = found.language.text, found.language, sum(writer.segments.values())
+    text, language, total = report.language.text, report.language, sum(writer.segments.values())
     names = list(reversed(writer.segments))
     table = pd.DataFrame({"segment": names, "customers": [writer.segments[name] for name in names]})
     table["low"], table["high"] = wilson_interval(table["customers"], total)
@@ -177,16 +177,16 @@ def _segments(found: Results, writer: Writer) -> Section:
     return Section("", table, people="customers", **printed(language, cells, words=("action",)))
 
 
-def _components(found: Results, scoring: Scoring) -> Section:
+def _components(report: Results, scoring: Scoring) -> Section:
     """Weight and bounds of each component, and what it adds to the mean score."""
-    number, language, card = found.language.number, found.language, scoring.scorecard
+    number, language, card = report.language.number, report.language, scoring.scorecard
     table = pd.DataFrame(
         {
             "component": [part.feature for part in card.components],
             "weight": [card.weights[part.feature] for part in card.components],
             "low": [part.low for part in card.components],
             "high": [part.high for part in card.components],
-            "points": [found.scores[f"{part.feature}_points"].mean() for part in card.components],
+            "points": [report.scores[f"{part.feature}_points"].mean() for part in card.components],
         }
     )
 
@@ -201,15 +201,15 @@ def _components(found: Results, scoring: Scoring) -> Section:
             }
         )
 
-    blank = [language.feature(name) for name in card.features if found.scores[f"{name}_points"].is_null().all()]
+    blank = [language.feature(name) for name in card.features if report.scores[f"{name}_points"].is_null().all()]
     notes = [language.text("section.not_recorded", names=", ".join(blank))] if blank else []
     notes.append(language.text("section.score_note", points=number(card.hysteresis)))
     return Section("", table, **printed(language, cells), notes=notes)
 
 
-def _tenths(found: Results, tried: Verdict) -> pd.DataFrame:
+def _tenths(report: Results, tried: Verdict) -> pd.DataFrame:
     """Bars of the figure; tenths of fewer than five customers are left out."""
-    number, text = found.language.number, found.language.text
+    number, text = report.language.number, report.language.text
     shown = tried.deciles[tried.deciles["customers"] >= FEWEST]
     labels = [
         text("trial.tenth", n=number(decile), score=number(mean))
@@ -218,17 +218,17 @@ def _tenths(found: Results, tried: Verdict) -> pd.DataFrame:
     return shown.assign(label=labels)
 
 
-def _spread(found: Results, tenths: pd.DataFrame, falls: bool) -> str:
+def _spread(report: Results, tenths: pd.DataFrame, falls: bool) -> str:
     rates = tenths["value"]
     ends = (float(rates.iloc[end]) for end in (0, -1))
-    lowest, highest = (found.language.percent(rate) for rate in ends)
-    sentence = found.language.text("trial.spread", lowest=lowest, highest=highest)
-    return f"{sentence} {found.language.text('trial.falls' if falls else 'trial.not_falls')}"
+    lowest, highest = (report.language.percent(rate) for rate in ends)
+    sentence = report.language.text("trial.spread", lowest=lowest, highest=highest)
+    return f"{sentence} {report.language.text('trial.falls' if falls else 'trial.not_falls')}"
 
 
-def _segments_tried(found: Results, tried: Verdict) -> Section:
+def _segments_tried(report: Results, tried: Verdict) -> Section:
     """Churn of each segment; and of those followed who had no score."""
-    text, language = found.language.text, found.language
+    text, language = report.language.text, report.language
     scored = tried.segments[(tried.segments["segment"] != "") & (tried.segments["customers"] > 0)]
     table = scored[["segment", "customers", "value", "low", "high"]].iloc[::-1].reset_index(drop=True)
 
@@ -253,9 +253,9 @@ def _segments_tried(found: Results, tried: Verdict) -> Section:
     return Section("", table, people="customers", **printed(language, cells), notes=notes)
 
 
-def _predictors(found: Results, tried: Verdict) -> Section:
+def _predictors(report: Results, tried: Verdict) -> Section:
     """What the score, its slope and the baselines predict, side by side."""
-    language, rows = found.language, []
+    language, rows = report.language, []
     for name in tried.backtest.statistics["predictor"].unique():
         if math.isnan(tried.statistic(name)["value"]):
             continue
@@ -263,19 +263,19 @@ def _predictors(found: Results, tried: Verdict) -> Section:
         rows.append(
             {
                 "predictor": language.text(f"predictor.{name}"),
-                "roc_auc": _with_interval(found, auc, "value", "low", "high"),
-                "above_recency": _with_interval(found, auc, "difference", "difference_low", "difference_high"),
+                "roc_auc": _with_interval(report, auc, "value", "low", "high"),
+                "above_recency": _with_interval(report, auc, "difference", "difference_low", "difference_high"),
                 "average_precision": language.number(tried.statistic(name, "average_precision")["value"], 2),
                 "lift": language.number(tried.statistic(name, "lift")["value"], 1),
-                "value_correlation": _with_interval(found, correlation, "value", "low", "high"),
+                "value_correlation": _with_interval(report, correlation, "value", "low", "high"),
             }
         )
     return Section("", tried.backtest.statistics, **printed(language, lambda _: pd.DataFrame(rows)))
 
 
-def _weights(found: Results, tried: Verdict) -> Section:
+def _weights(report: Results, tried: Verdict) -> Section:
     """Declared weights beside those that the data would give."""
-    text, language = found.language.text, found.language
+    text, language = report.language.text, report.language
     correlation = ("value_correlation", "value_correlation_low", "value_correlation_high")
 
     def cells(table: pd.DataFrame) -> pd.DataFrame:
@@ -285,8 +285,8 @@ def _weights(found: Results, tried: Verdict) -> Section:
                 "component": [language.feature(row["feature"]) for row in rows],
                 "declared": [language.percent(row["declared"], 0) for row in rows],
                 "fitted": [language.percent(row["fitted"], 0) for row in rows],
-                "alone": [_with_interval(found, row, "roc_auc", "roc_auc_low", "roc_auc_high") for row in rows],
-                "value_correlation": [_with_interval(found, row, *correlation) for row in rows],
+                "alone": [_with_interval(report, row, "roc_auc", "roc_auc_low", "roc_auc_high") for row in rows],
+                "value_correlation": [_with_interval(report, row, *correlation) for row in rows],
             }
         )
 
@@ -298,27 +298,27 @@ def _weights(found: Results, tried: Verdict) -> Section:
     return Section("", tried.weights, **printed(language, cells), notes=[note])
 
 
-def _with_interval(found: Results, row: Mapping[Any, Any], value: str, low: str, high: str) -> str:
-    return with_interval(found.language, [row[name] for name in (value, low, high)])
+def _with_interval(report: Results, row: Mapping[Any, Any], value: str, low: str, high: str) -> str:
+    return with_interval(report.language, [row[name] for name in (value, low, high)])
 
 
-def _came_of(found: Results, scoring: Scoring, row: dict[str, Any]) -> str:
+def _came_of(report: Results, scoring: Scoring, row: dict[str, Any]) -> str:
     """Components that a score fell by, the furthest first."""
     changes = {name: round(row[f"{name}_change"]) for name in scoring.scorecard.features}
     furthest = sorted((name for name, by in changes.items() if by < 0), key=changes.__getitem__)
-    return "; ".join(f"{found.language.feature(name)} {found.language.change(changes[name])}" for name in furthest)
+    return "; ".join(f"{report.language.feature(name)} {report.language.change(changes[name])}" for name in furthest)
 
 
-def _segments_of(found: Results, moved: pl.DataFrame, row: dict[str, Any]) -> str:
+def _segments_of(report: Results, moved: pl.DataFrame, row: dict[str, Any]) -> str:
     """From which segment into which; of fewer than five who went that way it is not told."""
     pair = [f"segment_{side}" for side in ("before", "after")]
     same = moved.filter(pl.col(name) == row[name] for name in pair).height
-    return DASH if same < FEWEST else ARROW.join(found.language.text(f"segment.{row[name]}") for name in pair)
+    return DASH if same < FEWEST else ARROW.join(report.language.text(f"segment.{row[name]}") for name in pair)
 
 
-def _migration(found: Results, scoring: Scoring, question: str) -> Section:
+def _migration(report: Results, scoring: Scoring, question: str) -> Section:
     """Customers by the segment they were in and the one they are in; fewer than five are not told."""
-    text, number = found.language.text, found.language.number
+    text, number = report.language.text, report.language.number
 
     def named(segment: str | None) -> str:
         return text(f"segment.{segment}") if segment else text("fallen.no_score")

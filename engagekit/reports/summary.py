@@ -25,157 +25,159 @@ MOST_NAMED, MOST_TO_DO = 3, 3
 
 def judgement(study: Study) -> Section:
     """How engaged the customers are: the score beside its own year, the segments, and who of each stayed before."""
-    found = results(study)
-    text, writer, scores = found.language.text, Writer(found), found.scores["score"].drop_nulls()
+    report = results(study)
+    text, writer, scores = report.language.text, Writer(report), report.scores["score"].drop_nulls()
     question = text("summary.engaged")
-    if found.scoring is None or len(scores) < FEWEST:
+    if report.scoring is None or len(scores) < FEWEST:
         return Section(question, answer=text("points.no_score"), layer="summary")
-    number = found.language.number
+    number = report.language.number
     active = text("unit.customer", n=number(len(scores)))
-    days = found.business.score.window.removesuffix("d")
+    days = report.business.score.window.removesuffix("d")
     sentences = [
         text("summary.score", value=writer.amount(METRICS[SCORE], float(scores.to_numpy().mean())), n=active, days=days)
-        + _beside_its_year(found)
+        + _beside_its_year(report)
     ]
     if writer.segments:
         sentences.append(text("summary.segments", **writer.shares))
-    stayed = _stayed(found)
+    stayed = _stayed(report)
     if stayed:
-        sentences.append(text("summary.stayed", days=found.business.horizon.removesuffix("d"), parts=", ".join(stayed)))
+        sentences.append(
+            text("summary.stayed", days=report.business.horizon.removesuffix("d"), parts=", ".join(stayed))
+        )
     table = pd.DataFrame({"segment": list(SEGMENTS), "customers": [writer.segments.get(name) for name in SEGMENTS]})
     return Section(question, table, sentences, cells=no_cells, layer="summary")
 
 
 def changes(study: Study) -> Section:
     """What changed since the month before by more than chance could explain, over all metrics as one family."""
-    found = results(study)
-    text, writer = found.language.text, Writer(found)
-    latest = (metric for metric in METRICS.values() if found.is_latest(metric.name))
+    report = results(study)
+    text, writer = report.language.text, Writer(report)
+    latest = (metric for metric in METRICS.values() if report.is_latest(metric.name))
     compared = [metric for metric in latest if writer.direction(metric) != "unknown"]
-    month = found.language.month(found.month - pd.DateOffset(months=1))
+    month = report.language.month(report.month - pd.DateOffset(months=1))
     moved = [metric for metric in compared if writer.direction(metric) != "none"]
     named: dict[str, list[str]] = {"better": [], "worse": [], "": []}
     for metric in moved:
-        _, new, old = found.current(metric.name)
+        _, new, old = report.current(metric.name)
         values = f"{writer.value(metric, old)}{ARROW}{writer.value(metric, new)}"
         named[writer.change(metric)[1]].append(f"{writer.title(metric)} ({values})")
     sentences = [
-        text(f"summary.{tone or 'other'}", month=month, names=_some(found, names))
+        text(f"summary.{tone or 'other'}", month=month, names=_some(report, names))
         for tone, names in named.items()
         if names
     ]
     if not sentences:
-        known = {"n": found.language.number(len(compared)), "month": month}
+        known = {"n": report.language.number(len(compared)), "month": month}
         sentences = [text("summary.unchanged", **known) if compared else text("summary.no_month")]
-    table = pd.DataFrame([{"metric": metric.name, **found.row(metric.name)} for metric in moved], columns=MOVED)
+    table = pd.DataFrame([{"metric": metric.name, **report.row(metric.name)} for metric in moved], columns=MOVED)
     return Section(text("summary.changed"), table, sentences, cells=no_cells, layer="summary")
 
 
 def to_do(study: Study) -> Section:
     """Three things to do: with how many customers, and what is at stake."""
-    found = results(study)
-    sentences = [sentence for sentence, _ in zip(_things(found), range(MOST_TO_DO), strict=False)]
-    return Section(found.language.text("summary.to_do"), answer=sentences, layer="summary")
+    report = results(study)
+    sentences = [sentence for sentence, _ in zip(_things(report), range(MOST_TO_DO), strict=False)]
+    return Section(report.language.text("summary.to_do"), answer=sentences, layer="summary")
 
 
 def headline(study: Study) -> Section:
     """At most six numbers."""
-    found = results(study)
-    writer = Writer(found)
-    table = pd.DataFrame([{"metric": metric.name, **found.row(metric.name)} for metric in writer.headline()])
+    report = results(study)
+    writer = Writer(report)
+    table = pd.DataFrame([{"metric": metric.name, **report.row(metric.name)} for metric in writer.headline()])
     tiles = [tile(writer, metric) for metric in writer.headline()]
     return Section("", table, cells=no_cells, tiles=tiles, layer="summary")
 
 
-def _some(found: Results, names: list[str]) -> str:
+def _some(report: Results, names: list[str]) -> str:
     """Write the first names, and how many more there are."""
     more = len(names) - MOST_NAMED
     told = names[:MOST_NAMED] + (
-        [found.language.text("summary.and_more", n=found.language.number(more))] if more > 0 else []
+        [report.language.text("summary.and_more", n=report.language.number(more))] if more > 0 else []
     )
     return "; ".join(told)
 
 
-def _beside_its_year(found: Results) -> str:
+def _beside_its_year(report: Results) -> str:
     """Where the score lies among those of the months before; nothing without two of them."""
-    number, writer, series = found.language.number, Writer(found), found.series(SCORE)
-    year = series[series["value"].notna() & (series["period"] <= found.month)].tail(MONTHS)["value"]
+    number, writer, series = report.language.number, Writer(report), report.series(SCORE)
+    year = series[series["value"].notna() & (series["period"] <= report.month)].tail(MONTHS)["value"]
     if len(year) < 2:
         return ""
     low, high, last = (writer.amount(METRICS[SCORE], each) for each in (year.min(), year.max(), year.iloc[-1]))
     place = "within" if low == high or last not in (low, high) else "lowest" if last == low else "highest"
-    return " " + found.language.text(f"summary.{place}", months=number(len(year)), low=low, high=high)
+    return " " + report.language.text(f"summary.{place}", months=number(len(year)), low=low, high=high)
 
 
-def _stayed(found: Results) -> list[str]:
+def _stayed(report: Results) -> list[str]:
     """Which share of each segment stayed, on earlier dates."""
-    verdict = found.scoring.trial if found.scoring else None
+    verdict = report.scoring.trial if report.scoring else None
     if verdict is None or not verdict.dates:
         return []
     rates = {row["segment"]: row for row in verdict.segments.to_dict("records")}
     return [
-        f"{found.language.text(f'segment.{name}')} {found.language.percent(1 - rates[name]['value'], 0)}"
+        f"{report.language.text(f'segment.{name}')} {report.language.percent(1 - rates[name]['value'], 0)}"
         for name in reversed(SEGMENTS)
         if name in rates and rates[name]["customers"] >= FEWEST and math.isfinite(rates[name]["value"])
     ]
 
 
-def _things(found: Results) -> Iterator[str]:
+def _things(report: Results) -> Iterator[str]:
     """Things to do, the most urgent first: whom to keep, whom to win back, what slips, what is missing."""
-    yield from _to_keep(found)
-    yield from _to_win_back(found)
-    yield from _to_mend(found)
-    text, writer = found.language.text, Writer(found)
+    yield from _to_keep(report)
+    yield from _to_win_back(report)
+    yield from _to_mend(report)
+    text, writer = report.language.text, Writer(report)
     if writer.segments.get("advocate", 0) >= FEWEST:
-        yield text("summary.ask", n=people(found.language, writer.segments["advocate"]))
-    missing = [text(f"table.{name}") for name in TABLES if name not in found.business.tables]
+        yield text("summary.ask", n=people(report.language, writer.segments["advocate"]))
+    missing = [text(f"table.{name}") for name in TABLES if name not in report.business.tables]
     if missing:
         yield text("summary.add", tables=", ".join(missing[:MOST_NAMED]))
 
 
-def _to_keep(found: Results) -> Iterator[str]:
-    count, study = Writer(found).segments.get("at_risk", 0), found.study
+def _to_keep(report: Results) -> Iterator[str]:
+    count, study = Writer(report).segments.get("at_risk", 0), report.study
     if count < FEWEST:
         return
-    ids = found.scores.filter(pl.col("segment") == "at_risk")["customer_id"]
-    known = {"n": found.language.text("unit.customer", n=found.language.number(count))}
+    ids = report.scores.filter(pl.col("segment") == "at_risk")["customer_id"]
+    known = {"n": report.language.text("unit.customer", n=report.language.number(count))}
     if study.churn.contractual:
         paid = study.paid_now()
         pays = float(paid.filter(pl.col("customer_id").is_in(ids.implode()))["monthly_value"].sum() or 0)
-        yield _with_money(found, "contact", known, pays, "contact_contract")
+        yield _with_money(report, "contact", known, pays, "contact_contract")
         return
     features = study.features()
     spent = float(features.loc[features["customer_id"].isin(ids.to_list()), "value"].sum())
-    yield _with_money(found, "contact", known | {"days": found.business.score.window.removesuffix("d")}, spent)
+    yield _with_money(report, "contact", known | {"days": report.business.score.window.removesuffix("d")}, spent)
 
 
-def _to_win_back(found: Results) -> Iterator[str]:
-    churn = found.study.churn
-    if not found.study.has("subscriptions" if churn.contractual else "interactions"):
+def _to_win_back(report: Results) -> Iterator[str]:
+    churn = report.study.churn
+    if not report.study.has("subscriptions" if churn.contractual else "interactions"):
         return
-    gone = found.study.win_back()
+    gone = report.study.win_back()
     if len(gone) < FEWEST:
         return
-    known = {"n": found.language.text("unit.customer", n=found.language.number(len(gone)))}
+    known = {"n": report.language.text("unit.customer", n=report.language.number(len(gone)))}
     known["days"] = churn.horizon.removesuffix("d")
     at_stake = "win_back_contract" if churn.contractual else "win_back_value"
-    yield _with_money(found, "win_back", known, gone["value"].sum(min_count=1), at_stake)
+    yield _with_money(report, "win_back", known, gone["value"].sum(min_count=1), at_stake)
 
 
-def _with_money(found: Results, key: str, known: Mapping[str, str], value: float, at_stake: str = "") -> str:
+def _with_money(report: Results, key: str, known: Mapping[str, str], value: float, at_stake: str = "") -> str:
     """Write a thing to do, with the money that is at stake where there is some."""
     if not value > 0:
-        return found.language.text(f"summary.{key}", **known)
-    money = found.language.money(value, found.business.currency, 0)
-    return found.language.text(f"summary.{at_stake or f'{key}_value'}", **known, money=money)
+        return report.language.text(f"summary.{key}", **known)
+    money = report.language.money(value, report.business.currency, 0)
+    return report.language.text(f"summary.{at_stake or f'{key}_value'}", **known, money=money)
 
 
-def _to_mend(found: Results) -> Iterator[str]:
+def _to_mend(report: Results) -> Iterator[str]:
     """The number that got worse, the target that is farthest."""
-    writer, text = Writer(found), found.language.text
+    writer, text = Writer(report), report.language.text
     for metric in writer.main():
-        _, new, old = found.current(metric.name)
-        if writer.change(metric)[1] == "worse" and found.is_latest(metric.name):
+        _, new, old = report.current(metric.name)
+        if writer.change(metric)[1] == "worse" and report.is_latest(metric.name):
             values = {"old": writer.value(metric, old), "new": writer.value(metric, new)}
             yield text("summary.slipped", name=writer.title(metric), **values)
             break

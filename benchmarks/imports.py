@@ -13,8 +13,8 @@ RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 15
 MODULES = {
     "the package": "engagekit",
     "runner of reports": "engagekit.reports.batch, papermill",
-    "kernel, engagement": "engagekit.reports.score_sections",
-    "kernel, churn": "engagekit.reports.churn_sections",
+    "kernel, engagement": "engagekit.reports.score",
+    "kernel, churn": "engagekit.reports.churn_trial",
     "a kernel itself": "ipykernel.kernelapp",
     "narwhals": "narwhals",
     "polars": "polars",

@@ -39,8 +39,8 @@ sys.exit(execute(Path(sys.argv[1]), Path(sys.argv[1]).with_suffix(".out.ipynb"),
 """
 IMPORTS = {
     "bare": "",
-    "engagement": "import engagekit.reports.score_sections, matplotlib.figure, pandas, polars",
-    "churn": "import engagekit.reports.churn_sections, matplotlib.figure, pandas, polars\n"
+    "engagement": "import engagekit.reports.score, matplotlib.figure, pandas, polars",
+    "churn": "import engagekit.reports.churn_trial, matplotlib.figure, pandas, polars\n"
     "import sklearn.compose, sklearn.ensemble, sklearn.linear_model, sklearn.pipeline, sklearn.preprocessing, skops.io",
 }
 

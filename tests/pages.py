@@ -1,10 +1,15 @@
 """Sections as HTML, of results that a test changed."""
 
+from contextlib import contextmanager
+
 import pytest
 
 from engagekit.display import pseudonyms
 from engagekit.display.section import Section, html_of
-from engagekit.reports import engagement, method, score_sections, summary
+from engagekit.reports import churn, churn_trial, engagement, method, score, summary
+from engagekit.reports.churning import Churning
+
+ENGAGEMENT = (engagement, method, score, summary)
 
 
 class Names(dict):
@@ -22,9 +27,17 @@ def html(section: Section | None) -> str:
         return html_of(section.payload) if section else ""
 
 
+@contextmanager
+def with_results(found):
+    """Let sections show these results of a study, of either report."""
+    name, modules = ("churning", (churn, churn_trial)) if isinstance(found, Churning) else ("results", ENGAGEMENT)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in modules:
+            patch.setattr(module, name, lambda _: found)
+        yield
+
+
 def shown(function, found, *arguments):
     """HTML of the section that a function of a study makes, where the study's results are these."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (engagement, method, score_sections, summary):
-            patch.setattr(module, "results", lambda _: found)
+    with with_results(found):
         return html(function(found.study, *arguments))

@@ -4,7 +4,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import narwhals as nw
@@ -117,6 +117,11 @@ class Churning:
         return Language(self.business.language)
 
     @property
+    def days(self) -> str:
+        """Length of the horizon."""
+        return self.business.horizon.removesuffix("d")
+
+    @property
     def readings(self) -> list[Reading]:
         """What became of each table's rows."""
         return self.study.readings
@@ -181,8 +186,9 @@ class Churning:
         return as_data(self.study, self.end, month, self.rates) | {"churn": told}
 
 
+@lru_cache(maxsize=4)
 def churning(study: Study) -> Churning:
-    """Compare churn models on a business's past, and say whom to contact.
+    """Compare churn models on a business's past, and say whom to contact; the same for the same study.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ from pages import shown
 
 from engagekit.errors import DataError
 from engagekit.metrics.catalog import CHANNELS
-from engagekit.reports import engagement, method, score_sections, summary
+from engagekit.reports import engagement, method, score, summary
 from engagekit.reports.results import results
 from engagekit.study import Study
 
@@ -20,10 +20,10 @@ time_zone = "Europe/London"
 """
 PARTS = (
     engagement.numbers,
-    score_sections.score,
-    score_sections.on_trial,
-    score_sections.fallen,
-    score_sections.audit,
+    score.score,
+    score.on_trial,
+    score.fallen,
+    score.audit,
     engagement.cohorts,
     method.data_read,
     method.method,
@@ -129,7 +129,7 @@ def test_what_was_left_out_and_refused_is_counted(found):
 
 def test_a_business_with_one_table_says_what_is_missing(tmp_path):
     found = bare(tmp_path, mailings="sent_at,campaign,sent,delivered,opens\n2026-02-03,a,100,90,9\n")
-    assert "There is no engagement score yet" in words(shown(score_sections.score, found))
+    assert "There is no engagement score yet" in words(shown(score.score, found))
     assert "Too few customers" in words(shown(engagement.cohorts, found))
     assert "Not provided, and so not in this report: interactions, customers" in words(shown(method.data_read, found))
     assert "No targets are set" in words(shown(engagement.numbers, found))
@@ -142,12 +142,12 @@ def test_a_business_without_a_row_is_told_so(tmp_path):
 
 
 def test_fewer_than_five_people_are_not_broken_out(tmp_path):
-    score = "[score.components]\ninteractions = {weight = 1, low = 0, high = 10}\n"
+    settings = "[score.components]\ninteractions = {weight = 1, low = 0, high = 10}\n"
     lines = [f"c{who},2026-02-{day:02d},web,view" for who in range(6) for day in range(1, 10 if who == 0 else 2)]
     early = "c0,2025-05-01,web,view"
-    found = bare(tmp_path, score, interactions="\n".join(["customer_id,time,channel,action", early, *lines]))
+    found = bare(tmp_path, settings, interactions="\n".join(["customer_id,time,channel,action", early, *lines]))
     assert found.scores["segment"].value_counts().to_dict(as_series=False)["count"].count(1) == 1
-    text = words(shown(score_sections.score, found) + first_screen(found) + shown(engagement.numbers, found))
+    text = words(shown(score.score, found) + first_screen(found) + shown(engagement.numbers, found))
     assert "fewer than five customers, so the segments are not shown separately" in text
     assert "Advocates" not in text
     assert "17%" not in text
@@ -155,10 +155,10 @@ def test_fewer_than_five_people_are_not_broken_out(tmp_path):
 
 def test_a_feature_that_is_not_recorded_is_named(tmp_path):
     bounds = "{weight = 1, low = 0, high = 10}"
-    score = f"[score.components]\ninteractions = {bounds}\nduration_s = {bounds}\n"
+    settings = f"[score.components]\ninteractions = {bounds}\nduration_s = {bounds}\n"
     rows = "\n".join(f"c{who},2026-02-03,web,view" for who in range(6))
-    found = bare(tmp_path, score, interactions=f"customer_id,time,channel,action\n{rows}\n")
-    told = words(shown(score_sections.score, found))
+    found = bare(tmp_path, settings, interactions=f"customer_id,time,channel,action\n{rows}\n")
+    told = words(shown(score.score, found))
     assert "Not recorded: Time spent (seconds). Their weight is shared among the other components." in told
 
 

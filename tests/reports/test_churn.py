@@ -8,18 +8,26 @@ from html import unescape
 import numpy as np
 import pandas as pd
 import pytest
-from pages import html
+from pages import shown, with_results
 
 from engagekit.churn.candidates import CANDIDATES
 from engagekit.churn.leakage import SUSPECTS
 from engagekit.churn.outcomes import DIFFERENCE
 from engagekit.display.pseudonyms import KEY, pseudonyms
 from engagekit.language import LANGUAGES, Language
-from engagekit.reports import churn_sections
+from engagekit.reports import churn, churn_trial
 from engagekit.reports.churning import GROUPS, churning
 from engagekit.study import Study
 
-PAGE = ("to_contact", "alarm", "listed", "reasons", "tried", "stayed", "method")
+PAGE = (
+    churn.to_contact,
+    churn.alarm,
+    churn.listed,
+    churn.reasons,
+    churn_trial.how_sure,
+    churn.stayed,
+    churn_trial.method,
+)
 SETTINGS = '\n[churn]\nacceptance = 0.2\ncost = 2\ncapacity = 30\nuse = "average"\n'
 
 
@@ -40,12 +48,17 @@ def words(html):
     return " ".join(unescape(re.sub(r"<svg.*?</svg>|<[^>]+>", " ", html, flags=re.DOTALL)).split())
 
 
+def private_list(found):
+    with with_results(found):
+        return churn.private_list(found.study)
+
+
 def first_screen(found):
-    return html(churn_sections.first_screen(found))
+    return shown(churn.first_screen, found)
 
 
 def page_of(found):
-    return first_screen(found) + "".join(html(getattr(churn_sections, name)(found)) for name in PAGE)
+    return first_screen(found) + "".join(shown(function, found) for function in PAGE)
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -53,10 +66,10 @@ def test_the_page_is_whole_in_every_language(found, code):
     told = spoken(found, code)
     html, text = page_of(told), words(page_of(told))
     assert html.count("<figure") == 4  # reasons, calibration, survival, churn by month
-    for section in ("contacts", "reasons", "ladder", "stayed", "drift", "method"):
+    for section in ("contacts", "reasons", "sure", "stayed", "drift", "method"):
         assert Language(code).text(f"section.{section}") in text
-    for rung in found.comparison.candidates:
-        assert Language(code).text(f"rung.{rung}") in text
+    for candidate in found.comparison.candidates:
+        assert Language(code).text(f"candidate.{candidate}") in text
     assert text.count(Language(code).text("contacts.association")) == 1
     assert not re.search(r"\bnan\b|\{|\}|\bNone\b(?! of)", text)
 
@@ -67,12 +80,12 @@ def test_who_wants_no_messages_is_on_no_list_and_counted(found):
     assert not customers["opted_out"].reindex(found.contacts["customer_id"]).any()
     assert 0 < found.contacts.attrs["opted_out"] <= wishes.sum()
     said = Language("en").text("contacts.opted_out", n=str(found.contacts.attrs["opted_out"]))
-    assert said in words(html(churn_sections.listed(spoken(found, "en"))))
+    assert said in words(shown(churn.listed, spoken(found, "en")))
 
 
 def test_every_candidate_suspect_and_group_has_words():
     for candidate in CANDIDATES:
-        assert Language("en").text(f"rung.{candidate.name}")
+        assert Language("en").text(f"candidate.{candidate.name}")
     for group in GROUPS:
         assert Language("en").text(f"group.{group}")
     for suspect in SUSPECTS:
@@ -94,7 +107,7 @@ def test_numbers_of_the_first_screen_are_those_of_the_customers(found):
 
 
 def test_the_list_has_pseudonyms_reasons_and_the_largest_gain_first(found, monkeypatch):
-    listed = html(churn_sections.listed(found))
+    listed = shown(churn.listed, found)
     assert listed.count("<tr>") >= 21
     page = page_of(found)
     assert not any(who in page for who in found.today["customer_id"].astype(str))
@@ -106,7 +119,7 @@ def test_the_list_has_pseudonyms_reasons_and_the_largest_gain_first(found, monke
     assert f"(×{reasons['odds'].iloc[0]:.{0 if reasons['odds'].iloc[0] >= 10 else 1}f})" in words(listed)
     assert f"£{first['expected_gain']:,.2f}" in words(listed)
     monkeypatch.setenv(KEY, "secret")
-    assert pseudonyms([first["customer_id"]])[0] in html(churn_sections.listed(found))
+    assert pseudonyms([first["customer_id"]])[0] in shown(churn.listed, found)
 
 
 def test_reasons_are_the_contributions_of_the_model(found):
@@ -117,7 +130,7 @@ def test_reasons_are_the_contributions_of_the_model(found):
 
 
 def test_the_private_list_has_the_real_ids_and_all_of_them(found):
-    table = churn_sections.private_list(found)
+    table = private_list(found)
     assert table["Customer"].to_list() == found.contacts["customer_id"].to_list()
     assert table.attrs["units"] == {"Chance of leaving": "rate", "Value": "money", "Expected gain": "money"}
     assert list(table.columns) == [
@@ -153,7 +166,7 @@ def test_the_alarm_stops_the_chances_and_leaves_the_rest(found, code):
     assert Language(code).text("alarm.stopped") in text
     assert Language(code).text("alarm.way_out") in text
     assert Language(code).text("section.contacts") not in text
-    assert Language(code).text("section.ladder") not in text
+    assert Language(code).text("section.sure") not in text
     assert Language(code).text("section.stayed") in text
     assert html.count("<figure") == 2
 
@@ -167,12 +180,12 @@ def test_what_is_very_good_is_a_warning_and_what_is_vouched_for_is_said(found):
     business.churn.accept.append("plan")
     assert good.too_good
     assert not found.too_good
-    assert "higher than usual" in words(html(churn_sections.alarm(good)))
-    vouched = words(html(churn_sections.alarm(replace(good, business=business))))
+    assert "higher than usual" in words(shown(churn.alarm, good))
+    vouched = words(shown(churn.alarm, replace(good, business=business)))
     assert "Confirmed in business.toml and not checked: plan" in vouched
     assert "Nothing suspicious" not in vouched
-    assert html(churn_sections.alarm(found)) == ""
-    assert html(churn_sections.listed(good))
+    assert shown(churn.alarm, found) == ""
+    assert shown(churn.listed, good)
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -185,63 +198,69 @@ def test_without_a_model_it_is_said_why(found, code):
 
 
 @pytest.mark.parametrize(
-    ("rung", "key"),
+    ("candidate", "key"),
     [("base_rate", "by_nothing"), ("recency", "by_recency"), ("average", "by_model"), ("both", "no_better")],
 )
-def test_the_verdict_is_that_of_the_comparison(found, rung, key):
+def test_the_verdict_is_that_of_the_comparison(found, candidate, key):
     """The model of score and slope is here as good as recency, which it cannot be better than."""
     statistics = found.comparison.backtest.statistics.copy()
     statistics.loc[statistics["predictor"] == "both", list(DIFFERENCE)] = 0.0, -0.01, 0.01
     backtest = replace(found.comparison.backtest, statistics=statistics)
     settings = found.business.churn.model_copy(update={"use": ""})
     business = found.business.model_copy(update={"churn": settings})
-    told = replace(found, business=business, comparison=replace(found.comparison, recommended=rung, backtest=backtest))
-    start = (
-        Language("en").text(f"churn.{key}", name=Language("en").text(f"rung.{rung}"), auc="@", more="@").split("@")[0]
+    told = replace(
+        found, business=business, comparison=replace(found.comparison, recommended=candidate, backtest=backtest)
     )
-    assert start in words(html(churn_sections.tried(told)))
+    start = (
+        Language("en")
+        .text(f"churn.{key}", name=Language("en").text(f"candidate.{candidate}"), auc="@", more="@")
+        .split("@")[0]
+    )
+    assert start in words(shown(churn_trial.how_sure, told))
     if key == "no_better":
-        assert "not clearly better" in words(html(churn_sections.tried(told)))
+        assert "not clearly better" in words(shown(churn_trial.how_sure, told))
 
 
 def test_small_groups_are_not_broken_out(found):
     segment = ["advocate"] * 3 + ["at_risk"] * (len(found.today) - 3)
     assert Language("en").text("contacts.by_segment") not in words(
-        html(churn_sections.listed(replace(found, today=found.today.assign(segment=segment))))
+        shown(churn.listed, replace(found, today=found.today.assign(segment=segment)))
     )
     few = found.survival.copy()
     few.loc[few["segment"] == "advocate", "at_risk"] = 3
-    assert "Advocates" not in words(html(churn_sections.stayed(replace(found, survival=few))))
-    assert "Advocates" in words(html(churn_sections.stayed(found)))
+    assert "Advocates" not in words(shown(churn.stayed, replace(found, survival=few)))
+    assert "Advocates" in words(shown(churn.stayed, found))
 
 
 def test_a_category_of_fewer_than_five_is_not_told_in_public(found):
     who = found.contacts["customer_id"].iloc[0]
     rows = [(who, "city", "Unique street 7", 1.9, 4.0), (who, "plan", "Family", 1.5, 200.0)]
     told = replace(found, reasons=pd.DataFrame(rows, columns=["customer_id", "feature", "value", "odds", "shared"]))
-    text = words(html(churn_sections.listed(told)))
+    text = words(shown(churn.listed, told))
     assert "Unique street" not in text
     assert "city: rare, not shown (×1.9); plan: Family (×1.5)" in text
-    assert "Unique street 7" in churn_sections.private_list(told)["Related factors"].iloc[0]
+    assert "Unique street 7" in private_list(told)["Related factors"].iloc[0]
 
 
-@pytest.mark.parametrize(("rung", "key"), [("base_rate", "by_choice"), ("recency", "by_name")])
-def test_a_rung_that_the_business_chose_is_not_called_the_best(found, rung, key):
+@pytest.mark.parametrize(("candidate", "key"), [("base_rate", "by_choice"), ("recency", "by_name")])
+def test_a_rung_that_the_business_chose_is_not_called_the_best(found, candidate, key):
     """This business says use = "average"."""
-    chosen = replace(found, comparison=replace(found.comparison, recommended=rung))
-    start = Language("en").text(f"churn.{key}", name=Language("en").text(f"rung.{rung}"), auc="@").split("@")[0]
-    assert start in words(html(churn_sections.tried(chosen)))
+    chosen = replace(found, comparison=replace(found.comparison, recommended=candidate))
+    start = (
+        Language("en").text(f"churn.{key}", name=Language("en").text(f"candidate.{candidate}"), auc="@").split("@")[0]
+    )
+    assert start in words(shown(churn_trial.how_sure, chosen))
 
 
 def test_what_is_particular_is_said(found):
-    assert Language("en").text("contacts.half") in words(html(churn_sections.listed(found)))
+    assert Language("en").text("contacts.half") in words(shown(churn.listed, found))
     alike = replace(found, today=found.today.assign(chance=0.1))
-    assert Language("en").text("contacts.alike") in words(html(churn_sections.listed(alike)))
-    assert Language("en").text("contacts.alike") not in words(html(churn_sections.listed(found)))
+    assert Language("en").text("contacts.alike") in words(shown(churn.listed, alike))
+    assert Language("en").text("contacts.alike") not in words(shown(churn.listed, found))
     assert "The data end on" in words(first_screen(replace(found, stale=True)))
     assert "The data end on" not in words(first_screen(found))
     simple = replace(found, comparison=replace(found.comparison, model=None, recommended="base_rate"))
-    assert "from a simpler one" in words(html(churn_sections.reasons(simple)))
-    assert "from a simpler one" not in words(html(churn_sections.reasons(found)))
-    assert "churn.skops" not in words(html(churn_sections.method(simple)))
-    assert "churn.skops" in words(html(churn_sections.method(found)))
+    assert "from a simpler one" in words(shown(churn.reasons, simple))
+    assert "from a simpler one" not in words(shown(churn.reasons, found))
+    assert "churn.skops" not in words(shown(churn_trial.how_sure, simple))
+    assert "churn.skops" in words(shown(churn_trial.how_sure, found))

@@ -22,7 +22,7 @@ from engagekit.score.verdict import FEWEST as FEWEST_TRIED
 from engagekit.score.verdict import NOTICEABLE, Verdict
 from engagekit.study import Study
 
-__all__ = ["audit", "fallen", "on_trial", "score"]
+__all__ = ["audit", "fallen", "how_sure", "on_trial", "score"]
 
 MEDIAN = "median_engagement_score"
 FALLEN = 20
@@ -63,10 +63,6 @@ def on_trial(study: Study) -> Section | None:
     tenths = _tenths(report, tried)
     if tried.verdict == "too_few" or tenths.empty:
         return Section(question, answer=answer, notes=[counted, text("trial.needed", n=FEWEST_TRIED)])
-    auc, recency = tried.statistic("score"), tried.statistic("recency")["value"]
-    shares = {name: language.percent(auc[name], 0) for name in BOUNDS}
-    notes = [counted, text("trial.roc_auc", **shares, recency=language.percent(recency, 0))]
-    notes.append(text("trial.rule", least=language.percent(NOTICEABLE, 0)))
     figure = Figure(
         lambda table, ax: charts.plot_bars(table, ax, language, unit="rate", decimals=1),
         text("trial.title"),
@@ -75,8 +71,23 @@ def on_trial(study: Study) -> Section | None:
         height=FRAME + ROW * len(tenths),
     )
     spread = Section("", tenths, _spread(report, tenths, tried.falls), cells=no_cells, figure=figure)
-    parts = [spread, _segments_tried(report, tried), _predictors(report, tried), _weights(report, tried)]
-    return Section(question, answer=answer, notes=notes, parts=parts)
+    return Section(question, answer=answer, notes=[counted], parts=[spread, _segments_tried(report, tried)])
+
+
+def how_sure(study: Study) -> Section | None:
+    """What the verdict on the score stands on: ROC AUC beside that of the baselines, and the weights on trial."""
+    report = results(study)
+    tried = report.scoring and report.scoring.trial
+    if not tried or not tried.dates or tried.verdict == "too_few":
+        return None
+    text, language = report.language.text, report.language
+    auc, recency = tried.statistic("score"), tried.statistic("recency")["value"]
+    shares = {name: language.percent(auc[name], 0) for name in BOUNDS}
+    answer = text("trial.roc_auc", **shares, recency=language.percent(recency, 0))
+    rule = text("trial.rule", least=language.percent(NOTICEABLE, 0))
+    return Section(
+        text("section.sure"), answer=answer, notes=[rule], parts=[_predictors(report, tried), _weights(report, tried)]
+    )
 
 
 def fallen(study: Study) -> Section | None:

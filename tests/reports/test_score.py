@@ -13,7 +13,7 @@ from engagekit.display.pseudonyms import KEY, pseudonyms
 from engagekit.display.section import hidden_cells
 from engagekit.errors import DataError
 from engagekit.language import LANGUAGES, Language
-from engagekit.reports import score_sections
+from engagekit.reports import score
 from engagekit.reports.results import results
 from engagekit.samples.make import make_sample, write_sample
 from engagekit.score.audit import FINDINGS
@@ -48,16 +48,22 @@ def with_verdict(found, verdict):
 def test_every_verdict_is_one_sentence_in_every_language(found, verdict, code):
     spoken = replace(with_verdict(found, verdict), language=Language(code))
     sentence = Language(code).text(f"verdict.{verdict}")
-    assert sentence in words(shown(score_sections.on_trial, spoken))
+    assert sentence in words(shown(score.on_trial, spoken))
     assert sentence.count(".") == 1
 
 
 def test_a_trial_shows_its_figure_and_what_it_stands_on(found):
-    html = shown(score_sections.on_trial, found)
+    html = shown(score.on_trial, found)
     text, trial = words(html), found.scoring.trial
     assert trial.verdict != "too_few"
     assert html.count("<figure") == 1
     assert found.language.number(trial.customers) in text
+
+
+def test_how_sure_it_is_stands_in_a_section_of_its_own(found):
+    html, trial = shown(score.how_sure, found), found.scoring.trial
+    text = words(html)
+    assert "ROC AUC" not in words(shown(score.on_trial, found))
     for name in ("recency", "slope", "frequency", "base_rate"):
         assert found.language.text(f"predictor.{name}") in text
     assert found.language.number(trial.statistic("score")["value"], 2) in text
@@ -65,21 +71,22 @@ def test_a_trial_shows_its_figure_and_what_it_stands_on(found):
 
 
 def test_too_few_show_no_figure(found):
-    html = shown(score_sections.on_trial, with_verdict(found, "too_few"))
+    html = shown(score.on_trial, with_verdict(found, "too_few"))
+    assert shown(score.how_sure, with_verdict(found, "too_few")) == ""
     assert "<figure" not in html
     assert "<table" not in html
 
 
 def test_who_fell_has_a_pseudonym_and_a_reason(found, monkeypatch):
     monkeypatch.delenv(KEY, raising=False)
-    html = shown(score_sections.fallen, found)
+    html = shown(score.fallen, found)
     ids = found.scoring.moves["customer_id"].to_list()
     assert not set(re.findall(r"\d{6}", html)) & set(ids)
     assert KEY in html
     first = found.scoring.moves.row(0, named=True)
     assert f"{first['score_before']:.0f} → {first['score_after']:.0f}" in words(html)
     monkeypatch.setenv(KEY, "a secret")
-    keyed = shown(score_sections.fallen, found)
+    keyed = shown(score.fallen, found)
     assert pseudonyms(ids[:1])[0] in keyed
     assert "a secret" not in keyed
     assert KEY not in keyed
@@ -106,7 +113,7 @@ def test_the_audit_says_every_finding_in_every_language(found):
     frame = type(frame)(every, columns=frame.columns)
     for code in LANGUAGES:
         spoken = replace(found, scoring=replace(found.scoring, findings=frame), language=Language(code))
-        text = words(shown(score_sections.audit, spoken))
+        text = words(shown(score.audit, spoken))
         for name in [name for names in FINDINGS.values() for name in names]:
             opening = Language(code).text(f"audit.{name}").split("{")[1].split("}")[1].split(".")[0][:12]
             assert opening in text, name
@@ -135,28 +142,23 @@ def test_actions_that_are_recorded_quieten_the_audit(folder, found):
 
 def test_without_a_score_there_is_nothing_to_try(found):
     bare = replace(found, scoring=None)
-    assert (
-        shown(score_sections.on_trial, bare)
-        == shown(score_sections.audit, bare)
-        == shown(score_sections.fallen, bare)
-        == ""
-    )
-    assert "business.toml" in words(shown(score_sections.score, bare))
+    assert shown(score.on_trial, bare) == shown(score.audit, bare) == shown(score.fallen, bare) == ""
+    assert "business.toml" in words(shown(score.score, bare))
 
 
 @pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
 def test_a_small_sample_has_a_verdict_too(sample_results, kind):
     small = sample_results[kind]
     assert small.scoring.trial.verdict in VERDICTS
-    assert small.language.text(f"verdict.{small.scoring.trial.verdict}") in words(shown(score_sections.on_trial, small))
-    assert "<h3" in shown(score_sections.fallen, small)
+    assert small.language.text(f"verdict.{small.scoring.trial.verdict}") in words(shown(score.on_trial, small))
+    assert "<h3" in shown(score.fallen, small)
 
 
 def test_a_segment_that_could_be_worked_out_is_not_told(found):
     assert hidden_cells([3, 50, 9, 0]) == {0, 2}
     assert hidden_cells([3, 4, 9, 0]) == {0, 1}
     assert hidden_cells([30, 40, 9, 0]) == set()
-    assert "fewer" not in words(shown(score_sections.fallen, found))
+    assert "fewer" not in words(shown(score.fallen, found))
 
 
 @pytest.mark.parametrize("kind", ["ecommerce", "saas"])
@@ -169,6 +171,6 @@ def test_where_nobody_has_a_score_the_report_is_still_made(sample_folders, kind,
     rest = re.sub(r"(?m)^sentiment = .*\n", "", rest)
     (folder / "business.toml").write_text(f"{head}[score.components]\n{never}{rest}", "utf-8")
     bare = results(Study(folder))
-    html = shown(score_sections.score, bare) + shown(score_sections.on_trial, bare) + shown(score_sections.fallen, bare)
+    html = shown(score.score, bare) + shown(score.on_trial, bare) + shown(score.fallen, bare)
     assert bare.scoring.trial.verdict == "too_few"
     assert bare.language.text("fallen.none") in words(html)

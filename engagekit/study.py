@@ -26,7 +26,7 @@ from engagekit.metrics.every_metric import last_changes, measure_table
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric
 from engagekit.prepare.business_tables import PERIODS, BusinessTables
-from engagekit.prepare.leaving import ChurnDefinition, active_base
+from engagekit.prepare.leaving import ChurnDefinition
 from engagekit.prepare.tables import MADE_OF, Prepared
 from engagekit.score.scorecard import Scorecard
 from engagekit.score.verdict import Verdict, verdict
@@ -205,6 +205,7 @@ class Study(BusinessTables):
             window=self.business.score.window,
             as_of=self.data_end,
             features=self._features.filter(pl.col("date").is_in(self.dates)),
+            base=self.standing,
         )
         table = collected(nw.from_native(rows).lazy()).sort("date", "customer_id")
         if self.scorecard is not None:
@@ -238,8 +239,8 @@ class Study(BusinessTables):
 
     def paid_now(self) -> pl.DataFrame:
         """Customers under contract at the end of the data, and what they pay: ``customer_id, monthly_value``."""
-        base = active_base(self.described("subscriptions"), self.data_end, self.churn, as_of=self.data_end)
-        rows = collected(nw.from_native(base).lazy()).filter("in_base")
+        base = nw.from_native(self.standing).lazy().filter(nw.col("date") == self.data_end, nw.col("in_base"))
+        rows = collected(base)
         value = pl.col("opening_value") if "opening_value" in rows.columns else pl.lit(None, pl.Float64)
         return rows.select("customer_id", monthly_value=value)
 

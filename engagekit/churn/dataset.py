@@ -31,6 +31,7 @@ def churn_dataset(
     window: str = "84d",
     as_of: dt.datetime | None = None,
     features: Any = None,
+    base: Any = None,
     channels: Sequence[str] | None = None,
     actions: Sequence[str] | None = None,
 ) -> Any:
@@ -50,6 +51,8 @@ def churn_dataset(
         End of the data; by default the last interaction.
     features : frame, optional
         What ``snapshots`` gives for these dates, where it is there already.
+    base : frame, optional
+        What ``active_base`` gives for these dates, and perhaps for others, where it is there already.
     channels, actions
         As ``snapshots`` takes them, to make the features.
 
@@ -88,7 +91,8 @@ def churn_dataset(
     if not days:
         raise ValueError(f"dates: there is none by {end}, the end of the data, and there must be one at least")
     known, last = history.before(end), history.before(days[-1])
-    outcomes = _with_next_value(_base(history, days, churn, end), known, days, churn)
+    standing = _standing(history, days, churn, end) if base is None else base
+    outcomes = _with_next_value(_base(standing, days, churn, end), known, days, churn)
     made = snapshot_rows(last, days, window, channels, actions) if features is None else _lazy(features)
     names = [name for name in made.collect_schema().names() if name not in ("customer_id", "date")]
     outcomes, made = with_one_key_type(outcomes, made, "customer_id")
@@ -97,17 +101,20 @@ def churn_dataset(
     return last.to_native(rows.select("customer_id", "date", *names, "churned", "next_value"), "interactions")
 
 
-def _base(history: History, days: list[dt.datetime], churn: ChurnDefinition, end: dt.datetime) -> Rows:
-    """Customers of the base on each date, and whether they churned; null where that is not known yet."""
+def _standing(history: History, days: list[dt.datetime], churn: ChurnDefinition, end: dt.datetime) -> Any:
+    """What ``active_base`` gives for the dates."""
     past = history.before(end + MICROSECOND)  # so that a paid period which ends then is over, or renewed then
     table = "subscriptions" if churn.contractual else "interactions"
     columns = {"interactions": ["customer_id", "time"], "subscriptions": ["customer_id", "starts_at", "ends_at"]}
     optional = ["monthly_value", "subscription_id"] if churn.contractual else []
-    rows = past.rows(table, columns[table], optional)
-    base: Rows = nw.from_native(active_base(rows.to_native(), days, churn, as_of=end)).lazy()
-    over = set(ends_by(days, churn.outcome_after, end))
+    return active_base(past.rows(table, columns[table], optional).to_native(), days, churn, as_of=end)
+
+
+def _base(standing: Any, days: list[dt.datetime], churn: ChurnDefinition, end: dt.datetime) -> Rows:
+    """Customers of the base on each date, and whether they churned; null where that is not known yet."""
+    rows, over = nw.from_native(standing).lazy(), set(ends_by(days, churn.outcome_after, end))
     known = small_table(rows, {"date": days, "over": [int(day in over) for day in days]})
-    base = base.filter("in_base").select("customer_id", "date", "churned").join(known, on="date", how="left")
+    base: Rows = rows.filter("in_base").select("customer_id", "date", "churned").join(known, on="date")
     return base.with_columns(churned=nw.when(nw.col("over") == 1).then(nw.col("churned")))
 
 

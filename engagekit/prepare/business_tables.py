@@ -240,18 +240,27 @@ class BusinessTables:
     @cached_property
     def _base(self) -> Any:
         """Customers on the first day of each period whose outcome is known."""
-        table = "subscriptions" if self.churn.contractual else "interactions"
-        looks_back = self.churn.active_window or "1d"
-        days = self.starts(table, looks_back, self.data_end) if table in self._frames else []
-        days = list(ends_by(days, self.churn.outcome_after, self.data_end))
+        days = list(ends_by(self._first_days, self.churn.outcome_after, self.data_end))
         if not days:
             return None
+        return nw.from_native(self.standing).filter(nw.col("date").is_in(days)).to_native()
+
+    @cached_property
+    def standing(self) -> Any:
+        """Where each customer stands on first days of periods, on ``dates``, and now: what ``active_base`` gives."""
+        table, time = ("subscriptions", "starts_at") if self.churn.contractual else ("interactions", "time")
         past = self.firewall.before(self.data_end + MICROSECOND)  # so that what ends then is over, or renewed then
         optional = ["ends_at", "monthly_value", "subscription_id"] if self.churn.contractual else []
-        time = "starts_at" if self.churn.contractual else "time"
         rows = past.rows(table, ["customer_id", time], optional).to_native()
+        days = {*self._first_days, *(self.dates if self.has("interactions") else [self.data_end])}
         base = active_base(rows, days, self.churn, as_of=self.data_end)
         return base.collect() if isinstance(base, pl.LazyFrame) else base
+
+    @cached_property
+    def _first_days(self) -> list[dt.datetime]:
+        """First days of periods with all that a base looks back on."""
+        table = "subscriptions" if self.churn.contractual else "interactions"
+        return self.starts(table, self.churn.active_window or "1d", self.data_end) if self.has(table) else []
 
     @cached_property
     def dates(self) -> list[dt.datetime]:

@@ -29,7 +29,6 @@ from engagekit.frames.periods import period_starts
 from engagekit.frames.times import days_long
 from engagekit.language import Language
 from engagekit.metrics.estimate import significant
-from engagekit.metrics.measure import measure
 from engagekit.metrics.retention import churn_rate
 from engagekit.prepare.history import History
 from engagekit.reports.results import as_data, check_goals
@@ -219,7 +218,7 @@ def churning(study: Study) -> Churning:
         business,
         end,
         (known.height, int(known["churned"].sum())),
-        _rates(known, end),
+        _rates(study),
         _survival(study),
         min(study.dates[:-1], default=None),
         stale=end < study.end,
@@ -238,13 +237,11 @@ def churning(study: Study) -> Churning:
     return churn_report(compared, "", suspects, importance, moved, today, listed, _reasons(compared, now, listed))
 
 
-def _rates(known: pl.DataFrame, end: dt.datetime) -> pd.DataFrame:
+def _rates(study: Study) -> pd.DataFrame:
     """Churn rate of the base on the first of each month whose horizon is over."""
-    base = known.select("customer_id", "date", "churned", in_base=pl.lit(value=True))
-    if base.is_empty():
+    if study.prepared("base") is None:
         return pd.DataFrame(columns=["metric", "period", "value", "low", "high", "warning"])
-    measured: pd.DataFrame = measure(base, [churn_rate], every="1mo", at="date", as_of=end).to_pandas()
-    return measured
+    return study.measure(churn_rate, every="month")
 
 
 def _survival(study: Study) -> pd.DataFrame:

@@ -51,24 +51,28 @@ def options(
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Folder to make; with --template, the notebook.")],
     kind: Annotated[Kind, typer.Option(help="What kind of business it is.")] = "ecommerce",
     language: Annotated[Code | None, typer.Option(help="Language of its report.")] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Fill it with a made-up business.")] = False,
+    template: Annotated[str, typer.Option(help="Copy this template instead, to change it: engagement or churn.")] = "",
 ) -> None:
-    """Make the folder of a business: a business.toml to fill in, or a sample with data."""
-    if (folder / "business.toml").exists():
-        _stop(f"{folder / 'business.toml'} is there already. Give another folder.")
+    """Make the folder of a business, a business.toml to fill in or a sample with data; or copy a template."""
+    if template:
+        _copy_template(template, path)
+        return
+    if (path / "business.toml").exists():
+        _stop(f"{path / 'business.toml'} is there already. Give another folder.")
     if sample:
         from engagekit.samples.make import make_sample, write_sample
 
         if language is not None:
             _stop("--language: a sample speaks the language of its kind: ecommerce id, saas ms, subscription en")
-        write_sample(make_sample(kind), folder)
+        write_sample(make_sample(kind), path)
     else:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "business.toml").write_text(_starter(kind, language or "en"), "utf-8")
-    typer.echo(f"Made {folder / 'business.toml'}. Next: engagekit check {folder}")
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "business.toml").write_text(_starter(kind, language or "en"), "utf-8")
+    typer.echo(f"Made {path / 'business.toml'}. Next: engagekit check {path}")
 
 
 @app.command()
@@ -111,7 +115,10 @@ def report(
     businesses: Businesses,
     as_of: Annotated[str, typer.Option(help="ISO date before which everything counts.")] = "",
     out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("reports"),
-    template: Annotated[str, typer.Option(help="Which report: engagement or churn.")] = "engagement",
+    template: Annotated[
+        str,
+        typer.Option(help="Which report: engagement, churn, or your own .ipynb; by default what business.toml lists."),
+    ] = "",
     jobs: Annotated[int, typer.Option(min=1, help="How many businesses at once.")] = 1,
 ) -> None:
     """Write the reports of businesses, and their index. Exits with 1 if one failed."""
@@ -121,7 +128,7 @@ def report(
         raise typer.Exit(SOME_FAILED)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from engagekit.reports.batch import OutputLocked
+    from engagekit.reports.batch import OutputLocked, templates_of
     from engagekit.reports.batch import report as write_reports
 
     bar = Progress(
@@ -132,14 +139,18 @@ def report(
         console=console,
     )
     with bar:
-        task = bar.add_task("Reports", total=len(businesses))
+        total = len(businesses) if template else sum(len(templates_of(path)) for path in businesses)
+        task = bar.add_task("Reports", total=total)
 
         def done(run: "Run") -> None:
-            bar.advance(task)
+            bar.update(task, advance=1, description="Reports")
             _say(console, run)
 
+        def begun(heading: str) -> None:
+            bar.update(task, description=heading or "Reports")
+
         try:
-            runs = write_reports(businesses, out, template=template, as_of=as_of, jobs=jobs, done=done)
+            runs = write_reports(businesses, out, template=template, as_of=as_of, jobs=jobs, done=done, begun=begun)
         except (OutputLocked, ValueError, OSError) as error:
             bar.stop()
             _stop(str(error))
@@ -292,6 +303,19 @@ def _right(name: str) -> "Column":
     from rich.table import Column
 
     return Column(name, justify="right")
+
+
+def _copy_template(name: str, file: Path) -> None:
+    """Copy a template to a notebook of one's own."""
+    from engagekit.display.markup import template_names, template_path
+
+    if name not in template_names():
+        _stop(f"there is no template {name!r}. There are: {', '.join(template_names())}.")
+    if file.suffix != ".ipynb" or file.exists():
+        _stop(f"{file} {'is there already' if file.exists() else 'is no notebook'}. Give the name of a new .ipynb.")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(template_path(f"{name}.ipynb").read_bytes())
+    typer.echo(f"Made {file}. Next: change its cells, and engagekit report SHOP --template {file}")
 
 
 def _starter(kind: str, language: str) -> str:

@@ -108,6 +108,21 @@ def test_a_starter_becomes_a_business_by_uncommenting_a_table(tmp_path):
     assert call("check", tmp_path / "mine").exit_code == 0
 
 
+def test_a_template_is_copied_to_be_changed_and_no_file_is_written_over(tmp_path):
+    mine = tmp_path / "questions" / "mine.ipynb"
+    assert call("init", "--template", "churn", mine).exit_code == 0
+    assert mine.read_bytes() == template_path("churn.ipynb").read_bytes()
+    for words, said in (
+        (("churn", mine), "there already"),
+        (("churn", tmp_path), "there already"),
+        (("x", "a"), "There"),
+    ):
+        refused = call("init", "--template", *words)
+        assert refused.exit_code == 2
+        assert said in refused.output
+    assert "is no notebook" in call("init", "--template", "churn", tmp_path / "mine").output
+
+
 def test_a_score_without_bounds_is_frozen_before_its_report(shop, tmp_path):
     shop = Path(shutil.copytree(shop, tmp_path / "kedai"))
     settings = shop / "business.toml"

@@ -19,6 +19,7 @@ from engagekit.data.settings import (
     STRICT,
     ChurnSettings,
     ComponentSettings,
+    ReportSettings,
     ScoreSettings,
     SupportSettings,
     WebSettings,
@@ -69,6 +70,7 @@ class Business(BaseModel):
     churn: ChurnSettings = ChurnSettings()
     support: SupportSettings = SupportSettings()
     web: WebSettings = WebSettings()
+    report: ReportSettings = ReportSettings()
     _file: Path = PrivateAttr()
     _folder: Path = PrivateAttr()
     _readings: dict[str, Reading] = PrivateAttr(default_factory=dict)

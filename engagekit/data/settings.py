@@ -6,12 +6,14 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from engagekit.data.working_week import holidays_of, shifts
+from engagekit.display.markup import template_names
 
 __all__ = [
     "DAYS",
     "STRICT",
     "ChurnSettings",
     "ComponentSettings",
+    "ReportSettings",
     "ScoreSettings",
     "SupportSettings",
     "WebSettings",
@@ -72,6 +74,25 @@ class ChurnSettings(BaseModel):
     capacity: int = Field(default=100, ge=1)
     accept: list[str] = []
     use: str = ""
+
+
+class ReportSettings(BaseModel):
+    """Reports that are written where none is named, of the kit's templates: a notebook of one's own is code.
+
+    Such a notebook is named on the command line.
+    """
+
+    model_config = STRICT
+    templates: list[str] = Field(default=["engagement"], min_length=1)
+
+    @field_validator("templates")
+    @classmethod
+    def _templates_known(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name not in template_names():
+                known = ", ".join(template_names())
+                raise ValueError(f"{name!r} is none of {known}. Name a notebook of your own as --template {name}")
+        return names
 
 
 def _worked(text: str) -> str:

@@ -237,6 +237,11 @@ def template_path(*parts: str) -> Path:
     return (installed if installed.is_dir() else package.parent / "templates").joinpath(*parts)
 
 
+def template_names() -> list[str]:
+    """Names of the templates that the kit ships."""
+    return sorted(path.stem for path in template_path().glob("*.ipynb"))
+
+
 def _spark(values: Sequence[float | None]) -> Markup:
     """Draw a line with gaps for missing values, and a dot at the last value and at each isolated one."""
     known = {i: value for i, value in enumerate(values) if value is not None and math.isfinite(value)}

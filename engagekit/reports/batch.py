@@ -19,7 +19,7 @@ from engagekit.reports.page import Entry, index_page
 from engagekit.reports.record import FAILED, Run, one_line, record_failure
 from engagekit.reports.run import check_request, report_name, run
 
-__all__ = ["OutputLocked", "report"]
+__all__ = ["OutputLocked", "report", "templates_of"]
 
 HEADLINE = (
     "engagement_score",
@@ -30,6 +30,7 @@ HEADLINE = (
     "reach_engagement_rate",
 )
 MOST_NUMBERS = 3
+DEFAULT = "engagement"
 LONGEST_NAME = 100  # of a business that could not be opened, in the list and in paths
 Task = tuple[Path, Path, str, str, str]
 
@@ -42,10 +43,11 @@ def report(
     businesses: Iterable[str | Path],
     out: str | Path = "reports",
     *,
-    template: str = "engagement",
+    template: str = "",
     as_of: str = "",
     jobs: int = 1,
     done: Callable[[Run], None] | None = None,
+    begun: Callable[[str], None] | None = None,
 ) -> list[Run]:
     """Write the reports of many businesses, and the index of all reports in the folder.
 
@@ -57,19 +59,23 @@ def report(
         Their folders.
     out : str or Path, default "reports"
         Folder of the reports.
-    template : str, default "engagement"
-        A notebook of ``templates/``, without its ending.
+    template : str, optional
+        A notebook of ``templates/``, without its ending, or the path of one of your own; by default those that each
+        business lists in ``[report] templates``.
     as_of : str, optional
         ISO date that takes the place of the ones in ``business.toml``.
     jobs : int, default 1
         How many run at once.
     done : callable, optional
         Called with each ``Run`` as it ends.
+    begun : callable, optional
+        Called with the heading of each section that begins, where one report is made at a time.
 
     Returns
     -------
     list of Run
-        In the order of ``businesses``. A failed run has ``status == "failed"`` and the reason in ``error``.
+        In the order of ``businesses``, and of their templates. A failed run has ``status == "failed"`` and the reason
+        in ``error``.
 
     Raises
     ------
@@ -78,7 +84,7 @@ def report(
     ValueError
         The template is unknown, or ``as_of`` is no ISO date.
     """
-    check_request(template, as_of)
+    check_request(template or DEFAULT, as_of)
     paths = list({_settings(path): path for path in map(Path, businesses)}.values())
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -86,21 +92,33 @@ def report(
     runs: dict[int, Run] = {}
     try:
         with FileLock(out / ".lock").acquire(timeout=0):
-            tasks = [(path, out, template, as_of, twice.get(path, "")) for path in paths]
-            for number, finished in _finished(tasks, jobs):
+            tasks = [
+                (path, out, name, as_of, twice.get(path, ""))
+                for path in paths
+                for name in ([template] if template else templates_of(path))
+            ]
+            for number, finished in _finished(tasks, jobs, begun):
                 runs[number] = finished
                 if done is not None:
                     done(finished)
             _write_index(out, [run for run in runs.values() if not run.folder])
     except Timeout as error:
         raise OutputLocked(f"{out}/ is being written by another run. Wait for it, or give another folder.") from error
-    return [runs[number] for number in range(len(paths))]
+    return [runs[number] for number in range(len(tasks))]
 
 
-def _finished(tasks: list[Task], jobs: int) -> Iterator[tuple[int, Run]]:
+def templates_of(path: Path) -> list[str]:
+    """Templates that a business lists; the default of one that cannot be opened, whose run then says why."""
+    try:
+        return list(Business.open(path).report.templates)
+    except Exception:
+        return [DEFAULT]
+
+
+def _finished(tasks: list[Task], jobs: int, begun: Callable[[str], None] | None = None) -> Iterator[tuple[int, Run]]:
     """Run the tasks, several in processes of their own: parsing code in threads fails at random in Python 3.11."""
     if jobs == 1:
-        yield from ((number, _guarded(*task)) for number, task in enumerate(tasks))
+        yield from ((number, _guarded(*task, begun)) for number, task in enumerate(tasks))
         return
     broken = []
     with ProcessPoolExecutor(jobs, get_context("spawn"), _share_cores, (jobs,)) as pool:
@@ -121,12 +139,14 @@ def _share_cores(jobs: int) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // jobs, 1)))
 
 
-def _guarded(path: Path, out: Path, template: str, as_of: str, problem: str) -> Run:
+def _guarded(
+    path: Path, out: Path, template: str, as_of: str, problem: str, begun: Callable[[str], None] | None = None
+) -> Run:
     """Run a business; whatever it raises becomes the reason of its failure."""
     try:
         if problem:
             raise DataError(problem, file=path)
-        return run(path, out, template=template, as_of=as_of)
+        return run(path, out, template=template, as_of=as_of, begun=begun)
     except Exception as error:  # one business must not stop the others
         return _failed(path, out, template, error)
 

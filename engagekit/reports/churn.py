@@ -197,8 +197,11 @@ def _contact_notes(report: Churning, first: pd.DataFrame) -> Iterator[str]:
         yield text("contacts.rule", acceptance=language.percent(settings.acceptance, 0), cost=cost)
     else:
         yield text("contacts.by_chance")
-    if report.today["chance"].nunique() == 1:
+    chances = report.today["chance"]
+    if chances.nunique() == 1:
         yield text("contacts.alike")
+    else:
+        yield text("contacts.above_average", mean=language.percent(chances.mean(), 0))
     yield text("contacts.association" if len(report.reasons) else "contacts.not_additive")
     model = report.comparison.model if report.comparison else None
     if len(report.reasons) and model and model.kind == "average":

@@ -48,6 +48,7 @@ GROUPS = {  # features that can stand in for one another
 }
 REASONS, LEAST_ODDS = 3, 1.1  # told of a customer; multiple of the odds from which one is worth telling
 Z95 = 1.959964
+ROUNDING = 1e-9  # of a mean of equal chances
 
 
 @dataclass(frozen=True)
@@ -346,8 +347,9 @@ def _worth(study: Study, now: pl.DataFrame) -> pl.DataFrame:
 
 
 def _listed(business: Business, today: pd.DataFrame) -> pd.DataFrame:
-    """Whom to contact first; by the chance alone where no money is recorded."""
+    """Whom to contact first, of those not less likely to leave than the average; without money by the chance alone."""
     settings = business.churn
+    today = today[today["chance"] >= today["chance"].mean() - ROUNDING]
     if today["value"].notna().any():
         return contacts(today, acceptance=settings.acceptance, cost=settings.cost, capacity=settings.capacity)
     alike = contacts(today.assign(value=1.0), acceptance=1, capacity=settings.capacity)

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,9 @@ YOUNG_S = 60  # a folder this young may belong to a run that has not locked it y
 LONGEST_SOCKET_FOLDER = 80  # a socket's path has at most 107 characters
 
 
-def execute(notebook: Path, parameters: Mapping[str, Any], timeout: int) -> str:
+def execute(
+    notebook: Path, parameters: Mapping[str, Any], timeout: int, begun: Callable[[str], None] | None = None
+) -> str:
     """Execute a notebook in its folder, and write it with its outputs.
 
     Parameters
@@ -38,6 +40,8 @@ def execute(notebook: Path, parameters: Mapping[str, Any], timeout: int) -> str:
         Values of the template's parameters.
     timeout : int
         Seconds that a cell may take.
+    begun : callable, optional
+        Called with the heading above each cell that begins.
 
     Returns
     -------
@@ -60,6 +64,7 @@ def execute(notebook: Path, parameters: Mapping[str, Any], timeout: int) -> str:
                 record_timing=False,  # run.json says when it ran, and the same run gives the same notebook
                 extra_arguments=_arguments(folder),
                 cwd=str(notebook.parent),
+                on_cell_start=_teller(notebook, begun) if begun else None,
                 config=_connection(folder),
             )
     except PapermillExecutionError as error:
@@ -70,6 +75,18 @@ def execute(notebook: Path, parameters: Mapping[str, Any], timeout: int) -> str:
     except DeadKernelError:
         return "the notebook's kernel died; was it out of memory?"
     return ""
+
+
+def _teller(notebook: Path, begun: Callable[[str], None]) -> Callable[..., None]:
+    """Hook of nbclient that says under which heading the cell stands that begins."""
+    import nbformat
+
+    headings, heading = {}, ""
+    for cell in nbformat.read(notebook, as_version=4).cells:  # type: ignore[no-untyped-call]
+        if cell.cell_type == "markdown" and cell.source.startswith("#"):
+            heading = cell.source.splitlines()[0].lstrip("# ")
+        headings[cell.id] = heading
+    return lambda cell, **_: begun(headings.get(cell.id, ""))
 
 
 @contextmanager

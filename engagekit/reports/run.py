@@ -10,14 +10,14 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from engagekit.data.business import Business, slug_of
-from engagekit.display.markup import template_path
+from engagekit.display.markup import template_names, template_path
 from engagekit.errors import DataError, did_you_mean
 from engagekit.language import Language
 from engagekit.reports.kernel import KERNEL, execute, remove_abandoned
@@ -41,6 +41,7 @@ def run(
     as_of: str = "",
     parameters: Mapping[str, Any] | None = None,
     timeout: int = TIMEOUT_S,
+    begun: Callable[[str], None] | None = None,
 ) -> Run:
     """Write the report of a business to ``out/<business>/<template>/``.
 
@@ -62,6 +63,8 @@ def run(
         Further parameters of the template.
     timeout : int, default 600
         Seconds that a cell may take.
+    begun : callable, optional
+        Called with the heading above each cell that begins.
 
     Returns
     -------
@@ -89,7 +92,7 @@ def run(
     _restore(final)
     with _stage(home, template) as stage:
         (stage / "report.ipynb").write_text(copy, "utf-8")
-        error = execute(stage / "report.ipynb", given, timeout) or _write(stage, business)
+        error = execute(stage / "report.ipynb", given, timeout, begun) or _write(stage, business)
         if error:
             shutil.rmtree(stage / PRIVATE, ignore_errors=True)
         place, seconds = failed if error else final, round(time.monotonic() - started, 2)
@@ -135,8 +138,8 @@ def _template(name: str) -> Path:
     if own and not path.is_file():
         raise ValueError(f"template: there is no notebook {name}")
     if not path.is_file():
-        known = sorted(other.stem for other in template_path().glob("*.ipynb"))
-        raise ValueError(f"there is no template {name!r}. There are: {', '.join(known)}, and the path of any .ipynb.")
+        known = ", ".join(template_names())
+        raise ValueError(f"there is no template {name!r}. There are: {known}, and the path of any .ipynb.")
     return path
 
 

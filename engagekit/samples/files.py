@@ -107,7 +107,7 @@ def _file(table: str, shop: Shop) -> str:
 
 
 def _head(shop: Shop, kind: str, seed: int, interactions: pl.DataFrame) -> str:
-    values = {key: _toml(shop[key]) for key in ("name", "language", "currency", "time_zone")}
+    values = {key: _toml(shop[key]) for key in ("name", "language", "currency", "time_zone", "contact_cost")}
     components = "\n".join(_components(interactions, shop))
     head: str = shop["settings"]["head"]
     blocks = {key: shop[key] for key in ("targets", "web", "support")}

@@ -51,6 +51,20 @@ def test_one_failure_leaves_the_others_alone_and_is_in_the_index(tmp_path):
     assert january["click_rate"]["value"] == 0.05
 
 
+def test_a_business_lists_its_templates_and_a_run_says_what_it_is_at(tmp_path):
+    listed, headings = shop(tmp_path, "good", settings='[report]\ntemplates = ["engagement", "churn"]\n'), []
+    runs = report([listed], tmp_path / "out", begun=headings.append)
+    assert [(run.template, run.status) for run in runs] == [("engagement", "ok"), ("churn", "failed")]
+    assert "there are no interactions" in runs[1].error
+    assert headings.index("Main numbers") < headings.index("Method and limits") < headings.index("Fit and try")
+
+
+def test_a_notebook_of_ones_own_is_no_template_of_a_business(tmp_path):
+    """A notebook is code, which a folder of data must not bring along."""
+    (run,) = report([shop(tmp_path, "good", settings='[report]\ntemplates = ["mine.ipynb"]\n')], tmp_path / "out")
+    assert "'mine.ipynb' is none of churn, engagement. Name a notebook of your own as --template" in run.error
+
+
 def test_two_businesses_with_one_name_in_paths_both_fail(tmp_path):
     (tmp_path / "x").mkdir()
     one, other = shop(tmp_path, "kedai-kopi"), shop(tmp_path / "x", "Kedai Kopi")

@@ -28,7 +28,7 @@ PAGE = (
     churn.stayed,
     churn_trial.method,
 )
-SETTINGS = '\n[churn]\nacceptance = 0.2\ncost = 2\ncapacity = 30\nuse = "average"\n'
+SETTINGS = '[churn]\nacceptance = 0.2\ncapacity = 30\nuse = "average"\n'
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def found(churn_samples, tmp_path_factory):
     """A sample, with the model that looks at everything."""
     folder = shutil.copytree(churn_samples["subscription"], tmp_path_factory.mktemp("box") / "green-basket")
     settings = folder / "business.toml"
-    settings.write_text(settings.read_text("utf-8") + SETTINGS, "utf-8")
+    settings.write_text(settings.read_text("utf-8").replace("[churn]\n", SETTINGS), "utf-8")
     return churning(Study(folder))
 
 

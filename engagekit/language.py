@@ -14,7 +14,7 @@ from babel import Locale, dates, numbers
 
 from engagekit.errors import did_you_mean
 
-__all__ = ["LANGUAGES", "Language", "decimal_and_group", "decimals_of", "precision", "whole_percents"]
+__all__ = ["LANGUAGES", "Language", "decimal_and_group", "decimals_of", "precision", "whole_parts", "whole_percents"]
 
 LANGUAGES = {"id": "id", "ms": "ms", "en": "en_GB"}
 COMPACT_FROM = 1_000_000
@@ -259,20 +259,37 @@ def _needed(unit: str, size: float) -> int:
     return places + 2 if minutes and places else places
 
 
+def whole_parts(parts: Sequence[float], total: int) -> list[int]:
+    """Whole numbers that add up to a total: the parts with the largest remainders are rounded up.
+
+    Parameters
+    ----------
+    parts : sequence of float
+    total : int
+        Their sum, up to 1 away as two rounded ends leave it.
+
+    Examples
+    --------
+    >>> whole_parts([100 / 3] * 3, 100), whole_parts([-20.4, -3.4, 7.4], -17)
+    ([34, 33, 33], [-20, -4, 7])
+    """
+    whole = [math.floor(part) for part in parts]
+    order = sorted(range(len(whole)), key=lambda place: (whole[place] - parts[place], place))
+    missing = total - sum(whole)
+    for place in order[:missing] if missing > 0 else order[missing:] if missing else []:
+        whole[place] += 1 if missing > 0 else -1
+    return whole
+
+
 def whole_percents(counts: Sequence[int]) -> list[int]:
-    """Whole percentages that add up to 100: those with the largest remainders are rounded up.
+    """Whole percentages of counts that add up to 100.
 
     Examples
     --------
     >>> whole_percents([1, 1, 1])
     [34, 33, 33]
     """
-    shares = [100 * count / sum(counts) for count in counts]
-    whole = [int(share) for share in shares]
-    remainders = sorted(range(len(shares)), key=lambda place: (whole[place] - shares[place], place))
-    for place in remainders[: 100 - sum(whole)]:
-        whole[place] += 1
-    return whole
+    return whole_parts([100 * count / sum(counts) for count in counts], 100)
 
 
 def _known(value: float | None) -> TypeGuard[float]:

@@ -10,7 +10,7 @@ import polars as pl
 from engagekit.display import charts
 from engagekit.display.pseudonyms import KEY, keyed
 from engagekit.display.section import FEWEST, Figure, Section, hidden_cells, no_cells
-from engagekit.language import decimals_of
+from engagekit.language import decimals_of, whole_parts
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.intervals import wilson_interval
 from engagekit.reports.engagement import trend
@@ -314,10 +314,12 @@ def _with_interval(report: Results, row: Mapping[Any, Any], value: str, low: str
 
 
 def _came_of(report: Results, scoring: Scoring, row: dict[str, Any]) -> str:
-    """Components that a score fell by, the furthest first."""
-    changes = {name: round(row[f"{name}_change"]) for name in scoring.scorecard.features}
-    furthest = sorted((name for name, by in changes.items() if by < 0), key=changes.__getitem__)
-    return "; ".join(f"{report.language.feature(name)} {report.language.change(changes[name])}" for name in furthest)
+    """What each component added to a fall as it is printed, the furthest fall first; the parts add up to it."""
+    features = scoring.scorecard.features
+    total = round(row["score_after"]) - round(row["score_before"])
+    parts = dict(zip(features, whole_parts([row[f"{name}_change"] or 0.0 for name in features], total), strict=True))
+    moved = sorted((name for name, by in parts.items() if by), key=parts.__getitem__)
+    return "; ".join(f"{report.language.feature(name)} {report.language.change(parts[name])}" for name in moved)
 
 
 def _segments_of(report: Results, moved: pl.DataFrame, row: dict[str, Any]) -> str:

@@ -60,6 +60,21 @@ def test_a_trial_shows_its_figure_and_what_it_stands_on(found):
     assert found.language.number(trial.customers) in text
 
 
+def test_the_parts_of_a_fall_add_up_to_it(found):
+    """What rose is among them: 71 → 15 with 15 points listed as −63 was read as a mistake."""
+    fell = found.scoring.moves.filter(found.scoring.moves["change"] <= -1).head(20)
+    rows = re.findall(r"<tr>.*?</tr>", shown(score.fallen, found).replace("\u2212", "-"), re.DOTALL)[1:21]
+    assert len(rows) == len(fell)
+    rose = 0
+    for row in rows:
+        text = words(row)
+        before, after = map(int, re.search(r"(\d+)\s→\s(\d+)", text).groups())
+        parts = [int(part) for part in re.findall(r" ([+-]\d+)(?:;|$)", text)]
+        assert sum(parts) == after - before, text
+        rose += any(part > 0 for part in parts)
+    assert rose
+
+
 def test_how_sure_it_is_stands_in_a_section_of_its_own(found):
     html, trial = shown(score.how_sure, found), found.scoring.trial
     text = words(html)

@@ -12,6 +12,7 @@ import polars as pl
 
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
+from engagekit.display.section import FEWEST
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import column_names
 from engagekit.language import Language
@@ -25,7 +26,7 @@ from engagekit.reports.scoring import NOBODY, Scoring, scoring
 from engagekit.score.components import check_components
 from engagekit.study import Study
 
-__all__ = ["Results", "as_data", "check_goals", "results", "study_data"]
+__all__ = ["Results", "as_data", "check_goals", "is_small", "results", "study_data"]
 
 SCHEMA = 2
 NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, "", "", "no_rows")
@@ -95,10 +96,15 @@ class Results:
     def _rows(self, metric: str) -> pd.DataFrame:
         return self._by_metric.get(metric, self.measured.head(0))
 
-    def series(self, metric: str) -> pd.DataFrame:
-        """A metric by month, oldest first."""
+    def _months(self, metric: str) -> pd.DataFrame:
         rows = self._rows(metric)
         return rows[rows["period"].notna()].tail(SHOWN + 1).reset_index(drop=True)
+
+    def series(self, metric: str) -> pd.DataFrame:
+        """A metric by month, oldest first; months of fewer than five customers are blank."""
+        months = self._months(metric)
+        small = (METRICS[metric].unit == "customer") & months["units"].between(1, FEWEST - 1)
+        return months.assign(**{name: months[name].mask(small) for name in ("value", "low", "high")})
 
     def overall(self, metric: str) -> Estimate:
         """A metric over all time before the end."""
@@ -112,7 +118,7 @@ class Results:
     def current(self, metric: str) -> tuple[pd.Timestamp | None, Estimate, Estimate]:
         """Latest month that is over and has a value, the metric in it, and in the month before it."""
         if metric not in self._current:
-            series = self.series(metric)
+            series = self._months(metric)
             valued = series[series["value"].notna() & (series["period"] <= self.month)]
             period = None if valued.empty else valued["period"].iloc[-1]
             month = pd.DateOffset(months=1)
@@ -141,10 +147,14 @@ class Results:
 
     @cached_property
     def directions(self) -> dict[str, str]:
-        """Direction of each metric's change beyond chance, all of them as one family."""
-        latest = {name: self.change(name) for name in self._by_metric if self.is_latest(name)}
-        older = {name: self.change(name) for name in self._by_metric if name not in latest}
-        return directions(older) | directions(latest)
+        """Direction of each metric's change beyond chance, all of them as one family; none of one that is not told."""
+        told = [name for name in self._by_metric if not self._is_untold(METRICS[str(name)])]
+        latest = {name: self.change(name) for name in told if self.is_latest(name)}
+        older = {name: self.change(name) for name in told if name not in latest}
+        return dict.fromkeys(self._by_metric, "unknown") | directions(older) | directions(latest)
+
+    def _is_untold(self, metric: Metric) -> bool:
+        return any(is_small(metric, estimate) for estimate in self.current(metric.name)[1:])
 
     def by(self, metric: Metric, column: str) -> pd.DataFrame:
         """A metric of one of the business's own tables over all time, by a column of it; empty where it has none."""
@@ -162,6 +172,11 @@ class Results:
         if rows.empty:
             return NOTHING
         return Estimate.of(dict(rows.iloc[0]))
+
+
+def is_small(metric: Metric, estimate: Estimate) -> bool:
+    """Whether an estimate is of fewer than five people, of whom nothing is told."""
+    return metric.unit == "customer" and 0 < estimate.units < FEWEST
 
 
 def study_data(study: Study) -> dict[str, Any]:

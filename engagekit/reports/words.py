@@ -12,7 +12,7 @@ from engagekit.display.section import FEWEST
 from engagekit.language import Language, precision, whole_percents
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
-from engagekit.reports.results import Results
+from engagekit.reports.results import Results, is_small
 from engagekit.score.scorecard import SEGMENTS
 
 __all__ = ["Writer"]
@@ -63,7 +63,7 @@ class Writer:
 
     def value(self, metric: Metric, estimate: Estimate) -> str:
         """Write the value of an estimate; that of fewer than five people is not told."""
-        if metric.unit == "customer" and 0 < estimate.units < FEWEST:
+        if is_small(metric, estimate):
             return self.language.text("estimate.fewer", n=FEWEST)
         return self.amount(metric, estimate.value)
 
@@ -71,7 +71,7 @@ class Writer:
         """Write the interval and what it stands on: between 38 and 46, from 1,203 answers."""
         if estimate.reason:
             return self.language.text(f"reason.{estimate.reason}")
-        if metric.unit == "customer" and estimate.units < FEWEST:
+        if is_small(metric, estimate):
             return ""
         units = self.units(metric, estimate)
         if not math.isfinite(estimate.low):
@@ -84,13 +84,13 @@ class Writer:
     def units(self, metric: Metric, estimate: Estimate) -> str:
         """Write what an estimate stands on: 1,203 answers; fewer than five people are not counted out."""
         number = self.language.number(estimate.units)
-        if metric.unit == "customer" and 0 < estimate.units < FEWEST:
+        if is_small(metric, estimate):
             number = self.language.text("estimate.fewer", n=FEWEST)
         return self.language.text(f"unit.{metric.unit}", n=number)
 
     def bounds(self, metric: Metric, estimate: Estimate) -> str:
         """Write the interval for a table: 38 – 46."""
-        if not math.isfinite(estimate.low) or (metric.unit == "customer" and estimate.units < FEWEST):
+        if not math.isfinite(estimate.low) or is_small(metric, estimate):
             return "–"
         if _is_vague(metric, estimate):
             return self.language.text("estimate.too_few")
@@ -118,7 +118,7 @@ class Writer:
     def target(self, metric: Metric, estimate: Estimate) -> str:
         """Say whether a target is reached, missed, or too close to call."""
         target = self.results.business.targets.get(metric.name)
-        if target is None or not math.isfinite(estimate.value):
+        if target is None or not math.isfinite(estimate.value) or is_small(metric, estimate):
             return ""
         written = self.amount(metric, target)
         return self.language.text(f"target.{self.reached(metric, estimate, target)}", target=written)

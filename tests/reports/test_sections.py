@@ -94,6 +94,19 @@ def test_few_people_are_not_counted_out_in_a_table(tmp_path):
     assert "fewer than 5 customers" in words(shown(engagement.channel, found, "loyalty"))
 
 
+def test_of_a_month_of_few_people_neither_value_nor_change_is_told(tmp_path):
+    """All of 400 came through somebody in January, none of 4 in February: the fall would tell of the four."""
+    rows = [f"a{who},2026-01-03,a0" for who in range(400)] + [f"c{who},2026-02-03," for who in range(4)]
+    found = bare(tmp_path, customers="\n".join(["customer_id,joined_at,referred_by", *rows]))
+    _, new, old = found.current("referral_rate")
+    assert (new.units, old.units) == (4, 400)
+    assert found.directions["referral_rate"] == "unknown"
+    assert found.series("referral_rate")["value"].isna().tolist()[-1]
+    row = words(shown(engagement.channel, found, "loyalty"))
+    assert "fewer than 5 customers" in row
+    assert "lower" not in row
+
+
 @pytest.mark.parametrize(("posts", "drawn"), [(8, "Engagement rate by reach"), (3, "Reactions")])
 def test_a_channel_draws_the_first_metric_that_rests_on_more_than_a_few_units(tmp_path, posts, drawn):
     rows = [f"2026-0{month}-{day:02},a,{90 + day},{day}" for month in (1, 2) for day in range(1, posts + 1)]

@@ -64,6 +64,18 @@ def _figures_are_closed():
 
 
 @pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium; tests that ask for it need it."""
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
 def shared():
     """Path of a real data set; skips where it is absent."""
 

@@ -208,7 +208,7 @@ def _contact_notes(report: Churning, first: pd.DataFrame) -> Iterator[str]:
         yield text("contacts.half")
     unasked = report.contacts.attrs.get("opted_out", 0)
     if unasked:
-        yield text("contacts.opted_out", n=language.number(unasked))
+        yield text("contacts.opted_out", n=people(language, unasked))
     yield text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY)
 
 

@@ -17,6 +17,7 @@ from engagekit.display.pseudonyms import KEY, pseudonyms
 from engagekit.language import LANGUAGES, Language
 from engagekit.reports import churn, churn_trial
 from engagekit.reports.churning import GROUPS, churning
+from engagekit.reports.parts import people
 from engagekit.study import Study
 
 PAGE = (
@@ -79,7 +80,7 @@ def test_who_wants_no_messages_is_on_no_list_and_counted(found):
     wishes = customers["opted_out"].reindex(found.today["customer_id"])
     assert not customers["opted_out"].reindex(found.contacts["customer_id"]).any()
     assert 0 < found.contacts.attrs["opted_out"] <= wishes.sum()
-    said = Language("en").text("contacts.opted_out", n=str(found.contacts.attrs["opted_out"]))
+    said = Language("en").text("contacts.opted_out", n=people(Language("en"), found.contacts.attrs["opted_out"]))
     assert said in words(shown(churn.listed, spoken(found, "en")))
 
 

@@ -68,7 +68,7 @@ def test_a_page_fits_a_phone_a_tablet_and_a_desk(browser, report, width, height,
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("unfolded", [False, True], ids=["closed", "open"])
+@pytest.mark.parametrize("unfolded", [pytest.param(False, marks=pytest.mark.soak), True], ids=["closed", "open"])
 def test_a_page_breaks_no_rule_of_axe(browser, report, scheme, unfolded):
     how = {"color_scheme": scheme, "viewport": {"width": 390, "height": 844}, "bypass_csp": True}  # axe is a script
     with opened(browser, report, **how) as (page, _):

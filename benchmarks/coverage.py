@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
+from typing import Any
 
 import narwhals as nw
 import numpy as np
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from engagekit.metrics import bounce_rate, open_rate, order_value
+from engagekit.metrics import bounce_rate, open_rate, order_value, satisfaction_mean
 from engagekit.metrics.compare import difference
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.intervals import Floats, net_promoter_interval, ratio_interval, wilson_interval
@@ -30,7 +31,7 @@ REPLICATIONS, AT_ONCE, SEED = 20_000, 1_000, 20261121
 Z = stats.norm.ppf(0.975)
 Band = tuple[float, float]
 SINGLE, AVERAGE, RATIO, PROMISED, AT_LEAST = (0.941, 0.978), (0.93, 0.97), (0.92, 0.97), (0.95, 1), (0.92, 1)
-CONFIDENCE, SUMS = 0.95, ("x", "y", "xx", "xy", "yy")
+CONFIDENCE, SUMS = 0.95, ("x", "y", "xx", "xy", "yy", "xxx", "xxy", "xyy", "yyy")
 FEW = 50  # units below which no band is asked of a ratio
 Interval = tuple[Floats, Floats]
 
@@ -139,18 +140,23 @@ class Sample:
 
     def sums(self) -> dict[str, Floats]:
         x, y = self.x, self.y
-        return {name: term.sum(axis=1) for name, term in zip(SUMS, (x, y, x * x, x * y, y * y), strict=True)}
+        terms = {"x": x, "y": y}
+        return {name: math.prod(terms[each] for each in name).sum(axis=1) for name in SUMS}
+
+    def fields(self) -> dict[str, Any]:
+        sums = self.sums()
+        counts = {"n": sums["y"], "units": np.full(len(self.x), float(self.x.shape[1]))}
+        return self.metric.estimates(sums | counts, CONFIDENCE)
 
     def interval(self) -> Interval:
-        sums = self.sums()
-        counts = {"n": sums["y"], "units": np.full(len(self.x), self.x.shape[1])}
-        fields = self.metric.estimates(sums | counts, CONFIDENCE)
+        fields = self.fields()
         return fields["low"], fields["high"]
 
     def interval_of_rows(self) -> Interval:
         """The interval as if every row, such as a visit or an order, were a unit."""
         x, rows, squares = (term.sum(axis=1) for term in (self.x, self.y, self.squares))
-        return ratio_interval(rows, x, rows, squares, x, rows)
+        half = stats.t.ppf(0.975, rows - 1) * np.sqrt((squares - x**2 / rows) / (rows - 1) / rows)
+        return x / rows - half, x / rows + half
 
 
 Size = tuple[int, int]
@@ -251,8 +257,71 @@ def ratios(replications: int) -> Iterator[Cell]:
 
 
 def means(replications: int) -> Iterator[Cell]:
-    """Means over units, by the same function: Student's interval. The truth is the expectation."""
+    """Means over units, by the same function. The truth is the expectation."""
     return simulated(replications, MEANS, 4)
+
+
+# Money, and other means of one value a unit
+
+
+def one_each(values: Callable[[np.random.Generator, Size], Floats], metric: Ratio = order_value) -> Draw:
+    """Draw one value a unit."""
+
+    def drawn(random: np.random.Generator, size: Size) -> Sample:
+        x = values(random, size)
+        return Sample(x, np.ones(size), x * x, metric)
+
+    return drawn
+
+
+def lognormal(sigma: float) -> tuple[Draw, float]:
+    return one_each(lambda random, size: random.lognormal(0, sigma, size)), math.exp(sigma**2 / 2)
+
+
+def pareto(index: float) -> tuple[Draw, float]:
+    return one_each(lambda random, size: 1 + random.pareto(index, size)), index / (index - 1)
+
+
+MONEY: Scenes = {
+    "log-normal, σ 1": lognormal(1),
+    "log-normal, σ 1.5": lognormal(1.5),
+    "log-normal, σ 2": lognormal(2),
+    "Pareto 3": pareto(3),
+    "Pareto 1.8": pareto(1.8),
+    "exponential": (one_each(lambda random, size: random.exponential(1, size)), 1),
+    "one in five buys, log-normal, σ 1": (
+        one_each(lambda random, size: (random.random(size) < 0.2) * random.lognormal(0, 1, size)),
+        0.2 * math.exp(0.5),
+    ),
+    "answers from 1 to 5": (
+        one_each(lambda random, size: random.choice(np.arange(1.0, 6), size, p=ANSWERS), satisfaction_mean),
+        MEANS["answers from 1 to 5"][1],
+    ),
+}
+ASKED = {"log-normal, σ 1": (0.93, 1), "log-normal, σ 1.5": (0.9, 1), "answers from 1 to 5": (0.93, 1)}
+
+
+def money(replications: int) -> Iterator[Cell]:
+    """Means of one value a unit: Hall's interval, beside Student's; how many warn, and how many of the misses do.
+
+    Heavier tails than those that are asked for cannot be told from a sample, so that the warning stands for them.
+    """
+    for cell, (case, units) in enumerate(product(MONEY, (20, 50, 200, 1000))):
+        random, (draw, truth), columns = seeded(9, cell), MONEY[case], []
+        for size in sizes(replications, units):
+            sample = draw(random, size)
+            fields, students = sample.fields(), sample.interval_of_rows()
+            held, warned = covered((fields["low"], fields["high"]), truth), fields["warning"] != ""
+            columns.append([held, covered(students, truth), fields["high"] < truth, warned])
+        ours, students, below, warned = np.concatenate(columns, axis=1).astype(bool)
+        beside = {
+            "Student": students.mean(),
+            "below the truth": below.mean(),
+            "warned": warned.mean(),
+            "misses warned": warned[~ours].mean() if not ours.all() else math.nan,
+        }
+        band = ASKED.get(case) if units >= FEW or case.startswith("answers") else None
+        yield Cell(case, f"{units} units", truth, ours.mean(), band, beside, replications)
 
 
 # Quantiles
@@ -378,7 +447,7 @@ def paired_interval(new: Sample, old: Sample) -> Interval:
     """What ``paired_difference`` gives, for many replications at once."""
     parts = [(one.x - one.ratio[:, None] * one.y) / one.y.sum(axis=1)[:, None] for one in (new, old)]
     units = ((new.y > 0) | (old.y > 0)).sum(axis=1)
-    half = ratio_interval(units, 0, 1, ((parts[0] - parts[1]) ** 2).sum(axis=1), 0, 0)[1]
+    half = ratio_interval(units, 0, 1, ((parts[0] - parts[1]) ** 2).sum(axis=1), 0, 0, 0, 0, 0, 0)[1]
     change = new.ratio - old.ratio
     return change - half, change + half
 
@@ -398,7 +467,7 @@ def paired(replications: int) -> Iterator[Cell]:
         yield Cell("two months", f"{units} units", truth, ours, band, {"as others": as_others}, replications)
 
 
-FAMILIES = (wilson, wilson_on_average, net_promoter, ratios, means, quantiles, survived, newcombe, mover, paired)
+FAMILIES = (wilson, wilson_on_average, net_promoter, ratios, means, money, quantiles, survived, newcombe, mover, paired)
 
 
 def per_cent(share: float) -> str:

@@ -73,7 +73,7 @@ def test_every_warning_and_reason_has_words_where_the_code_names_it_and_no_other
         if key.startswith(("warning.", "reason.")):
             assert f'"{key.split(".")[1]}"' in code
     warned = set(re.findall(r'warning\[[^]]+\] = "(\w+)"', code)) | set(re.findall(r'\["(\w+)"\] \* \(', code))
-    assert {"few_units", "few_carry_it", "few_values"} <= warned
+    assert {"few_units", "few_carry_it", "uneven_money", "few_values"} <= warned
     assert {f"warning.{name}" for name in warned} <= TEXTS["en"].keys()
 
 

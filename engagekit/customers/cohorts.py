@@ -214,6 +214,7 @@ def revenue_by_cohort(
     sums = {"active": nw.len(), "revenue": nw.col("spent").sum()}
     active = active.with_columns(**square_terms(nw.col("spent")))
     sums |= {name: nw.col(name).sum() for name in ("lines", "valued", *square_terms(nw.col("spent")))}
+    sums |= {"cubes": ((nw.col("spent") / MONEY) ** 3).sum()}
     cells = _valued(_cells(active, sums, _arrived(arrivals, end, every, clock), end, every))
     return _tidy(cells, ["revenue", "value", "low", "high", "cumulative_value"], interactions)
 
@@ -268,8 +269,8 @@ def _valued(cells: pl.DataFrame) -> pl.DataFrame:
     cells = cells.with_columns(squares=square_sum(MONEY), revenue=pl.col("revenue") / float(MONEY))
     cells = cells.with_columns(known.then("revenue").fill_null(math.nan))
     cells = cells.with_columns(value=_ratio("revenue", "customers"))
-    customers, revenue, squares = (cells[name] for name in ("customers", "revenue", "squares"))
-    low, high = ratio_interval(customers, revenue, customers, squares, revenue, customers)
+    n, revenue, squares, cubes = (cells[name] for name in ("customers", "revenue", "squares", "cubes"))
+    low, high = ratio_interval(n, revenue, n, squares, revenue, n, cubes, squares, revenue, n)
     total = pl.col("value").cum_sum().over("cohort", order_by="age")
     return cells.with_columns(low=low, high=high, cumulative_value=total)
 

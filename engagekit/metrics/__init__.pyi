@@ -43,6 +43,8 @@ from .retention import revenue_churn_rate as revenue_churn_rate
 from .retention import stickiness as stickiness
 from .sales import cross_sell_rate as cross_sell_rate
 from .sales import gross_order_value as gross_order_value
+from .sales import median_order_value as median_order_value
+from .sales import median_revenue_per_customer as median_revenue_per_customer
 from .sales import order_value as order_value
 from .sales import orders_per_customer as orders_per_customer
 from .sales import product_usage_rate as product_usage_rate

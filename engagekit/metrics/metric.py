@@ -20,6 +20,7 @@ from engagekit.metrics.intervals import (
     net_promoter_interval,
     rate_interval,
     ratio_interval,
+    unit_skewness,
     wilson_interval,
 )
 from engagekit.metrics.measure import framed, measure, of_one_kind
@@ -28,9 +29,13 @@ __all__ = ["Metric", "Ratio", "Total"]
 
 Sums = Mapping[str, Floats]
 Words = NDArray[np.str_]
-FEW = 5  # units; with fewer the delta method's interval is unreliable
-CARRYING = 30  # units; where x is concentrated in effectively fewer, and in less than half, the interval is too narrow
-SUMS = {"delta": ("x", "y", "xx", "xy", "yy"), "wilson": ("x", "y"), "adjusted_wald": ("x", "y", "xx")}
+FEW = 5  # units; with no more the delta method's interval is unreliable
+FEW_OF_MONEY = 200  # units; with fewer no sample tells how heavy the tail of money is
+HEAVY = 0.3  # of the skewness over √units, which tends to 0 where the tail is light and stays where it is heavy
+CARRIERS, MANY = 2, 100  # units that effectively make up a rate, of so many: its interval is too narrow
+SQUARES = ("x", "y", "xx", "xy", "yy")
+CUBES = ("xxx", "xxy", "xyy", "yyy")
+SUMS = {"delta": SQUARES, "wilson": ("x", "y"), "adjusted_wald": ("x", "y", "xx")}
 
 
 class Metric(Declaration):
@@ -129,8 +134,8 @@ class Ratio(Metric):
 
     @property
     def sums(self) -> tuple[str, ...]:
-        """Sums that the interval needs, of x, y, xx, xy and yy."""
-        return SUMS[self.method]
+        """Sums that the interval needs, of x, y and their products of two and, where 1 does not bound it, of three."""
+        return SUMS[self.method] + (CUBES if self.method == "delta" and not self.bounded else ())
 
     @property
     def declared_terms(self) -> tuple[Term, Term | None]:
@@ -161,16 +166,15 @@ class Ratio(Metric):
             points = net_promoter_interval((xx + x) / 2, (xx - x) / 2, sums["y"], confidence)
             low, high = (self.scale / 100 * bound for bound in points)
             return {"low": low, "high": high, "method": method, "warning": warning}
-        with np.errstate(over="ignore"):
-            concentrated = sums["x"] ** 2 < np.minimum(CARRYING, units / 2) * sums["xx"]
-        warning[(units > 1) & (units < FEW) & (not self.bounded)] = "few_units"
-        warning[concentrated] = "few_carry_it"
         interval = self._rate_interval if self.bounded else self._ratio_interval
         return {"method": method, "warning": warning} | interval(units, sums, confidence, warning)
 
     def _rate_interval(self, units: Floats, sums: Sums, confidence: float, warning: Words) -> Fields:
         """Interval of a rate. Where units do not differ each is one trial; a single unit is as many trials as rows."""
         x, y = sums["x"], sums["y"]
+        rest, squares = y - x, sums["yy"] - 2 * sums["xy"] + sums["xx"]
+        carried = (x**2 < CARRIERS * sums["xx"]) | (rest**2 < CARRIERS * squares)
+        warning[carried & (units >= MANY)] = "few_carry_it"
         low, high = rate_interval(**{name: sums[name] for name in self.sums}, confidence=confidence)
         flat = np.isnan(low) & (y > 0)
         within = flat & ((units == 1) | (self.cluster is None))
@@ -185,7 +189,14 @@ class Ratio(Metric):
 
     def _ratio_interval(self, units: Floats, sums: Sums, confidence: float, warning: Words) -> Fields:
         """Interval of a ratio or mean; NaN where units do not differ."""
-        bounds = ratio_interval(units, **{name: sums[name] for name in self.sums}, confidence=confidence)
+        terms = {name: sums[name] for name in self.sums}
+        bounds = ratio_interval(units, **terms, confidence=confidence)
+        if not np.isfinite(self.range).all():  # no value can lie far out of a range
+            heavy = np.abs(unit_skewness(units, **terms)) > HEAVY * np.sqrt(units)
+            warning[heavy] = "few_carry_it"
+            if self.measured_in == "money":
+                warning[heavy | (units < FEW_OF_MONEY)] = "uneven_money"
+        warning[(units > 1) & (units <= FEW)] = "few_units"
         low, high = (self.scale * bound.clip(*self.range) for bound in bounds)
         warning[units == 1] = "one_unit"
         alike = (low == high) & (units > 1)

@@ -35,6 +35,11 @@ class Quantile(Metric):
     q : float, default 0.5
         Probability of the quantile, between 0 and 1.
 
+    Raises
+    ------
+    ValueError
+        There is both a ``cluster``, whose rows are added up, and ``observed``.
+
     Notes
     -----
     Without ``observed`` the interval is that of ``quantile_interval``, with it that of ``waiting_interval``.
@@ -52,6 +57,12 @@ class Quantile(Metric):
     value: Term
     observed: Term | None = None
     q: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Fill in what was not said."""
+        if self.cluster and self.observed is not None:
+            raise ValueError(f"{self.name}: waits of one unit cannot be added up; leave out cluster or observed")
+        super().__post_init__()
 
     @property
     def declared_terms(self) -> tuple[Term, Term | None]:

@@ -6,10 +6,13 @@ import narwhals as nw
 
 from engagekit.metrics.declaration import are_flags
 from engagekit.metrics.metric import Ratio
+from engagekit.metrics.quantile import Quantile
 
 __all__ = [
     "cross_sell_rate",
     "gross_order_value",
+    "median_order_value",
+    "median_revenue_per_customer",
     "order_value",
     "orders_per_customer",
     "product_usage_rate",
@@ -19,6 +22,7 @@ __all__ = [
     "revenue_per_customer",
 ]
 
+HAHN = "Hahn, G. J., & Meeker, W. Q. (1991). Statistical Intervals. Wiley."
 FARRIS = "Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson."
 
 _has_purchase = nw.col("lines") > 0  # a refund without its order lowers the revenue, and is no order
@@ -43,6 +47,21 @@ def _of_orders(
     )
 
 
+def _median(name: str, value: nw.Expr, unit: str, cluster: str | None = None) -> Quantile:
+    return Quantile(
+        name=name,
+        channel="sales",
+        table="orders",
+        columns=("value", "lines", "customer_id"),
+        value=value,
+        unit=unit,
+        cluster=cluster,
+        measured_in="money",
+        better="higher",
+        reference=HAHN,
+    )
+
+
 order_value = _of_orders(
     "order_value",
     ("value",),
@@ -51,6 +70,7 @@ order_value = _of_orders(
     denominator=_has_purchase.cast(nw.Float64),
     measured_in="money",
 )
+median_order_value = _median("median_order_value", nw.when(_has_purchase).then(nw.col("value")), "order")
 gross_order_value = _of_orders(
     "gross_order_value",
     ("gross",),
@@ -77,6 +97,7 @@ revenue_per_customer = _of_orders(
     once="y",
     measured_in="money",
 )
+median_revenue_per_customer = _median("median_revenue_per_customer", nw.col("value"), "customer", "customer_id")
 refund_rate = Ratio(
     name="refund_rate",
     channel="sales",

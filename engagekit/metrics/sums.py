@@ -5,6 +5,8 @@ the engine adds up.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from operator import mul
 from typing import Any
 
 import narwhals as nw
@@ -20,7 +22,7 @@ __all__ = ["sums_and_values"]
 
 EXAMPLES = 3
 SPARK_PASS = 10
-ONES = {"xy": "x"}
+ONES = {"xy": "x", "xxy": "xx", "xyy": "x"}
 Sums = dict[str, Floats]
 Values = dict[str, list[Floats]]
 Rows = nw.LazyFrame[Any]
@@ -144,8 +146,17 @@ def _plans(rows: Rows, metrics: Sequence[Declaration], keys: list[str]) -> list[
     plans += [rows.select(*(lowest.alias(name) for name, lowest in margins.items()))] if margins else []
     for cluster in dict.fromkeys(metric.cluster for metric in summed if metric.cluster):
         plans.append(_plan_of_units(rows, [metric for metric in summed if metric.cluster == cluster], keys, cluster))
-    names = [name for metric in metrics if metric.collects == "values" for name in _names(metric)]
+    of_values = [metric for metric in metrics if metric.collects == "values"]
+    plans += [_plan_of_unit_values(rows, metric, keys, metric.cluster) for metric in of_values if metric.cluster]
+    names = [name for metric in of_values if not metric.cluster for name in _names(metric)]
     return [*plans, rows.select(*keys, *names)] if names else plans
+
+
+def _plan_of_unit_values(rows: Rows, metric: Declaration, keys: list[str], cluster: str) -> Rows:
+    """Plan of the values of each unit: the totals of its rows that count."""
+    (name,) = _names(metric)
+    totals = _grouped(rows.filter(~nw.col(name).is_null()), [*keys, cluster], {name: nw.col(name).sum()})
+    return totals.select(*dict.fromkeys([*keys, name]))
 
 
 def _passes(rows: Rows, metrics: Sequence[Declaration]) -> list[Sequence[Declaration]]:
@@ -196,8 +207,8 @@ def _unit_denominator(metric: Declaration) -> Named:
 def _moments(metric: Declaration, has_y: bool) -> Named:
     """Sums of powers and products over rows or units, and the number of units that add something."""
     x, y = nw.col(f"{metric.name}:x"), nw.col(f"{metric.name}:y")
-    terms = {"x": x, "y": y, "xx": x * x, "xy": x * y, "yy": y * y}
-    sums = {name: terms[name].sum() for name in metric.sums if has_y or "y" not in name}
+    terms = {"x": x, "y": y}
+    sums = {name: reduce(mul, (terms[each] for each in name)).sum() for name in metric.sums if has_y or "y" not in name}
     if has_y and metric.sums != ("x", "y"):  # Wilson's units are those of y
         adds = y != 0 if metric.range == (0, 1) else (x != 0) | (y != 0)
         sums["units"] = adds.cast(nw.Int8).sum()

@@ -18,6 +18,7 @@ from engagekit.metrics import (
     reach_engagement_rate,
     return_on_ad_spend,
     revenue_per_customer,
+    satisfaction_mean,
     satisfaction_rate,
     session_duration_s,
 )
@@ -362,43 +363,54 @@ def test_hundreds_of_waits_with_ties_are_not_too_few(hours, over, low, high):
 @pytest.mark.parametrize(
     ("values", "warning"),
     [
-        ([1.0] * 99 + [10_000.0], "few_carry_it"),
-        ([1.0] * 100, "no_spread"),
-        (list(range(50, 150)), ""),
-        ([0.0, 100.0], "few_units"),  # of two, one is half
-        ([5.0, 5.0, 500.0], "few_carry_it"),
-        ([100.0] * 40 + [0.0] * 60, ""),  # as if of 40 of 100
-        ([100.0] * 29 + [0.0] * 71, "few_carry_it"),  # as if of 29
+        (list(range(50, 249)), "uneven_money"),  # 199: nobody knows yet how heavy the tail is
+        (list(range(50, 250)), ""),
+        ([1.0] * 299 + [10_000.0], "uneven_money"),
+        ([1.0] * 300, "no_spread"),
+        ([0.0, 100.0], "few_units"),
+        ([5.0, 5.0, 7.0, 9.0, 500.0], "few_units"),
     ],
 )
-def test_one_customer_with_nearly_all_the_revenue_warns_and_even_ones_do_not(values, warning):
-    """Spread as if it came of (Σx)²/Σx² customers: fewer than 30, and than half of them."""
+def test_money_warns_below_200_units_and_where_its_tail_is_heavy(values, warning):
+    """Heavy: the skewness is above 0.3 √units, as of one who spends what all others do together."""
     frame = pl.DataFrame({"customer_id": [str(number) for number in range(len(values))], "value": values, "lines": 1})
     assert revenue_per_customer(frame).warning == warning
     assert order_value(frame).warning == warning
 
 
-def test_orders_of_one_customer_are_one_that_carries_it():
-    values = [10.0, 11.0] * 54
-    frame = pl.DataFrame({"customer_id": ["whale"] * 100 + list("abcdefgh"), "value": values, "lines": 1})
-    assert order_value(frame).warning == "few_carry_it"
+def test_orders_of_one_customer_are_one_unit_of_money():
+    values = [10.0, 11.0] * 104
+    frame = pl.DataFrame({"customer_id": ["whale"] * 200 + list("abcdefgh"), "value": values, "lines": 1})
+    assert order_value(frame).warning == "uneven_money"
     assert order_value(frame.with_columns(customer_id=pl.int_range(pl.len()).cast(pl.String))).warning == ""
 
 
 def test_a_campaign_that_brought_nearly_everything_warns():
-    estimate = return_on_ad_spend(pl.DataFrame({"revenue": [1e6, 10, 20, 30], "spend": [100, 100, 100, 100]}))
+    campaigns = pl.DataFrame({"revenue": [1e6, 10, 20, 30, 25, 15], "spend": [100] * 6})
+    estimate = return_on_ad_spend(campaigns)
     assert estimate.warning == "few_carry_it"
     assert estimate.method == "delta"
+    assert return_on_ad_spend(campaigns.with_columns(revenue=pl.Series([40.0, 10, 20, 30, 25, 15]))).warning == ""
+
+
+def test_answers_on_a_scale_cannot_lie_far_out_of_it():
+    assert satisfaction_mean([5] * 30 + [1]).warning == ""
+    assert satisfaction_mean([5, 5, 4, 3, 1]).warning == "few_units"
+    assert satisfaction_mean([5, 5, 4, 3, 1, 2]).warning == ""
 
 
 def test_one_unit_says_so_and_no_more():
     assert return_on_ad_spend(pl.DataFrame({"revenue": [1e6], "spend": [100]})).warning == "one_unit"
 
 
-def test_a_rate_that_a_few_carry_has_its_own_interval_and_warns_too():
-    estimate = open_rate(pl.DataFrame({"opens": [200, 4, 5, 3], "delivered": [1000, 20, 30, 10]}))
-    assert estimate.warning == "machine_opens few_carry_it"
-    assert estimate.method == "effective_wilson"
+def test_a_rate_warns_where_fewer_than_two_of_many_make_it_up():
+    """Its interval follows the units' sizes, so that a few large ones alone are no reason."""
+    few = open_rate(pl.DataFrame({"opens": [200, 4, 5, 3], "delivered": [1000, 20, 30, 10]}))
+    assert (few.warning, few.method) == ("machine_opens", "effective_wilson")
+    carried = {"opens": [50, *[0] * 98, 1], "delivered": [100] * 100}
+    assert open_rate(pl.DataFrame(carried)).warning == "machine_opens few_carry_it"
+    all_but_one = {"opens": [0, *[100] * 99], "delivered": [100] * 100}
+    assert open_rate(pl.DataFrame(all_but_one)).warning == "machine_opens few_carry_it"
 
 
 @pytest.mark.parametrize("q", [0.1, 0.5, 0.9])

@@ -30,6 +30,7 @@ from .mailing import open_rate as open_rate
 from .mailing import undelivered_rate as undelivered_rate
 from .mailing import unsubscribe_rate as unsubscribe_rate
 from .mailing import unsubscribe_sent_rate as unsubscribe_sent_rate
+from .metric import per_person as per_person
 from .retention import annualised as annualised
 from .retention import churn_rate as churn_rate
 from .retention import churn_rate_average_base as churn_rate_average_base

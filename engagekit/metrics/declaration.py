@@ -71,8 +71,12 @@ class Declaration:
     cluster : str, optional
         Column that identifies the unit; the rows of a unit are added up. Without it each row is a unit. A row in
         which it is missing does not count.
-    once : {"", "y", "xy"}
-        Terms of which a unit counts the highest of its rows instead of their sum.
+    once : {"", "y", "xy", "mean"}
+        Terms of which a unit counts the highest of its rows instead of their sum; ``mean``: each unit counts once, with
+        the mean of its rows.
+    person : str, default ""
+        Column that says whose a row is, where the frame has it. Rows of one person depend on one another, so that the
+        interval takes them for fewer; a row without a person stands alone.
     measured_in : {"rate", "points", "money", "hours", "seconds", "count", "ratio"}, optional
         Unit of the value; by default a rate where it is bounded, a ratio where it is not, else a count.
     better : {"higher", "lower", ""}
@@ -102,7 +106,8 @@ class Declaration:
     most: float = math.inf
     unit: str = ""
     cluster: str | None = None
-    once: Literal["", "y", "xy"] = ""
+    once: Literal["", "y", "xy", "mean"] = ""
+    person: str = ""
     measured_in: Literal["rate", "points", "money", "hours", "seconds", "count", "ratio", ""] = ""
     better: Literal["higher", "lower", ""] = ""
     caution: str = ""
@@ -171,7 +176,8 @@ class Declaration:
     def needed(self, names: Sequence[str]) -> list[str]:
         """Columns to read from a frame whose columns are ``names``."""
         available = [name for name in self.any_of if name in names] or self.any_of[:1]
-        return [*self.columns, *self.where, *available, *filter(None, [self.cluster])]
+        person = self.person if self.person in names else None
+        return [*self.columns, *self.where, *available, *filter(None, [self.cluster, person])]
 
     def allowed_by(self, columns: Sequence[str]) -> bool:
         """Whether a table with these columns has all that it needs."""

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import narwhals as nw
@@ -93,6 +94,7 @@ def measure(
     metrics = [metrics] if isinstance(metrics, Declaration) else list(metrics)
     columns = [by] if isinstance(by, str) else list(dict.fromkeys(by))
     _check(metrics, every, as_of, at, confidence)
+    metrics = [_with_known_people(metric, column_names(frame)) for metric in metrics]
     rows, end = _needed_rows(frame, metrics, [*columns, at] if at else columns), None
     by = [f"by_{name}" if name in RESULT else name for name in columns]
     renamed = [nw.col(name).alias(group) for name, group in zip(columns, by, strict=True) if name != group]
@@ -132,9 +134,10 @@ def unit_totals(frame: Any, metrics: Sequence[Declaration], unit: str) -> dict[s
     >>> unit_totals(scores, [engagement_score], "customer_id")["engagement_score"].rows()
     [('a', 10.0, 1.0), ('b', 60.0, 1.0)]
     """
-    rows = _needed_rows(frame, list(metrics), [unit])
+    alone = [replace(metric, person="") for metric in metrics]
+    rows = _needed_rows(frame, alone, [unit])
     totals = {}
-    for metric, groups, sums in sums_and_values(rows, metrics, [unit]):
+    for metric, groups, sums in sums_and_values(rows, alone, [unit]):
         added = groups.select(unit=unit).with_columns(x=pl.Series(sums["x"]), y=pl.Series(sums["y"]))
         counted = sums["n"] if "xx" in metric.sums else sums["y"]  # Wilson's units are those of the denominator
         totals[metric.name] = added.filter(pl.Series(counted) > 0).sort("unit")
@@ -194,6 +197,11 @@ def _check(metrics: list[Declaration], every: str | None, as_of: object, at: str
     if every and every not in PERIODS:
         raise ValueError(f"every: {every!r} is none of {', '.join(PERIODS)}")
     upper_tail(confidence)
+
+
+def _with_known_people(metric: Declaration, names: list[str]) -> Declaration:
+    """Metric that takes each row for a person of its own where no column says whose it is."""
+    return replace(metric, person="") if metric.person and metric.person not in names else metric
 
 
 def _needed_rows(frame: Any, metrics: list[Declaration], others: list[str]) -> nw.LazyFrame[Any]:

@@ -5,7 +5,7 @@ xy and y² are enough for its value and its interval. Partial sums add up; ``mea
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import narwhals as nw
@@ -25,7 +25,7 @@ from engagekit.metrics.intervals import (
 )
 from engagekit.metrics.measure import framed, measure, of_one_kind
 
-__all__ = ["Metric", "Ratio", "Total"]
+__all__ = ["Metric", "Ratio", "Total", "per_person"]
 
 Sums = Mapping[str, Floats]
 Words = NDArray[np.str_]
@@ -35,6 +35,8 @@ HEAVY = 0.3  # of the skewness over √units, which tends to 0 where the tail is
 CARRIERS, MANY = 2, 100  # units that effectively make up a rate, of so many: its interval is too narrow
 SQUARES = ("x", "y", "xx", "xy", "yy")
 CUBES = ("xxx", "xxy", "xyy", "yyy")
+PEOPLE = ("people", "most", *(f"people {name}" for name in ("xx", "xn", "nn", "xxx", "xxn", "xnn", "nnn")))
+MOST_OF_ONE, PAIR = 0.1, 2  # share of the answers above which one person leaves no interval; a pair does no harm
 SUMS = {"delta": SQUARES, "wilson": ("x", "y"), "adjusted_wald": ("x", "y", "xx")}
 
 
@@ -135,7 +137,8 @@ class Ratio(Metric):
     @property
     def sums(self) -> tuple[str, ...]:
         """Sums that the interval needs, of x, y and their products of two and, where 1 does not bound it, of three."""
-        return SUMS[self.method] + (CUBES if self.method == "delta" and not self.bounded else ())
+        cubes = CUBES if self.method == "delta" and not self.bounded else ()
+        return SUMS[self.method] + cubes + (PEOPLE if self.person else ())
 
     @property
     def declared_terms(self) -> tuple[Term, Term | None]:
@@ -158,6 +161,8 @@ class Ratio(Metric):
 
     def _interval(self, units: Floats, sums: Sums, confidence: float) -> Fields:
         method, warning = (np.full(len(units), text, dtype="<U32") for text in (self.method, ""))
+        if "most" in sums:
+            return self._interval_of_people(sums, confidence, method, warning)
         if self.method == "wilson":
             low, high = wilson_interval(sums["x"], sums["y"], confidence)
             return {"low": low, "high": high, "method": method, "warning": warning}
@@ -168,6 +173,29 @@ class Ratio(Metric):
             return {"low": low, "high": high, "method": method, "warning": warning}
         interval = self._rate_interval if self.bounded else self._ratio_interval
         return {"method": method, "warning": warning} | interval(units, sums, confidence, warning)
+
+    def _interval_of_people(self, sums: Sums, confidence: float, method: Words, warning: Words) -> Fields:
+        """Interval of answers of people; none where one of them gave three or more answers and over a tenth."""
+        n, most = sums["y"], sums["most"]
+        if self.method == "delta":
+            products = (sums[f"people {name}"] for name in ("xx", "xn", "nn", "xxx", "xxn", "xnn", "nnn"))
+            of_people = dict(zip((*SQUARES, *CUBES), (sums["x"], n, *products), strict=True))
+            fields = self._ratio_interval(sums["people"], of_people, confidence, warning)
+        else:
+            effective = n / _design_effect(sums, self.method)
+            share = np.divide(effective, n, out=np.zeros(len(n)), where=n > 0)
+            x, xx = share * sums["x"], share * sums.get("xx", sums["x"])
+            if self.method == "wilson":
+                low, high = wilson_interval(x, effective, confidence)
+                method[effective < n] = "effective_wilson"
+            else:
+                points = net_promoter_interval((xx + x) / 2, (xx - x) / 2, effective, confidence)
+                low, high = (self.scale / 100 * bound for bound in points)
+            fields = {"low": low, "high": high, "warning": warning}
+        one_person = (most > PAIR) & (most > MOST_OF_ONE * n)
+        warned = np.where(one_person, "one_person", fields["warning"])
+        bounds = {name: np.where(one_person, np.nan, fields[name]) for name in ("low", "high")}
+        return bounds | {"method": method, "warning": warned}
 
     def _rate_interval(self, units: Floats, sums: Sums, confidence: float, warning: Words) -> Fields:
         """Interval of a rate. Where units do not differ each is one trial; a single unit is as many trials as rows."""
@@ -189,7 +217,7 @@ class Ratio(Metric):
 
     def _ratio_interval(self, units: Floats, sums: Sums, confidence: float, warning: Words) -> Fields:
         """Interval of a ratio or mean; NaN where units do not differ."""
-        terms = {name: sums[name] for name in self.sums}
+        terms = {name: sums[name] for name in (*SQUARES, *CUBES)}
         bounds = ratio_interval(units, **terms, confidence=confidence)
         if not np.isfinite(self.range).all():  # no value can lie far out of a range
             heavy = np.abs(unit_skewness(units, **terms)) > HEAVY * np.sqrt(units)
@@ -204,6 +232,59 @@ class Ratio(Metric):
         above = (sums["x"] > sums["y"]) & (self.above_one != "")
         warning = np.where(above, np.char.add(np.char.add(warning, " "), self.above_one), warning)
         return {"low": low, "high": high, "warning": warning}
+
+
+def _design_effect(sums: Sums, method: str) -> Floats:
+    """How many times as much the total of answers varies as if each were of another person, 1 or more.
+
+    Where answers do not differ, those of one person are one.
+    """
+    n, x = sums["y"], sums["x"]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = x / n
+        apart = (x if method == "wilson" else sums["xx"]) - n * mean**2
+        together = sums["people xx"] - 2 * mean * sums["people xn"] + mean**2 * sums["people nn"]
+        effect = np.where(apart > 0, together / apart, sums["people nn"] / n)
+    return np.where(sums["people nn"] > n, np.maximum(effect, 1), 1)
+
+
+def per_person(metric: Ratio) -> Ratio:
+    """Metric of answers in which each person counts once, with the mean of their answers.
+
+    Parameters
+    ----------
+    metric : Ratio
+        One that knows whose its rows are, such as those of surveys. Answers without a person do not count.
+
+    Raises
+    ------
+    ValueError
+        The metric does not.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from engagekit.metrics import net_promoter_score
+    >>> answers = pd.DataFrame({"customer_id": ["a"] * 8 + ["b", "c"], "score": [10] * 8 + [3, 3]})
+    >>> net_promoter_score(answers).value, round(per_person(net_promoter_score)(answers).value, 1)
+    (60.0, -33.3)
+    """
+    if not metric.person:
+        raise ValueError(f"{metric.name}: no column says whose its rows are")
+    least, most = metric.range
+    return replace(
+        metric,
+        name=f"{metric.name}_per_person",
+        cluster=metric.person,
+        person="",
+        once="mean",
+        unit="customer",
+        method="delta",
+        bounded=False,
+        least=least,
+        most=most,
+        less=(),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

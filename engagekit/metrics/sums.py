@@ -140,12 +140,14 @@ def _defined(metric: Declaration) -> Named:
 def _plans(rows: Rows, metrics: Sequence[Declaration], keys: list[str]) -> list[Rows]:
     """Plans of the sums over rows with their margins, of the sums over each kind of unit, and of the values."""
     summed = [metric for metric in metrics if metric.collects == "sums"]
-    of_rows = [metric for metric in summed if metric.cluster is None]
+    of_rows = [metric for metric in summed if metric.cluster is None and not metric.person]
     margins = _merged(_margins(metric) for metric in summed if metric.cluster)
     plans = [_plan_of_rows(rows, some, keys) for some in _passes(rows, of_rows)]
     plans += [rows.select(*(lowest.alias(name) for name, lowest in margins.items()))] if margins else []
     for cluster in dict.fromkeys(metric.cluster for metric in summed if metric.cluster):
         plans.append(_plan_of_units(rows, [metric for metric in summed if metric.cluster == cluster], keys, cluster))
+    for person in dict.fromkeys(metric.person for metric in summed if metric.person):
+        plans.append(_plan_of_people(rows, [metric for metric in summed if metric.person == person], keys, person))
     of_values = [metric for metric in metrics if metric.collects == "values"]
     plans += [_plan_of_unit_values(rows, metric, keys, metric.cluster) for metric in of_values if metric.cluster]
     names = [name for metric in of_values if not metric.cluster for name in _names(metric)]
@@ -182,9 +184,46 @@ def _plan_of_units(rows: Rows, metrics: Sequence[Declaration], keys: list[str], 
     return _grouped(units, keys, counts | _merged(_moments(metric, True) for metric in metrics))
 
 
+def _plan_of_people(rows: Rows, metrics: Sequence[Declaration], keys: list[str], person: str) -> Rows:
+    """Plan of sums by group over rows, and of products of each person's totals; a row without a person stands alone."""
+    terms = _merged(_terms_of_rows(metric) for metric in metrics)
+    margins = {name: margin for metric in metrics for name, margin in _row_margins(metric).items()}
+    rows = rows.with_columns(**terms, **margins)
+    sums, lowest = ({name: nw.col(name) for name in names} for names in (terms, margins))
+    totals = {name: term.sum() for name, term in sums.items()} | {name: term.min() for name, term in lowest.items()}
+    known = _grouped(rows.filter(~nw.col(person).is_null()), list(dict.fromkeys([*keys, person])), totals)
+    alone = rows.filter(nw.col(person).is_null())
+    people = nw.concat([part.select(*keys, *totals) for part in (known, alone)])
+    return _grouped(people, keys, totals | _merged(_products_of_people(metric) for metric in metrics))
+
+
+def _terms_of_rows(metric: Declaration) -> Named:
+    """Of each row: whether it counts, and its value and square, 0 where it does not."""
+    x = _columns(metric)[0]
+    counts = (~x.is_null()).cast(nw.Float64)
+    return {f"{metric.name}:{name}": term for name, term in {"n": counts, "x": _or_0(x), "xx": _or_0(x * x)}.items()}
+
+
+def _or_0(term: nw.Expr) -> nw.Expr:
+    return nw.when(~term.is_null()).then(term).otherwise(nw.lit(0.0))
+
+
+def _products_of_people(metric: Declaration) -> Named:
+    """Sums over people of the products of two and three of their number of rows n and their total x."""
+    terms = {name: nw.col(f"{metric.name}:{name}") for name in ("x", "n")}
+    products = ("xx", "xn", "nn", "xxx", "xxn", "xnn", "nnn")
+    sums = {f"people {name}": reduce(mul, (terms[each] for each in name)).sum() for name in products}
+    sums |= {"people": (terms["n"] > 0).cast(nw.Float64).sum(), "most": terms["n"].max()}
+    return {f"{metric.name}:{name}": total for name, total in sums.items()}
+
+
 def _margins(metric: Declaration) -> Named:
+    return {name: margin.min() for name, margin in _row_margins(metric).items()}
+
+
+def _row_margins(metric: Declaration) -> Named:
     margins = metric.margins(*_columns(metric))
-    return {f"{metric.name}:margin {number}": margin.min() for number, margin in enumerate(margins)}
+    return {f"{metric.name}:margin {number}": margin.cast(nw.Float64) for number, margin in enumerate(margins)}
 
 
 def _unit_totals(metric: Declaration) -> Named:
@@ -192,7 +231,7 @@ def _unit_totals(metric: Declaration) -> Named:
     totals = {f"{metric.name}:n": _columns(metric)[0].count()}
     for name in _names(metric):
         term = nw.col(name)
-        totals[name] = term.max() if name[-1] in metric.once else term.sum()
+        totals[name] = term.mean() if metric.once == "mean" else term.max() if name[-1] in metric.once else term.sum()
     return totals
 
 
@@ -201,7 +240,7 @@ def _unit_denominator(metric: Declaration) -> Named:
     if len(_names(metric)) == 2:
         return {}
     n = nw.col(f"{metric.name}:n")
-    return {f"{metric.name}:y": (n > 0 if "y" in metric.once else n).cast(nw.Float64)}
+    return {f"{metric.name}:y": (n > 0 if metric.once in ("y", "xy", "mean") else n).cast(nw.Float64)}
 
 
 def _moments(metric: Declaration, has_y: bool) -> Named:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from engagekit.display import charts
-from engagekit.display.section import Figure, Section, no_cells, safe_table
+from engagekit.display.section import FEWEST, Figure, Section, no_cells, safe_table
 from engagekit.language import Language
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.estimate import Estimate
-from engagekit.metrics.metric import Metric
+from engagekit.metrics.metric import Metric, Ratio, per_person
 from engagekit.reports.parts import DASH, drawable, printed, source
 from engagekit.reports.results import Results, results
 from engagekit.reports.words import Writer
@@ -33,7 +33,7 @@ def numbers(study: Study) -> Section:
     """The main metrics with interval, n, target and the month before; all others are told with their channel."""
     report = results(study)
     writer, text = Writer(report), report.language.text
-    metrics = writer.main()
+    metrics = [each for metric in writer.main() for each in (metric, METRICS.get(f"median_{metric.name}")) if each]
     if not metrics:
         return Section(text("section.numbers"), answer=text("section.no_numbers"))
     caption = text("section.numbers_caption")
@@ -161,6 +161,13 @@ def _cautions(report: Results, metrics: list[Metric]) -> Iterator[str]:
             warned.setdefault(warning, []).append(writer.title(metric))
     for warning, names in warned.items():
         yield f"{'; '.join(names)}: {report.language.text(f'warning.{warning}')}"
+    for metric in metrics:
+        if isinstance(metric, Ratio) and "one_person" in _warnings(report, metric):
+            measured = report.study.measure(per_person(metric), every=report.study.period)
+            (row,) = measured[measured["period"] == report.current(metric.name)[0]].to_dict("records")
+            if row["units"] >= FEWEST:
+                value = writer.amount(metric, row["value"])
+                yield f"{writer.title(metric)}: {report.language.text('estimate.per_person', value=value)}"
 
 
 def _broken_down(report: Results, metrics: list[Metric]) -> Iterator[Section]:

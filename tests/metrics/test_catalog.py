@@ -55,6 +55,7 @@ def test_the_room_offers_the_metrics_and_what_finds_and_compares_them():
         "difference",
         "metric_named",
         "paired_difference",
+        "per_person",
     }
 
 

@@ -19,6 +19,7 @@ from engagekit.metrics import (
     satisfaction_rate,
     very_satisfied_rate,
 )
+from engagekit.metrics.metric import per_person
 
 
 def named(value):
@@ -200,3 +201,66 @@ def test_half_of_the_invitations_were_answered():
 def test_answers_without_any_invitation_are_no_response_rate():
     frame = pl.DataFrame({"sent_at": [None], "answered_at": [5]}, schema_overrides={"sent_at": pl.Int64})
     assert response_rate(frame).reason == "no_rows"
+
+
+NPS = [9] * 162 + [7] * 108 + [5] * 54
+
+
+def test_one_answer_each_is_the_adjusted_wald_interval_of_the_paper():
+    alone = net_promoter_score(NPS)
+    assert (round(alone.low, 2), round(alone.high, 2)) == (24.95, 41.11)
+    each = net_promoter_score(pl.DataFrame({"score": NPS, "customer_id": [f"c{who}" for who in range(324)]}))
+    assert (each.low, each.high, each.units, each.method) == (alone.low, alone.high, 324, "adjusted_wald")
+
+
+def test_three_like_answers_each_are_a_third_of_the_answers():
+    """Answers of a person that are all the same have a design effect of 3."""
+    thrice = pl.DataFrame(
+        {"score": [score for score in NPS for _ in range(3)], "customer_id": np.repeat(range(324), 3)}
+    )
+    estimate, once = net_promoter_score(thrice), net_promoter_score(NPS)
+    assert (estimate.value, estimate.n) == (once.value, 972)
+    assert (estimate.low, estimate.high) == pytest.approx((once.low, once.high))
+    shares = promoter_rate(thrice), promoter_rate(NPS)
+    assert (shares[0].low, shares[0].high) == pytest.approx((shares[1].low, shares[1].high))
+    assert shares[0].method == "effective_wilson"
+
+
+def test_a_mean_of_answers_is_of_people():
+    """As the ratio of each person's total to their number of answers, by hand."""
+    who = ["a", "a", "b", "c", "c", "c", *"defghijklmnopqrstuvwxyzABC"]
+    scores = [5, 5, 4, 2, 3, 2, *([4, 5, 3] * 9)[:26]]
+    people = pl.DataFrame({"who": who, "score": scores}).group_by("who").agg(x=pl.sum("score"), n=pl.len())
+    low, high = by_halls_transformation(*(people[name].to_numpy().astype(float) for name in ("x", "n")))
+    estimate = satisfaction_mean(pl.DataFrame({"score": scores, "customer_id": who}))
+    assert (estimate.low, estimate.high) == pytest.approx((low, high))
+
+
+def test_answers_without_a_name_stand_alone(on_engine):
+    scores, who = [10, 10, 3, 8, 9, 3] * 10, [*"aabbc", None] * 10
+    names = [f"{name}{row // 6}" if name else None for row, name in enumerate(who)]
+    frame = on_engine(pl.DataFrame({"score": scores, "customer_id": names, "kind": "nps"}))
+    named = [name or f"alone {row}" for row, name in enumerate(names)]
+    expected = net_promoter_score(pl.DataFrame({"score": scores, "customer_id": named}))
+    estimate = net_promoter_score(frame)
+    assert (estimate.low, estimate.high, estimate.n) == pytest.approx((expected.low, expected.high, 60))
+    assert estimate.low < net_promoter_score(scores).low  # the answers of a are alike
+
+
+def test_one_person_who_holds_a_tenth_leaves_no_interval_and_counts_once_beside_it():
+    """56 of 66 answers are of one promoter; of the ten others two are promoters and seven detractors."""
+    who, scores = ["a"] * 56 + list("bcdefghijk"), [10] * 58 + [8] + [3] * 7
+    frame = pl.DataFrame({"customer_id": who, "score": scores})
+    estimate = net_promoter_score(frame)
+    assert (estimate.value, estimate.warning, estimate.method) == (pytest.approx(100 * 51 / 66), "one_person", "")
+    assert math.isnan(estimate.low)
+    each = per_person(net_promoter_score)(frame)
+    assert (each.value, each.units) == (pytest.approx(100 * (3 - 7) / 11), 11)
+    few = pl.DataFrame({"customer_id": list("aabcdefghi"), "score": [10, 10, *scores[-8:]]})
+    assert net_promoter_score(few).warning == ""  # a pair of ten
+    assert net_promoter_score(few.with_columns(customer_id=pl.Series(list("aaacdefghi")))).warning == "one_person"
+
+
+def test_only_answers_can_be_counted_by_person():
+    with pytest.raises(ValueError, match="response_rate: no column says whose its rows are"):
+        per_person(response_rate)

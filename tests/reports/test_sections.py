@@ -107,6 +107,14 @@ def test_of_a_month_of_few_people_neither_value_nor_change_is_told(tmp_path):
     assert "lower" not in row
 
 
+def test_where_one_person_gave_most_answers_each_person_counts_once_beside_it(tmp_path):
+    """Of 16 answers 10 are of one promoter; of six others one promotes and five do not: 2 less 5 of 7."""
+    answers = [("a", 10)] * 10 + [("b", 10), *((name, 3) for name in "cdefg")]
+    rows = [f"nps,{score},2026-02-{day:02},{who}" for day, (who, score) in enumerate(answers, 1)]
+    found = bare(tmp_path, surveys="\n".join(["kind,score,answered_at,customer_id", *rows]))
+    assert "With each person counted once it is −42.9." in words(shown(engagement.channel, found, "survey"))
+
+
 @pytest.mark.parametrize(("posts", "drawn"), [(8, "Engagement rate by reach"), (3, "Reactions")])
 def test_a_channel_draws_the_first_metric_that_rests_on_more_than_a_few_units(tmp_path, posts, drawn):
     rows = [f"2026-0{month}-{day:02},a,{90 + day},{day}" for month in (1, 2) for day in range(1, posts + 1)]

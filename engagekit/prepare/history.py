@@ -43,10 +43,11 @@ KNOWN_FROM: dict[str, dict[str, tuple[str, ...]]] = {  # cells that are known fr
     "tickets": {
         "first_human_reply_at": ("first_human_reply_at",),
         "solved_at": ("solved_at",),
-        "reopened_at": ("reopened_at", "reopened"),
+        "reopened_at": ("reopened_at",),
         "scored_at": ("scored_at", "score"),
     },
 }
+ZERO_BEFORE = {"tickets": {"reopened_at": "reopened"}}  # counts that are 0 until a time of their row
 NOT_BEFORE: dict[str, dict[str, tuple[str, ...]]] = {  # cells without a time of their own that come after another time
     "tickets": {"solved_at": ("reopened", "score", "work_minutes")},
 }
@@ -177,8 +178,8 @@ class Past:
     A row is there from the time that dates it on: an interaction, ticket or post from its own, a customer from
     ``joined_at``, a paid period from its start, a survey from the invitation or else the answer, a campaign from its
     end. A cell with a later time of its own (when a customer cancelled, a period ended, a survey was answered, a ticket
-    was replied to, solved, reopened or rated) is blank until then. Rows without a time are left out, and so are
-    interactions without a customer and those that repeat an ``event_id``.
+    was replied to, solved, reopened or rated) is blank until then, and ``reopened`` is 0. Rows without a time are left
+    out, and so are interactions without a customer and those that repeat an ``event_id``.
 
     ``History.before`` hides in addition what has no date: attributes of customers that are not declared fixed, totals
     such as the likes of a post, the opens of a mailing and the outcome of a test, columns of such tables that are not
@@ -229,6 +230,7 @@ class Past:
         hidden = set(UNDATED.get(name, ()))
         for time, told in KNOWN_FROM.get(name, {}).items():
             hidden |= set(told) if time not in names else set()
+        hidden |= {count for time, count in ZERO_BEFORE.get(name, {}).items() if time not in names}
         if name == "customers":
             hidden |= set(names) - {"customer_id", "joined_at", "cancelled_at", *self.fixed}
         elif name in KNOWN_FROM or name in UNDATED:
@@ -264,6 +266,15 @@ class Past:
             return known_interactions(self._interactions(), wanted, as_of=self.as_of).select(wanted)
         return self._known(name, to_narwhals(frame, wanted, self._times(name)), wanted)
 
+    def _counted_so_far(self, rows: Rows, time: str, count: str) -> nw.Expr:
+        """Count of what happened from a time of the row on: 0 before it, blank where it happened at no known time."""
+        happened, at = nw.col(count), nw.col(f"{time}:us")
+        none = ~happened if rows.collect_schema()[count] == nw.Boolean else happened == 0
+        zero = happened & ~happened if rows.collect_schema()[count] == nw.Boolean else happened * 0
+        known = (at < micros_at(rows, time, self.as_of)) | none
+        known = known | at.is_null() if self._undated == "kept" else known
+        return nw.when(known).then(happened).otherwise(nw.when(~at.is_null()).then(zero))
+
     def to_native(self, rows: Rows, name: str) -> Any:
         """Give rows in the kind of frame that the caller's table of that name is."""
         return to_native(rows, self._tables[name])
@@ -288,5 +299,8 @@ class Past:
         if not begun and name not in ALWAYS:
             raise DataError(f"is not a column, so {name} have no date.", column=DATED_BY[name][0])
         blank = {column: nw.when(over).then(nw.col(column)) for column, over in later.items() if column in wanted}
+        for time, count in ZERO_BEFORE.get(name, {}).items():
+            if time in self._times(name) and count in wanted:
+                blank[count] = self._counted_so_far(rows, time, count)
         rows = rows.with_columns(**blank) if blank else rows
         return (rows.filter(reduce(or_, begun)) if begun else rows).select(wanted)

@@ -234,6 +234,18 @@ def test_what_an_unsolved_ticket_already_tells_is_described_and_no_feature(on_en
     assert "work_minutes" not in past("tickets", rows).columns("tickets")
 
 
+@pytest.mark.parametrize(("yes", "no"), [(True, False), (2, 0)])
+def test_a_ticket_that_is_reopened_later_is_not_reopened_yet(on_engine, yes, no):
+    """And one that never was is known not to be, although it has no time; who was at no known time is not."""
+    solved = {"opened_at": BEFORE, "solved_at": BEFORE}
+    times = {"then": (yes, BEFORE), "later": (yes, LATER), "never": (no, None), "some time": (yes, None)}
+    rows = [{"ticket_id": name, **solved, "reopened": count, "reopened_at": at} for name, (count, at) in times.items()]
+    frame = on_engine(of("tickets", *rows))
+    known = {row["ticket_id"]: row["reopened"] for row in dicts(past("tickets", frame)["tickets"])}
+    assert known == {"then": yes, "later": no, "never": no, "some time": None}
+    assert {row["ticket_id"]: row["reopened"] for row in described("tickets", frame)} == known | {"some time": yes}
+
+
 def test_a_rating_with_a_time_of_its_own_is_known_from_then_on(on_engine):
     ticket = {"ticket_id": "1", "opened_at": BEFORE, "solved_at": BEFORE, "score": 5.0, "scored_at": LATER}
     assert dicts(past("tickets", on_engine(of("tickets", ticket)))["tickets"])[0]["score"] is None

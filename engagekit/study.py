@@ -19,6 +19,7 @@ from engagekit.customers.win_back import win_back
 from engagekit.data.business import Business
 from engagekit.data.given import day_after, given_business
 from engagekit.display.progress import progress
+from engagekit.display.pseudonyms import stand_for
 from engagekit.errors import DataError
 from engagekit.frames.engine import collected
 from engagekit.metrics.catalog import METRICS, metric_named
@@ -82,6 +83,7 @@ class Study(BusinessTables):
             frames["interactions"] = frames["interactions"].drop("event_id", strict=False)
         super().__init__(opened, frames, opened.end(as_of), period, None)
         self._scorecard: Scorecard | None = None
+        stand_for(self.customer_ids)
 
     @classmethod
     def of(
@@ -143,6 +145,7 @@ class Study(BusinessTables):
         made = cls.__new__(cls)
         BusinessTables.__init__(made, business, business.tables, day_after(business.tables, as_of), period, churn)
         made._scorecard = scorecard
+        stand_for(made.customer_ids)
         return made
 
     def _prepare(self, name: str) -> Prepared | None:
@@ -154,6 +157,15 @@ class Study(BusinessTables):
             return None
         starts = self.scored.filter(pl.col("date").is_in(self.starts("interactions", self.business.score.window)))
         return starts.with_columns(pl.col("date").dt.offset_by(f"-{PERIODS[self.period]}")), "date"
+
+    @cached_property
+    def earlier(self) -> Self:
+        """The business as it was known one period before."""
+        (end,) = pl.Series([self.end]).dt.offset_by(f"-{PERIODS[self.period]}")
+        study = type(self).__new__(type(self))
+        BusinessTables.__init__(study, self.business, self._frames, end, self.period, self._churn)
+        study._scorecard = self._scorecard
+        return study
 
     @cached_property
     def scorecard(self) -> Scorecard | None:

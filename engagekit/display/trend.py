@@ -37,7 +37,7 @@ def plot_trend(
     ----------
     results : pandas.DataFrame
         ``period`` (its start), ``value``, ``low``, ``high``, and if given ``warning``, which holds ``partial_period``
-        where the period is not over.
+        where the period is not over, or ``unripe`` where what follows it is not all in; either is drawn as partial.
     ax : Axes, optional
         Where to draw; by default on Axes of a figure of their own.
     language : Language, optional
@@ -114,7 +114,9 @@ def _every_period(results: "pd.DataFrame") -> "pd.DataFrame":
     frame = results.assign(period=starts).set_index("period").sort_index()
     every = pd.date_range(frame.index.min(), frame.index.max(), freq=_length(pd.DatetimeIndex(frame.index)))
     frame = frame.reindex(frame.index.union(every)).rename_axis("period").reset_index()
-    partial = frame["warning"].fillna("").astype(str).str.contains("partial_period") if "warning" in frame else False
+    partial = (
+        frame["warning"].fillna("").astype(str).str.contains("partial_period|unripe") if "warning" in frame else False
+    )
     return frame.assign(partial=partial)
 
 

@@ -42,6 +42,7 @@ from .retention import reactivation_rate as reactivation_rate
 from .retention import retention_rate as retention_rate
 from .retention import revenue_churn_rate as revenue_churn_rate
 from .retention import stickiness as stickiness
+from .sales import cash_refund_rate as cash_refund_rate
 from .sales import cross_sell_rate as cross_sell_rate
 from .sales import gross_order_value as gross_order_value
 from .sales import median_order_value as median_order_value

@@ -26,6 +26,7 @@ def _ratio(
     measured_in: Literal["rate", "money", "ratio"],
     better: Literal["higher", "lower"],
     reference: str,
+    ripens_after: str = "",
 ) -> Ratio:
     return Ratio(
         name=name,
@@ -40,16 +41,17 @@ def _ratio(
         measured_in=measured_in,
         better=better,
         reference=reference,
+        ripens_after=ripens_after,
     )
 
 
-return_on_ad_spend = _ratio("return_on_ad_spend", "revenue", "spend", "ratio", "higher", GOOGLE_ADS)
+return_on_ad_spend = _ratio("return_on_ad_spend", "revenue", "spend", "ratio", "higher", GOOGLE_ADS, "30d")
 lead_rate = _ratio("lead_rate", "leads", "reached", "rate", "higher", f"{FARRIS} Response rate.")
 campaign_conversion_rate = _ratio(
-    "campaign_conversion_rate", "conversions", "leads", "rate", "higher", f"{FARRIS} Lead conversion."
+    "campaign_conversion_rate", "conversions", "leads", "rate", "higher", f"{FARRIS} Lead conversion.", "30d"
 )
 cost_per_lead = _ratio("cost_per_lead", "spend", "leads", "money", "lower", f"{FARRIS} Cost per lead.")
 cost_per_conversion = _ratio(
-    "cost_per_conversion", "spend", "conversions", "money", "lower", f"{FARRIS} Cost per acquisition."
+    "cost_per_conversion", "spend", "conversions", "money", "lower", f"{FARRIS} Cost per acquisition.", "30d"
 )
 leads_per_hour = _ratio("leads_per_hour", "leads", "hours", "ratio", "higher", f"{FARRIS} Sales force effectiveness.")

@@ -77,6 +77,11 @@ class Declaration:
     person : str, default ""
         Column that says whose a row is, where the frame has it. Rows of one person depend on one another, so that the
         interval takes them for fewer; a row without a person stands alone.
+    ripens_after : str, default ""
+        Days after a period until what follows its rows (a reopening, a rating, a refund, a conversion) is nearly all
+        in, such as ``"30d"``. Until then an estimate of the period carries the warning ``unripe``.
+    ripens_at : str, default ""
+        Column that dates what follows, where it is recorded; then two periods are compared at equal age.
     measured_in : {"rate", "points", "money", "hours", "seconds", "count", "ratio"}, optional
         Unit of the value; by default a rate where it is bounded, a ratio where it is not, else a count.
     better : {"higher", "lower", ""}
@@ -108,6 +113,8 @@ class Declaration:
     cluster: str | None = None
     once: Literal["", "y", "xy", "mean"] = ""
     person: str = ""
+    ripens_after: str = ""
+    ripens_at: str = ""
     measured_in: Literal["rate", "points", "money", "hours", "seconds", "count", "ratio", ""] = ""
     better: Literal["higher", "lower", ""] = ""
     caution: str = ""

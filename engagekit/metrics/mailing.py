@@ -34,7 +34,7 @@ def _share(
     numerator: nw.Expr | None = None,
     valid: nw.Expr | None = None,
     bounded: bool = True,
-    caution: str = "",
+    **declared: str,
 ) -> Ratio:
     """People of the first column per person of the last."""
     return Ratio(
@@ -51,8 +51,8 @@ def _share(
         unit="mailing",
         measured_in="rate",
         better=better,
-        caution=caution,
         reference=GLOSSARY,
+        **declared,  # type: ignore[arg-type]
     )
 
 
@@ -68,8 +68,10 @@ click_rate = _share("click_rate", ("clicks", "delivered"), "higher")
 click_to_open_rate = _share(  # without images a click has no open
     "click_to_open_rate", ("clicks", "opens"), "higher", bounded=False, caution="machine_opens"
 )
-mail_conversion_rate = _share("mail_conversion_rate", ("conversions", "delivered"), "higher")
-click_conversion_rate = _share("click_conversion_rate", ("conversions", "clicks"), "higher", bounded=False)
+mail_conversion_rate = _share("mail_conversion_rate", ("conversions", "delivered"), "higher", ripens_after="7d")
+click_conversion_rate = _share(
+    "click_conversion_rate", ("conversions", "clicks"), "higher", bounded=False, ripens_after="7d"
+)
 unsubscribe_rate = _share("unsubscribe_rate", ("unsubscribes", "delivered"), "lower")
 unsubscribe_sent_rate = _share("unsubscribe_sent_rate", ("unsubscribes", "sent"), "lower")
 undelivered_rate = _share(

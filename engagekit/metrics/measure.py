@@ -70,7 +70,8 @@ def measure(
         ``no_rows``; an empty frame has no groups and no periods. The period that ``as_of`` cuts has the warning
         ``partial_period``, and so has the first period where the data begin within it: where its days before the
         first row are more than 95 % of the later pauses between days with rows. So a shop that sells daily and was
-        closed on 1 January keeps a whole January, and one whose export begins on the 10th does not.
+        closed on 1 January keeps a whole January, and one whose export begins on the 10th does not. A period that is
+        younger than its metric's ``ripens_after`` at ``as_of`` has the warning ``unripe``.
 
     Raises
     ------
@@ -105,6 +106,7 @@ def measure(
     result = pl.concat(_tidy(*collection, confidence) for collection in sums_and_values(rows, metrics, keys))
     if every and at:
         result = with_all_periods(result, by, every, period_begun_in(rows, at), end)
+        result = _with_unripe(result, metrics, every, end) if end is not None else result
     order = pl.col("metric").cast(pl.Enum([metric.name for metric in metrics]))
     tidy = result.sort(order, *keys)
     return tidy.to_pandas() if nw.dependencies.is_pandas_dataframe(frame) else tidy
@@ -197,6 +199,17 @@ def _check(metrics: list[Declaration], every: str | None, as_of: object, at: str
     if every and every not in PERIODS:
         raise ValueError(f"every: {every!r} is none of {', '.join(PERIODS)}")
     upper_tail(confidence)
+
+
+def _with_unripe(result: pl.DataFrame, metrics: list[Declaration], every: str, end: dt.datetime) -> pl.DataFrame:
+    """Estimates of periods of which what follows their rows is not all in by the end, marked."""
+    ripens = {metric.name: metric.ripens_after for metric in metrics if metric.ripens_after}
+    if not ripens or result.is_empty():
+        return result
+    over = pl.col("period").dt.offset_by(every)
+    young = [(pl.col("metric") == name) & (over.dt.offset_by(days) > end) for name, days in ripens.items()]
+    marked = pl.concat_str("warning", pl.lit(" unripe")).str.strip_chars()
+    return result.with_columns(warning=pl.when(pl.any_horizontal(young)).then(marked).otherwise("warning"))
 
 
 def _with_known_people(metric: Declaration, names: list[str]) -> Declaration:

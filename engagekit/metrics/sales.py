@@ -9,6 +9,7 @@ from engagekit.metrics.metric import Ratio
 from engagekit.metrics.quantile import Quantile
 
 __all__ = [
+    "cash_refund_rate",
     "cross_sell_rate",
     "gross_order_value",
     "median_order_value",
@@ -109,6 +110,26 @@ refund_rate = Ratio(
     unit="order",
     measured_in="rate",
     better="lower",
+    ripens_after="30d",
+    ripens_at="time",
+    reference=FARRIS,
+)
+_value = nw.col("value").cast(nw.Float64)
+_paid = nw.col("action").is_in(["purchase", "refund"])
+_back = (nw.col("action") == "refund") | (_value < 0)
+cash_refund_rate = Ratio(
+    name="cash_refund_rate",
+    channel="sales",
+    table="interactions",
+    columns=("action", "value", "customer_id"),
+    texts=("action",),
+    numerator=nw.when(_paid).then(nw.when(_back).then(_value.abs()).otherwise(_value * 0)),
+    denominator=nw.when(_paid).then(nw.when(_back).then(_value * 0).otherwise(_value)),
+    least=0,
+    unit="customer",
+    cluster="customer_id",
+    measured_in="rate",
+    better="lower",
     reference=FARRIS,
 )
 refunded_order_rate = Ratio(
@@ -123,6 +144,8 @@ refunded_order_rate = Ratio(
     unit="order",
     measured_in="rate",
     better="lower",
+    ripens_after="30d",
+    ripens_at="time",
     reference=FARRIS,
 )
 

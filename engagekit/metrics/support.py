@@ -94,6 +94,8 @@ reopen_rate = Ratio(
     unit="ticket",
     measured_in="rate",
     better="lower",
+    ripens_after="30d",
+    ripens_at="reopened_at",
     reference=f"{ZENDESK} Reopened tickets.",
 )
 tickets_per_customer = Ratio(
@@ -121,5 +123,6 @@ ticket_satisfaction_rate = Ratio(
     unit="ticket",
     measured_in="rate",
     better="higher",
+    ripens_at="scored_at",
     reference=f"{ZENDESK} Satisfaction score.",
 )

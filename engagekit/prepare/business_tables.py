@@ -13,7 +13,6 @@ from engagekit.data.business import Business
 from engagekit.data.reading import Reading
 from engagekit.data.tables import event_time
 from engagekit.display.card import as_text, between, card_html, card_text, counted, shortened
-from engagekit.display.pseudonyms import stand_for
 from engagekit.errors import did_you_mean
 from engagekit.frames.engine import collected
 from engagekit.frames.periods import period_starts
@@ -71,7 +70,6 @@ class BusinessTables:
         self._churn = churn
         self._described: dict[str, Any] = {}
         self._prepared: dict[str, Prepared | None] = {}
-        stand_for(self.customer_ids)
 
     def __repr__(self) -> str:
         return card_text(*self._card())

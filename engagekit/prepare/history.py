@@ -298,7 +298,9 @@ class Past:
                 later.setdefault(column, over | nw.col(time).is_null())
         if not begun and name not in ALWAYS:
             raise DataError(f"is not a column, so {name} have no date.", column=DATED_BY[name][0])
-        blank = {column: nw.when(over).then(nw.col(column)) for column, over in later.items() if column in wanted}
+        blank: dict[str, nw.Expr] = {
+            column: nw.when(over).then(nw.col(column)) for column, over in later.items() if column in wanted
+        }
         for time, count in ZERO_BEFORE.get(name, {}).items():
             if time in self._times(name) and count in wanted:
                 blank[count] = self._counted_so_far(rows, time, count)

@@ -158,9 +158,12 @@ def _cautions(report: Results, metrics: list[Metric]) -> Iterator[str]:
     writer, warned = Writer(report), dict[str, list[str]]()
     for metric in metrics:
         for warning in _warnings(report, metric):
+            if warning == "unripe":
+                continue
             warned.setdefault(warning, []).append(writer.title(metric))
     for warning, names in warned.items():
         yield f"{'; '.join(names)}: {report.language.text(f'warning.{warning}')}"
+    yield from _unripe(report, metrics)
     for metric in metrics:
         if isinstance(metric, Ratio) and "one_person" in _warnings(report, metric):
             measured = report.study.measure(per_person(metric), every=report.study.period)
@@ -168,6 +171,17 @@ def _cautions(report: Results, metrics: list[Metric]) -> Iterator[str]:
             if row["units"] >= FEWEST:
                 value = writer.amount(metric, row["value"])
                 yield f"{writer.title(metric)}: {report.language.text('estimate.per_person', value=value)}"
+
+
+def _unripe(report: Results, metrics: list[Metric]) -> Iterator[str]:
+    """How metrics are compared of whose newest month not all is in yet."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for metric in metrics:
+        newest = report.series(metric.name)["warning"].tail(1).str.contains("unripe").any()
+        if newest and (how := report.ripening(metric.name)):
+            names.setdefault((how, metric.ripens_after.removesuffix("d")), []).append(Writer(report).title(metric))
+    for (how, days), titles in names.items():
+        yield report.language.text(f"ripening.{how}", names="; ".join(titles), days=days)
 
 
 def _broken_down(report: Results, metrics: list[Metric]) -> Iterator[Section]:

@@ -3,7 +3,7 @@
 import datetime as dt
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -120,11 +120,32 @@ class Results:
         if metric not in self._current:
             series = self._months(metric)
             valued = series[series["value"].notna() & (series["period"] <= self.month)]
-            period = None if valued.empty else valued["period"].iloc[-1]
-            month = pd.DateOffset(months=1)
-            before = valued.head(0) if period is None else series[series["period"] == period - month]
-            self._current[metric] = (period, self._one(valued.tail(1)), self._one(before))
+            ripe = valued[~valued["warning"].str.contains("unripe") | (self.ripening(metric) == "equal_age")]
+            period = None if ripe.empty else ripe["period"].iloc[-1]
+            unripe = valued["warning"].str.contains("unripe").tail(1).any()
+            new = self._one(ripe.tail(1)) if len(ripe) or not unripe else replace(NOTHING, reason="unripe")
+            old = NOTHING if period is None else self._before(metric, series, period - pd.DateOffset(months=1))
+            self._current[metric] = (period, new, old)
         return self._current[metric]
+
+    def ripening(self, metric: str) -> str:
+        """How a metric is compared of which something follows later; empty where nothing does.
+
+        ``equal_age`` where its time is recorded: the month before is taken as it stood a month earlier. Else ``older``:
+        the newest months are not compared.
+        """
+        declared = METRICS[metric]
+        made = self.study.prepared(declared.table) if declared.ripens_after or declared.ripens_at else None
+        if made and declared.ripens_at in column_names(made[0]):
+            return "equal_age"
+        return "older" if made and declared.ripens_after else ""
+
+    def _before(self, metric: str, series: pd.DataFrame, month: pd.Timestamp) -> Estimate:
+        if self.ripening(metric) == "equal_age":
+            earlier = self.study.earlier
+            made = earlier.prepared(METRICS[metric].table)
+            series = earlier.measure(metric, every=earlier.period) if made else series.head(0)
+        return self._one(series[series["period"] == month])
 
     def row(self, metric: str) -> dict[str, float]:
         """Numbers of ``current``: ``value, low, high, n`` and the value ``before``."""

@@ -37,6 +37,11 @@ ORDERS = {
     "refunded": [0.0, 4.5, 0.0, 0.0, None, 0.0, 0.0, 12.0],
     "lines": [1, 3, 2, 1, 1, 1, 2, 0],
 }
+PAID = {
+    "customer_id": PEOPLE,
+    "action": ["purchase"] * 9 + ["refund", "view", "purchase"],
+    "value": [10.0, 15.5, 99.0, 20.0, None, 7.25, 30.0, 12.0, 5.0, 9.0, None, -4.0],
+}
 BOUGHT = {"customer_id": PEOPLE, "value": [2.5 * 1.5**number for number in range(12)], "lines": [1] * 12}
 BUYERS = {
     "customer_id": PEOPLE,
@@ -136,6 +141,7 @@ LISTED = [
     (SEGMENTS, "advocate_rate at_risk_rate"),
     (ORDERS, "order_value gross_order_value orders_per_customer revenue_per_customer refund_rate refunded_order_rate"),
     (BOUGHT, "median_order_value median_revenue_per_customer"),
+    (PAID, "cash_refund_rate"),
     (BUYERS, "repeat_purchase_rate cross_sell_rate first_purchase_churn_rate"),
     (ACTIVITY, "product_usage_rate stickiness tickets_per_customer"),
     (BASE, "churn_rate retention_rate churn_rate_average_base lost_to_acquired_ratio reactivation_rate"),

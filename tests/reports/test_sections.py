@@ -115,6 +115,58 @@ def test_where_one_person_gave_most_answers_each_person_counts_once_beside_it(tm
     assert "With each person counted once it is −42.9." in words(shown(engagement.channel, found, "survey"))
 
 
+TICKETS = "ticket_id,opened_at,solved_at,reopened"
+
+
+def reopened(tmp_path, times, head=f"{TICKETS},reopened_at"):
+    """Twenty solved tickets in each of January and February 2026, of which those named are reopened."""
+    tickets = [(f"{month}-{day}", f"2026-0{month}-{day:02}") for month in (1, 2) for day in range(1, 21)]
+    rows = [f"{name},{at},{at},{int(name in times)},{times.get(name, '')}" for name, at in tickets]
+    if "reopened_at" not in head:
+        rows = [row.rsplit(",", 1)[0] for row in rows]
+    return bare(tmp_path, tickets="\n".join([head, *rows]))
+
+
+def test_what_matures_late_is_compared_at_equal_age(tmp_path):
+    """Two of January were reopened by 1 February and four more by 1 March, as were three of February: 2 to 3 of 20."""
+    times = {
+        "2026-01-09": ["1-1", "1-2"],
+        "2026-02-10": ["1-5", "1-6", "1-7", "1-8"],
+        "2026-02-20": ["2-1", "2-2", "2-3"],
+    }
+    found = reopened(tmp_path, {ticket: time for time, tickets in times.items() for ticket in tickets})
+    month, new, old = found.current("reopen_rate")
+    assert (month.month, new.value, old.value) == (2, 0.15, 0.1)
+    assert found.series("reopen_rate")["value"].tolist() == [0.3, 0.15]
+    assert "unripe" in new.warning
+    told = words(shown(engagement.channel, found, "support"))
+    assert "The month before is taken as it stood a month earlier" in told
+
+
+def test_without_a_time_the_newest_month_is_not_compared(tmp_path):
+    """January was over 28 days before 1 March, and reopenings come in for 30."""
+    found = reopened(tmp_path, {"1-1": "", "2-1": ""}, TICKETS)
+    month, new, old = found.current("reopen_rate")
+    assert (month, old.reason) == (None, "no_rows")
+    assert new.reason == "unripe"
+    assert found.ripening("reopen_rate") == "older"
+    told = words(shown(engagement.channel, found, "support"))
+    assert "what follows within 30 days is not all in yet for the newest months" in told
+    assert found.directions["reopen_rate"] == "unknown"
+
+
+def test_a_refund_that_came_later_is_not_counted_against_the_month_before_alone(tmp_path):
+    """Of ten orders a month one is refunded in the month and, of January's, another one in February."""
+    rows = [f"c{day},2026-0{month}-{day:02},shop,purchase,10,{month}-{day}" for month in (1, 2) for day in range(1, 11)]
+    rows += ["c1,2026-01-20,shop,refund,10,1-1", "c2,2026-02-20,shop,refund,10,1-2", "c1,2026-02-21,shop,refund,10,2-1"]
+    head = "customer_id,time,channel,action,value,order_id"
+    found = bare(tmp_path, interactions="\n".join([head, *rows]))
+    _, new, old = found.current("refund_rate")
+    assert (new.value, old.value) == (0.1, 0.1)
+    assert found.series("refund_rate")["value"].tolist() == [0.2, 0.1]  # of the orders of a month
+    assert found.series("cash_refund_rate")["value"].tolist() == [0.1, 0.2]  # paid back in a month
+
+
 @pytest.mark.parametrize(("posts", "drawn"), [(8, "Engagement rate by reach"), (3, "Reactions")])
 def test_a_channel_draws_the_first_metric_that_rests_on_more_than_a_few_units(tmp_path, posts, drawn):
     rows = [f"2026-0{month}-{day:02},a,{90 + day},{day}" for month in (1, 2) for day in range(1, posts + 1)]

@@ -78,8 +78,9 @@ def sums_and_values(
 def _own_sums(place: dict[str, pl.DataFrame], metric: Declaration) -> Sums:
     """Sums and margins of a metric as arrays; a sum of no rows is 0."""
     prefix = f"{metric.name}:"
-    own = {name: frame[name].cast(pl.Float64).fill_null(0) for name, frame in place.items() if name.startswith(prefix)}
-    return {name.removeprefix(prefix): column.to_numpy() for name, column in own.items()}
+    own = {name: frame[name] for name, frame in place.items() if name.startswith(prefix)}
+    filled = {name: column.fill_null(0) if column.null_count() else column for name, column in own.items()}
+    return {name.removeprefix(prefix): column.to_numpy().astype(float) for name, column in filled.items()}
 
 
 def _values(terms: pl.DataFrame, metric: Declaration, keys: list[str]) -> tuple[pl.DataFrame, Values]:
@@ -187,8 +188,8 @@ def _plan_of_units(rows: Rows, metrics: Sequence[Declaration], keys: list[str], 
 def _plan_of_people(rows: Rows, metrics: Sequence[Declaration], keys: list[str], person: str) -> Rows:
     """Plan of sums by group over rows, and of products of each person's totals; a row without a person stands alone."""
     terms = _merged(_terms_of_rows(metric) for metric in metrics)
-    margins = {name: margin for metric in metrics for name, margin in _row_margins(metric).items()}
-    rows = rows.with_columns(**terms, **margins)
+    margins = _merged(_row_margins(metric) for metric in metrics)
+    rows = rows.with_columns(**terms, **{name: margin.cast(nw.Float64) for name, margin in margins.items()})
     sums, lowest = ({name: nw.col(name) for name in names} for names in (terms, margins))
     totals = {name: term.sum() for name, term in sums.items()} | {name: term.min() for name, term in lowest.items()}
     known = _grouped(rows.filter(~nw.col(person).is_null()), list(dict.fromkeys([*keys, person])), totals)
@@ -223,7 +224,7 @@ def _margins(metric: Declaration) -> Named:
 
 def _row_margins(metric: Declaration) -> Named:
     margins = metric.margins(*_columns(metric))
-    return {f"{metric.name}:margin {number}": margin.cast(nw.Float64) for number, margin in enumerate(margins)}
+    return {f"{metric.name}:margin {number}": margin for number, margin in enumerate(margins)}
 
 
 def _unit_totals(metric: Declaration) -> Named:

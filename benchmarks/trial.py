@@ -1,11 +1,15 @@
 """The score on trial: what it says where the truth is known and of a real shop, how sure it is, and what it costs.
 
-Run ``python benchmarks/trial.py [--parts worlds noise coverage retail speed]``, by default all of them.
+Run ``python benchmarks/trial.py [--parts worlds noise power changes coverage retail speed]``, by default all of them.
 
 - ``worlds``: 20,000 customers whose hazard falls with their activity in three channels by planted weights, customers
   whose hazard is the same for all, and a score that is recency in disguise (``tests/worlds.py``).
 - ``noise``: how often the score of a small business of noise is said to predict, with a binomial band; and beside it
   how often a score that is better than recency is said to be, in small businesses of the planted world.
+- ``power``: how often the score of a small business is said to predict, and to be better than recency, by the number of
+  its customers and by how much of the planted hazard is there; none of it is the false alarms.
+- ``changes``: how often one of 40 numbers is called changed beyond chance: of months in which nothing changed, and of
+  numbers that changed by so many standard errors.
 - ``coverage``: how often the 95 % intervals hold the truth, for customers who are there on four dates with outcomes
   that depend on a level of their own. The truth is that of 400,000 customers.
 - ``retail``: the ecommerce preset on the real shop of ``../shared/data/online_retail``, its bounds frozen in the first
@@ -33,6 +37,7 @@ from events import write_events
 from engagekit.churn.outcomes import RANKINGS
 from engagekit.churn.statistics import Order, mean_of
 from engagekit.customers.features import snapshots
+from engagekit.metrics.family import directions
 from engagekit.metrics.intervals import wilson_interval
 from engagekit.prepare.history import History
 from engagekit.prepare.leaving import ChurnDefinition
@@ -49,6 +54,8 @@ RETAIL = ROOT.parent / "shared" / "data" / "online_retail" / "online_retail.parq
 REPLICATIONS, CUSTOMERS, TRUE_CUSTOMERS, TIMES = 1_000, 400, 400_000, 4
 ROUNDS, MILLION, EVENTS = 5, 1_000_000, 10_000_000
 SMALL, MOST_FALSE = 600, 0.05
+POWER_SEEDS, SIZES = 200, (150, 300, 600, 1_200, 2_400)
+FAMILIES, NUMBERS, Z95 = 5_000, 40, 1.959964
 CONTRACTS = ChurnDefinition(horizon="84d", contractual=True)
 SILENCE = ChurnDefinition(horizon="84d", contractual=False)
 
@@ -87,6 +94,50 @@ def noise() -> None:
         cells = " | ".join(str(count) for count in counts)
         rate = f"{said / REPLICATIONS:.1%} {'predicts' if not strength else 'better than recency'}"
         print(f"| {world} | {cells} | {rate} | {low:.1%} to {high:.1%} | {asked} |", flush=True)
+
+
+def power() -> None:
+    """Verdicts by size and strength: false alarms where the strength is 0, power elsewhere."""
+    heads = (
+        "customers",
+        "hazard",
+        f"predicts, of {POWER_SEEDS}",
+        "95 % band",
+        "better than recency",
+        "95 % band",
+        "few",
+    )
+    print(f"\n| {' | '.join(heads)} |\n{'| --- ' * len(heads)}|")
+    for customers in SIZES:
+        for strength in (0.0, STRENGTH / 2, STRENGTH):
+            verdicts = [judged(EVEN, made(seed, customers, strength)).verdict for seed in range(1, POWER_SEEDS + 1)]
+            better = verdicts.count(VERDICTS[0])
+            counts = (better + verdicts.count(VERDICTS[1]), better)
+            cells = [f"{count / POWER_SEEDS:.0%} | {band(count, POWER_SEEDS)}" for count in counts]
+            few = verdicts.count("too_few") / POWER_SEEDS
+            print(f"| {customers:,} | {strength / STRENGTH:.0%} | {' | '.join(cells)} | {few:.0%} |", flush=True)
+
+
+def band(count: int, n: int) -> str:
+    low, high = (float(bound) for bound in wilson_interval(count, n))
+    return f"{low:.0%} to {high:.0%}"
+
+
+def changes() -> None:
+    """Changes called beyond chance among 40 numbers of which none, or one, or ten changed."""
+    heads = (f"changed, of {NUMBERS}", "standard errors", "one called in vain", "95 % band", "of those called", "found")
+    print(f"\n| {' | '.join(heads)} |\n{'| --- ' * len(heads)}|")
+    for changed, size in ((0, 0.0), *((count, size) for count in (1, 10) for size in (2.0, 3.0, 4.0, 5.0))):
+        random, told = np.random.default_rng(11), np.zeros((FAMILIES, NUMBERS), bool)
+        for family in told:
+            values = random.normal(np.where(np.arange(NUMBERS) < changed, size, 0.0), 1)
+            called = directions({f"m{n}": (value, value - Z95, value + Z95) for n, value in enumerate(values)})
+            family[:] = [name != "none" for name in called.values()]
+        vain = told[:, changed:].sum(axis=1)
+        some, share = int((vain > 0).sum()), (vain / np.maximum(told.sum(axis=1), 1)).mean()
+        right = f"{told[:, :changed].mean():.0%}" if changed else ""
+        cells = (f"{changed}", f"{size:.0f}", f"{some / FAMILIES:.0%}", band(some, FAMILIES), f"{share:.1%}", right)
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def figures(rng: np.random.Generator, customers: int) -> tuple[dict[str, Any], np.ndarray]:
@@ -212,7 +263,7 @@ def speed() -> None:
         print(f"| {name} | {median(each):.2f} | {median(each) / least:.2f} |")
 
 
-PARTS = {part.__name__: part for part in (worlds, noise, coverage, retail, speed)}
+PARTS = {part.__name__: part for part in (worlds, noise, power, changes, coverage, retail, speed)}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

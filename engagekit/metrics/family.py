@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping
+from statistics import NormalDist
 
-__all__ = ["FALSE_DISCOVERIES", "directions"]
+__all__ = ["FALSE_DISCOVERIES", "directions", "would_have_shown"]
 
-FALSE_DISCOVERIES = 0.1
+FALSE_DISCOVERIES, CONFIDENCE, POWER = 0.1, 0.95, 0.8
 Z95 = 1.959964
 
 
@@ -38,16 +39,80 @@ def directions(
     >>> directions({"open_rate": (0.2, 0.1, 0.3), "click_rate": (0.01, -0.02, 0.04), "likes": (2, math.nan, math.nan)})
     {'open_rate': 'higher', 'click_rate': 'none', 'likes': 'unknown'}
     """
-    told = {name: each for name, each in differences.items() if all(map(math.isfinite, each))}
-    chances: dict[tuple[str, str], float] = {}
-    question = {name: (f"{abs(value):.9e}", f"{high - low:.9e}") for name, (value, low, high) in told.items()}
-    for name, (value, low, high) in told.items():
-        error = ((value - low) if value > 0 else (high - value)) / Z95  # towards 0
-        chances[question[name]] = math.erfc(abs(value) / error / math.sqrt(2)) if error > 0 else float(value == 0)
-    ranked = enumerate(sorted(chances.values()), 1)
-    largest = max((chance for rank, chance in ranked if chance <= rate * rank / len(chances)), default=-1.0)
+    known = _known(differences)
+    chances = _chances(known)
+    largest = _largest(chances, rate)
     result = dict.fromkeys(differences, "unknown")
-    for name, (value, low, high) in told.items():
-        beyond = not low <= 0 <= high and chances[question[name]] <= largest
+    for name, (value, low, high) in known.items():
+        beyond = not low <= 0 <= high and chances[_question(known[name])] <= largest
         result[name] = ("higher" if value > 0 else "lower") if beyond else "none"
     return result
+
+
+def would_have_shown(
+    differences: Mapping[str, tuple[float, float, float]], rate: float = FALSE_DISCOVERIES, power: float = POWER
+) -> dict[str, float]:
+    """Size of the smallest difference that would have been called beyond chance, beside the others, in most cases.
+
+    What "no clear change" can have missed: a true difference of this size, measured with the same error, would have
+    been told by ``directions`` with a probability of ``power``, had it been one more than those that were.
+
+    Parameters
+    ----------
+    differences, rate
+        As ``directions`` takes them.
+    power : float, default 0.8
+        Probability, between 0 and 1.
+
+    Returns
+    -------
+    dict of str to float
+        Above 0, in the unit of the difference; NaN where its interval is not known.
+
+    Notes
+    -----
+    (z(1 − p/2) + z(power)) times the standard error, p = min(.05, rate · (k + 1) / m) for k told of m questions.
+
+    Examples
+    --------
+    Alone a difference has to be 1.96 + 0.84 standard errors, of ten 2.58 + 0.84:
+
+    >>> alone = {"a": (0.0, -1.96, 1.96)}
+    >>> round(would_have_shown(alone)["a"], 2)
+    2.8
+    >>> round(would_have_shown(alone | {f"m{n}": (0.0, -2.0 - n, 2.0 + n) for n in range(9)})["a"], 2)
+    3.42
+    """
+    known = _known(differences)
+    chances = _chances(known)
+    passed = sum(chance <= _largest(chances, rate) for chance in chances.values())
+    asked = min(1 - CONFIDENCE, rate * (passed + 1) / max(len(chances), 1))
+    errors = NormalDist().inv_cdf(1 - asked / 2) + NormalDist().inv_cdf(power)
+    shown = {name: errors * (high - low) / 2 / Z95 or math.nan for name, (_, low, high) in known.items()}
+    return dict.fromkeys(differences, math.nan) | shown
+
+
+def _known(differences: Mapping[str, tuple[float, float, float]]) -> dict[str, tuple[float, float, float]]:
+    return {name: each for name, each in differences.items() if all(map(math.isfinite, each))}
+
+
+def _question(difference: tuple[float, float, float]) -> tuple[str, str]:
+    """What differences that are equal or opposite have in common."""
+    value, low, high = difference
+    return f"{abs(value):.9e}", f"{high - low:.9e}"
+
+
+def _chances(known: Mapping[str, tuple[float, float, float]]) -> dict[tuple[str, str], float]:
+    """Probability of a difference as large by chance, of each question."""
+    chances = {}
+    for value, low, high in known.values():
+        error = ((value - low) if value > 0 else (high - value)) / Z95  # towards 0
+        chance = math.erfc(abs(value) / error / math.sqrt(2)) if error > 0 else float(value == 0)
+        chances[_question((value, low, high))] = chance
+    return chances
+
+
+def _largest(chances: Mapping[tuple[str, str], float], rate: float) -> float:
+    """Largest probability that passes the procedure of Benjamini and Hochberg; below 0 where none does."""
+    ranked = enumerate(sorted(chances.values()), 1)
+    return max((chance for rank, chance in ranked if chance <= rate * rank / len(chances)), default=-1.0)

@@ -1,5 +1,6 @@
 """The numbers of the engagement report: the main ones, those of each channel, and who came back."""
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["channel", "channels", "cohorts", "numbers", "trend"]
 
 AGES = (1, 3, 6)
-HEADLINE = ("metric", "month", "value", "interval", "from", "before", "change", "target")
+HEADLINE = ("metric", "month", "value", "interval", "from", "before", "change", "would_have_shown", "target")
 CHANNEL = ("metric", "month", "value", "interval", "from", "before", "all")
 BROKEN_DOWN = {"click_rate": "campaign", "return_on_ad_spend": "channel"}
 COHORT_FRAME, COHORT_ROW = 90, 22  # CSS pixels
@@ -143,10 +144,17 @@ def _row(writer: Writer, metric: Metric, columns: tuple[str, ...]) -> dict[str, 
         "from": writer.units(metric, new),
         "before": writer.value(metric, old),
         "change": report.language.text(f"direction.{writer.direction(metric)}"),
+        "would_have_shown": _size(writer, metric),
         "target": DASH if target is None else writer.amount(metric, target),
         "all": writer.value(metric, report.overall(metric.name)),
     }
     return {column: cells[column] for column in columns}
+
+
+def _size(writer: Writer, metric: Metric) -> str:
+    """Write the size of the change that would have shown."""
+    size = writer.results.would_have_shown.get(metric.name, math.nan)
+    return DASH if math.isnan(size) else f"±\u2060{writer.amount(metric, size)}"
 
 
 def _warnings(report: Results, metric: Metric) -> list[str]:

@@ -19,7 +19,7 @@ from engagekit.language import Language
 from engagekit.metrics.catalog import CHANNELS, METRICS
 from engagekit.metrics.compare import difference
 from engagekit.metrics.estimate import Estimate
-from engagekit.metrics.family import directions
+from engagekit.metrics.family import directions, would_have_shown
 from engagekit.metrics.metric import Metric
 from engagekit.prepare.business_tables import SHOWN
 from engagekit.reports.scoring import NOBODY, Scoring, scoring
@@ -169,10 +169,21 @@ class Results:
     @cached_property
     def directions(self) -> dict[str, str]:
         """Direction of each metric's change beyond chance, all of them as one family; none of one that is not told."""
-        told = [name for name in self._by_metric if not self._is_untold(METRICS[str(name)])]
-        latest = {name: self.change(name) for name in told if self.is_latest(name)}
-        older = {name: self.change(name) for name in told if name not in latest}
+        latest, older = self._families
         return dict.fromkeys(self._by_metric, "unknown") | directions(older) | directions(latest)
+
+    @cached_property
+    def would_have_shown(self) -> dict[str, float]:
+        """Size of the change of each metric that would have been told in four of five cases; NaN where none would."""
+        latest, older = self._families
+        return dict.fromkeys(self._by_metric, math.nan) | would_have_shown(older) | would_have_shown(latest)
+
+    @cached_property
+    def _families(self) -> tuple[dict[str, tuple[float, float, float]], dict[str, tuple[float, float, float]]]:
+        """Changes of the metrics whose month is the last one that is over, and of the others."""
+        told = [str(name) for name in self._by_metric if not self._is_untold(METRICS[str(name)])]
+        latest = {name: self.change(name) for name in told if self.is_latest(name)}
+        return latest, {name: self.change(name) for name in told if name not in latest}
 
     def _is_untold(self, metric: Metric) -> bool:
         return any(is_small(metric, estimate) for estimate in self.current(metric.name)[1:])

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 from statsmodels.stats.multitest import multipletests
 
-from engagekit.metrics.family import directions
+from engagekit.metrics.family import directions, would_have_shown
 
 Z = 1.959964
 
@@ -48,3 +48,18 @@ def test_what_has_no_interval_is_unknown(each):
 
 def test_no_difference_without_spread_is_none():
     assert directions({"a": (0.0, 0.0, 0.0)}) == {"a": "none"}
+
+
+@pytest.mark.parametrize(("others", "true"), [(0, 0), (39, 0), (39, 5)])
+def test_a_change_that_would_have_shown_shows_in_four_of_five_cases(others, true):
+    """Others of which some are beyond chance; 4,000 draws of one more with the size that is promised."""
+    rng = np.random.default_rng(7)
+    quiet = {f"m{place}": change(8.0 if place < true else 0.3 + 0.01 * place, 1.0) for place in range(others)}
+    size = would_have_shown(quiet | {"a": change(0.0, 1.0)})["a"]
+    drawn = [directions(quiet | {"a": change(value, 1.0)})["a"] for value in rng.normal(size, 1, 4_000)]
+    assert drawn.count("higher") / 4_000 == pytest.approx(0.8, abs=0.02)
+
+
+def test_what_has_no_interval_would_have_shown_at_no_size():
+    assert math.isnan(would_have_shown({"a": (1.0, math.nan, math.nan)})["a"])
+    assert math.isnan(would_have_shown({"a": (0.0, 0.0, 0.0)})["a"])

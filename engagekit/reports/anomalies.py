@@ -28,20 +28,27 @@ class Anomalies(NamedTuple):
 def anomalies(report: Results) -> Anomalies:
     """Spikes and shifts of the lines that a report draws and of its main numbers.
 
-    Each has to be beyond what 95 of 100 still series do, and to pass the false-discovery rate of the family. The change
-    since the month before is another question, with a family of its own; where it can be judged, a last month that
-    stands out has to have changed in the same direction, so that the two never contradict each other.
+    Each has to be beyond what 95 of 100 still series do. Where a last month stands out and the change since the month
+    before can be judged, that verdict counts: it has to be a change in the same direction, so that the two never
+    contradict each other. All others are a family of their own, held to the same false-discovery rate.
     """
     lines = {metric: _line(report, metric) for metric in _drawn(report)}
     lines = {metric: line for metric, line in lines.items() if line["value"].notna().sum() >= FEWEST_POINTS}
     called = {metric: anomaly(line["value"], (line["high"] - line["low"]) / 2 / Z95) for metric, line in lines.items()}
-    passed = discoveries({metric: each.p_value if each else 1.0 for metric, each in called.items()})
-    agreed = {
+    verdicts = {
+        metric: report.directions.get(metric, "unknown")
+        for metric, each in called.items()
+        if each and each.kind == "spike" and each.place == len(lines[metric]) - 1
+    }
+    verdicts = {metric: verdict for metric, verdict in verdicts.items() if verdict != "unknown"}
+    chances = {metric: each.p_value if each and metric not in verdicts else 1.0 for metric, each in called.items()}
+    passed = discoveries(chances)
+    beyond = {
         metric: each
         for metric, each in called.items()
-        if each and metric in passed and not _is_denied(report, metric, each, last=len(lines[metric]) - 1)
+        if each and (verdicts[metric] == each.direction if metric in verdicts else metric in passed)
     }
-    return Anomalies(agreed, len(lines))
+    return Anomalies(beyond, len(lines))
 
 
 def stands_out(report: Results, metric: str) -> str:
@@ -83,9 +90,3 @@ def _line(report: Results, metric: str) -> pd.DataFrame:
     series, last = report.series(metric), report.current(metric)[0]
     whole = ~series["warning"].str.contains("partial_period")
     return series[whole & (series["period"] <= (report.month if last is None else last))].reset_index(drop=True)
-
-
-def _is_denied(report: Results, metric: str, called: Anomaly, last: int) -> bool:
-    """Whether the change since the month before says something else of a last month that stands out."""
-    verdict = report.directions.get(metric, "unknown")
-    return called.kind == "spike" and called.place == last and verdict not in (called.direction, "unknown")

@@ -1,7 +1,7 @@
 """Whether it is the season: the same month a year before, holidays that move, and months that stand out."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -51,7 +51,7 @@ def season(study: Study) -> Section:
 
 def _rows(writer: Writer) -> Iterator[dict[str, Any]]:
     """Main numbers that have a value in the same period a year before, the difference and its direction."""
-    report, rows = writer.results, {}
+    report, rows = writer.results, list[dict[str, Any]]()
     names = [metric.name for metric in writer.main()]
     paired = report.study.changes_in_a_year(names)
     for name in names:
@@ -60,15 +60,16 @@ def _rows(writer: Writer) -> Iterator[dict[str, Any]]:
         if old is None or is_small(METRICS[name], new) or is_small(METRICS[name], old):
             continue
         change = new - old
-        low_high = paired.get(name, _interval(change))
-        rows[name] = dict(zip(COLUMNS, (name, period, new.value, old.value, *low_high, change.units), strict=False))
-    verdicts = directions({name: (row["difference"], row["low"], row["high"]) for name, row in rows.items()})
-    yield from (row | {"change": verdicts[name]} for name, row in rows.items())
+        difference, low, high = paired.get(name, _interval(change))
+        row = {"metric": name, "period": period, "value": new.value, "year_before": old.value, "n": change.units}
+        rows.append(row | {"difference": difference, "low": low, "high": high})
+    verdicts = directions({row["metric"]: (row["difference"], row["low"], row["high"]) for row in rows})
+    yield from (row | {"change": verdicts[row["metric"]]} for row in rows)
 
 
 def _interval(change: Estimate) -> tuple[float, float, float]:
     if "within_one_unit" in change.warning.split():
-        return math.nan, math.nan, math.nan  # its interval is of one mailing, not of the months
+        return change.value, math.nan, math.nan  # its interval is of one mailing, not of the months
     return change.value, change.low, change.high
 
 
@@ -91,7 +92,7 @@ def _unusual(report: Results) -> list[str]:
     return [stands_out(report, metric) for metric in called.by_metric]
 
 
-def _cells(writer: Writer, row: dict[str, Any]) -> dict[str, str]:
+def _cells(writer: Writer, row: Mapping[Any, Any]) -> dict[str, str]:
     metric, language = METRICS[row["metric"]], writer.language
     return {
         "metric": writer.title(metric),

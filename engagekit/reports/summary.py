@@ -59,15 +59,14 @@ def changes(study: Study) -> Section:
     before = previous(report)
     month = report.language.month(before)
     changed = [metric for metric in compared if writer.direction(metric) != "none"]
-    rows = [{"metric": metric.name, **report.row(metric.name)} for metric in changed]
-    values = ((row["before"], row["value"]) for row in rows)
-    sentences = moved(writer, month, ((m, writer.direction(m), *each) for m, each in zip(changed, values, strict=True)))
+    estimates = ((metric, *report.current(metric.name)[1:]) for metric in changed)
+    sentences = moved(writer, month, ((m, writer.direction(m), old.value, new.value) for m, new, old in estimates))
     if not sentences:
         known = {"n": report.language.number(len(compared)), "month": month}
         sentences = [text("summary.unchanged", **known) if compared else text("summary.no_month")]
     if compared and is_kept(report):
         sentences.append(holidays_between(report, before, report.month))
-    table = pd.DataFrame(rows, columns=MOVED)
+    table = pd.DataFrame([{"metric": metric.name, **report.row(metric.name)} for metric in changed], columns=MOVED)
     answer = [*filter(None, [*sentences, newest(report)])]
     return Section(text("summary.changed"), table, answer, cells=no_cells, layer="summary")
 

@@ -209,4 +209,4 @@ def _p_value(statistic: float, critical: tuple[float, ...]) -> float:
     """Chance of such a statistic in a still series: between the critical values on a log scale, 1 below the first."""
     if statistic < critical[0]:
         return 1.0
-    return float(np.exp(np.interp(np.log(statistic), np.log(critical), np.log(P_VALUES))))
+    return round(float(np.exp(np.interp(np.log(statistic), np.log(critical), np.log(P_VALUES)))), DIGITS)

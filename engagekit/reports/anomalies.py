@@ -70,11 +70,11 @@ def stands_out(report: Results, metric: str) -> str:
 
 
 def newest(report: Results) -> str:
-    """Sentence about the first line whose last month stands out or whose level is new; empty where there is none."""
+    """Title of the first line whose last month stands out or whose level is new; empty where there is none."""
     for metric, called in anomalies(report).by_metric.items():
         since = len(_line(report, metric)) - called.place
         if report.is_latest(metric) and since <= (1 if called.kind == "spike" else SHORTEST + 1):
-            return stands_out(report, metric)
+            return Writer(report).title(METRICS[metric])
     return ""
 
 

@@ -8,7 +8,7 @@ from babel.lists import format_list
 from engagekit.metrics.season import LUNAR_COUNTRIES, holiday_days, next_start
 from engagekit.reports.results import Results
 
-__all__ = ["holidays_between", "holidays_in", "is_kept", "period_named", "previous"]
+__all__ = ["holidays_apart", "holidays_between", "holidays_in", "is_kept", "period_named", "previous"]
 
 COUNTRIES = {"IDR": "ID", "MYR": "MY"}  # by currency, where the business names none
 MORE_DAYS = 7  # of Ramadan in one period than in the other
@@ -29,6 +29,12 @@ def holidays_between(report: Results, old: dt.date, new: dt.date) -> str:
         counts = {"n": number(most), "fewer": number(least)}
         parts.append(text("season.more_of", **counts, **_two(report, more, fewer)))
     return text(f"season.{'hard' if is_kept(report) else 'elsewhere'}", parts=". ".join(parts)) if parts else ""
+
+
+def holidays_apart(report: Results, old: dt.date, new: dt.date) -> str:
+    """Names of the holidays that only one of two periods holds; empty where there are none."""
+    first, second = (_days(report, day) for day in (old, new))
+    return _listed(report, [name for name in first if bool(first[name]) != bool(second[name])])
 
 
 def holidays_in(report: Results, day: dt.date) -> str:

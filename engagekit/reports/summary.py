@@ -10,7 +10,7 @@ from engagekit.data.tables import TABLES
 from engagekit.display.section import FEWEST, Section, no_cells
 from engagekit.metrics.catalog import METRICS
 from engagekit.reports.anomalies import newest
-from engagekit.reports.holidays import holidays_between, is_kept, previous
+from engagekit.reports.holidays import holidays_apart, is_kept, previous
 from engagekit.reports.parts import MOST_NAMED, moved, people, tile
 from engagekit.reports.results import Results, results
 from engagekit.reports.words import Writer
@@ -64,11 +64,11 @@ def changes(study: Study) -> Section:
     if not sentences:
         known = {"n": report.language.number(len(compared)), "month": month}
         sentences = [text("summary.unchanged", **known) if compared else text("summary.no_month")]
-    if compared and is_kept(report):
-        sentences.append(holidays_between(report, before, report.month))
+    apart = holidays_apart(report, before, report.month) if compared and is_kept(report) else ""
+    for key, names in (("holidays", apart), ("unlike", newest(report))):
+        sentences += [text(f"summary.{key}", names=names)] if names else []
     table = pd.DataFrame([{"metric": metric.name, **report.row(metric.name)} for metric in changed], columns=MOVED)
-    answer = [*filter(None, [*sentences, newest(report)])]
-    return Section(text("summary.changed"), table, answer, cells=no_cells, layer="summary")
+    return Section(text("summary.changed"), table, sentences, cells=no_cells, layer="summary")
 
 
 def to_do(study: Study) -> Section:

@@ -15,7 +15,7 @@ from engagekit.metrics.metric import Metric
 from engagekit.reports.results import Results, is_small
 from engagekit.score.scorecard import SEGMENTS
 
-__all__ = ["Tone", "Writer", "tone_of"]
+__all__ = ["Writer", "tone_of"]
 
 PERCENT = 100
 HEADLINE = (

@@ -20,6 +20,7 @@ horizon = "28d"
 [tables.{table}]
 file = "{table}.csv"
 """
+UNLIKE = "Unlike the months before: Open rate."
 OPENED = (310, 295, 305, 302, 290, 310, 300, 304, 295, 300, 310, 290, 300)  # of a thousand in three mailings a month
 
 
@@ -98,6 +99,13 @@ CLOSING = {
 }
 
 
+APART = {
+    "ecommerce": "Idul Fitri dan Tahun Baru Imlek jatuh hanya pada salah satu",
+    "saas": "Hari Raya Aidilfitri dan Tahun Baharu Cina jatuh hanya pada salah satu",
+    "subscription": "Eid al-Fitr",
+}
+
+
 @pytest.mark.parametrize("kind", EID)
 def test_the_month_of_eid_is_named_and_on_the_first_screen_where_it_is_kept(sample_folders, kind):
     study = Study(sample_folders[kind], "2026-04-01")
@@ -105,7 +113,8 @@ def test_the_month_of_eid_is_named_and_on_the_first_screen_where_it_is_kept(samp
     assert told.endswith(CLOSING[kind])
     assert "20" in told  # days of Ramadan
     assert "9" in told
-    assert (told in summary.changes(study).answer) == (kind != "subscription")
+    first = " ".join(summary.changes(study).answer)
+    assert (APART[kind] in first) == (kind != "subscription")
 
 
 @pytest.mark.parametrize(("currency", "kept"), [("IDR", True), ("MYR", True), ("GBP", False)])
@@ -126,7 +135,7 @@ def test_a_last_month_unlike_the_others_is_told_in_trend_section_and_summary(tmp
     told = "Open rate was 50.0% in December 2025, unlike in the other 11 months (29.0% to 31.0%)."
     assert anomalies(results(study)).by_metric["open_rate"].place == 11
     assert told in season.season(study).answer
-    assert told in summary.changes(study).answer
+    assert UNLIKE in summary.changes(study).answer
     assert engagement.trend(study, "open_rate").answer[0].endswith(told)
     assert engagement.channel(study, "mailing").answer[0].endswith(told)
     assert results(study).directions["open_rate"] == "higher"
@@ -137,21 +146,22 @@ def test_an_earlier_month_is_told_with_its_holidays_and_not_on_the_first_screen(
     (told,) = (line for line in season.season(study).answer if "unlike in the other" in line)
     assert told.startswith("Open rate was 90.0% in April 2025")
     assert told.endswith("Eid al-Fitr fell in that month.")  # its second day, 1 April 2025
-    assert told not in summary.changes(study).answer
+    assert UNLIKE not in summary.changes(study).answer
 
 
 def test_a_new_level_is_told(tmp_path):
     study = mailer(tmp_path, (*OPENED[:8], 410, 395, 405, 401))
     told = "Open rate has been higher since September 2025: a median of 40.3% a month, before that 30.3%."
     assert told in season.season(study).answer
-    assert told in summary.changes(study).answer
+    assert UNLIKE in summary.changes(study).answer
 
 
 def test_where_nothing_stands_out_the_section_says_so_and_the_summary_nothing(tmp_path):
     study = mailer(tmp_path, OPENED[:12])
     assert "None of the 2 numbers with at least 8 months" in " ".join(season.season(study).answer)
     assert anomalies(results(study)).by_metric == {}
-    assert "unlike" not in " ".join(summary.changes(study).answer + engagement.trend(study, "open_rate").answer)
+    assert UNLIKE not in summary.changes(study).answer
+    assert "unlike" not in engagement.trend(study, "open_rate").answer[0]
 
 
 def test_a_score_whose_months_share_their_days_is_not_tested(sample_results):

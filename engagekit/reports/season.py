@@ -37,6 +37,7 @@ def season(study: Study) -> Section:
     between = [holidays_between(report, previous(report), report.month)]
     between += [holidays_between(report, a_year_before, report.month)] if len(rows) else []
     answer = [*_changes(writer, rows, period_named(report, a_year_before)), *filter(None, between), *_unusual(report)]
+    answer += [] if len(rows) else [text("season.no_year")]
     notes = {
         "season.note": len(rows) > 0,
         "season.ramadan_note": any(text("season.ramadan") in sentence for sentence in between),
@@ -76,8 +77,6 @@ def _interval(change: Estimate) -> tuple[float, float, float]:
 def _changes(writer: Writer, rows: pd.DataFrame, month: str) -> list[str]:
     """What is better and worse than a year before beyond chance, of the numbers of the reported month."""
     text = writer.language.text
-    if rows.empty:
-        return [text("season.no_year")]
     latest = rows[rows["period"] == writer.results.month].to_dict("records")
     changes = [(METRICS[row["metric"]], row["change"], row["year_before"], row["value"]) for row in latest]
     judged = sum(direction != "unknown" for _, direction, _, _ in changes)

@@ -74,7 +74,7 @@ def test_a_fall_from_the_year_before_is_said_and_the_month_before_is_another_que
 def test_without_a_year_before_it_is_said_what_is_missing(tmp_path):
     section = season.season(mailer(tmp_path, OPENED[:10]))
     assert section.table.empty
-    assert "Add exports" in section.answer[0]
+    assert "Add exports" in section.answer[-1]
     assert section.payload["table"] is None
 
 
@@ -100,8 +100,8 @@ CLOSING = {
 
 
 APART = {
-    "ecommerce": "Idul Fitri dan Tahun Baru Imlek jatuh hanya pada salah satu",
-    "saas": "Hari Raya Aidilfitri dan Tahun Baharu Cina jatuh hanya pada salah satu",
+    "ecommerce": "Idul Fitri dan Tahun Baru Imlek jatuh hanya pada salah satu bulan.",
+    "saas": "Hari Raya Aidilfitri dan Tahun Baharu Cina jatuh pada satu bulan sahaja.",
     "subscription": "Eid al-Fitr",
 }
 

@@ -109,7 +109,8 @@ def anomaly(values: ArrayLike, errors: ArrayLike | None = None) -> Anomaly | Non
     Critical values are the largest of four kinds of simulated still series: normal and Student's t with 3 degrees of
     freedom, independent and with an autocorrelation of .3. Of the 5 % of false alarms a still series may have, 2 % are
     spent on the last value, 1 % on earlier ones and 2 % on shifts. ``benchmarks/anomalies.py`` prints the false alarms
-    of these and other kinds of series, and what it finds.
+    of these and other kinds of series, and what it finds. Where values depend more on those before, or the largest is
+    often several times the usual one, more than 5 % are called.
 
     Examples
     --------

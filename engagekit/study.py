@@ -36,7 +36,7 @@ from engagekit.value.p_alive import with_p_alive
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Study"]
+__all__ = ["SNAPSHOTS", "Study"]
 
 NOT_COUNTED = ("preferred_channel", "sentiment_mean")  # features that models do not use
 DERIVED = ("score", "slope", "p_alive")  # predictors of their own, made of the other features
@@ -380,5 +380,13 @@ class Study(BusinessTables):
     @cached_property
     def changes(self) -> dict[str, tuple[float, float, float]]:
         """Difference of each metric of customers between the last two periods, as ``last_changes`` gives it."""
-        until = self.last_period.replace(tzinfo=None)
-        return last_changes(self.measured, until, PERIODS[self.period], lambda table: self.prepared(table) or ((), ""))
+        return self._changes(self.measured, PERIODS[self.period])
+
+    def changes_in_a_year(self, metrics: Iterable[str]) -> dict[str, tuple[float, float, float]]:
+        """As ``changes``, of some metrics, between the last period with a value and the same one a year before."""
+        rows = self.measured[self.measured["metric"].isin(list(metrics))]
+        return self._changes(rows, "52w" if self.period == "week" else "1y")
+
+    def _changes(self, measured: "pd.DataFrame", back: str) -> dict[str, tuple[float, float, float]]:
+        until, length = self.last_period.replace(tzinfo=None), PERIODS[self.period]
+        return last_changes(measured, until, length, lambda table: self.prepared(table) or ((), ""), back)

@@ -6,10 +6,10 @@ import pytest
 
 from engagekit.display import pseudonyms
 from engagekit.display.section import Section, html_of
-from engagekit.reports import churn, churn_trial, engagement, method, score, summary
+from engagekit.reports import churn, churn_trial, engagement, method, score, season, summary
 from engagekit.reports.churning import Churning
 
-ENGAGEMENT = (engagement, method, score, summary)
+ENGAGEMENT = (engagement, method, score, season, summary)
 
 
 class Names(dict):

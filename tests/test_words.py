@@ -7,8 +7,8 @@ from engagekit.language import LANGUAGES
 
 SHARED = (  # the same in English, names, and words that business.toml has
     "accept analytics ascarza chat csat csv data date delta engagekit facebook folder freeze google had id "
-    "indonesia instagram keep media median melayu model neutral nps per segment smote sms target telegram tiktok "
-    "unit universal wald whatsapp wilson youtube"
+    "indonesia instagram keep media median melayu model neutral nps per ramadan segment smote sms target telegram "
+    "tiktok unit universal wald whatsapp wilson youtube"
 )
 
 

@@ -55,9 +55,9 @@ def measure_table(
 
 
 def last_changes(
-    measured: "pd.DataFrame", until: dt.datetime, length: str, rows_of: Callable[[str], tuple[Any, str]]
+    measured: "pd.DataFrame", until: dt.datetime, length: str, rows_of: Callable[[str], tuple[Any, str]], back: str
 ) -> dict[str, tuple[float, float, float]]:
-    """Difference of each metric of customers between the last two periods with a value, and its interval.
+    """Difference of each metric of customers between the last period with a value and an earlier one, and its interval.
 
     Customers who are in both periods are compared with themselves. Old before new; NaN where there is none.
 
@@ -71,6 +71,8 @@ def last_changes(
         Length of the periods.
     rows_of : callable
         Gives the rows of a table and the column that dates them.
+    back : str
+        How far back the earlier period starts: ``length``, or ``"1y"``.
     """
     last: dict[tuple[str, dt.datetime], list[Ratio]] = {}
     for name, rows in measured.groupby("metric", sort=False):
@@ -83,7 +85,7 @@ def last_changes(
         frame, at = rows_of(table)
         dated = collected(nw.from_native(frame).lazy())
         starts = dated[at].dt.replace_time_zone(None).dt.truncate(length)
-        before = pl.Series([period]).dt.offset_by(f"-{length}").item()
+        before = pl.Series([period]).dt.offset_by(f"-{back}").item()
         old, new = (dated.filter(starts == day) for day in (before, period))
         changes |= paired_differences(metrics, old, new)
     return changes

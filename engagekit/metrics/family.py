@@ -1,13 +1,34 @@
 """Many comparisons at once: which differences are beyond chance, held to one false-discovery rate."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from statistics import NormalDist
+from typing import TypeVar
 
-__all__ = ["FALSE_DISCOVERIES", "directions", "would_have_shown"]
+__all__ = ["FALSE_DISCOVERIES", "directions", "discoveries", "would_have_shown"]
 
 FALSE_DISCOVERIES, CONFIDENCE, POWER = 0.1, 0.95, 0.8
 Z95 = 1.959964
+Name = TypeVar("Name", bound=Hashable)
+
+
+def discoveries(p_values: Mapping[Name, float], rate: float = FALSE_DISCOVERIES) -> set[Name]:
+    """Names of the p-values that pass the procedure of Benjamini and Hochberg at a false-discovery rate.
+
+    References
+    ----------
+    .. [1] Benjamini, Hochberg (1995). Controlling the false discovery rate. JRSS B 57, 289-300.
+
+    Examples
+    --------
+    The third is above 0.1 · 3/3, the second below 0.1 · 2/3, and the first passes with it:
+
+    >>> sorted(discoveries({"open_rate": 0.04, "click_rate": 0.06, "likes": 0.3}))
+    ['click_rate', 'open_rate']
+    """
+    ranked = enumerate(sorted(p_values.values()), 1)
+    largest = max((p_value for rank, p_value in ranked if p_value <= rate * rank / len(p_values)), default=-1.0)
+    return {name for name, p_value in p_values.items() if p_value <= largest}
 
 
 def directions(
@@ -30,10 +51,6 @@ def directions(
     -------
     dict of str to {"higher", "lower", "none", "unknown"}
 
-    References
-    ----------
-    .. [1] Benjamini, Hochberg (1995). Controlling the false discovery rate. JRSS B 57, 289-300.
-
     Examples
     --------
     >>> directions({"open_rate": (0.2, 0.1, 0.3), "click_rate": (0.01, -0.02, 0.04), "likes": (2, math.nan, math.nan)})
@@ -41,10 +58,10 @@ def directions(
     """
     known = _known(differences)
     chances = _chances(known)
-    largest = _largest(chances, rate)
+    chosen = discoveries(chances, rate)
     result = dict.fromkeys(differences, "unknown")
     for name, (value, low, high) in known.items():
-        beyond = not low <= 0 <= high and chances[_question(known[name])] <= largest
+        beyond = not low <= 0 <= high and _question(known[name]) in chosen
         result[name] = ("higher" if value > 0 else "lower") if beyond else "none"
     return result
 
@@ -85,8 +102,7 @@ def would_have_shown(
     """
     known = _known(differences)
     chances = _chances(known)
-    passed = sum(chance <= _largest(chances, rate) for chance in chances.values())
-    asked = min(1 - CONFIDENCE, rate * (passed + 1) / max(len(chances), 1))
+    asked = min(1 - CONFIDENCE, rate * (len(discoveries(chances, rate)) + 1) / max(len(chances), 1))
     errors = NormalDist().inv_cdf(1 - asked / 2) + NormalDist().inv_cdf(power)
     shown = {name: errors * (high - low) / 2 / Z95 or math.nan for name, (_, low, high) in known.items()}
     return dict.fromkeys(differences, math.nan) | shown
@@ -110,9 +126,3 @@ def _chances(known: Mapping[str, tuple[float, float, float]]) -> dict[tuple[str,
         chance = math.erfc(abs(value) / error / math.sqrt(2)) if error > 0 else float(value == 0)
         chances[_question((value, low, high))] = chance
     return chances
-
-
-def _largest(chances: Mapping[tuple[str, str], float], rate: float) -> float:
-    """Largest probability that passes the procedure of Benjamini and Hochberg; below 0 where none does."""
-    ranked = enumerate(sorted(chances.values()), 1)
-    return max((chance for rank, chance in ranked if chance <= rate * rank / len(chances)), default=-1.0)

@@ -13,7 +13,8 @@ from engagekit.language import Language
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric, Ratio, per_person
-from engagekit.reports.parts import DASH, drawable, printed, source
+from engagekit.reports.anomalies import stands_out
+from engagekit.reports.parts import DASH, drawn, printed, source
 from engagekit.reports.results import Results, results
 from engagekit.reports.words import Writer
 from engagekit.study import Study
@@ -50,9 +51,8 @@ def channel(study: Study, name: str) -> Section:
     """A channel: its first metric that rests on more than a few units over the months, and all of them in a table."""
     report = results(study)
     metrics = report.channels[name]
-    shown = [metric for metric in metrics if drawable(report, metric)]
-    sure = (metric for metric in shown if "few_units" not in _warnings(report, metric))
-    first = _trend(report, next(sure, shown[0])) if shown else None
+    line = drawn(report, metrics)
+    first = _trend(report, line) if line else None
     parts = [Section("", report.series(first.metric), cells=no_cells, figure=first.figure)] if first else []
     return _measured(
         report,
@@ -68,9 +68,9 @@ def channel(study: Study, name: str) -> Section:
 def trend(study: Study, metric: str) -> Section:
     """A metric over the months."""
     report = results(study)
-    drawn = _trend(report, METRICS[metric])
+    line = _trend(report, METRICS[metric])
     title = Writer(report).title(METRICS[metric])
-    return Section(title, report.series(metric), drawn.sentence, cells=no_cells, figure=drawn.figure)
+    return Section(title, report.series(metric), line.sentence, cells=no_cells, figure=line.figure)
 
 
 def cohorts(study: Study) -> Section:
@@ -108,6 +108,7 @@ def _trend(report: Results, metric: Metric) -> _Trend:
         value=writer.value(metric, new),
         interval=writer.interval(metric, new),
     )
+    sentence = " ".join(filter(None, [sentence, stands_out(report, metric.name)]))
     unit, target = metric.measured_in, report.business.targets.get(metric.name)
     currency, language = report.business.currency, report.language
     figure = Figure(

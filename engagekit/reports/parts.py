@@ -1,7 +1,7 @@
 """What the sections of a report are made of: a table, a metric over the months, where a figure is from."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import pandas as pd
@@ -14,15 +14,18 @@ from engagekit.language import Language
 from engagekit.metrics.metric import Metric
 from engagekit.prepare.tables import MADE_OF
 from engagekit.reports.results import Results
-from engagekit.reports.words import Writer
+from engagekit.reports.words import Writer, tone_of
 from engagekit.study import Study
 
 __all__ = [
     "ARROW",
     "DASH",
+    "MOST_NAMED",
     "Report",
     "between",
     "drawable",
+    "drawn",
+    "moved",
     "people",
     "printed",
     "source",
@@ -31,6 +34,7 @@ __all__ = [
 ]
 
 DASH = "–"
+MOST_NAMED = 3
 ARROW = "\u00a0→\u00a0"  # does not break over lines
 
 
@@ -106,6 +110,38 @@ def source(report: Report, table: str) -> str:
 def drawable(report: Results, metric: Metric) -> bool:
     """Whether there are two months to draw a line between."""
     return bool(report.series(metric.name)["value"].notna().sum() > 1)
+
+
+def drawn(report: Results, metrics: Iterable[Metric]) -> Metric | None:
+    """Metric of a channel whose line is drawn: the first that rests on more than a few units, else the first."""
+    shown = [metric for metric in metrics if drawable(report, metric)]
+    sure = (metric for metric in shown if "few_units" not in report.current(metric.name)[1].warning.split())
+    return next(sure, next(iter(shown), None))
+
+
+def moved(writer: Writer, month: str, changes: Iterable[tuple[Metric, str, float, float]]) -> list[str]:
+    """Sentences about what is better, worse and different from a month: metrics, their directions, old and new values.
+
+    Only those with the direction ``higher`` or ``lower`` are named, the first three of each.
+    """
+    named: dict[str, list[str]] = {"better": [], "worse": [], "": []}
+    for metric, direction, old, new in changes:
+        if direction in ("higher", "lower"):
+            values = ARROW.join(writer.amount(metric, value) for value in (old, new))
+            named[tone_of(metric, direction)].append(f"{writer.title(metric)} ({values})")
+    text = writer.language.text
+    return [
+        text(f"summary.{tone or 'other'}", month=month, names=_some(writer.language, names))
+        for tone, names in named.items()
+        if names
+    ]
+
+
+def _some(language: Language, names: list[str]) -> str:
+    """Write the first names, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    rest = [language.text("summary.and_more", n=language.number(more))] if more > 0 else []
+    return "; ".join(names[:MOST_NAMED] + rest)
 
 
 def tile(writer: Writer, metric: Metric) -> markup.Tile:

@@ -32,7 +32,7 @@ SCHEMA = 2
 NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, "", "", "no_rows")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Results:
     """What an engagement report says of a study.
 
@@ -102,9 +102,16 @@ class Results:
 
     def series(self, metric: str) -> pd.DataFrame:
         """A metric by month, oldest first; months of fewer than five customers are blank."""
-        months = self._months(metric)
-        small = (METRICS[metric].unit == "customer") & months["units"].between(1, FEWEST - 1)
-        return months.assign(**{name: months[name].mask(small) for name in ("value", "low", "high")})
+        if metric not in self._series:
+            months = self._months(metric)
+            small = (METRICS[metric].unit == "customer") & months["units"].between(1, FEWEST - 1)
+            shown = {name: months[name].mask(small) for name in ("value", "low", "high")}
+            self._series[metric] = months.assign(**shown)
+        return self._series[metric]
+
+    @cached_property
+    def _series(self) -> dict[str, pd.DataFrame]:
+        return {}
 
     def overall(self, metric: str) -> Estimate:
         """A metric over all time before the end."""
@@ -146,6 +153,13 @@ class Results:
             made = earlier.prepared(METRICS[metric].table)
             series = earlier.measure(metric, every=earlier.period) if made else series.head(0)
         return self._one(series[series["period"] == month])
+
+    def whole(self, metric: str, period: dt.date) -> Estimate | None:
+        """A metric in the period that starts on a day; None without a value, or where the data cover it in part."""
+        rows = self._rows(metric)
+        valued = rows[(rows["period"] == period) & rows["value"].notna()]
+        whole = valued[~valued["warning"].str.contains("partial_period")]
+        return None if whole.empty else self._one(whole)
 
     def row(self, metric: str) -> dict[str, float]:
         """Numbers of ``current``: ``value, low, high, n`` and the value ``before``."""

@@ -9,7 +9,9 @@ import polars as pl
 from engagekit.data.tables import TABLES
 from engagekit.display.section import FEWEST, Section, no_cells
 from engagekit.metrics.catalog import METRICS
-from engagekit.reports.parts import ARROW, people, tile
+from engagekit.reports.anomalies import newest
+from engagekit.reports.holidays import holidays_apart, is_kept, previous
+from engagekit.reports.parts import MOST_NAMED, moved, people, tile
 from engagekit.reports.results import Results, results
 from engagekit.reports.words import Writer
 from engagekit.score.scorecard import SEGMENTS
@@ -20,7 +22,7 @@ __all__ = ["changes", "headline", "judgement", "to_do"]
 SCORE = "engagement_score"
 MOVED = ("metric", "value", "low", "high", "n", "before")
 MONTHS = 12  # beside which a score is judged
-MOST_NAMED, MOST_TO_DO = 3, 3
+MOST_TO_DO = 3
 
 
 def judgement(study: Study) -> Section:
@@ -54,22 +56,18 @@ def changes(study: Study) -> Section:
     text, writer = report.language.text, Writer(report)
     latest = (metric for metric in METRICS.values() if report.is_latest(metric.name))
     compared = [metric for metric in latest if writer.direction(metric) != "unknown"]
-    month = report.language.month(report.month - pd.DateOffset(months=1))
-    moved = [metric for metric in compared if writer.direction(metric) != "none"]
-    named: dict[str, list[str]] = {"better": [], "worse": [], "": []}
-    for metric in moved:
-        _, new, old = report.current(metric.name)
-        values = f"{writer.value(metric, old)}{ARROW}{writer.value(metric, new)}"
-        named[writer.change(metric)[1]].append(f"{writer.title(metric)} ({values})")
-    sentences = [
-        text(f"summary.{tone or 'other'}", month=month, names=_some(report, names))
-        for tone, names in named.items()
-        if names
-    ]
+    before = previous(report)
+    month = report.language.month(before)
+    changed = [metric for metric in compared if writer.direction(metric) != "none"]
+    estimates = ((metric, *report.current(metric.name)[1:]) for metric in changed)
+    sentences = moved(writer, month, ((m, writer.direction(m), old.value, new.value) for m, new, old in estimates))
     if not sentences:
         known = {"n": report.language.number(len(compared)), "month": month}
         sentences = [text("summary.unchanged", **known) if compared else text("summary.no_month")]
-    table = pd.DataFrame([{"metric": metric.name, **report.row(metric.name)} for metric in moved], columns=MOVED)
+    apart = holidays_apart(report, before, report.month) if compared and is_kept(report) else ""
+    for key, names in (("holidays", apart), ("unlike", newest(report))):
+        sentences += [text(f"summary.{key}", names=names)] if names else []
+    table = pd.DataFrame([{"metric": metric.name, **report.row(metric.name)} for metric in changed], columns=MOVED)
     return Section(text("summary.changed"), table, sentences, cells=no_cells, layer="summary")
 
 
@@ -87,15 +85,6 @@ def headline(study: Study) -> Section:
     table = pd.DataFrame([{"metric": metric.name, **report.row(metric.name)} for metric in writer.headline()])
     tiles = [tile(writer, metric) for metric in writer.headline()]
     return Section("", table, cells=no_cells, tiles=tiles, layer="summary")
-
-
-def _some(report: Results, names: list[str]) -> str:
-    """Write the first names, and how many more there are."""
-    more = len(names) - MOST_NAMED
-    told = names[:MOST_NAMED] + (
-        [report.language.text("summary.and_more", n=report.language.number(more))] if more > 0 else []
-    )
-    return "; ".join(told)
 
 
 def _beside_its_year(report: Results) -> str:

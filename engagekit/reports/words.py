@@ -15,7 +15,7 @@ from engagekit.metrics.metric import Metric
 from engagekit.reports.results import Results, is_small
 from engagekit.score.scorecard import SEGMENTS
 
-__all__ = ["Writer"]
+__all__ = ["Writer", "tone_of"]
 
 PERCENT = 100
 HEADLINE = (
@@ -104,12 +104,7 @@ class Writer:
         direction = self.direction(metric)
         before = (period or self.results.month) - pd.DateOffset(months=1)
         known = {"old": self.value(metric, old), "month": self.language.month(before)}
-        tone: Tone = ""
-        if direction == "none":
-            tone = "same"
-        elif direction != "unknown" and metric.better:
-            tone = "better" if metric.better == direction else "worse"
-        return self.language.text(f"change.{direction}", **known), tone
+        return self.language.text(f"change.{direction}", **known), tone_of(metric, direction)
 
     def direction(self, metric: Metric) -> str:
         """``higher`` or ``lower`` beyond noise, ``none``, or ``unknown`` where that cannot be told."""
@@ -202,6 +197,15 @@ class Writer:
     def month(self, day: pd.Timestamp | dt.date) -> str:
         """Name of a month."""
         return self.language.month(day)
+
+
+def tone_of(metric: Metric, direction: str) -> Tone:
+    """Whether a direction is good for a metric; ``same`` without one, empty where it is not known or neither."""
+    if direction == "none":
+        return "same"
+    if direction == "unknown" or not metric.better:
+        return ""
+    return "better" if metric.better == direction else "worse"
 
 
 def _is_vague(metric: Metric, estimate: Estimate) -> bool:

@@ -162,7 +162,7 @@ def compare_models(
         probability, churned = (measured.probabilities[name].to_numpy() for name in (recommended, "churned"))
         table, error = _calibration(probability, churned)
         slope = _calibration_slope(probability, churned)
-        model = final_model(known, candidate, tested, seed)
+        model = final_model(known, candidate, tested, seed, ahead=churn.outcome_after)
     return Comparison(measured, names, best, recommended, table, error, slope, model)
 
 

@@ -44,7 +44,7 @@ GROUPS = {  # features that can stand in for one another
     "activity": ("interactions", "active_days", "distinct_actions", "duration_s"),
     "manner": ("active_share", "trend"),
     "purchases": ("value", "orders"),
-    "tenure": ("tenure_days",),
+    "tenure": ("tenure_days", "tenure_share"),
 }
 REASONS, LEAST_ODDS = 3, 1.1  # told of a customer; multiple of the odds from which one is worth telling
 Z95 = 1.959964

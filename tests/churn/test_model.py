@@ -170,7 +170,7 @@ def test_a_pickle_and_a_foreign_file_are_refused(tmp_path, capsys):
     with pytest.raises(ValueError, match="which no model of ours does"):
         ChurnModel.load(tmp_path / "evil.skops")
     skops.io.dump({"schema": 0}, tmp_path / "old.skops")
-    with pytest.raises(ValueError, match="is not a model of version 2"):
+    with pytest.raises(ValueError, match="is not a model of version 3"):
         ChurnModel.load(tmp_path / "old.skops")
     with pytest.raises(ValueError, match="a model lies in a .skops file"):
         ChurnModel().fit(*made()).save(tmp_path / "model.joblib")

@@ -222,7 +222,8 @@ class _Fits:
         """Correction of the latest date, if that of a date before made the latest surely better; else none."""
         latest, earlier = self._latest(rows)
         before_latest, earliest = self._latest(earlier)
-        if not (self._enough(earliest) and self._enough(before_latest) and self._enough(latest)):
+        varied = (self.known.loc[earliest, self.columns(candidate)].nunique(dropna=False) > 1).any()
+        if not (varied and self._enough(earliest) and self._enough(before_latest) and self._enough(latest)):
             return NO_CORRECTION
         slope, shift = correction(self._log_odds(candidate, earliest, before_latest), self.churned[before_latest])
         if (slope, shift) == NO_CORRECTION:

@@ -9,7 +9,7 @@ import narwhals as nw
 from engagekit.customers.features import snapshot_rows
 from engagekit.customers.windows import DAY_US, last_before, window_values
 from engagekit.frames.engine import ROW, column_names, small_table, to_narwhals, with_one_key_type
-from engagekit.frames.times import micros_at, with_micros
+from engagekit.frames.times import days_long, micros_at, with_micros
 from engagekit.prepare.history import History, Past
 from engagekit.prepare.leaving import ChurnDefinition, active_base, ends_by
 
@@ -65,6 +65,9 @@ def churn_dataset(
         and sums of 0, ``recency_days`` since the last interaction ever or else since joining, and ``tenure_days``;
         what cannot be computed of nothing (``trend``, ``active_share``, ``preferred_channel``) is null.
 
+        ``recency_gaps`` is ``recency_days`` in mean gaps of the customer's own: the days of the window over its
+        ``active_days``; null without any. A week of silence means more of a daily customer than of a monthly one.
+
         Without a table ``customers``, ``tenure_days`` cannot reach back beyond the beginning of the data, so that its
         maximum grows from date to date. Then there is also ``tenure_share``: ``tenure_days`` over the days from the
         beginning of the data to the date, 0 to 1, where 1 means since the beginning or before.
@@ -102,6 +105,9 @@ def churn_dataset(
     outcomes, made = with_one_key_type(outcomes, made, "customer_id")
     rows = outcomes.join(made, on=["customer_id", "date"], how="left")
     rows = _with_silent(rows, names, last, days)
+    gaps = nw.col("recency_days") * nw.col("active_days") / days_long("window", window).days
+    rows = rows.with_columns(recency_gaps=nw.when(nw.col("active_days") > 0).then(gaps))
+    names.insert(names.index("recency_days") + 1, "recency_gaps")
     if "customers" not in last:
         names.insert(names.index("tenure_days") + 1, "tenure_share")
         rows = _with_tenure_share(rows, last)

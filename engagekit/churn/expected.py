@@ -20,7 +20,9 @@ Floats = NDArray[np.float64]
 Z = 1.959964
 
 
-def level_margin(known: "pd.DataFrame", ahead: dt.timedelta, tested: "tuple[Floats, Floats] | None" = None) -> float:
+def level_margin(
+    known: "pd.DataFrame", ahead: dt.timedelta, tested: tuple[Floats, NDArray[np.bool_]] | None = None
+) -> float:
     """Half of the 95 % interval of how far the level of churn moves, in log odds, until a forecast can be checked.
 
     The churn rate of each date is compared with that of the dates whose outcome was known by then, which is all that a
@@ -33,8 +35,8 @@ def level_margin(known: "pd.DataFrame", ahead: dt.timedelta, tested: "tuple[Floa
     ahead : timedelta
         Time after a date at which its outcome is known.
     tested : tuple of ndarray, optional
-        Probabilities on the last date of customers that a model was not fitted to, and whether they churned. They take
-        the place of the churn rate on that date, because they say how far the model itself was off.
+        Probabilities on the last date of customers that a model was not fitted to, and whether they churned: how far
+        the model itself was off is one more difference.
 
     Returns
     -------
@@ -62,17 +64,16 @@ def level_margin(known: "pd.DataFrame", ahead: dt.timedelta, tested: "tuple[Floa
     if "date" not in known:
         return 0.0
     by_date = known.groupby("date")["churned"].agg(["sum", "count"])
-    moved = {}
-    for date, row in by_date.iterrows():
-        before = by_date[by_date.index + ahead <= date].sum()
+    moved = []
+    for date in by_date.index:
+        before = by_date.loc[[each for each in by_date.index if each + ahead <= date]].sum()
         if before["count"]:
-            moved[date] = _log_odds_of(row["sum"], row["count"]) - _log_odds_of(before["sum"], before["count"])
+            moved.append(_log_odds_of(*by_date.loc[date]) - _log_odds_of(*before))
     if not moved:
         return float("nan")
     if tested is not None:
-        probability, churned = tested
-        moved[max(moved)] = _shift(probability, float(churned.sum()))
-    return float(stdtrit(len(moved), upper_tail(0.95)) * np.sqrt(np.mean(np.square(list(moved.values())))))
+        moved.append(_shift(*tested))
+    return float(stdtrit(len(moved), upper_tail(0.95)) * np.sqrt(np.mean(np.square(moved))))
 
 
 def expected_sum(probability: Floats, margin: float = 0.0, amount: Floats | None = None) -> tuple[float, float, float]:
@@ -126,10 +127,9 @@ def _log_odds_of(churned: float, rows: float) -> float:
     return float(logit((churned + 0.5) / (rows + 1)))
 
 
-def _shift(probability: Floats, churned: float) -> float:
-    """What must be added to all log odds so that they add up to those who churned."""
+def _shift(probability: Floats, churned: NDArray[np.bool_]) -> float:
+    """What must be added to all log odds so that the probabilities add up to those who churned."""
     from scipy.optimize import brentq
 
-    odds = log_odds(probability)
-    least = min(max(churned, 0.5), len(odds) - 0.5)
-    return float(brentq(lambda shift: expit(odds + shift).sum() - least, -50, 50))
+    odds, total = log_odds(probability), np.clip(churned.sum(), 0.5, len(churned) - 0.5)
+    return float(brentq(lambda shift: expit(odds + shift).sum() - total, -50, 50))

@@ -33,6 +33,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Kind = Literal["logistic", "boosting", "average"]
 Correction = tuple[float, float]  # slope and shift of log odds
 
 FOLDS, STRATA = 5, 10
@@ -56,7 +57,7 @@ class Candidate:
 
     name: str
     columns: tuple[str, ...] | None = None
-    kind: Literal["logistic", "boosting", "average"] = "logistic"
+    kind: Kind = "logistic"
 
 
 CANDIDATES = (  # simplest first
@@ -148,7 +149,7 @@ def predictions(
     correction that fits B is applied. So a short history is never calibrated. Corrections are made of all customers and
     use nothing of the test date.
     """
-    fits = _Fits(known, candidates, seed, ahead)
+    fits = _Fits(known, candidates, _features(known, candidates), seed, ahead)
     return _by_time(fits, ahead) if "date" in known else _by_folds(fits)
 
 
@@ -173,7 +174,7 @@ def final_model(
     """
     if candidate.columns == ():
         return None
-    fits = _Fits(known, candidates, seed, ahead)
+    fits = _Fits(known, [candidate], _features(known, candidates), seed, ahead)
     every_row = np.ones(len(known), bool)
     return fits.calibrated(candidate, fits.fit(candidate, every_row), every_row)
 
@@ -182,32 +183,41 @@ class _Fits:
     """Models of candidates, fitted to some of the rows."""
 
     def __init__(
-        self, known: "pd.DataFrame", candidates: Sequence[Candidate], seed: int, ahead: dt.timedelta | None
+        self,
+        known: "pd.DataFrame",
+        candidates: Sequence[Candidate],
+        features: list[str],
+        seed: int,
+        ahead: dt.timedelta | None,
     ) -> None:
-        self.known, self.candidates, self.seed, self.ahead = known, candidates, seed, ahead
+        self.known, self.candidates, self.features = known, candidates, features
+        self.seed, self.ahead = seed, ahead
         self.churned: Bools = known["churned"].to_numpy(bool)
-        self.features = _features(known, candidates)
+        kinds = {each.kind for each in candidates if each.columns is None}
+        self.kind: Kind = next(iter(kinds)) if len(kinds) == 1 else "average"  # which all models of everything are in
+        self.of_everything: dict[bytes, ChurnModel] = {}
         self.corrections: dict[tuple[str, bytes], Correction] = {}
 
     def columns(self, candidate: Candidate) -> list[str]:
         return self.features if candidate.columns is None else list(candidate.columns)
 
     def fit(self, candidate: Candidate, train: Bools) -> ChurnModel:
-        rows = self.known.loc[train, self.columns(candidate)]
-        return ChurnModel(candidate.kind, seed=self.seed).fit(rows, self.churned[train])
+        """A candidate's model; one fit serves a model of everything and the average that it is a part of."""
+        if candidate.columns is not None:
+            return self._fit(candidate.kind, list(candidate.columns), train)
+        key = train.tobytes()
+        if key not in self.of_everything:
+            self.of_everything[key] = self._fit(self.kind, self.features, train)
+        return self.of_everything[key].part(candidate.kind)
+
+    def _fit(self, kind: Kind, columns: list[str], train: Bools) -> ChurnModel:
+        return ChurnModel(kind, seed=self.seed).fit(self.known.loc[train, columns], self.churned[train])
 
     def predict(self, train: Bools, test: Bools, before: Bools) -> Iterator[tuple[str, Floats]]:
-        """Probabilities of the test rows, by candidate; one fit serves a model and the average that it is a part of.
-
-        What is known ``before`` the test, of all customers, says whether to calibrate.
-        """
-        kinds = {each.kind for each in self.candidates if each.columns is None}
-        kind = next(iter(kinds)) if len(kinds) == 1 else "average"
-        shared = self.fit(Candidate("", None, kind), train) if kinds else None
+        """Probabilities of the test rows, by candidate; what is known ``before`` says whether to calibrate."""
         for each in self.candidates:
             if each.columns != ():
-                whole = shared.part(each.kind) if shared and each.columns is None else self.fit(each, train)
-                model = self.calibrated(each, whole, before)
+                model = self.calibrated(each, self.fit(each, train), before)
                 yield each.name, model.predict_proba(self.known.loc[test, self.columns(each)])[:, 1]
 
     def calibrated(self, candidate: Candidate, model: ChurnModel, before: Bools) -> ChurnModel:

@@ -193,6 +193,7 @@ def monthly(events: pl.DataFrame) -> pd.DataFrame:
     months = pl.datetime_range(begin.replace(day=1), end, "1mo", eager=True).dt.truncate("1d")
     dates = months.filter((months - WINDOW >= begin) & (months + SILENCE.ahead <= end)).to_list()
     rows = churn_dataset(History({"interactions": events}), dates, SILENCE).to_pandas().astype({"churned": bool})
+    rows = rows.sort_values(["date", "customer_id"], ignore_index=True)
     return rows.drop(columns=[name for name in rows if name not in KEYS and rows[name].nunique(dropna=False) < 2])
 
 

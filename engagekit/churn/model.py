@@ -34,7 +34,13 @@ Kind = Literal["logistic", "boosting", "average"]
 
 SCHEMA = 3
 PENALTY, ITERATIONS = 0.3, 2_000
-BOOSTING = {"learning_rate": 0.05, "max_iter": 100, "max_leaf_nodes": 8, "min_samples_leaf": 50}
+BOOSTING = {
+    "learning_rate": 0.05,
+    "max_iter": 100,
+    "max_leaf_nodes": 8,
+    "min_samples_leaf": 50,
+    "early_stopping": False,
+}
 
 
 class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

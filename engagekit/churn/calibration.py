@@ -7,12 +7,13 @@ from scipy.special import logit
 from engagekit.churn.statistics import SURE
 from engagekit.churn.threads import one_thread
 
-__all__ = ["correction", "log_odds"]
+__all__ = ["NO_CORRECTION", "correction", "log_odds"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 ITERATIONS = 2_000
+NO_CORRECTION = (1.0, 0.0)
 CONTRADICTED = 5.991  # 95 % point of chi-squared with 2 degrees of freedom
 
 
@@ -51,7 +52,7 @@ def correction(odds: Floats, churned: Bools) -> tuple[float, float]:
         line = LogisticRegression(C=np.inf, max_iter=ITERATIONS).fit(odds[:, None], churned)
     slope, shift = float(line.coef_[0, 0]), float(line.intercept_[0])
     gain = 2 * (_log_likelihood(shift + slope * odds, churned) - _log_likelihood(odds, churned))
-    return (slope, shift) if gain >= CONTRADICTED else (1.0, 0.0)
+    return (slope, shift) if gain >= CONTRADICTED else NO_CORRECTION
 
 
 def _log_likelihood(odds: Floats, churned: Bools) -> float:

@@ -4,13 +4,16 @@ import datetime as dt
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
+from engagekit.churn.calibration import NO_CORRECTION, correction, log_odds
 from engagekit.churn.inputs import FEWEST
 from engagekit.churn.model import ChurnModel
+from engagekit.churn.statistics import log_loss
 from engagekit.display.progress import progress
 from engagekit.errors import TooLittle
 
@@ -30,6 +33,8 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Kind = Literal["logistic", "boosting", "average"]
+Correction = tuple[float, float]  # slope and shift of log odds
 
 FOLDS, STRATA = 5, 10
 FEWEST_TESTED = 5  # customers who churned, and who stayed, on the test date: intervals of fewer are far too narrow
@@ -52,7 +57,7 @@ class Candidate:
 
     name: str
     columns: tuple[str, ...] | None = None
-    kind: Literal["logistic", "boosting", "average"] = "logistic"
+    kind: Kind = "logistic"
 
 
 CANDIDATES = (  # simplest first
@@ -116,8 +121,8 @@ def predictions(
     """Predict each customer by models that were fitted to other customers.
 
     With dates, customers fall into five folds by a hash of their id. Each fold is predicted at the last date by a model
-    that was fitted to the other customers' earlier dates, whose outcome was known by then, and calibrated on the latest
-    of these. Without dates, each of ten stratified folds is predicted by a model of the others.
+    that was fitted to the other customers' earlier dates, whose outcome was known by then. Without dates, each of ten
+    stratified folds is predicted by a model of the others.
 
     Parameters
     ----------
@@ -135,73 +140,123 @@ def predictions(
     TooLittle
         Fewer than 50 customers left or stayed where the models are fitted, or fewer than five where they are tested; or
         no date has an outcome that was known by the last.
+
+    Notes
+    -----
+    A candidate is calibrated only where that has helped before. Let the latest training date be B, and A the latest
+    whose outcome was known by B. Both are predicted from the dates whose outcome was known by then. The log odds of A
+    are scaled and shifted to fit what happened; if the same correction makes the log loss of B surely lower, the
+    correction that fits B is applied. So a short history is never calibrated. Corrections are made of all customers and
+    use nothing of the test date.
     """
-    fits = _Fits(known, candidates, seed)
+    fits = _Fits(known, candidates, _features(known, candidates), seed, ahead)
     return _by_time(fits, ahead) if "date" in known else _by_folds(fits)
 
 
 def final_model(
-    known: "pd.DataFrame", candidate: Candidate, candidates: Sequence[Candidate], seed: int = 0
+    known: "pd.DataFrame",
+    candidate: Candidate,
+    candidates: Sequence[Candidate],
+    seed: int = 0,
+    *,
+    ahead: dt.timedelta | None = None,
 ) -> ChurnModel | None:
-    """A candidate's model fitted to all rows; None for the base rate.
+    """A candidate's model fitted to all rows, as those that are tested are fitted to theirs; None for the base rate.
 
-    Where there are dates it takes the calibration of a model that was fitted to the dates before the latest.
+    Parameters
+    ----------
+    known, candidates, seed
+        As ``predictions`` takes them.
+    candidate : Candidate
+        One of them.
+    ahead : timedelta, optional
+        As ``predictions`` takes it; without it the model is not calibrated.
     """
     if candidate.columns == ():
         return None
-    fits = _Fits(known, candidates, seed)
-    columns = fits.columns(candidate)
-    model = ChurnModel(candidate.kind, seed=seed).fit(known[columns], known["churned"])
-    if "date" in known:
-        every_row = np.ones(len(known), bool)
-        model.calibration_ = fits.calibrated(candidate, every_row, known["date"].max()).calibration_
-    return model
+    fits = _Fits(known, [candidate], _features(known, candidates), seed, ahead)
+    every_row = np.ones(len(known), bool)
+    return fits.calibrated(candidate, fits.fit(candidate, every_row), every_row)
 
 
 class _Fits:
     """Models of candidates, fitted to some of the rows."""
 
-    def __init__(self, known: "pd.DataFrame", candidates: Sequence[Candidate], seed: int) -> None:
-        self.known, self.candidates, self.seed = known, candidates, seed
+    def __init__(
+        self,
+        known: "pd.DataFrame",
+        candidates: Sequence[Candidate],
+        features: list[str],
+        seed: int,
+        ahead: dt.timedelta | None,
+    ) -> None:
+        self.known, self.candidates, self.features = known, candidates, features
+        self.seed, self.ahead = seed, ahead
         self.churned: Bools = known["churned"].to_numpy(bool)
-        self.features = _features(known, candidates)
+        kinds = {each.kind for each in candidates if each.columns is None}
+        self.kind: Kind = next(iter(kinds)) if len(kinds) == 1 else "average"  # which all models of everything are in
+        self.of_everything: dict[bytes, ChurnModel] = {}
+        self.corrections: dict[tuple[str, bytes], Correction] = {}
 
     def columns(self, candidate: Candidate) -> list[str]:
         return self.features if candidate.columns is None else list(candidate.columns)
 
-    def predict(self, train: Bools, test: Bools, latest: Any = None) -> Iterator[tuple[str, Floats]]:
-        """Probabilities of the test rows, by candidate; one fit serves a model and the average that it is a part of."""
-        kinds = {each.kind for each in self.candidates if each.columns is None}
-        kind = next(iter(kinds)) if len(kinds) == 1 else "average"
-        shared = self._fit(Candidate("", None, kind), train, latest) if kinds else None
+    def fit(self, candidate: Candidate, train: Bools) -> ChurnModel:
+        """A candidate's model; one fit serves a model of everything and the average that it is a part of."""
+        if candidate.columns is not None:
+            return self._fit(candidate.kind, list(candidate.columns), train)
+        key = train.tobytes()
+        if key not in self.of_everything:
+            self.of_everything[key] = self._fit(self.kind, self.features, train)
+        return self.of_everything[key].part(candidate.kind)
+
+    def _fit(self, kind: Kind, columns: list[str], train: Bools) -> ChurnModel:
+        return ChurnModel(kind, seed=self.seed).fit(self.known.loc[train, columns], self.churned[train])
+
+    def predict(self, train: Bools, test: Bools, before: Bools) -> Iterator[tuple[str, Floats]]:
+        """Probabilities of the test rows, by candidate; what is known ``before`` says whether to calibrate."""
         for each in self.candidates:
             if each.columns != ():
-                whole = shared if each.columns is None else None
-                model = self.calibrated(each, train, latest, whole)
+                model = self.calibrated(each, self.fit(each, train), before)
                 yield each.name, model.predict_proba(self.known.loc[test, self.columns(each)])[:, 1]
 
-    def calibrated(
-        self, candidate: Candidate, train: Bools, latest: Any = None, shared: ChurnModel | None = None
-    ) -> ChurnModel:
-        """A candidate's model, fitted to the dates before the latest and calibrated on that where both are enough."""
-        model = shared.part(candidate.kind) if shared else self._fit(candidate, train, latest)
-        newest = self._newest(train, latest)
-        if newest.any():
-            model.calibrate(self.known.loc[newest, self.columns(candidate)], self.churned[newest])
+    def calibrated(self, candidate: Candidate, model: ChurnModel, before: Bools) -> ChurnModel:
+        """A candidate's model with the correction that has proved itself in some rows."""
+        key = candidate.name, before.tobytes()
+        if key not in self.corrections:
+            self.corrections[key] = self._correction(candidate, before)
+        model.calibration_ = self.corrections[key]
         return model
 
-    def _fit(self, candidate: Candidate, train: Bools, latest: Any) -> ChurnModel:
-        older = train & ~self._newest(train, latest)
-        model = ChurnModel(candidate.kind, seed=self.seed)
-        return model.fit(self.known.loc[older, self.columns(candidate)], self.churned[older])
+    def _correction(self, candidate: Candidate, rows: Bools) -> Correction:
+        """Correction of the latest date, if that of a date before made the latest surely better; else none."""
+        latest, earlier = self._latest(rows)
+        before_latest, earliest = self._latest(earlier)
+        varied = (self.known.loc[earliest, self.columns(candidate)].nunique(dropna=False) > 1).any()
+        if not (varied and self._enough(earliest) and self._enough(before_latest) and self._enough(latest)):
+            return NO_CORRECTION
+        slope, shift = correction(self._log_odds(candidate, earliest, before_latest), self.churned[before_latest])
+        if (slope, shift) == NO_CORRECTION:
+            return NO_CORRECTION
+        odds, churned = self._log_odds(candidate, earlier, latest), self.churned[latest]
+        change = log_loss(expit(shift + slope * odds), churned) - log_loss(expit(odds), churned)
+        surely_better = change.interval(np.arange(len(churned)))[1] < 0
+        return correction(odds, churned) if surely_better else NO_CORRECTION
 
-    def _newest(self, train: Bools, latest: Any) -> Bools:
-        """Rows to calibrate on; none where these, or the others, are too few."""
-        if latest is None:
-            return np.zeros(len(train), bool)
-        newest: Bools = train & (self.known["date"] == latest).to_numpy()
-        enough = all(_fewest(self.churned[part]) >= FEWEST for part in (newest, train & ~newest))
-        return newest if enough else np.zeros(len(train), bool)
+    def _log_odds(self, candidate: Candidate, train: Bools, test: Bools) -> Floats:
+        model = self.fit(candidate, train)
+        return log_odds(model.predict_proba(self.known.loc[test, self.columns(candidate)])[:, 1])
+
+    def _latest(self, rows: Bools) -> tuple[Bools, Bools]:
+        """Rows of the latest date of some, and those whose outcome was known by then."""
+        if self.ahead is None or "date" not in self.known or not rows.any():
+            return np.zeros(len(rows), bool), np.zeros(len(rows), bool)
+        dates = self.known["date"]
+        last = dates[rows].max()
+        return rows & (dates == last).to_numpy(), rows & (dates + self.ahead <= last).to_numpy()
+
+    def _enough(self, rows: Bools) -> bool:
+        return _fewest(self.churned[rows]) >= FEWEST
 
 
 def _by_time(fits: _Fits, ahead: dt.timedelta) -> Predictions:
@@ -220,7 +275,7 @@ def _by_time(fits: _Fits, ahead: dt.timedelta) -> Predictions:
     for fold in progress(range(FOLDS), "Testing models, fold"):
         own = test & (folds == fold)
         if own.any():
-            for name, probability in fits.predict(train & (folds != fold), own, earlier[-1]):
+            for name, probability in fits.predict(train & (folds != fold), own, train):
                 probabilities[name][own] = probability
     of_test = {name: probability[test] for name, probability in probabilities.items()}
     return Predictions(np.flatnonzero(test), of_test, train, earlier, last)
@@ -238,7 +293,7 @@ def _by_folds(fits: _Fits) -> Predictions:
     folds = StratifiedKFold(STRATA, shuffle=True, random_state=fits.seed).split(churned, churned)
     for _, held_out in progress(list(folds), "Testing models, fold", named=lambda _: ""):
         own = np.isin(np.arange(len(churned)), held_out)
-        for name, probability in fits.predict(~own, own):
+        for name, probability in fits.predict(~own, own, ~own):
             probabilities[name][own] = probability
     return Predictions(np.arange(len(churned)), probabilities, np.ones(len(churned), bool), [], None)
 

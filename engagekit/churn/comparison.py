@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engagekit.churn.backtest import Backtest, backtest, known_outcomes
 from engagekit.churn.calibration import log_odds
 from engagekit.churn.candidates import CANDIDATES, Candidate, final_model, usable
+from engagekit.churn.expected import level_margin
 from engagekit.churn.model import ChurnModel
 from engagekit.churn.outcomes import LOSSES
 from engagekit.churn.statistics import Order, Ranking
@@ -55,6 +56,8 @@ class Comparison:
         overconfident. NaN where all probabilities are the same.
     model : ChurnModel or None
         The recommended model, fitted to all rows with a known outcome; None for the base rate.
+    margin : float
+        What ``level_margin`` gives for the recommended candidate; ``expected_sum`` takes it.
     """
 
     backtest: Backtest
@@ -65,6 +68,7 @@ class Comparison:
     calibration_error: float
     calibration_slope: Numbers
     model: ChurnModel | None
+    margin: float = 0.0
 
     def statistic(self, predictor: str, statistic: str = "roc_auc") -> dict[str, float]:
         """Numbers of a row of the backtest's ``statistics``."""
@@ -162,8 +166,9 @@ def compare_models(
         probability, churned = (measured.probabilities[name].to_numpy() for name in (recommended, "churned"))
         table, error = _calibration(probability, churned)
         slope = _calibration_slope(probability, churned)
-        model = final_model(known, candidate, tested, seed)
-    return Comparison(measured, names, best, recommended, table, error, slope, model)
+        model = final_model(known, candidate, tested, seed, ahead=churn.outcome_after)
+    margin = level_margin(known, churn.outcome_after, (probability, churned))
+    return Comparison(measured, names, best, recommended, table, error, slope, model, margin)
 
 
 def _simplest(probabilities: "pd.DataFrame", names: list[str], best: str) -> str:

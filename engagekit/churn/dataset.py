@@ -9,7 +9,7 @@ import narwhals as nw
 from engagekit.customers.features import snapshot_rows
 from engagekit.customers.windows import DAY_US, last_before, window_values
 from engagekit.frames.engine import ROW, column_names, small_table, to_narwhals, with_one_key_type
-from engagekit.frames.times import micros_at, with_micros
+from engagekit.frames.times import days_long, micros_at, with_micros
 from engagekit.prepare.history import History, Past
 from engagekit.prepare.leaving import ChurnDefinition, active_base, ends_by
 
@@ -65,6 +65,13 @@ def churn_dataset(
         and sums of 0, ``recency_days`` since the last interaction ever or else since joining, and ``tenure_days``;
         what cannot be computed of nothing (``trend``, ``active_share``, ``preferred_channel``) is null.
 
+        ``recency_gaps`` is ``recency_days`` in mean gaps of the customer's own: the days of the window over its
+        ``active_days``; null without any. A week of silence means more of a daily customer than of a monthly one.
+
+        Without a table ``customers``, ``tenure_days`` cannot reach back beyond the beginning of the data, so that its
+        maximum grows from date to date. Then there is also ``tenure_share``: ``tenure_days`` over the days from the
+        beginning of the data to the date, 0 to 1, where 1 means since the beginning or before.
+
     Raises
     ------
     DataError
@@ -98,6 +105,12 @@ def churn_dataset(
     outcomes, made = with_one_key_type(outcomes, made, "customer_id")
     rows = outcomes.join(made, on=["customer_id", "date"], how="left")
     rows = _with_silent(rows, names, last, days)
+    gaps = nw.col("recency_days") * nw.col("active_days") / days_long("window", window).days
+    rows = rows.with_columns(recency_gaps=nw.when(nw.col("active_days") > 0).then(gaps))
+    names.insert(names.index("recency_days") + 1, "recency_gaps")
+    if "customers" not in last:
+        names.insert(names.index("tenure_days") + 1, "tenure_share")
+        rows = _with_tenure_share(rows, last)
     return last.to_native(rows.select("customer_id", "date", *names, "churned", "next_value"), "interactions")
 
 
@@ -130,7 +143,7 @@ def _with_next_value(base: Rows, past: Past, days: list[dt.datetime], churn: Chu
 
 
 def _with_silent(rows: Rows, names: list[str], past: Past, days: list[dt.datetime]) -> Rows:
-    """Rows with the features of customers who did nothing in the window."""
+    """Rows with the features of customers who did nothing in the window, and with the time of their date."""
     silent = nw.col("interactions").is_null()
     recorded = [name for name in SUMS if name in past.columns("interactions")]
     zeros = [name for name in names if name in (*COUNTS, *recorded) or name.startswith(BY_CHANNEL)]
@@ -147,6 +160,15 @@ def _with_silent(rows: Rows, names: list[str], past: Past, days: list[dt.datetim
         recency_days=nw.when(silent).then(since).otherwise(nw.col("recency_days")),
         tenure_days=nw.when(silent).then(tenure).otherwise(nw.col("tenure_days")),
     )
+
+
+def _with_tenure_share(rows: Rows, past: Past) -> Rows:
+    """Rows with the tenure as a share of the days that could be observed."""
+    begin = with_micros(_times(past), "time", "begin_us").select(nw.col("begin_us").min())
+    observed = (nw.col("date_us") - nw.col("begin_us")) / DAY_US
+    share = nw.when(observed > 0).then(nw.min_horizontal(nw.lit(1.0), nw.col("tenure_days") / observed))
+    share = nw.when(~nw.col("tenure_days").is_null()).then(share)
+    return rows.join(begin, how="cross").with_columns(tenure_share=share)
 
 
 def _lazy(features: Any) -> Rows:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AGEING", "drift"]
 
-AGEING = ("tenure_days",)  # features that rise by themselves from one date to the next
+AGEING = ("tenure_days", "tenure_share")  # features that move by themselves from one date to the next
 BINS = 10
 MOST_CATEGORIES = 20
 HALF = 0.5  # customers added to each bin, so that no share is 0
@@ -24,7 +24,8 @@ BLANK, OTHER = "blank", "other"
 def drift(before: Any, after: Any, columns: Sequence[str] | None = None) -> "pd.DataFrame":
     """Population stability index of each column between two groups of customers, from 0 up.
 
-    ``tenure_days`` is left out: it rises by itself with every day, and says nothing about whether customers changed.
+    ``tenure_days`` and ``tenure_share`` are left out: they move by themselves with every day, and say nothing about
+    whether customers changed.
 
     Parameters
     ----------

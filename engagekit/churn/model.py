@@ -12,7 +12,7 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from engagekit.churn.calibration import correction, log_odds
+from engagekit.churn.calibration import NO_CORRECTION, correction, log_odds
 from engagekit.churn.inputs import feature_frame, outcome_labels
 from engagekit.churn.saving import read_content, skops_file, write_content
 from engagekit.churn.statistics import Order
@@ -32,18 +32,25 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Kind = Literal["logistic", "boosting", "average"]
 
-SCHEMA = 2
+SCHEMA = 3
 PENALTY, ITERATIONS = 0.3, 2_000
-BOOSTING = {"learning_rate": 0.05, "max_iter": 150, "max_leaf_nodes": 8, "min_samples_leaf": 30}
+BOOSTING = {
+    "learning_rate": 0.05,
+    "max_iter": 100,
+    "max_leaf_nodes": 8,
+    "min_samples_leaf": 50,
+    "early_stopping": False,
+}
 
 
 class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Probability that a customer leaves: additive splines, boosting, or the average of both.
 
     A scikit-learn classifier of frames. Columns are found by their names, so their order does not matter. Missing
-    numbers: the median plus a missing indicator. A category that the fitted data did not have counts as none.
-    Columns that are constant or blank throughout are left out. The same rows give the same model to the last bit,
-    however many threads there are.
+    numbers: the median plus a missing indicator. A number outside the fitted range counts as the edge of that range, so
+    where every column has moved beyond it, all customers get the same probability. A category that the fitted data did
+    not have counts as none. Columns that are constant or blank throughout are left out. The same rows give the same
+    model to the last bit, however many threads there are.
 
     Parameters
     ----------
@@ -58,6 +65,8 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     columns_, left_out_ : list of str
         Columns that the model uses, and those that it leaves out.
+    least_, most_ : ndarray
+        Fitted range of each column of numbers, ``numbers_``.
     n_, churned_ : int
         Rows that it was fitted to, and how many of them churned.
 
@@ -102,11 +111,13 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise TooLittle("no column differs between customers. Give one that is not the same for all.")
         frame = frame[self.columns_]
         self.numbers_, categories = split_columns(frame)
+        numbers = frame[self.numbers_].to_numpy(float)
+        self.least_, self.most_ = np.nanmin(numbers, axis=0), np.nanmax(numbers, axis=0)
         self.parts_ = {name: _part(name, len(categories), self.seed) for name in MADE_OF[self.kind]}
         with one_thread():
             for part in self.parts_.values():
                 part.fit(frame, labels)
-        self.calibration_ = (1.0, 0.0)
+        self.calibration_ = NO_CORRECTION
         if "logistic" in self.parts_:
             self.centre_ = self.parts_["logistic"][:-1].transform(frame).mean(axis=0)
         return self
@@ -125,7 +136,7 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         part = copy(self)
-        part.kind, part.calibration_ = kind, (1.0, 0.0)
+        part.kind, part.calibration_ = kind, NO_CORRECTION
         part.parts_ = {name: self.parts_[name] for name in MADE_OF[kind]}
         return part
 
@@ -142,7 +153,7 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         slope, shift = self.calibration_
         with one_thread():
             leaving = np.mean([part.predict_proba(frame)[:, 1] for part in self.parts_.values()], axis=0)
-        if self.calibration_ != (1.0, 0.0):
+        if self.calibration_ != NO_CORRECTION:
             leaving = expit(shift + slope * log_odds(leaving))
         return np.column_stack([1 - leaving, leaving])
 
@@ -289,12 +300,12 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "fitted to": f"{self.n_:,} rows, of them {self.churned_:,} churned",
             "columns": f"{len(self.columns_)}: {', '.join(self.columns_)}",
             "left out": f"{len(self.left_out_)}: {', '.join(self.left_out_)}" if self.left_out_ else "",
-            "calibrated": calibrated if self.calibration_ != (1.0, 0.0) else "",
+            "calibrated": calibrated if self.calibration_ != NO_CORRECTION else "",
         }
         return title, [(label, text) for label, text in rows.items() if text]
 
     def _known(self, features: Any) -> "pd.DataFrame":
-        """Columns that the model uses, of the kinds that it was fitted to."""
+        """Columns that the model uses, of the kinds and in the ranges that it was fitted to."""
         frame = feature_frame(features, self.columns_)
         for name in self.columns_:
             number = frame[name].dtype == float
@@ -302,7 +313,9 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 kinds = ("words", "numbers")
                 problem = f"holds {kinds[number]}, and held {kinds[name in self.numbers_]} when the model was fitted."
                 raise DataError(f"{problem} Give it as it was.", column=name)
-        return frame.astype({name: float if name in self.numbers_ else object for name in self.columns_})
+        frame = frame.astype({name: float if name in self.numbers_ else object for name in self.columns_})
+        frame[self.numbers_] = np.clip(frame[self.numbers_].to_numpy(), self.least_, self.most_)
+        return frame
 
     def _roc_auc(self, frame: "pd.DataFrame", labels: Bools) -> float:
         return Order(self.predict_proba(frame)[:, 1]).roc_auc(labels).value

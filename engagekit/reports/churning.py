@@ -16,6 +16,7 @@ from engagekit.churn.candidates import OF_A_SCORE
 from engagekit.churn.comparison import Comparison
 from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.drift import drift
+from engagekit.churn.expected import expected_sum
 from engagekit.churn.leakage import TOO_GOOD, leakage_report, leaking_column
 from engagekit.churn.model import ChurnModel
 from engagekit.churn.survival import churn_times, survival
@@ -40,14 +41,13 @@ DAYS_A_MONTH = 365.25 / 12
 SAMPLED = 300  # customers on whom it is tried whether features know the future
 KEYS = ("customer_id", "date", "churned", "next_value")
 GROUPS = {  # features that can stand in for one another
-    "recency": ("recency_days",),
+    "recency": ("recency_days", "recency_gaps"),
     "activity": ("interactions", "active_days", "distinct_actions", "duration_s"),
     "manner": ("active_share", "trend"),
     "purchases": ("value", "orders"),
-    "tenure": ("tenure_days",),
+    "tenure": ("tenure_days", "tenure_share"),
 }
 REASONS, LEAST_ODDS = 3, 1.1  # told of a customer; multiple of the odds from which one is worth telling
-Z95 = 1.959964
 ROUNDING = 1e-9  # of a mean of equal chances
 
 
@@ -135,13 +135,11 @@ class Churning:
     def expected(self, column: str = "") -> tuple[float, float, float]:
         """How many of the customers at risk now, or how much of a column, will be lost; and its interval.
 
-        The interval holds what comes in 95 % of cases, if the chances are right and customers leave independently.
+        The interval of 95 % takes in by how much the level of churn moved between dates in the past.
         """
-        chance = self.today["chance"]
-        lost = self.today[column] if column else pd.Series(1.0, chance.index)
-        value = float((chance * lost).sum(min_count=1))
-        half = Z95 * float(np.sqrt((chance * (1 - chance) * lost**2).sum()))
-        return value, max(value - half, 0.0), value + half
+        amount = self.today[column].to_numpy(float) if column else None
+        margin = self.comparison.margin if self.comparison else 0.0
+        return expected_sum(self.today["chance"].to_numpy(float), margin, amount)
 
     def card(self) -> dict[str, Any]:
         """What goes with a saved model: of what data it is, and how good it was."""

@@ -48,6 +48,63 @@ def test_no_model_sees_the_customers_that_it_predicts_nor_an_outcome_of_later(ro
         assert train["date"].max() + CHURN.ahead <= DATES[-1]
 
 
+def test_what_is_tested_is_what_is_delivered(rows):
+    """The model of all rows that were known by the test date, without a fold's customers, predicts that fold."""
+    known = known_outcomes(rows)
+    for candidate in (CANDIDATES[1], CANDIDATES[5]):
+        tested = predictions(known, CHURN.ahead, [candidate])
+        fold = known["customer_id"].map(lambda who: zlib.crc32(str(who).encode()) % 5)
+        own = np.flatnonzero((fold[tested.test] == 2).to_numpy())
+        others = known[tested.train & (fold != 2).to_numpy()]
+        model = final_model(others, candidate, [candidate], ahead=CHURN.ahead)
+        expected = model.predict_proba(known.iloc[tested.test[own]])[:, 1]
+        assert tested.probabilities[candidate.name][own] == pytest.approx(expected, abs=1e-12)
+
+
+def levels(*rates, customers=1_000):
+    """Customers on dates a horizon apart, of whom such a share leaves, and likelier with more days."""
+    rng, tables = np.random.default_rng(0), []
+    for number, rate in enumerate(rates):
+        days = rng.uniform(0, 1, customers)
+        churned = rng.random(customers) < 1 / (1 + np.exp(-np.log(rate / (1 - rate)) - (days - 0.5)))
+        date = END + number * CHURN.ahead
+        each = {"customer_id": np.arange(customers), "date": date, "recency_days": days, "churned": churned}
+        tables.append(pl.DataFrame(each))
+    return known_outcomes(pl.concat(tables))
+
+
+def test_a_correction_that_helped_the_date_after_is_applied_and_one_that_harmed_is_not():
+    """Dates 0 and 1 predict 2, those and 2 predict 3, and all four predict 4.
+
+    The level falls: the log odds of date 2 had to come down, which helps on date 3, whose own correction is then taken:
+    log odds of .3 less those of .5, which four dates at .45 go down to .26 with. The level comes back: what date 2
+    wanted harms date 3.
+    """
+    candidate = CANDIDATES[1]
+    falling = predictions(levels(0.6, 0.5, 0.4, 0.3, 0.2), CHURN.ahead, [candidate])
+    assert falling.probabilities["recency"].mean() == pytest.approx(0.26, abs=0.03)
+    back = predictions(levels(0.5, 0.5, 0.3, 0.5, 0.5), CHURN.ahead, [candidate])
+    assert back.probabilities["recency"].mean() == pytest.approx(0.45, abs=0.03)
+    delivered = final_model(levels(0.6, 0.5, 0.4, 0.3), candidate, [candidate], ahead=CHURN.ahead)
+    assert delivered.calibration_ != (1.0, 0.0)
+    assert final_model(levels(0.6, 0.5, 0.4, 0.3), candidate, [candidate]).calibration_ == (1.0, 0.0)
+
+
+def test_a_short_history_is_not_calibrated():
+    tested = predictions(levels(0.6, 0.4, 0.2), CHURN.ahead, [CANDIDATES[1]])
+    assert tested.probabilities["recency"].mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_the_outcomes_of_the_test_date_change_no_probability():
+    known = levels(0.6, 0.5, 0.4, 0.3, 0.2)
+    last = known["date"] == known["date"].max()
+    otherwise = known.assign(churned=known["churned"] ^ last)
+    one, other = (
+        predictions(each, CHURN.ahead, [CANDIDATES[1]]).probabilities["recency"] for each in (known, otherwise)
+    )
+    assert one.tolist() == other.tolist()
+
+
 def test_the_last_date_is_predicted_from_earlier_ones(rows):
     tested = backtest(rows, CHURN, candidates=CANDIDATES[:2])
     assert tested.train_dates == [date for date in DATES if date + CHURN.ahead <= DATES[-1]]

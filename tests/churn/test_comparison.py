@@ -110,6 +110,24 @@ def test_equal_probabilities_are_in_the_same_bin_of_the_calibration():
     assert fitted.calibration["n"].sum() == 1_000
 
 
+def test_a_model_whose_every_column_drifts_is_not_recommended():
+    """On each date all numbers lie beyond those of the dates before: nobody can be told from anybody else."""
+    rng, rows = np.random.default_rng(0), []
+    for number in range(4):
+        low, days = rng.random(500), dt.datetime(2026, 1, 1) + dt.timedelta(days=84 * number)
+        outcome = rng.random(500) < 0.2 + 0.6 * low
+        rows.append(pd.DataFrame({"date": days, "recency_days": low + 10 * number, "churned": outcome}))
+    table = pd.concat(rows, ignore_index=True).assign(customer_id=np.tile(np.arange(500), 4))
+    table["orders"] = table["recency_days"] * 3
+    compared = compare_models(table, CHURN)
+    assert compared.recommended == "base_rate"
+    assert compared.statistic("recency")["value"] > 0.6  # within a date it does tell them apart
+    for name in ("logistic", "boosting", "average"):  # a fold has one probability, so that five differ by little
+        probability = compared.backtest.probabilities[name]
+        assert probability.nunique() <= 5
+        assert np.isfinite(probability).all()
+
+
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in (2, 3))])
 def test_the_true_hazard_of_a_sample_is_recovered(seed):
     """20,000 customers of a subscription: probabilities follow the hazard, and are calibrated."""

@@ -109,14 +109,38 @@ def test_a_subscriber_who_does_nothing_has_features_too():
         "value",
         "interactions_web",
         "recency_days",
+        "recency_gaps",
         "tenure_days",
         "trend",
     ]
     assert rows.select(names).sort("customer_id").rows() == [
-        ("busy", 1, 1, 5.0, 1, 3.0, 3.0, 1.0),
-        ("never", 0, 0, 0.0, 0, 150.0, 150.0, None),
-        ("quiet", 0, 0, 0.0, 0, 100.0, 200.0, None),
+        ("busy", 1, 1, 5.0, 1, 3.0, 3 / 28, 3.0, 1.0),
+        ("never", 0, 0, 0.0, 0, 150.0, None, 150.0, None),
+        ("quiet", 0, 0, 0.0, 0, 100.0, None, 200.0, None),
     ]
+    shares = dict(rows.select("customer_id", "tenure_share").rows())
+    assert shares == {"busy": 3 / 100, "never": 1.0, "quiet": 1.0}  # the data begin 100 days before
+
+
+def test_recency_is_in_gaps_of_the_customers_own_and_tenure_a_share_of_the_days_of_the_data():
+    """On day 80 of the data "often" was active on four days of the last 28, "once" on one."""
+    begin = dt.datetime(2026, 1, 1)
+    moments = {"first": [0, 60], "often": [40, 55, 60, 65, 73, 73.2], "once": [66]}
+    visits = [(who, begin + dt.timedelta(days=day)) for who, days in moments.items() for day in days]
+    events = pl.DataFrame(visits, schema=["customer_id", "time"], orient="row").with_columns(action=pl.lit("view"))
+    days = [begin + dt.timedelta(days=number) for number in (70, 80)]
+    history = History({"interactions": events})
+    rows = churn_dataset(history, days, defined(28), window="28d", as_of=days[-1] + dt.timedelta(days=60))
+    now = rows.filter(pl.col("date") == days[-1]).sort("customer_id")
+    assert now.select("customer_id", "active_days").rows() == [("first", 1), ("often", 4), ("once", 1)]
+    assert now["recency_gaps"].to_list() == pytest.approx([20 * 1 / 28, 6.8 * 4 / 28, 14 * 1 / 28])
+    assert now["tenure_share"].to_list() == pytest.approx([1, 40 / 80, 14 / 80])
+    assert rows.filter(pl.col("date") == days[0]).sort("customer_id")["tenure_share"].to_list() == pytest.approx(
+        [1, 30 / 70, 4 / 70]
+    )
+    joined = pl.DataFrame({"customer_id": ["first", "often", "once"], "joined_at": begin - dt.timedelta(days=9)})
+    history = History({"interactions": events, "customers": joined})
+    assert "tenure_share" not in churn_dataset(history, days, defined(28), window="28d").columns
 
 
 def test_features_of_labels_know_no_future(world):

@@ -48,8 +48,8 @@ def test_a_shift_is_found_and_comes_first():
 
 
 def test_tenure_ages_by_itself_and_is_left_out():
-    before = pd.DataFrame({"x": np.arange(50.0), "tenure_days": np.arange(50.0)})
-    after = before.assign(tenure_days=before["tenure_days"] + 84)
+    before = pd.DataFrame({"x": np.arange(50.0), "tenure_days": np.arange(50.0), "tenure_share": np.arange(50) / 50})
+    after = before.assign(tenure_days=before["tenure_days"] + 84, tenure_share=before["tenure_share"] / 2)
     assert indices(drift(before, after)) == indices(drift(before, after, ["x", "tenure_days"])) == {"x": 0}
     assert drift(before, after, ["tenure_days"]).empty
 

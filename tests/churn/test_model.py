@@ -76,6 +76,30 @@ def test_any_frame_and_any_order_of_columns_gives_the_same(kind):
     assert ChurnModel(kind).fit(categories, left).predict_proba(categories) == pytest.approx(chance)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_number_outside_the_fitted_range_counts_as_its_edge(kind):
+    """Tenure of 0 to 150 days, at which ever fewer leave: at 300 no more leave than at 150, as splines once said."""
+    days = pd.DataFrame({"tenure_days": np.linspace(0, 150, 3_001)})
+    left = np.random.default_rng(0).random(len(days)) < 1 / (1 + np.exp(days["tenure_days"] / 60 - 0.5))
+    model = ChurnModel(kind).fit(days, left)
+    asked = pd.DataFrame({"tenure_days": [-20.0, 0.0, 75.0, 150.0, 300.0, np.inf]})
+    before, first, middle, last, after, ever = model.predict_proba(asked)[:, 1]
+    assert before == first > middle > last == after == ever
+    assert last < left[-300:].mean() + 0.05
+    if kind != "boosting":
+        contributions = model.contributions(asked)["tenure_days"]
+        assert contributions[3] == contributions[4]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_customers_of_whom_every_column_has_drifted_get_the_same_probability(kind):
+    table, left = made()
+    model = ChurnModel(kind).fit(table[["days", "spent"]], left)
+    drifted = pd.DataFrame({"days": [81.0, 500.0, 9e9], "spent": table["spent"].max() + np.array([1.0, 2.0, 3e6])})
+    edge = pd.DataFrame({"days": [table["days"].max()], "spent": [table["spent"].max()]})
+    assert set(model.predict_proba(drifted)[:, 1]) == set(model.predict_proba(edge)[:, 1])
+
+
 def test_contributions_add_up_to_the_log_odds():
     table, left = made()
     model = ChurnModel("logistic").fit(table, left)
@@ -170,7 +194,7 @@ def test_a_pickle_and_a_foreign_file_are_refused(tmp_path, capsys):
     with pytest.raises(ValueError, match="which no model of ours does"):
         ChurnModel.load(tmp_path / "evil.skops")
     skops.io.dump({"schema": 0}, tmp_path / "old.skops")
-    with pytest.raises(ValueError, match="is not a model of version 2"):
+    with pytest.raises(ValueError, match="is not a model of version 3"):
         ChurnModel.load(tmp_path / "old.skops")
     with pytest.raises(ValueError, match="a model lies in a .skops file"):
         ChurnModel().fit(*made()).save(tmp_path / "model.joblib")

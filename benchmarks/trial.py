@@ -54,7 +54,7 @@ RETAIL = ROOT.parent / "shared" / "data" / "online_retail" / "online_retail.parq
 REPLICATIONS, CUSTOMERS, TRUE_CUSTOMERS, TIMES = 1_000, 400, 400_000, 4
 ROUNDS, MILLION, EVENTS = 5, 1_000_000, 10_000_000
 SMALL, MOST_FALSE = 600, 0.05
-POWER_SEEDS, SIZES = 200, (150, 300, 600, 1_200, 2_400)
+POWER_SEEDS, SIZES = 200, (150, 300, 600)
 FAMILIES, NUMBERS, Z95 = 5_000, 40, 1.959964
 CONTRACTS = ChurnDefinition(horizon="84d", contractual=True)
 SILENCE = ChurnDefinition(horizon="84d", contractual=False)

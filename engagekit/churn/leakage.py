@@ -1,29 +1,52 @@
 """Leakage: signs that a churn model uses what was not known on its dates, and the column that gives it away."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from engagekit.churn.copies import exact_copies, near_copies, own_outcomes
+from engagekit.churn.inputs import FEWEST
 from engagekit.churn.model import ChurnModel
+from engagekit.churn.separation import (
+    Rows,
+    Sign,
+    column_signs,
+    difference_signs,
+    fall,
+    over_outcomes,
+    pair_signs,
+    within_outcomes,
+)
 from engagekit.churn.statistics import Order
+from engagekit.churn.threads import one_thread
 from engagekit.customers.leak import check_no_leak
 from engagekit.errors import DataError, did_you_mean
+from engagekit.metrics.intervals import wilson_interval
 from engagekit.prepare.history import History
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SUSPECTS", "TOO_GOOD", "leakage_report", "leaking_column"]
+__all__ = ["QUESTIONS", "SUSPECTS", "TOO_GOOD", "later_events", "leakage_report", "leaking_column"]
 
-SUSPECTS = ("alone", "leak", "twins", "one_customer", "later_events")
-COLUMNS = ("suspect", "about", "value")
-TOO_GOOD = 0.95
-MOST_TWINS = 0.05  # share of the test rows that may be among the training rows, with the same outcome
+Floats = NDArray[np.float64]
+Found = tuple[str, str, float, str]  # a row of the report
+
+SUSPECTS = ("alone", "pair", "difference", "leak", "twins", "one_customer", "later_events")
+QUESTIONS = ("alone", "pair", "difference", "encoded", "fades", "copies")
+COLUMNS = ("suspect", "about", "value", "outcome")
+ALARM, QUESTION = "alarm", "question"
+TOO_GOOD, STRONG = 0.95, 0.85  # ROC AUC
+ONE_SIDED = 0.9  # coverage of a two-sided interval whose lower bound holds in 95 % of cases
+UNRELATED, RELATED = 3.5, 3.0  # standard errors
+MOST_TWINS = 0.05  # share of the test rows that may be copies, with the same outcome
 MOST_LOST = 0.05  # ROC AUC that honest features may lose
+MOST_FALLEN, SURELY = 0.05, 0.999  # ROC AUC that a column may lose on the latest date, and how sure more is
+DAY_S = 86_400
 KEYS = ("customer_id", "date", "churned", "next_value")
 
 
@@ -37,11 +60,14 @@ def leakage_report(
 ) -> "pd.DataFrame":
     """Look for signs that a churn model uses what was not known on its dates.
 
+    An alarm is raised where hardly anything else can explain a sign. A question asks about a column: is this known on
+    the date? All else is silence, which does not prove that there is no leak.
+
     Parameters
     ----------
     train, test : pandas.DataFrame or polars.DataFrame
         Rows that a model was fitted to and that it was tested on: features, ``churned`` and, where given,
-        ``customer_id``. Rows without an outcome are left out.
+        ``customer_id`` and ``date``. Rows without an outcome are left out.
     model : ChurnModel, optional
         The model that was fitted; needed with ``honest``.
     honest : frame, optional
@@ -52,29 +78,51 @@ def leakage_report(
     Returns
     -------
     pandas.DataFrame
-        One row for each sign, none without any: ``suspect``, the column that it is ``about`` and a ``value``:
+        One row for each sign, none without any: ``suspect``, the column that it is ``about``, a ``value``, and the
+        ``outcome``, "alarm" or "question". Alarms:
 
-        - ``alone``: a column by itself, or whether it is blank, has a ROC AUC above 0.95 (value), or below 0.05;
+        - ``alone``: a column by itself, or whether it is blank, has a ROC AUC (value) that is surely above 0.95;
+        - ``pair``, ``difference``: the cross table of two numbers or categories has, or the difference of two numbers
+          (``about`` names both);
         - ``twins``: more than 5 % (value) of the test rows are among the training rows, with the same features and
           outcome, as resampling before the split leaves them;
         - ``one_customer``: this many customers (value) are in both, of tables without dates;
         - ``later_events``: the model's ROC AUC falls by more than 0.05 (value) with ``honest`` features; ``about`` is
           the column that changed most.
 
-        ``leaking_column`` finds a fifth, ``leak``.
+        Questions:
+
+        - ``alone``, ``difference``: a ROC AUC (value) above 0.85 and surely above that of a model of all
+          weaker columns. A single number must besides be related to these only through the outcome, as one that was made of
+          it is;
+        - ``pair``: a ROC AUC above 0.85 and surely above that of the sum of the two columns;
+        - ``encoded``: customers who share a value of the column leave at just the rate that it says, chance (1) having
+          only this part in it (value, about 0), as where the value was computed from their own outcomes;
+        - ``fades``: the ROC AUC of a column on earlier dates is surely higher than on the latest, by more than 0.05
+          (value), as that of a total up to today is;
+        - ``copies``: more than 5 % (value) of the test rows have a nearly identical copy with the same outcome.
+
+        ``leaking_column`` finds one more alarm, ``leak``.
 
     Raises
     ------
     ValueError
         ``accept`` names no column, or ``honest`` comes without a model or with other rows.
 
+    Notes
+    -----
+    "Surely" is by a 95 % interval over customers. Wherever a column is strong because customers show early that they
+    will leave, what else they do shows it as well: given the outcome, the column is still related to other columns. A
+    strong number that is honest and independent of all others is not asked about, as it is independent of them over all
+    customers, too, and one that was made of the outcome is not.
+
     Examples
     --------
     >>> import pandas as pd
-    >>> rows = pd.DataFrame({"days": range(100), "cancelled": [n >= 50 for n in range(100)]})
+    >>> rows = pd.DataFrame({"days": range(200), "cancelled": [n >= 100 for n in range(200)]})
     >>> rows = rows.assign(churned=rows["cancelled"] ^ (rows["days"] == 0))
-    >>> leakage_report(rows[::2], rows[1::2])[["suspect", "about"]].to_numpy().tolist()
-    [['alone', 'days'], ['alone', 'cancelled']]
+    >>> leakage_report(rows[::2], rows[1::2])[["suspect", "about", "outcome"]].to_numpy().tolist()
+    [['alone', 'days', 'alarm'], ['alone', 'cancelled', 'alarm']]
     """
     import pandas as pd
 
@@ -83,20 +131,16 @@ def leakage_report(
     for name in accept:
         if name not in names:
             raise ValueError(f"accept: {name!r} is not a column. {did_you_mean(name, names)}")
-    examined = [name for name in names if name not in set(accept)]
-    suspects: list[tuple[str, str, float]] = [
-        ("alone", name, auc) for name in examined if abs((auc := _alone(test, name)) - 1 / 2) > TOO_GOOD - 1 / 2
-    ]
-    twins = _twins(train, test, names)
-    suspects += [("twins", "", twins)] if twins > MOST_TWINS else []
-    if "customer_id" in test and "customer_id" in train and "date" not in test:
-        shared = len(set(train["customer_id"]) & set(test["customer_id"]))
-        suspects += [("one_customer", "", float(shared))] if shared else []
-    if honest is not None:
-        again = _known(honest)
-        vouched = {name: test[name] for name in accept if len(test) == len(again)}
-        suspects += _later_events(model, test, again.assign(**vouched), examined)
-    return pd.DataFrame(suspects, columns=list(COLUMNS))
+    vouched = set(accept)
+    examined = [name for name in names if name not in vouched]
+    rows = Rows(pd.concat([train, test], ignore_index=True), np.arange(len(train) + len(test)) >= len(train))
+    with one_thread():
+        signs = [*_of_columns(rows, [name for name in examined if name in train])]
+    signs += _of_customers(train, test, names, rows)
+    report = pd.DataFrame(signs, columns=list(COLUMNS))
+    if honest is None:
+        return report
+    return pd.concat([report, later_events(model, test, honest, accept)], ignore_index=True)
 
 
 def leaking_column(
@@ -123,49 +167,137 @@ def leaking_column(
     try:
         check_no_leak(features, history, as_of)
     except DataError as error:
-        return pd.DataFrame([("leak", error.column or "", np.nan)], columns=list(COLUMNS))
+        return pd.DataFrame([("leak", error.column or "", np.nan, ALARM)], columns=list(COLUMNS))
     return pd.DataFrame([], columns=list(COLUMNS))
 
 
+def later_events(model: ChurnModel | None, test: Any, honest: Any, accept: Iterable[str] = ()) -> "pd.DataFrame":
+    """Fall of a model's ROC AUC with features computed again from data before their date alone.
+
+    Parameters
+    ----------
+    model : ChurnModel
+        The model that was fitted.
+    test : pandas.DataFrame or polars.DataFrame
+        Rows that it was tested on. Those without an outcome are left out.
+    honest : frame
+        The same rows, in their order, with the features computed again.
+    accept : iterable of str, default ()
+        Columns that the business vouches for; they are taken as they are.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As ``leakage_report`` gives it: a row ``later_events`` about the column that changed most, or none.
+
+    Raises
+    ------
+    ValueError
+        There is no model, or not one honest row for each test row.
+    """
+    import pandas as pd
+
+    test, again, vouched = _known(test), _known(honest), set(accept)
+    if model is None or len(test) != len(again):
+        raise ValueError("honest: needs the model, and one row for each test row")
+    again = again.assign(**{name: test[name] for name in vouched})
+    churned: NDArray[np.bool_] = test["churned"].to_numpy()
+    before, after = (Order(model.predict_proba(rows)[:, 1]).roc_auc(churned).value for rows in (test, again))
+    names = [str(name) for name in test if name not in {*KEYS, *vouched}]
+    changed = {name: float((test[name].astype(str) != again[name].astype(str)).mean()) for name in names}
+    signs = [("later_events", max(changed, key=changed.__getitem__), before - after, ALARM)]
+    return pd.DataFrame(signs if before - after > MOST_LOST else [], columns=list(COLUMNS))
+
+
 def _known(rows: Any) -> "pd.DataFrame":
+    """Rows with an outcome, and times as days."""
+    from pandas.api.types import is_datetime64_any_dtype
+
     frame = nw.from_native(rows, eager_only=True).to_pandas()
     known: pd.DataFrame = frame[frame["churned"].notna()].reset_index(drop=True)
-    return known.assign(churned=known["churned"].astype(bool))
+    times = [name for name in known if name not in KEYS and is_datetime64_any_dtype(known[name])]
+    days = {name: (known[name] - known[name].min()).dt.total_seconds() / DAY_S for name in times}
+    return known.assign(churned=known["churned"].astype(bool), **days)
 
 
-def _alone(rows: "pd.DataFrame", name: str) -> float:
-    """ROC AUC of a column by itself, or of whether it is blank; a category counts as the churn rate of its rows."""
+def _of_columns(rows: Rows, names: Sequence[str]) -> Iterator[Found]:
+    """Signs of single columns and of two together."""
+    if not all(0 < rows.churned[part].sum() < part.sum() for part in (rows.tested, ~rows.tested)):
+        return
+    signs = list(column_signs(rows, names))
+    strong = {sign.columns[0] for sign in signs if rows.auc(sign.risk, rows.tested).value > STRONG}
+    weak = [sign for sign in signs if sign.columns[0] not in strong]
+    others = [name for name in names if name not in strong]
+    signs += [*pair_signs(rows, others, STRONG), *difference_signs(rows, others, STRONG)]
+    for sign in signs:
+        outcome = _outcome(rows, sign, [each for each in weak if each.columns[0] not in sign.columns])
+        if outcome:
+            yield sign.suspect, " × ".join(sign.columns), rows.auc(sign.risk, rows.tested).value, outcome
+    yield from _of_numbers(rows, signs)
+
+
+def _outcome(rows: Rows, sign: Sign, others: Sequence[Sign]) -> str:
+    """Alarm, question or, for silence, an empty text."""
+    auc = rows.auc(sign.risk, rows.tested)
+    both = np.mean([auc.value, rows.auc(sign.risk, ~rows.tested).value])
+    if wilson_interval(both * rows.fewest, rows.fewest, ONE_SIDED)[0] > TOO_GOOD:
+        return ALARM
+    if not auc.value > STRONG:
+        return ""
+    beside = _together(rows, others) if sign.beside is None else sign.beside
+    above = auc - rows.auc(beside, rows.tested)
+    if not above.interval(rows.customer[rows.tested])[0] > 0:
+        return ""
+    asked = not sign.number or _only_through_the_outcome(rows, sign.risk, beside, others)
+    return QUESTION if asked else ""
+
+
+def _only_through_the_outcome(rows: Rows, risk: Floats, beside: Floats, others: Sequence[Sign]) -> bool:
+    """Whether a risk is related to the other columns, and no longer so among customers with the same outcome."""
+    if over_outcomes(rows, risk, beside) < RELATED:
+        return False
+    within = within_outcomes(rows, risk, [beside, *(each.risk for each in others)])
+    return bool(np.abs(within).max() < UNRELATED)
+
+
+def _together(rows: Rows, others: Sequence[Sign]) -> Floats:
+    """Risk by a model of other columns; by the strongest of them where the training rows are too few for a model."""
+    if not others:
+        return np.zeros(len(rows.tested))
+    churned = rows.churned[~rows.tested]
+    if min(churned.sum(), (~churned).sum()) < FEWEST:
+        return max((each.risk for each in others), key=lambda risk: rows.auc(risk, ~rows.tested).value)
+    names = list(dict.fromkeys(each.columns[0] for each in others))
+    model = ChurnModel("logistic").fit(rows.table.loc[~rows.tested, names], churned)
+    risk: Floats = model.predict_proba(rows.table[names])[:, 1]
+    return risk
+
+
+def _of_numbers(rows: Rows, signs: Sequence[Sign]) -> Iterator[Found]:
+    """Numbers that were made of the outcomes, and those whose ROC AUC is lower on the latest date."""
     from pandas.api.types import is_numeric_dtype
 
-    churned: NDArray[np.bool_] = rows["churned"].to_numpy()
-    column = rows[name]
-    risks = [column.isna().astype(float)]
-    if is_numeric_dtype(column):
-        risks.append(column.astype(float).fillna(column.median()).fillna(0))
-    elif column.nunique() <= len(column) ** 0.5:  # with more categories hardly any customers share one
-        risks.append(rows["churned"].groupby(column.astype(object).fillna("")).transform("mean"))
-    aucs = [Order(risk).roc_auc(churned).value for risk in risks]
-    return max((auc for auc in aucs if not np.isnan(auc)), key=lambda auc: abs(auc - 1 / 2), default=1 / 2)
+    for sign in signs:
+        name = sign.columns[0]
+        if sign.suspect != "alone" or not is_numeric_dtype(rows.table[name]):
+            continue
+        spread = own_outcomes(rows, name)
+        if not np.isnan(spread):
+            yield "encoded", name, spread, QUESTION
+        fallen = fall(rows, sign.risk) if "date" in rows.table else None
+        if fallen and fallen.value > MOST_FALLEN and fallen.interval(rows.customer, SURELY)[0] > 0:
+            yield "fades", name, fallen.value, QUESTION
 
 
-def _twins(train: "pd.DataFrame", test: "pd.DataFrame", names: list[str]) -> float:
-    """Share of the test rows that are among the training rows; 0 where no column differs between most customers."""
-    if not any(test[name].nunique() > len(test) / 2 for name in names):
-        return 0.0
-    columns = [*(name for name in names if name in train), "churned"]
-    trained, tested = (list(rows[columns].astype(str).itertuples(index=False, name=None)) for rows in (train, test))
-    known = set(trained)
-    return float(np.mean([row in known for row in tested]))
-
-
-def _later_events(
-    model: ChurnModel | None, test: "pd.DataFrame", honest: "pd.DataFrame", names: list[str]
-) -> list[tuple[str, str, float]]:
-    if model is None or len(test) != len(honest):
-        raise ValueError("honest: needs the model, and one row for each test row")
-    churned: NDArray[np.bool_] = test["churned"].to_numpy()
-    given, again = (Order(model.predict_proba(rows)[:, 1]).roc_auc(churned).value for rows in (test, honest))
-    if not given - again > MOST_LOST:
-        return []
-    changed = {name: float((test[name].astype(str) != honest[name].astype(str)).mean()) for name in names}
-    return [("later_events", max(changed, key=changed.__getitem__), given - again)]
+def _of_customers(train: "pd.DataFrame", test: "pd.DataFrame", names: Sequence[str], rows: Rows) -> Iterator[Found]:
+    """Customers who are in both parts, and copies of them."""
+    twins = exact_copies(train, test, names)
+    copies = near_copies(rows, names)
+    if twins > MOST_TWINS:
+        yield "twins", "", twins, ALARM
+    elif copies > MOST_TWINS:
+        yield "copies", "", copies, QUESTION
+    if "customer_id" in test and "customer_id" in train and "date" not in test:
+        shared = len(set(train["customer_id"]) & set(test["customer_id"]))
+        if shared:
+            yield "one_customer", "", float(shared), ALARM

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from engagekit.churn.copies import exact_copies, near_copies, own_outcomes
 from engagekit.churn.inputs import FEWEST
@@ -19,29 +20,39 @@ from engagekit.churn.separation import (
     fall,
     over_outcomes,
     pair_signs,
+    unchanging,
     within_outcomes,
 )
-from engagekit.churn.statistics import Order
+from engagekit.churn.statistics import Order, Ranking
 from engagekit.churn.threads import one_thread
 from engagekit.customers.leak import check_no_leak
 from engagekit.errors import DataError, did_you_mean
-from engagekit.metrics.intervals import wilson_interval
 from engagekit.prepare.history import History
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["QUESTIONS", "SUSPECTS", "TOO_GOOD", "later_events", "leakage_report", "leaking_column"]
+__all__ = ["SUSPECTS", "TOO_GOOD", "later_events", "leakage_report", "leaking_column", "no_signs"]
 
 Floats = NDArray[np.float64]
 Found = tuple[str, str, float, str]  # a row of the report
 
-SUSPECTS = ("alone", "pair", "difference", "leak", "twins", "one_customer", "later_events")
-QUESTIONS = ("alone", "pair", "difference", "encoded", "fades", "copies")
+SUSPECTS = (
+    "alone",
+    "pair",
+    "difference",
+    "leak",
+    "twins",
+    "one_customer",
+    "later_events",
+    "encoded",
+    "fades",
+    "copies",
+)
 COLUMNS = ("suspect", "about", "value", "outcome")
 ALARM, QUESTION = "alarm", "question"
 TOO_GOOD, STRONG = 0.95, 0.85  # ROC AUC
-ONE_SIDED = 0.9  # coverage of a two-sided interval whose lower bound holds in 95 % of cases
+ALARMING = 0.99  # how sure a ROC AUC above TOO_GOOD is
 UNRELATED, RELATED = 3.5, 3.0  # standard errors
 MOST_TWINS = 0.05  # share of the test rows that may be copies, with the same outcome
 MOST_LOST = 0.05  # ROC AUC that honest features may lose
@@ -82,8 +93,8 @@ def leakage_report(
         ``outcome``, "alarm" or "question". Alarms:
 
         - ``alone``: a column by itself, or whether it is blank, has a ROC AUC (value) that is surely above 0.95;
-        - ``pair``, ``difference``: the cross table of two numbers or categories has, or the difference of two numbers
-          (``about`` names both);
+        - ``pair``, ``difference``: the cross table of two numbers or categories has, or the difference of two numbers of
+          which one is never below the other (``about`` names both);
         - ``twins``: more than 5 % (value) of the test rows are among the training rows, with the same features and
           outcome, as resampling before the split leaves them;
         - ``one_customer``: this many customers (value) are in both, of tables without dates;
@@ -92,14 +103,13 @@ def leakage_report(
 
         Questions:
 
-        - ``alone``, ``difference``: a ROC AUC (value) above 0.85 and surely above that of a model of all
-          weaker columns. A single number must besides be related to these only through the outcome, as one that was made of
-          it is;
+        - ``alone``, ``difference``: a ROC AUC (value) above 0.85 and surely above that of a model of all weaker
+          columns. A single number must also be related to these only through the outcome, as if it was made of it;
         - ``pair``: a ROC AUC above 0.85 and surely above that of the sum of the two columns;
         - ``encoded``: customers who share a value of the column leave at just the rate that it says, chance (1) having
           only this part in it (value, about 0), as where the value was computed from their own outcomes;
-        - ``fades``: the ROC AUC of a column on earlier dates is surely higher than on the latest, by more than 0.05
-          (value), as that of a total up to today is;
+        - ``fades``: a number that is the same on all dates of a customer has a ROC AUC on earlier dates that is surely
+          higher than on the latest, by more than 0.05 (value), as a total up to today has;
         - ``copies``: more than 5 % (value) of the test rows have a nearly identical copy with the same outcome.
 
         ``leaking_column`` finds one more alarm, ``leak``.
@@ -111,7 +121,8 @@ def leakage_report(
 
     Notes
     -----
-    "Surely" is by a 95 % interval over customers. Wherever a column is strong because customers show early that they
+    "Surely" is by an interval over customers, of 95 % for a difference, 99 % (of the log odds) for an alarm and 99.9 %
+    for a fall. Wherever a column is strong because customers show early that they
     will leave, what else they do shows it as well: given the outcome, the column is still related to other columns. A
     strong number that is honest and independent of all others is not asked about, as it is independent of them over all
     customers, too, and one that was made of the outcome is not.
@@ -137,7 +148,7 @@ def leakage_report(
     with one_thread():
         signs = [*_of_columns(rows, [name for name in examined if name in train])]
     signs += _of_customers(train, test, names, rows)
-    report = pd.DataFrame(signs, columns=list(COLUMNS))
+    report = _report(signs)
     if honest is None:
         return report
     return pd.concat([report, later_events(model, test, honest, accept)], ignore_index=True)
@@ -162,13 +173,11 @@ def leaking_column(
     pandas.DataFrame
         As ``leakage_report`` gives it: a row ``leak`` about the column, or none.
     """
-    import pandas as pd
-
     try:
         check_no_leak(features, history, as_of)
     except DataError as error:
-        return pd.DataFrame([("leak", error.column or "", np.nan, ALARM)], columns=list(COLUMNS))
-    return pd.DataFrame([], columns=list(COLUMNS))
+        return _report([("leak", error.column or "", np.nan, ALARM)])
+    return no_signs()
 
 
 def later_events(model: ChurnModel | None, test: Any, honest: Any, accept: Iterable[str] = ()) -> "pd.DataFrame":
@@ -195,8 +204,6 @@ def later_events(model: ChurnModel | None, test: Any, honest: Any, accept: Itera
     ValueError
         There is no model, or not one honest row for each test row.
     """
-    import pandas as pd
-
     test, again, vouched = _known(test), _known(honest), set(accept)
     if model is None or len(test) != len(again):
         raise ValueError("honest: needs the model, and one row for each test row")
@@ -205,8 +212,26 @@ def later_events(model: ChurnModel | None, test: Any, honest: Any, accept: Itera
     before, after = (Order(model.predict_proba(rows)[:, 1]).roc_auc(churned).value for rows in (test, again))
     names = [str(name) for name in test if name not in {*KEYS, *vouched}]
     changed = {name: float((test[name].astype(str) != again[name].astype(str)).mean()) for name in names}
-    signs = [("later_events", max(changed, key=changed.__getitem__), before - after, ALARM)]
-    return pd.DataFrame(signs if before - after > MOST_LOST else [], columns=list(COLUMNS))
+    if not before - after > MOST_LOST:
+        return no_signs()
+    return _report([("later_events", max(changed, key=changed.__getitem__), before - after, ALARM)])
+
+
+def no_signs() -> "pd.DataFrame":
+    """The report of no signs.
+
+    Examples
+    --------
+    >>> no_signs().columns.tolist(), len(no_signs())
+    (['suspect', 'about', 'value', 'outcome'], 0)
+    """
+    return _report([])
+
+
+def _report(signs: Sequence[Found]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(signs, columns=list(COLUMNS)).astype({"value": float})
 
 
 def _known(rows: Any) -> "pd.DataFrame":
@@ -239,8 +264,7 @@ def _of_columns(rows: Rows, names: Sequence[str]) -> Iterator[Found]:
 def _outcome(rows: Rows, sign: Sign, others: Sequence[Sign]) -> str:
     """Alarm, question or, for silence, an empty text."""
     auc = rows.auc(sign.risk, rows.tested)
-    both = np.mean([auc.value, rows.auc(sign.risk, ~rows.tested).value])
-    if wilson_interval(both * rows.fewest, rows.fewest, ONE_SIDED)[0] > TOO_GOOD:
+    if _lower_bound(auc, rows.customer[rows.tested]) > TOO_GOOD:
         return ALARM
     if not auc.value > STRONG:
         return ""
@@ -250,6 +274,15 @@ def _outcome(rows: Rows, sign: Sign, others: Sequence[Sign]) -> str:
         return ""
     asked = not sign.number or _only_through_the_outcome(rows, sign.risk, beside, others)
     return QUESTION if asked else ""
+
+
+def _lower_bound(auc: Ranking, customer: NDArray[np.int64]) -> float:
+    """Lower bound of a ROC AUC near 1, by an interval of its log odds."""
+    spread = auc.value * (1 - auc.value)
+    if not spread > 0:
+        return auc.value
+    half = auc.value - auc.interval(customer, ALARMING)[0]
+    return float(expit(logit(auc.value) - half / spread))
 
 
 def _only_through_the_outcome(rows: Rows, risk: Floats, beside: Floats, others: Sequence[Sign]) -> bool:
@@ -274,7 +307,7 @@ def _together(rows: Rows, others: Sequence[Sign]) -> Floats:
 
 
 def _of_numbers(rows: Rows, signs: Sequence[Sign]) -> Iterator[Found]:
-    """Numbers that were made of the outcomes, and those whose ROC AUC is lower on the latest date."""
+    """Numbers that were made of the outcomes, and unchanging ones whose ROC AUC is lower on the latest date."""
     from pandas.api.types import is_numeric_dtype
 
     for sign in signs:
@@ -284,7 +317,7 @@ def _of_numbers(rows: Rows, signs: Sequence[Sign]) -> Iterator[Found]:
         spread = own_outcomes(rows, name)
         if not np.isnan(spread):
             yield "encoded", name, spread, QUESTION
-        fallen = fall(rows, sign.risk) if "date" in rows.table else None
+        fallen = fall(rows, sign.risk) if unchanging(rows, name) else None
         if fallen and fallen.value > MOST_FALLEN and fallen.interval(rows.customer, SURELY)[0] > 0:
             yield "fades", name, fallen.value, QUESTION
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,17 @@ from engagekit.churn.statistics import Order, Ranking, mean_of
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Rows", "Sign", "column_signs", "difference_signs", "fall", "over_outcomes", "pair_signs", "within_outcomes"]
+__all__ = [
+    "Rows",
+    "Sign",
+    "column_signs",
+    "difference_signs",
+    "fall",
+    "over_outcomes",
+    "pair_signs",
+    "unchanging",
+    "within_outcomes",
+]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -66,11 +76,6 @@ class Rows:
 
         dates = pd.factorize(self.table["date"], sort=True)[0] if "date" in self.table else 0 * self.customer
         return dates.astype(np.int64)
-
-    @cached_property
-    def fewest(self) -> int:
-        """Different customers who left, or who stayed, whichever are fewer."""
-        return min(len(np.unique(self.customer[self.churned == each])) for each in (True, False))
 
     def auc(self, risk: Floats, part: Bools) -> Ranking:
         """ROC AUC of a risk on some of the rows."""
@@ -138,9 +143,10 @@ def pair_signs(rows: Rows, names: Sequence[str], floor: float) -> Iterator[Sign]
 
 
 def difference_signs(rows: Rows, names: Sequence[str], floor: float) -> Iterator[Sign]:
-    """Two numbers whose difference has a ROC AUC above a floor, and well above that of each alone.
+    """A total and a part of it whose difference has a ROC AUC above a floor, and well above that of each alone.
 
-    So have a total that includes the future and what it was on the date.
+    So have a total that includes the future and what it was on the date. Two numbers of which one is never below the
+    other count as a total and its part.
     """
     from pandas.api.types import is_numeric_dtype
 
@@ -149,10 +155,10 @@ def difference_signs(rows: Rows, names: Sequence[str], floor: float) -> Iterator
     some = np.linspace(0, len(rows.table) - 1, min(SCREENED, len(rows.table))).astype(int)
     churned = rows.churned[some]
     alone = {name: _strength(each[some], churned) for name, each in values.items()}
-    for one, two in combinations(values, 2):
-        strength = _strength(values[one][some] - values[two][some], churned)
-        if strength > max(floor, alone[one] + GAIN, alone[two] + GAIN):
-            yield _turned(rows, Sign("difference", (one, two), values[one] - values[two]))
+    for part, total in permutations(values, 2):
+        rest = values[total][some] - values[part][some]
+        if rest.min() >= 0 and _strength(rest, churned) > max(floor, alone[part] + GAIN, alone[total] + GAIN):
+            yield _turned(rows, Sign("difference", (part, total), values[total] - values[part]))
 
 
 def over_outcomes(rows: Rows, risk: Floats, other: Floats) -> float:
@@ -166,6 +172,16 @@ def within_outcomes(rows: Rows, risk: Floats, others: Sequence[Floats]) -> Float
     Near 0 throughout where the risk was made of the outcome: it has nothing else to do with what customers did before.
     """
     return _correlations(rows, risk, others, 2 * rows.date + rows.churned, np.ones(len(risk), bool))
+
+
+def unchanging(rows: Rows, name: str) -> bool:
+    """Whether a column is the same on all dates of a customer, of whom some have several."""
+    _, first, customer = np.unique(rows.customer, return_index=True, return_inverse=True)
+    column = rows.table[name]
+    if len(first) == len(column) or "date" not in rows.table:
+        return False
+    values = column.to_numpy(float, na_value=np.nan)
+    return bool(np.array_equal(values, values[first][customer], equal_nan=True))
 
 
 def fall(rows: Rows, risk: Floats) -> Ranking | None:

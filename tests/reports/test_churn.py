@@ -11,7 +11,7 @@ import pytest
 from pages import shown, with_results
 
 from engagekit.churn.candidates import CANDIDATES
-from engagekit.churn.leakage import SUSPECTS
+from engagekit.churn.leakage import SUSPECTS, no_signs
 from engagekit.churn.outcomes import DIFFERENCE
 from engagekit.display.pseudonyms import KEY, pseudonyms
 from engagekit.language import LANGUAGES, Language
@@ -158,7 +158,8 @@ def test_without_money_customers_are_listed_by_their_chance(found):
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_the_alarm_stops_the_chances_and_leaves_the_rest(found, code):
-    suspects = pd.DataFrame([("alone", "cancel<b>", 0.99), ("twins", "", 0.4)], columns=["suspect", "about", "value"])
+    signs = [("alone", "cancel<b>", 0.99, "alarm"), ("twins", "", 0.4, "alarm")]
+    suspects = pd.DataFrame(signs, columns=no_signs().columns)
     nobody = found.today.iloc[:0]
     stopped = spoken(found, code, suspects=suspects, today=nobody, contacts=found.contacts.iloc[:0])
     html = page_of(stopped)

@@ -1,7 +1,7 @@
 """Leakage: signs that a churn model uses what was not known on its dates, and the column that gives it away."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
@@ -53,11 +53,11 @@ COLUMNS = ("suspect", "about", "value", "outcome")
 ALARM, QUESTION = "alarm", "question"
 TOO_GOOD, STRONG = 0.95, 0.85  # ROC AUC
 ALARMING = 0.99  # how sure a ROC AUC above TOO_GOOD is
-UNRELATED, RELATED = 3.5, 3.0  # standard errors
+RELATED = 3.5  # standard errors of a correlation
 MOST_TWINS = 0.05  # share of the test rows that may be copies, with the same outcome
 MOST_LOST = 0.05  # ROC AUC that honest features may lose
 MOST_FALLEN, SURELY = 0.05, 0.999  # ROC AUC that a column may lose on the latest date, and how sure more is
-DAY_S = 86_400
+EPOCH, DAY_S = dt.datetime(1970, 1, 1), 86_400
 KEYS = ("customer_id", "date", "churned", "next_value")
 
 
@@ -93,7 +93,7 @@ def leakage_report(
         ``outcome``, "alarm" or "question". Alarms:
 
         - ``alone``: a column by itself, or whether it is blank, has a ROC AUC (value) that is surely above 0.95;
-        - ``pair``, ``difference``: the cross table of two numbers or categories has, or the difference of two numbers of
+        - ``pair``, ``difference``: the cross table of two columns has, or the difference of two numbers of
           which one is never below the other (``about`` names both);
         - ``twins``: more than 5 % (value) of the test rows are among the training rows, with the same features and
           outcome, as resampling before the split leaves them;
@@ -241,7 +241,7 @@ def _known(rows: Any) -> "pd.DataFrame":
     frame = nw.from_native(rows, eager_only=True).to_pandas()
     known: pd.DataFrame = frame[frame["churned"].notna()].reset_index(drop=True)
     times = [name for name in known if name not in KEYS and is_datetime64_any_dtype(known[name])]
-    days = {name: (known[name] - known[name].min()).dt.total_seconds() / DAY_S for name in times}
+    days = {name: (known[name].dt.tz_localize(None) - EPOCH).dt.total_seconds() / DAY_S for name in times}
     return known.assign(churned=known["churned"].astype(bool), **days)
 
 
@@ -249,30 +249,29 @@ def _of_columns(rows: Rows, names: Sequence[str]) -> Iterator[Found]:
     """Signs of single columns and of two together."""
     if not all(0 < rows.churned[part].sum() < part.sum() for part in (rows.tested, ~rows.tested)):
         return
-    signs = list(column_signs(rows, names))
-    strong = {sign.columns[0] for sign in signs if rows.auc(sign.risk, rows.tested).value > STRONG}
-    weak = [sign for sign in signs if sign.columns[0] not in strong]
-    others = [name for name in names if name not in strong]
-    signs += [*pair_signs(rows, others, STRONG), *difference_signs(rows, others, STRONG)]
-    for sign in signs:
-        outcome = _outcome(rows, sign, [each for each in weak if each.columns[0] not in sign.columns])
+    columns = list(column_signs(rows, names))
+    strong = {sign.columns[0] for sign in columns if rows.auc(sign.risk, rows.tested).value > STRONG}
+    weak = [name for name in names if name not in strong]
+    for sign in [*columns, *pair_signs(rows, weak, STRONG), *difference_signs(rows, weak, STRONG)]:
+        outcome = _outcome(rows, sign, [each for each in columns if each.columns[0] not in sign.columns], strong)
         if outcome:
             yield sign.suspect, " × ".join(sign.columns), rows.auc(sign.risk, rows.tested).value, outcome
-    yield from _of_numbers(rows, signs)
+    yield from _of_numbers(rows, columns)
 
 
-def _outcome(rows: Rows, sign: Sign, others: Sequence[Sign]) -> str:
+def _outcome(rows: Rows, sign: Sign, others: Sequence[Sign], strong: Container[str]) -> str:
     """Alarm, question or, for silence, an empty text."""
     auc = rows.auc(sign.risk, rows.tested)
     if _lower_bound(auc, rows.customer[rows.tested]) > TOO_GOOD:
         return ALARM
     if not auc.value > STRONG:
         return ""
-    beside = _together(rows, others) if sign.beside is None else sign.beside
+    weak = [each for each in others if each.columns[0] not in strong]
+    beside = _together(rows, weak) if sign.beside is None else sign.beside
     above = auc - rows.auc(beside, rows.tested)
     if not above.interval(rows.customer[rows.tested])[0] > 0:
         return ""
-    asked = not sign.number or _only_through_the_outcome(rows, sign.risk, beside, others)
+    asked = not sign.number or _only_through_the_outcome(rows, sign.risk, [beside, *(each.risk for each in others)])
     return QUESTION if asked else ""
 
 
@@ -285,12 +284,10 @@ def _lower_bound(auc: Ranking, customer: NDArray[np.int64]) -> float:
     return float(expit(logit(auc.value) - half / spread))
 
 
-def _only_through_the_outcome(rows: Rows, risk: Floats, beside: Floats, others: Sequence[Sign]) -> bool:
-    """Whether a risk is related to the other columns, and no longer so among customers with the same outcome."""
-    if over_outcomes(rows, risk, beside) < RELATED:
-        return False
-    within = within_outcomes(rows, risk, [beside, *(each.risk for each in others)])
-    return bool(np.abs(within).max() < UNRELATED)
+def _only_through_the_outcome(rows: Rows, risk: Floats, others: Sequence[Floats]) -> bool:
+    """Whether a risk is related to others, and to none among customers with the same outcome."""
+    related = any(over_outcomes(rows, risk, other) > RELATED for other in others)
+    return related and bool(np.abs(within_outcomes(rows, risk, others)).max() < RELATED)
 
 
 def _together(rows: Rows, others: Sequence[Sign]) -> Floats:
@@ -312,7 +309,7 @@ def _of_numbers(rows: Rows, signs: Sequence[Sign]) -> Iterator[Found]:
 
     for sign in signs:
         name = sign.columns[0]
-        if sign.suspect != "alone" or not is_numeric_dtype(rows.table[name]):
+        if not is_numeric_dtype(rows.table[name]):
             continue
         spread = own_outcomes(rows, name)
         if not np.isnan(spread):

@@ -151,14 +151,15 @@ def difference_signs(rows: Rows, names: Sequence[str], floor: float) -> Iterator
     from pandas.api.types import is_numeric_dtype
 
     numbers = [name for name in names if is_numeric_dtype(rows.table[name])]
-    values = {name: _filled(rows.table[name]) for name in numbers if rows.table[name].nunique() > BINS}
+    values = {name: _numbers(rows.table[name]) for name in numbers if rows.table[name].nunique() > BINS}
     some = np.linspace(0, len(rows.table) - 1, min(SCREENED, len(rows.table))).astype(int)
     churned = rows.churned[some]
-    alone = {name: _strength(each[some], churned) for name, each in values.items()}
+    alone = {name: _strength(_filled(each[some]), churned) for name, each in values.items()}
     for part, total in permutations(values, 2):
         rest = values[total][some] - values[part][some]
-        if rest.min() >= 0 and _strength(rest, churned) > max(floor, alone[part] + GAIN, alone[total] + GAIN):
-            yield _turned(rows, Sign("difference", (part, total), values[total] - values[part]))
+        strongest = max(floor, alone[part] + GAIN, alone[total] + GAIN)
+        if not (rest < 0).any() and _strength(_filled(rest), churned) > strongest:
+            yield _turned(rows, Sign("difference", (part, total), _filled(values[total] - values[part])))
 
 
 def over_outcomes(rows: Rows, risk: Floats, other: Floats) -> float:
@@ -180,7 +181,7 @@ def unchanging(rows: Rows, name: str) -> bool:
     column = rows.table[name]
     if len(first) == len(column) or "date" not in rows.table:
         return False
-    values = column.to_numpy(float, na_value=np.nan)
+    values = _numbers(column)
     return bool(np.array_equal(values, values[first][customer], equal_nan=True))
 
 
@@ -223,7 +224,7 @@ def _alone(rows: Rows, name: str) -> Sign:
 
     column = rows.table[name]
     if is_numeric_dtype(column):
-        return Sign("alone", (name,), _filled(column), number=column.nunique() > 2)
+        return Sign("alone", (name,), _filled(_numbers(column)), number=column.nunique() > 2)
     words = _words(column)
     if words.nunique() <= len(words) ** 0.5:  # with more categories hardly any customers share one
         return Sign("alone", (name,), _crossed_rates(rows, words))
@@ -235,9 +236,13 @@ def _turned(rows: Rows, sign: Sign) -> Sign:
     return replace(sign, risk=-sign.risk) if falls else sign
 
 
-def _filled(column: "pd.Series[Any]") -> Floats:
+def _numbers(column: "pd.Series[Any]") -> Floats:
+    values: Floats = column.to_numpy(float, na_value=np.nan)
+    return values
+
+
+def _filled(values: Floats) -> Floats:
     """Numbers, with the median where they are blank."""
-    values = column.to_numpy(float, na_value=np.nan)
     known = values[~np.isnan(values)]
     filled: Floats = np.where(np.isnan(values), np.median(known) if len(known) else 0.0, values)
     return filled
@@ -278,7 +283,7 @@ def _bins(column: "pd.Series[Any]") -> Ints:
     if blank.all():
         return np.full(len(blank), BINS)
     if is_numeric_dtype(column):
-        values = column.to_numpy(float, na_value=np.nan)
+        values = _numbers(column)
         edges = np.unique(np.quantile(values[~blank], np.arange(1, BINS) / BINS))
         bins = np.searchsorted(edges, values)
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtri
 
 from engagekit.churn.copies import exact_copies, near_copies, own_outcomes
 from engagekit.churn.inputs import FEWEST
@@ -16,12 +16,11 @@ from engagekit.churn.separation import (
     Rows,
     Sign,
     column_signs,
+    correlations,
     difference_signs,
     fall,
-    over_outcomes,
     pair_signs,
     unchanging,
-    within_outcomes,
 )
 from engagekit.churn.statistics import Order, Ranking
 from engagekit.churn.threads import one_thread
@@ -53,7 +52,9 @@ COLUMNS = ("suspect", "about", "value", "outcome")
 ALARM, QUESTION = "alarm", "question"
 TOO_GOOD, STRONG = 0.95, 0.85  # ROC AUC
 ALARMING = 0.99  # how sure a ROC AUC above TOO_GOOD is
-RELATED = 3.5  # standard errors of a correlation
+RELATED = 6.0  # standard errors of a correlation that is so clear that it would show within outcomes, too
+UNRELATED = 0.05  # probability of a correlation within outcomes by chance, over all columns
+FEWEST_TESTED = 30  # customers who left, or stayed, in a test that needs no second look
 MOST_TWINS = 0.05  # share of the test rows that may be copies, with the same outcome
 MOST_LOST = 0.05  # ROC AUC that honest features may lose
 MOST_FALLEN, SURELY = 0.05, 0.999  # ROC AUC that a column may lose on the latest date, and how sure more is
@@ -261,8 +262,10 @@ def _of_columns(rows: Rows, names: Sequence[str]) -> Iterator[Found]:
 
 def _outcome(rows: Rows, sign: Sign, others: Sequence[Sign], strong: Container[str]) -> str:
     """Alarm, question or, for silence, an empty text."""
-    auc = rows.auc(sign.risk, rows.tested)
-    if _lower_bound(auc, rows.customer[rows.tested]) > TOO_GOOD:
+    auc, churned = rows.auc(sign.risk, rows.tested), rows.churned[rows.tested]
+    enough = min(churned.sum(), (~churned).sum()) >= FEWEST_TESTED
+    sure = enough or rows.auc(sign.risk, ~rows.tested).value > TOO_GOOD
+    if sure and _lower_bound(auc, rows.customer[rows.tested]) > TOO_GOOD:
         return ALARM
     if not auc.value > STRONG:
         return ""
@@ -271,7 +274,7 @@ def _outcome(rows: Rows, sign: Sign, others: Sequence[Sign], strong: Container[s
     above = auc - rows.auc(beside, rows.tested)
     if not above.interval(rows.customer[rows.tested])[0] > 0:
         return ""
-    asked = not sign.number or _only_through_the_outcome(rows, sign.risk, [beside, *(each.risk for each in others)])
+    asked = not sign.number or _only_through_the_outcome(rows, sign.risk, [each.risk for each in others])
     return QUESTION if asked else ""
 
 
@@ -285,9 +288,11 @@ def _lower_bound(auc: Ranking, customer: NDArray[np.int64]) -> float:
 
 
 def _only_through_the_outcome(rows: Rows, risk: Floats, others: Sequence[Floats]) -> bool:
-    """Whether a risk is related to others, and to none among customers with the same outcome."""
-    related = any(over_outcomes(rows, risk, other) > RELATED for other in others)
-    return related and bool(np.abs(within_outcomes(rows, risk, others)).max() < RELATED)
+    """Whether a risk is clearly related to others, and to none among customers with the same outcome."""
+    if not others or correlations(rows, risk, others, rows.date).max() < RELATED:
+        return False
+    within = correlations(rows, risk, others, 2 * rows.date + rows.churned)
+    return bool(np.abs(within).max() < ndtri(1 - UNRELATED / 2 / len(others)))
 
 
 def _together(rows: Rows, others: Sequence[Sign]) -> Floats:

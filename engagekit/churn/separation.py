@@ -19,12 +19,11 @@ __all__ = [
     "Rows",
     "Sign",
     "column_signs",
+    "correlations",
     "difference_signs",
     "fall",
-    "over_outcomes",
     "pair_signs",
     "unchanging",
-    "within_outcomes",
 ]
 
 Floats = NDArray[np.float64]
@@ -162,17 +161,14 @@ def difference_signs(rows: Rows, names: Sequence[str], floor: float) -> Iterator
             yield _turned(rows, Sign("difference", (part, total), _filled(values[total] - values[part])))
 
 
-def over_outcomes(rows: Rows, risk: Floats, other: Floats) -> float:
-    """Rank correlation of two risks on the test rows, in standard errors, with customers as units."""
-    return float(_correlations(rows, risk, [other], rows.date, rows.tested)[0])
-
-
-def within_outcomes(rows: Rows, risk: Floats, others: Sequence[Floats]) -> Floats:
-    """Rank correlation of a risk with each of others among customers with the same outcome, in standard errors.
-
-    Near 0 throughout where the risk was made of the outcome: it has nothing else to do with what customers did before.
-    """
-    return _correlations(rows, risk, others, 2 * rows.date + rows.churned, np.ones(len(risk), bool))
+def correlations(rows: Rows, risk: Floats, others: Sequence[Floats], stratum: Ints) -> Floats:
+    """Rank correlation of a risk with each of others within strata, in standard errors, with customers as units."""
+    own, scores = _centred_ranks(risk, stratum), []
+    for other in others:
+        sums = np.bincount(rows.customer, own * _centred_ranks(other, stratum))
+        spread = np.sqrt((sums**2).sum())
+        scores.append(sums.sum() / spread if spread else 0.0)
+    return np.array(scores)
 
 
 def unchanging(rows: Rows, name: str) -> bool:
@@ -200,15 +196,6 @@ def fall(rows: Rows, risk: Floats) -> Ranking | None:
     influence[np.concatenate([np.flatnonzero(part) for part, _ in earlier])] = before.influence
     influence[rows.tested] -= now.influence
     return Ranking(before.value - now.value, influence)
-
-
-def _correlations(rows: Rows, risk: Floats, others: Sequence[Floats], stratum: Ints, part: Bools) -> Floats:
-    own, scores = _centred_ranks(risk, stratum), []
-    for other in others:
-        sums = np.bincount(rows.customer[part], (own * _centred_ranks(other, stratum))[part])
-        spread = np.sqrt((sums**2).sum())
-        scores.append(sums.sum() / spread if spread else 0.0)
-    return np.array(scores)
 
 
 def _centred_ranks(values: Floats, stratum: Ints) -> Floats:

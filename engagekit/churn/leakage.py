@@ -12,16 +12,8 @@ from scipy.special import expit, logit, ndtri
 from engagekit.churn.copies import exact_copies, near_copies, own_outcomes
 from engagekit.churn.inputs import FEWEST
 from engagekit.churn.model import ChurnModel
-from engagekit.churn.separation import (
-    Rows,
-    Sign,
-    column_signs,
-    correlations,
-    difference_signs,
-    fall,
-    pair_signs,
-    unchanging,
-)
+from engagekit.churn.pairs import difference_signs, pair_signs
+from engagekit.churn.separation import Rows, Sign, column_signs, correlations, fall, unchanging
 from engagekit.churn.statistics import Order, Ranking
 from engagekit.churn.threads import one_thread
 from engagekit.customers.leak import check_no_leak
@@ -241,7 +233,7 @@ def _known(rows: Any) -> "pd.DataFrame":
 
     frame = nw.from_native(rows, eager_only=True).to_pandas()
     known: pd.DataFrame = frame[frame["churned"].notna()].reset_index(drop=True)
-    times = [name for name in known if name not in KEYS and is_datetime64_any_dtype(known[name])]
+    times = [str(name) for name in known if name not in KEYS and is_datetime64_any_dtype(known[name])]
     days = {name: (known[name].dt.tz_localize(None) - EPOCH).dt.total_seconds() / DAY_S for name in times}
     return known.assign(churned=known["churned"].astype(bool), **days)
 

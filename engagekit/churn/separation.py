@@ -1,10 +1,9 @@
-"""How well single columns, and two together, separate the customers who left from those who stayed."""
+"""How well single columns separate the customers who left from those who stayed."""
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +17,15 @@ if TYPE_CHECKING:
 __all__ = [
     "Rows",
     "Sign",
+    "as_words",
+    "cell_rates",
     "column_signs",
     "correlations",
-    "difference_signs",
     "fall",
-    "pair_signs",
+    "filled",
+    "numbers_of",
+    "strength",
+    "turned",
     "unchanging",
 ]
 
@@ -30,11 +33,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-BINS = 4  # of a column in a table of two
 PRIOR = 2  # customers with the mean rate who are added to each cell
-SCREENED = 2_000  # rows that all differences of two columns are tried on
-MOST_PAIRS = 5  # pairs that are looked at more closely
-GAIN = 0.05  # ROC AUC that two columns must have above each alone
 LONGEST = 20  # digits of a number in a text
 
 
@@ -112,53 +111,9 @@ def column_signs(rows: Rows, names: Sequence[str]) -> Iterator[Sign]:
     """
     for name in names:
         blank = rows.table[name].isna().to_numpy(float)
-        signs = [_turned(rows, _alone(rows, name))]
-        signs += [_turned(rows, Sign("alone", (name,), blank))] if blank.any() else []
-        yield max(signs, key=lambda sign: _strength(sign.risk, rows.churned))
-
-
-def pair_signs(rows: Rows, names: Sequence[str], floor: float) -> Iterator[Sign]:
-    """Two columns whose cross table has a ROC AUC above a floor, and well above that of each alone.
-
-    The risk is the churn rate of a cell among the rows fitted to; it stands beside the sum of the log odds that the
-    two columns have alone, so that only what is in neither of them counts.
-    """
-    if len(names) < 2:
-        return
-    codes = np.column_stack([_bins(rows.table[name]) for name in names])
-    first, second = np.triu_indices(len(names), 1)
-    n, left = _cross_tables(codes, ~rows.tested, rows.churned)
-    alone_n, alone_left = (np.diagonal(each, axis1=2, axis2=3)[np.diag_indices(len(names))] for each in (n, left))
-    flat = [each[first, second].reshape(len(first), -1) for each in (n, left)]
-    together, alone = _table_auc(*flat), _table_auc(alone_n, alone_left)
-    wanted = np.flatnonzero((together > floor) & (together > np.maximum(alone[first], alone[second]) + GAIN))
-    rates, alone_rates = (_rates(*each) for each in (flat, (alone_n, alone_left)))
-    odds = np.log(alone_rates / (1 - alone_rates))
-    for pair in wanted[np.argsort(-together[wanted], kind="stable")][:MOST_PAIRS]:
-        one, two = int(first[pair]), int(second[pair])
-        cell = codes[:, one] * (BINS + 1) + codes[:, two]
-        beside = odds[one][codes[:, one]] + odds[two][codes[:, two]]
-        yield Sign("pair", (names[one], names[two]), rates[pair][cell], beside=beside)
-
-
-def difference_signs(rows: Rows, names: Sequence[str], floor: float) -> Iterator[Sign]:
-    """A total and a part of it whose difference has a ROC AUC above a floor, and well above that of each alone.
-
-    So have a total that includes the future and what it was on the date. Two numbers of which one is never below the
-    other count as a total and its part.
-    """
-    from pandas.api.types import is_numeric_dtype
-
-    numbers = [name for name in names if is_numeric_dtype(rows.table[name])]
-    values = {name: _numbers(rows.table[name]) for name in numbers if rows.table[name].nunique() > BINS}
-    some = np.linspace(0, len(rows.table) - 1, min(SCREENED, len(rows.table))).astype(int)
-    churned = rows.churned[some]
-    alone = {name: _strength(_filled(each[some]), churned) for name, each in values.items()}
-    for part, total in permutations(values, 2):
-        rest = values[total][some] - values[part][some]
-        strongest = max(floor, alone[part] + GAIN, alone[total] + GAIN)
-        if not (rest < 0).any() and _strength(_filled(rest), churned) > strongest:
-            yield _turned(rows, Sign("difference", (part, total), _filled(values[total] - values[part])))
+        signs = [turned(rows, _alone(rows, name))]
+        signs += [turned(rows, Sign("alone", (name,), blank))] if blank.any() else []
+        yield max(signs, key=lambda sign: strength(sign.risk, rows.churned))
 
 
 def correlations(rows: Rows, risk: Floats, others: Sequence[Floats], stratum: Ints) -> Floats:
@@ -177,7 +132,7 @@ def unchanging(rows: Rows, name: str) -> bool:
     column = rows.table[name]
     if len(first) == len(column) or "date" not in rows.table:
         return False
-    values = _numbers(column)
+    values = numbers_of(column)
     return bool(np.array_equal(values, values[first][customer], equal_nan=True))
 
 
@@ -211,31 +166,40 @@ def _alone(rows: Rows, name: str) -> Sign:
 
     column = rows.table[name]
     if is_numeric_dtype(column):
-        return Sign("alone", (name,), _filled(_numbers(column)), number=column.nunique() > 2)
-    words = _words(column)
+        return Sign("alone", (name,), filled(numbers_of(column)), number=column.nunique() > 2)
+    words = as_words(column)
     if words.nunique() <= len(words) ** 0.5:  # with more categories hardly any customers share one
         return Sign("alone", (name,), _crossed_rates(rows, words))
     return Sign("alone", (name,), _places(words), number=True)
 
 
-def _turned(rows: Rows, sign: Sign) -> Sign:
-    falls = rows.auc(sign.risk, np.ones(len(sign.risk), bool)).value < 1 / 2
+def turned(rows: Rows, sign: Sign) -> Sign:
+    """A sign whose high values go with leaving."""
+    falls = Order(sign.risk).roc_auc(rows.churned).value < 1 / 2
     return replace(sign, risk=-sign.risk) if falls else sign
 
 
-def _numbers(column: "pd.Series[Any]") -> Floats:
+def numbers_of(column: "pd.Series[Any]") -> Floats:
+    """Numbers or truth values of a column; NaN where it is blank."""
     values: Floats = column.to_numpy(float, na_value=np.nan)
     return values
 
 
-def _filled(values: Floats) -> Floats:
-    """Numbers, with the median where they are blank."""
+def filled(values: Floats) -> Floats:
+    """Numbers, with the median where they are blank.
+
+    Examples
+    --------
+    >>> filled(np.array([1.0, np.nan, 3.0])).tolist()
+    [1.0, 2.0, 3.0]
+    """
     known = values[~np.isnan(values)]
     filled: Floats = np.where(np.isnan(values), np.median(known) if len(known) else 0.0, values)
     return filled
 
 
-def _words(column: "pd.Series[Any]") -> "pd.Series[str]":
+def as_words(column: "pd.Series[Any]") -> "pd.Series[str]":
+    """Texts of a column; empty where it is blank."""
     return column.astype(object).where(column.notna(), "").astype(str)
 
 
@@ -258,57 +222,33 @@ def _crossed_rates(rows: Rows, words: "pd.Series[str]") -> Floats:
     risk = np.zeros(len(codes))
     for part in (rows.tested, ~rows.tested):
         n, left = (np.bincount(codes[rest], minlength=codes.max() + 1) for rest in (~part, ~part & rows.churned))
-        risk[part] = _rates(n, left)[codes[part]]
+        risk[part] = cell_rates(n, left)[codes[part]]
     return risk
 
 
-def _bins(column: "pd.Series[Any]") -> Ints:
-    """Bin of each row: a quarter of the numbers; one of the commonest categories, or the others; or blank."""
-    from pandas.api.types import is_numeric_dtype
+def cell_rates(n: NDArray[Any], left: NDArray[Any]) -> Floats:
+    """Churn rate of each cell, drawn towards the mean of all by two customers.
 
-    blank = column.isna().to_numpy()
-    if blank.all():
-        return np.full(len(blank), BINS)
-    if is_numeric_dtype(column):
-        values = _numbers(column)
-        edges = np.unique(np.quantile(values[~blank], np.arange(1, BINS) / BINS))
-        bins = np.searchsorted(edges, values)
-    else:
-        words = _words(column)
-        counts = words[~blank].value_counts()
-        commonest = sorted(counts.index, key=lambda word: (-counts[word], word))[: BINS - 1]
-        bins = words.map({word: place for place, word in enumerate(commonest)}).fillna(BINS - 1).to_numpy(int)
-    return np.where(blank, BINS, bins)
+    Examples
+    --------
+    With one of four customers gone the mean is (1 + 1) / (4 + 2):
 
-
-def _cross_tables(codes: Ints, part: Bools, churned: Bools) -> tuple[Floats, Floats]:
-    """Rows of each bin of a column with each of another, and how many of them left: column, column, bin, bin."""
-    columns, size = codes.shape[1], BINS + 1
-    cells = np.zeros((len(codes), columns * size), np.float32)  # counts below 2^24 are exact
-    cells[np.arange(len(codes))[:, None], codes + size * np.arange(columns)] = 1
-    tables = [(own.T @ own).astype(float) for own in (cells[part], cells[part & churned])]
-    n, left = (table.reshape(columns, size, columns, size).swapaxes(1, 2) for table in tables)
-    return n, left
-
-
-def _rates(n: NDArray[Any], left: NDArray[Any]) -> Floats:
-    """Churn rate of each cell, drawn towards the mean of all."""
+    >>> cell_rates(np.array([4, 0]), np.array([1, 0])).round(3).tolist()
+    [0.278, 0.333]
+    """
     total = n.sum(axis=-1, keepdims=True)
     mean = (left.sum(axis=-1, keepdims=True) + 1) / (total + 2)
     rates: Floats = (left + PRIOR * mean) / (n + PRIOR)
     return rates
 
 
-def _table_auc(n: Floats, left: Floats) -> Floats:
-    """ROC AUC of the cells of each table, in the order of their rates; 1/2 where all did the same."""
-    order = np.argsort(-left / np.maximum(n, 1), axis=1, kind="stable")
-    gone, stayed = (np.take_along_axis(each, order, 1) for each in (left, n - left))
-    ahead = ((np.cumsum(gone, 1) - gone / 2) * stayed).sum(1)
-    pairs = gone.sum(1) * stayed.sum(1)
-    auc: Floats = np.where(pairs > 0, ahead / np.maximum(pairs, 1), 1 / 2)
-    return auc
+def strength(values: Floats, churned: Bools) -> float:
+    """ROC AUC in the direction in which it is at least 1/2.
 
-
-def _strength(values: Floats, churned: Bools) -> float:
+    Examples
+    --------
+    >>> strength(np.array([1.0, 2.0, 3.0]), np.array([True, False, False]))
+    1.0
+    """
     auc = Order(values).roc_auc(churned).value
     return max(auc, 1 - auc)

@@ -173,6 +173,25 @@ def test_the_alarm_stops_the_chances_and_leaves_the_rest(found, code):
     assert html.count("<figure") == 2
 
 
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_question_is_shown_and_stops_nothing(found, code):
+    signs = [("alone", "refund<b>", 0.9, "question"), ("copies", "", 0.08, "question")]
+    questions = pd.DataFrame(signs, columns=no_signs().columns)
+    asked = spoken(found, code, questions=questions)
+    language, html = Language(code), page_of(asked)
+    text = words(html)
+    assert "refund&lt;b&gt;" in html
+    assert language.text("alarm.known") in text
+    assert language.text("alarm.question") in text
+    assert language.percent(0.08, 0) in text
+    assert language.text("alarm.stopped") not in text
+    assert language.text("section.contacts") in text
+    assert shown(churn.alarm, asked) == ""
+    stopped = spoken(found, code, questions=questions, suspects=questions.assign(outcome="alarm").head(1))
+    assert language.text("alarm.question") in words(shown(churn.alarm, stopped))
+    assert [row["suspect"] for row in asked.as_dict()["churn"]["questions"]] == ["alone", "copies"]
+
+
 def test_what_is_very_good_is_a_warning_and_what_is_vouched_for_is_said(found):
     statistics = found.comparison.backtest.statistics.copy()
     statistics.loc[statistics["statistic"] == "roc_auc", ["value", "low", "high"]] = 0.97, 0.96, 0.98

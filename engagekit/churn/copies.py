@@ -21,8 +21,8 @@ MOST_NUMBERS, MOST_ROWS = 8, 2_000
 FAR = 1e6  # spreads between two dates, so that neighbours are on the same
 NEARER = 0.1  # of the distance to the next: nearer than that is a copy
 SURE = 0.998
-FEWEST_SHARING, FEWEST_GROUPS = 5, 5
-BY_CHANCE = 1e-6
+FEWEST_GROUPS, FEWEST_EXPECTED = 5, 2  # values that customers share, and the variance of outcomes at one
+BY_CHANCE, MOST_SPREAD = 1e-6, 0.5  # probability of so little spread by chance, and how much it may be at most
 
 
 def exact_copies(train: "pd.DataFrame", test: "pd.DataFrame", names: Sequence[str]) -> float:
@@ -72,34 +72,34 @@ def own_outcomes(rows: Rows, name: str) -> float:
 
     Notes
     -----
-    Rates are a straight line of the value. With R_v the sum of residuals over the customers who share v, and r_c that
-    of a customer, the sum over v of R_v² / Σ r_c² has a chi-squared distribution with as many degrees of freedom as
-    there are values shared by five customers or more.
+    Rates p are a straight line of the value. With R the sum of residuals over the customers who share a value, and V
+    that of p (1 − p), scaled so that it is right over all customers, the sum of R² / V has about a chi-squared
+    distribution with as many degrees of freedom as there are values. Those with V below 2 are left out.
     """
     from scipy.stats import chi2
 
     values = rows.table[name].to_numpy(float, na_value=np.nan)
     known = ~np.isnan(values)
-    values, customer = values[known], rows.customer[known]
+    values, customer, churned = values[known], rows.customer[known], rows.churned[known].astype(float)
     levels, shared = np.unique(values, return_inverse=True)
     if len(levels) < FEWEST_GROUPS or (levels == np.round(levels)).all():
         return np.nan
-    residual = _residuals(values, rows.churned[known].astype(float))
-    customers = customer.max() + 1
-    pairs, place = np.unique(shared * customers + customer, return_inverse=True)
-    own, group = np.bincount(place, residual), pairs // customers
-    squares = np.bincount(group, own**2)
-    enough = (np.bincount(group) >= FEWEST_SHARING) & (squares > 1 / 2)
-    spread = float((np.bincount(group, own)[enough] ** 2 / squares[enough]).sum())
-    groups = int(enough.sum())
-    return spread / groups if groups >= FEWEST_GROUPS and chi2.cdf(spread, groups) < BY_CHANCE else np.nan
+    rate = _line(values, churned)
+    residual, variance = churned - rate, np.clip(rate * (1 - rate), 0, None)
+    customers = np.unique(shared * (customer.max() + 1) + customer, return_inverse=True)[1]  # of each value
+    scale = (np.bincount(customers, residual) ** 2).sum() / variance.sum()
+    expected = scale * np.bincount(shared, variance)
+    enough = expected >= FEWEST_EXPECTED
+    spread, groups = float((np.bincount(shared, residual)[enough] ** 2 / expected[enough]).sum()), int(enough.sum())
+    unlikely = groups >= FEWEST_GROUPS and chi2.cdf(spread, groups) < BY_CHANCE
+    return spread / groups if unlikely and spread / groups < MOST_SPREAD else np.nan
 
 
-def _residuals(values: Floats, outcomes: Floats) -> Floats:
+def _line(values: Floats, outcomes: Floats) -> Floats:
+    """Mean outcome as a straight line of the value."""
     away = values - values.mean()
-    slope = (away @ outcomes) / (away @ away)
-    residuals: Floats = outcomes - outcomes.mean() - slope * away
-    return residuals
+    line: Floats = outcomes.mean() + (away @ outcomes) / (away @ away) * away
+    return line
 
 
 def _numbers(table: "pd.DataFrame", names: Sequence[str]) -> list[str]:

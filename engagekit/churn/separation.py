@@ -110,7 +110,7 @@ def column_signs(rows: Rows, names: Sequence[str]) -> Iterator[Sign]:
     has in the other part of the rows.
     """
     for name in names:
-        blank = rows.table[name].isna().to_numpy(float)
+        blank: Floats = rows.table[name].isna().to_numpy().astype(float)
         signs = [turned(rows, _alone(rows, name))]
         signs += [turned(rows, Sign("alone", (name,), blank))] if blank.any() else []
         yield max(signs, key=lambda sign: strength(sign.risk, rows.churned))

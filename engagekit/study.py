@@ -247,7 +247,8 @@ class Study(BusinessTables):
     @cached_property
     def _comparison(self) -> Comparison:
         rows = self.dataset.drop(NOT_COUNTED, strict=False)
-        return compare_models(rows, self.churn, use=self.business.churn.use)
+        settings = self.business.churn
+        return compare_models(rows, self.churn, use=settings.use, accept=settings.accept)
 
     def paid_now(self) -> pl.DataFrame:
         """Customers under contract at the end of the data, and what they pay: ``customer_id, monthly_value``."""

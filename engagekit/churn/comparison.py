@@ -1,7 +1,7 @@
 """Comparison of churn models from the simplest to the largest, and the simplest that is as good as the best."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from engagekit.churn.backtest import Backtest, backtest, known_outcomes
 from engagekit.churn.calibration import log_odds
-from engagekit.churn.candidates import CANDIDATES, Candidate, final_model, usable
+from engagekit.churn.candidates import CANDIDATES, OF_A_SCORE, Candidate, final_model, usable
 from engagekit.churn.expected import level_margin
+from engagekit.churn.leakage import leakage_report, no_signs
 from engagekit.churn.model import ChurnModel
 from engagekit.churn.outcomes import LOSSES
 from engagekit.churn.statistics import Order, Ranking
@@ -30,6 +31,7 @@ Numbers = tuple[float, float, float]
 
 BINS = 10
 DECIDES = "log_loss"
+TESTED = 3  # parts of a table without dates, of which leakage is looked for in one
 UNDEFINED = (np.nan, np.nan, np.nan)
 
 
@@ -58,6 +60,9 @@ class Comparison:
         The recommended model, fitted to all rows with a known outcome; None for the base rate.
     margin : float
         What ``level_margin`` gives for the recommended candidate; ``expected_sum`` takes it.
+    leakage : pandas.DataFrame
+        What ``leakage_report`` says of the rows that the models were fitted to and tested on; of a table without dates,
+        of a random third of the rows and the others.
     """
 
     backtest: Backtest
@@ -69,6 +74,7 @@ class Comparison:
     calibration_slope: Numbers
     model: ChurnModel | None
     margin: float = 0.0
+    leakage: "pd.DataFrame" = field(default_factory=no_signs)
 
     def statistic(self, predictor: str, statistic: str = "roc_auc") -> dict[str, float]:
         """Numbers of a row of the backtest's ``statistics``."""
@@ -98,6 +104,9 @@ class Comparison:
             ),
             ("best log loss", self.best),
         ]
+        for outcome, signs in self.leakage.groupby("outcome"):
+            named = [f"{row.suspect}: {row.about}".removesuffix(": ") for row in signs.itertuples()]
+            rows.append((f"leakage {outcome}", "; ".join(named)))
         for name in self.candidates:
             loss, auc = (self.statistic(name, statistic) for statistic in (DECIDES, "roc_auc"))
             rows.append(
@@ -117,6 +126,7 @@ def compare_models(
     *,
     candidates: Sequence[Candidate] = CANDIDATES,
     use: str = "",
+    accept: Iterable[str] = (),
     seed: int = 0,
 ) -> Comparison:
     """Test churn models from the simplest to the largest, and recommend the simplest that is as good as the best.
@@ -131,6 +141,8 @@ def compare_models(
         Simplest first; those whose columns are absent or blank are left out.
     use : str, optional
         Candidate to recommend, whatever the statistics say.
+    accept : iterable of str, default ()
+        Columns that the business vouches for; ``leakage_report`` does not examine them.
     seed : int, default 0
         Random seed of the folds and of the boosting.
 
@@ -140,7 +152,7 @@ def compare_models(
         ``churned`` is not a column. ``TooLittle``: fewer than 50 customers left or stayed where the models are fitted,
         or fewer than five where they are tested; or no date has an outcome that was known by the last.
     ValueError
-        ``use`` names no candidate that was tested.
+        ``use`` names no candidate that was tested, or ``accept`` no column.
 
     Examples
     --------
@@ -167,8 +179,21 @@ def compare_models(
         table, error = _calibration(probability, churned)
         slope = _calibration_slope(probability, churned)
         model = final_model(known, candidate, tested, seed, ahead=churn.outcome_after)
+        leakage = leakage_report(*_parts(known, measured, seed), accept=accept)
     margin = level_margin(known, churn.outcome_after, (probability, churned))
-    return Comparison(measured, names, best, recommended, table, error, slope, model, margin)
+    return Comparison(measured, names, best, recommended, table, error, slope, model, margin, leakage)
+
+
+def _parts(known: "pd.DataFrame", measured: Backtest, seed: int) -> tuple["pd.DataFrame", "pd.DataFrame"]:
+    """Rows fitted to and rows tested on; without dates a third of all, since each is tested by models of the others."""
+    derived = (
+        [name for name in known if name in OF_A_SCORE or str(name).endswith("_points")] if "score" in known else []
+    )
+    rows = known.drop(columns=derived)
+    if measured.test_date is not None:
+        return rows[rows["date"].isin(measured.train_dates)], rows[rows["date"] == measured.test_date]
+    tested = np.random.default_rng(seed).permutation(len(rows)) < len(rows) / TESTED
+    return rows[~tested], rows[tested]
 
 
 def _simplest(probabilities: "pd.DataFrame", names: list[str], best: str) -> str:

@@ -28,6 +28,7 @@ __all__ = [
     "listed",
     "private_list",
     "reasons",
+    "signs",
     "statistic",
     "stayed",
     "to_contact",
@@ -38,6 +39,8 @@ SHOWN, FIRST = 20, 5
 FRAME, ROW = 60, 36  # CSS pixels
 WHOLE_MONEY_FROM = 100
 PREDICTORS = ("score", "slope", "p_alive")  # features that are candidates too
+SHARES = ("twins", "copies")  # signs with a share of the customers
+CONCLUDED = ("alone", "pair", "difference", "encoded", "fades")  # signs of which the outcome says what they mean
 BARE = 10  # from which a number needs no decimals
 
 
@@ -129,23 +132,30 @@ def alarm(study: Study) -> Section | None:
     """What makes the models too good to be true; None where nothing does."""
     report = churning(study)
     text, names = report.language.text, ", ".join(report.business.churn.accept)
-    told = [_suspected(report, row) for row in report.suspects.to_dict("records")]
-    notes = [text("alarm.way_out")] if told else []
-    if report.too_good and not told and not names and report.comparison is not None:
+    alarms = signs(report, report.suspects)
+    if alarms:
+        alarms += signs(report, report.questions)
+    notes = [text("alarm.way_out")] if alarms else []
+    if report.too_good and not alarms and not names and report.comparison is not None:
         value = statistic(report.language, report.comparison, report.comparison.recommended, "roc_auc")
-        told = [text("alarm.too_good", value=value)]
+        alarms = [text("alarm.too_good", value=value)]
     notes += [text("alarm.accepted", names=names)] if names else []
-    if not told and not notes:
+    if not alarms and not notes:
         return None
-    return Section(text("section.alarm"), report.suspects, told, cells=no_cells, notes=notes, layer="summary")
+    return Section(text("section.alarm"), report.suspects, alarms, cells=no_cells, notes=notes, layer="summary")
 
 
-def _suspected(report: Churning, row: dict[Any, Any]) -> str:
-    """Sentence of what the alarm found."""
-    language, name = report.language, row["suspect"]
-    value = language.percent(row["value"], 0) if name == "twins" else language.number(row["value"], 2)
-    about = f"“{row['about']}”"
-    return language.text(f"alarm.{name}", about=about, value=value, n=language.number(row["value"]))
+def signs(report: Churning, found: pd.DataFrame) -> list[str]:
+    """Sentences of alarms or of questions."""
+    return [_sign(report.language, row) for row in found.to_dict("records")]
+
+
+def _sign(language: Language, row: dict[Any, Any]) -> str:
+    """Sentence of a sign, and what is concluded of a strong column."""
+    name = row["suspect"]
+    value = language.percent(row["value"], 0) if name in SHARES else language.number(row["value"], 2)
+    sentence = language.text(f"alarm.{name}", about=f"“{row['about']}”", value=value, n=language.number(row["value"]))
+    return f"{sentence} {language.text('alarm.' + row['outcome'])}" if name in CONCLUDED else sentence
 
 
 def to_contact(study: Study) -> Section | None:

@@ -8,7 +8,7 @@ from engagekit.churn.comparison import Comparison
 from engagekit.display import charts
 from engagekit.display.section import FEWEST, Figure, Section, no_cells
 from engagekit.metrics.intervals import wilson_interval
-from engagekit.reports.churn import feature_title, statistic, verdict
+from engagekit.reports.churn import feature_title, signs, statistic, verdict
 from engagekit.reports.churning import Churning, churning
 from engagekit.reports.parts import DASH, between, people, printed, source, with_interval
 from engagekit.study import Study
@@ -49,7 +49,8 @@ def how_sure(study: Study) -> Section | None:
     notes = [text("backtest.counted", **counted)]
     notes.append(text("backtest.told_to" if report.business.churn.use else "backtest.simplest", **used))
     shown = printed(language, lambda _: pd.DataFrame(rows))
-    parts = [part for part in (_calibration(report, compared), _changed(report), _card(report)) if part]
+    details = (_questions(report), _calibration(report, compared), _changed(report), _card(report))
+    parts = [part for part in details if part]
     question = text("section.sure")
     return Section(question, backtest.statistics, verdict(report), **shown, notes=notes, parts=parts)
 
@@ -58,6 +59,12 @@ def _beside_best(report: Churning, told: Comparison, candidate: str) -> str:
     """How much higher the log loss is than that of the best."""
     numbers = told.difference(candidate) if candidate != told.best else (math.nan, math.nan, math.nan)
     return with_interval(report.language, numbers, 3)
+
+
+def _questions(report: Churning) -> Section | None:
+    """Whether columns were known on the date."""
+    sentences, text = signs(report, report.questions), report.language.text
+    return Section(text("alarm.known"), answer=sentences, notes=[text("alarm.way_out")]) if sentences else None
 
 
 def _calibration(report: Churning, compared: Comparison) -> Section | None:

@@ -17,7 +17,7 @@ from engagekit.churn.comparison import Comparison
 from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.drift import drift
 from engagekit.churn.expected import expected_sum
-from engagekit.churn.leakage import TOO_GOOD, leakage_report, leaking_column
+from engagekit.churn.leakage import TOO_GOOD, later_events, leaking_column, no_signs
 from engagekit.churn.model import ChurnModel
 from engagekit.churn.survival import churn_times, survival
 from engagekit.customers.features import customer_features
@@ -73,8 +73,8 @@ class Churning:
         The baselines and the models, tried on the last date whose horizon is over; None where ``problem`` says why.
     problem : str
         Why there is no model: too few customers left or stayed, or too short a history; else empty.
-    suspects : pandas.DataFrame
-        What ``leakage_report`` found. With any, nobody's chance is told.
+    suspects, questions : pandas.DataFrame
+        Alarms and questions of ``leakage_report``. With an alarm no probabilities are shown; questions stop nothing.
     importance : pandas.DataFrame
         ``group, value, spread``: what the ROC AUC of the last date loses when a group of features is shuffled, of a
         model of all features: of the recommended kind, or spline-logistic where that has one column.
@@ -103,7 +103,8 @@ class Churning:
     watched_from: dt.datetime | None = None
     comparison: Comparison | None = None
     problem: str = ""
-    suspects: pd.DataFrame = field(default_factory=pd.DataFrame)
+    suspects: pd.DataFrame = field(default_factory=no_signs)
+    questions: pd.DataFrame = field(default_factory=no_signs)
     importance: pd.DataFrame = field(default_factory=pd.DataFrame)
     drift: pd.DataFrame = field(default_factory=pd.DataFrame)
     today: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -173,6 +174,7 @@ class Churning:
             "leaving": None,
             "revenue_at_risk": None,
             "suspects": significant(self.suspects.to_dict("records")),
+            "questions": significant(self.questions.to_dict("records")),
             "problem": self.problem,
             "model": None,
         }
@@ -226,14 +228,16 @@ def churning(study: Study) -> Churning:
         compared = study.compare_models()
     except TooLittle as error:
         return churn_report(problem=str(error))
-    suspects, importance = _looked_into(study, known, compared)
+    signs, importance = _looked_into(study, known, compared)
+    suspects, questions = (signs[signs["outcome"] == outcome] for outcome in ("alarm", "question"))
     if len(suspects):
-        return churn_report(compared, suspects=suspects)
+        return churn_report(compared, suspects=suspects, questions=questions)
     today = _today(study, compared, now)
     listed = _listed(business, today)
     tested = known.filter(pl.col("date") == compared.backtest.test_date)
     moved = drift(tested, now, _features(known)) if now.height else pd.DataFrame()
-    return churn_report(compared, "", suspects, importance, moved, today, listed, _reasons(compared, now, listed))
+    reasons = _reasons(compared, now, listed)
+    return churn_report(compared, "", suspects, questions, importance, moved, today, listed, reasons)
 
 
 def _rates(study: Study) -> pd.DataFrame:
@@ -260,24 +264,19 @@ def _survival(study: Study) -> pd.DataFrame:
 
 
 def _looked_into(study: Study, known: pl.DataFrame, compared: Comparison) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What makes the models too good, if anything does; and what each group of features is worth on the test date."""
+    """Signs of leakage, and what each group of features is worth on the test date."""
     accept, last = study.business.churn.accept, compared.backtest.test_date
     train, test = (known.filter(pl.col("date").is_in(some)) for some in (compared.backtest.train_dates, [last]))
     columns = [name for name in _features(known) if train[name].n_unique() > 1]
+    if not columns or last is None:
+        return compared.leakage, pd.DataFrame()
     whole = compared.model is not None and len(compared.model.columns_) > 1
-    model, honest = None, None
-    if columns and last is not None:
-        model = ChurnModel(compared.model.kind if compared.model and whole else "logistic")
-        model.fit(train.select(columns), train["churned"].to_numpy())
-        honest = _counted_anew(study, test, last)
-    dropped = [name for name in known.columns if name in OF_A_SCORE or name.endswith("_points")]
-    report = leakage_report(train.drop(dropped), test.drop(dropped), model=model, honest=honest, accept=accept)
-    suspects = [report, _leaking(study, last)]
-    named = pd.concat([each for each in suspects if len(each)] or suspects[:1], ignore_index=True)
-    named = named[~named["about"].isin(accept)]
-    if model is None:
-        return named, pd.DataFrame()
-    return named, model.importance(test.select(columns), test["churned"].to_numpy(), _groups(model.columns_))
+    model = ChurnModel(compared.model.kind if compared.model and whole else "logistic")
+    model.fit(train.select(columns), train["churned"].to_numpy())
+    future = [later_events(model, test, _counted_anew(study, test, last), accept), _leaking(study, last)]
+    signs = pd.concat([compared.leakage, *(each for each in future if len(each))], ignore_index=True)
+    signs = signs[~signs["about"].isin(accept)]
+    return signs, model.importance(test.select(columns), test["churned"].to_numpy(), _groups(model.columns_))
 
 
 def _counted_anew(study: Study, test: pl.DataFrame, date: dt.datetime) -> pl.DataFrame:
@@ -291,10 +290,8 @@ def _counted_anew(study: Study, test: pl.DataFrame, date: dt.datetime) -> pl.Dat
     return test.select("customer_id", "churned").join(again, on="customer_id", how="left", maintain_order="left")
 
 
-def _leaking(study: Study, date: dt.datetime | None) -> pd.DataFrame:
+def _leaking(study: Study, date: dt.datetime) -> pd.DataFrame:
     """Whether the features know the future, tried on a sample of customers."""
-    if date is None:
-        return pd.DataFrame([], columns=["suspect", "about", "value"])
     tables = {name: study.described(name) for name in ("interactions", "customers", "subscriptions") if study.has(name)}
     some = tables["interactions"]["customer_id"].unique().sort().head(SAMPLED)
     sample = {name: frame.filter(pl.col("customer_id").is_in(some.implode())) for name, frame in tables.items()}

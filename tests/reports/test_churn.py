@@ -12,7 +12,7 @@ from pages import shown, with_results
 
 from engagekit.churn.candidates import CANDIDATES
 from engagekit.churn.expected import expected_sum
-from engagekit.churn.leakage import SUSPECTS
+from engagekit.churn.leakage import SUSPECTS, no_signs
 from engagekit.churn.outcomes import DIFFERENCE
 from engagekit.display.pseudonyms import KEY, pseudonyms
 from engagekit.language import LANGUAGES, Language
@@ -159,7 +159,8 @@ def test_without_money_customers_are_listed_by_their_chance(found):
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_the_alarm_stops_the_chances_and_leaves_the_rest(found, code):
-    suspects = pd.DataFrame([("alone", "cancel<b>", 0.99), ("twins", "", 0.4)], columns=["suspect", "about", "value"])
+    signs = [("alone", "cancel<b>", 0.99, "alarm"), ("twins", "", 0.4, "alarm")]
+    suspects = pd.DataFrame(signs, columns=no_signs().columns)
     nobody = found.today.iloc[:0]
     stopped = spoken(found, code, suspects=suspects, today=nobody, contacts=found.contacts.iloc[:0])
     html = page_of(stopped)
@@ -171,6 +172,25 @@ def test_the_alarm_stops_the_chances_and_leaves_the_rest(found, code):
     assert Language(code).text("section.sure") not in text
     assert Language(code).text("section.stayed") in text
     assert html.count("<figure") == 2
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_question_is_shown_and_stops_nothing(found, code):
+    signs = [("alone", "refund<b>", 0.9, "question"), ("copies", "", 0.08, "question")]
+    questions = pd.DataFrame(signs, columns=no_signs().columns)
+    asked = spoken(found, code, questions=questions)
+    language, html = Language(code), page_of(asked)
+    text = words(html)
+    assert "refund&lt;b&gt;" in html
+    assert language.text("alarm.known") in text
+    assert language.text("alarm.question") in text
+    assert language.percent(0.08, 0) in text
+    assert language.text("alarm.stopped") not in text
+    assert language.text("section.contacts") in text
+    assert shown(churn.alarm, asked) == ""
+    stopped = spoken(found, code, questions=questions, suspects=questions.assign(outcome="alarm").head(1))
+    assert language.text("alarm.question") in words(shown(churn.alarm, stopped))
+    assert [row["suspect"] for row in asked.as_dict()["churn"]["questions"]] == ["alone", "copies"]
 
 
 def test_what_is_very_good_is_a_warning_and_what_is_vouched_for_is_said(found):

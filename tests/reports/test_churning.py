@@ -76,8 +76,14 @@ def test_an_attribute_that_knows_the_outcome_stops_the_list_unless_it_is_accepte
     if not gone.any():
         pytest.skip("nobody of this sample has cancelled")
     assert "closed" in set(told.suspects["about"])
+    assert set(told.suspects["outcome"]) == {"alarm"}
     assert told.today.empty
     assert told.contacts.empty
+    settings = (folder / "business.toml").read_text("utf-8")
+    (folder / "business.toml").write_text(settings.replace("[churn]\n", '[churn]\naccept = ["closed"]\n'), "utf-8")
+    vouched = churning(Study(folder))
+    assert len(vouched.suspects) == len(vouched.questions) == 0
+    assert len(vouched.today)
 
 
 def test_without_interactions_nobody_can_be_told_to_leave(tmp_path):

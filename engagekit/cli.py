@@ -222,7 +222,8 @@ def _problems(console: "Console", path: Path) -> "Iterator[str]":
         source = business.tables[name]
         try:
             reading = business.reading(name)
-            readings.append(reading.check(source.refuse_above))
+            readings.append(reading)
+            reading.check(source.refuse_above)
         except DataError as error:
             # the value stands on the terminal only: messages are written into reports
             yield str(error) + (f" The cell says {str(error.value)[:100]!r}." if error.value is not None else "")
@@ -241,6 +242,8 @@ def _show(console: "Console", language: "Language", title: str, readings: "list[
     """Print what became of the rows of each table, and why, in the language of the business."""
     from rich.table import Table
 
+    from engagekit.data.reading import amended
+
     text, number = language.text, language.number
     heads = {name: text(f"column.{name}") for name in ("table", "file", "column", "reason", "rows", "first_row")}
     counted = [_right(text(f"column.{name}")) for name in ("rows", "kept", "left_out", "refused")]
@@ -251,6 +254,8 @@ def _show(console: "Console", language: "Language", title: str, readings: "list[
         summary.add_row(text(f"table.{reading.table}"), reading.file, *map(number, numbers))
         for column, reason, rows, first in reading.reasons().iter_rows():
             reasons.add_row(reading.file, column, text(f"refused.{reason}"), number(rows), number(first))
+        for column, reason, rows, first in reading.amendments().iter_rows():
+            reasons.add_row(reading.file, column, amended(language, reason), number(rows), number(first))
         for rule, rows in reading.left_out.items():
             why = text("refused.left_out", rule=rule)
             reasons.add_row(reading.file, rule.split()[0], why, number(rows), "")

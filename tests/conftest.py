@@ -88,6 +88,17 @@ def shared():
 
 
 @pytest.fixture(scope="session")
+def cases():
+    """Path of a small export made after a bug report; skips where it is absent."""
+
+    def path(name):
+        folder = SHARED.parent / "cases" / name
+        return folder if folder.is_dir() else pytest.skip(f"the case {name} is not beside the project")
+
+    return path
+
+
+@pytest.fixture(scope="session")
 def sample_folders(tmp_path_factory):
     """The three sample businesses, small, by kind."""
     root = tmp_path_factory.mktemp("samples")

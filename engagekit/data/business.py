@@ -5,12 +5,21 @@ import difflib
 import re
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self, overload
+from typing import TYPE_CHECKING, Annotated, Literal, Self, overload
 from zoneinfo import ZoneInfo
 
 import polars as pl
 from babel.numbers import list_currencies
-from pydantic import BaseModel, Field, PrivateAttr, StrictBool, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    PrivateAttr,
+    StrictBool,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from engagekit.data.parsing import Style
 from engagekit.data.reading import Reading, read_table
@@ -24,7 +33,7 @@ from engagekit.data.settings import (
     SupportSettings,
     WebSettings,
 )
-from engagekit.data.source import Source
+from engagekit.data.source import Source, zone_known
 from engagekit.data.tables import TABLES, event_time
 from engagekit.data.toml import explained, read_toml
 from engagekit.data.working_week import WorkingWeek
@@ -56,7 +65,7 @@ class Business(BaseModel):
     kind: Literal["ecommerce", "saas", "subscription"]
     language: Literal["id", "ms", "en"]
     currency: str
-    time_zone: str
+    time_zone: Annotated[str, AfterValidator(zone_known)]
     as_of: dt.date | Literal["last complete month"] = LAST_COMPLETE_MONTH
     horizon: str = Field(default="84d", pattern=DAYS)
     grace: str | None = Field(default=None, pattern=DAYS)
@@ -88,15 +97,6 @@ class Business(BaseModel):
         if code not in list_currencies():
             raise ValueError(f"{code!r} is not a currency code such as IDR, MYR or GBP")
         return code
-
-    @field_validator("time_zone")
-    @classmethod
-    def _zone_known(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"{name!r} is not a time zone such as Asia/Jakarta") from error
-        return name
 
     @field_validator("tables")
     @classmethod
@@ -179,7 +179,8 @@ class Business(BaseModel):
             raise DataError(f"has no [tables.{table}]. {did_you_mean(table, self.tables)}", file="business.toml")
         if table not in self._readings:
             source = self.tables[table]
-            style = Style(source.numbers or self.language, source.dates, self.time_zone, self.currency)
+            numbers = source.numbers or self.language
+            style = Style(numbers, source.dates, self.time_zone, self.currency, source.time_zone or "")
             self._readings[table] = read_table(table, source, self._folder, style)
         return self._readings[table]
 

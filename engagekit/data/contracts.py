@@ -76,6 +76,8 @@ class Column:
         Whether a file must have it; without a column that is ``"filled"`` the table has a blank one.
     nullable : bool
         Whether its cells may be blank.
+    costs_row : bool
+        Whether a cell that cannot be read costs its row; otherwise the cell counts as blank.
     """
 
     kind: str
@@ -83,6 +85,7 @@ class Column:
     checks: tuple[Rule, ...]
     presence: Literal["required", "optional", "filled"]
     nullable: bool
+    costs_row: bool = False
 
     @property
     def required(self) -> bool:
@@ -176,7 +179,7 @@ def on_scale(kind: str) -> Rule:
 
 def required(kind: str, description: str, *checks: Rule) -> Column:
     """Column that a file must have, with something in each cell."""
-    return Column(kind, description, checks, "required", nullable=False)
+    return Column(kind, description, checks, "required", nullable=False, costs_row=True)
 
 
 def blank(kind: str, description: str, *checks: Rule) -> Column:
@@ -189,6 +192,6 @@ def optional(kind: str, description: str, *checks: Rule) -> Column:
     return Column(kind, description, checks, "optional", nullable=True)
 
 
-def filled(kind: str, description: str, *checks: Rule) -> Column:
+def filled(kind: str, description: str, *checks: Rule, costs_row: bool = False) -> Column:
     """Column that a file may have; the table has it in any case, blank where the file does not."""
-    return Column(kind, description, checks, "filled", nullable=True)
+    return Column(kind, description, checks, "filled", nullable=True, costs_row=costs_row)

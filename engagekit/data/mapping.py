@@ -2,20 +2,21 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from engagekit.data.files import ROW
-from engagekit.data.parsing import Style, parse, parse_number, written
-from engagekit.data.source import Constant, Mapped, Product, Source
+from engagekit.data.parsing import Style, near_skipped, parse, parse_number, written
+from engagekit.data.source import Cells, Constant, Mapped, Product, Source
 from engagekit.data.tables import TABLES, UPDATED, column_type, required_columns
 from engagekit.errors import DataError, did_you_mean
 
 __all__ = ["BATCH_ROWS", "MappedFile", "match_columns"]
 
 BATCH_ROWS = 100_000
+NOWHERE = pl.Series([], dtype=pl.UInt32)
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,12 @@ class MappedFile:
         Names as written in the file.
     cells : polars.LazyFrame
         ``files.ROW``, then a column ``"0"``, ``"1"`` ... for each name.
-    columns : dict of str to str, Constant, Product or None
+    columns : dict of str to str, Constant, Product, Cells or None
         What each of our columns is made of; None for one that is blank throughout.
     style : Style
         How the file writes numbers and dates.
+    source : Source
+        Its settings: words that say nothing, and what others stand for.
     """
 
     table: str
@@ -44,6 +47,7 @@ class MappedFile:
     cells: pl.LazyFrame
     columns: dict[str, Mapped | None]
     style: Style
+    source: Source
 
     def batches(self, names: Iterable[str]) -> Iterator[pl.DataFrame]:
         """Cells that some of our columns are made of, up to ``BATCH_ROWS`` rows at a time; at least one batch."""
@@ -61,7 +65,7 @@ class MappedFile:
         made_of = self.columns[name]
         if isinstance(made_of, Constant):
             return written(pl.Series([made_of.constant])).new_from_index(0, batch.height)
-        texts = [written(batch[place]) for place in self._places(name)]
+        texts = [written(self._cells(batch, place, made_of)) for place in self._places(name)]
         if not texts:
             return pl.Series([None], dtype=pl.String).new_from_index(0, batch.height)
         return pl.select(pl.concat_str(texts, separator=" × ", ignore_nulls=False)).to_series()
@@ -71,8 +75,41 @@ class MappedFile:
         null = values[name].is_null()
         places = self._places(name)
         if len(places) == 1 and null.sum() == batch[places[0]].null_count():
-            return pl.Series([], dtype=pl.UInt32)
+            return NOWHERE
         return (null & self.written(batch, name).is_not_null()).arg_true()
+
+    def moved(self, batch: pl.DataFrame, values: pl.DataFrame, name: str) -> pl.Series:
+        """Places in a batch where the clock left out the hour of one of our times, which was moved on by the gap."""
+        made_of = self.columns[name]
+        if column_type(self.table, name) != "time" or not isinstance(made_of, str | Cells):
+            return NOWHERE
+        near = near_skipped(values[name])
+        if near.is_empty():
+            return NOWHERE
+        cells = self._cells(batch[near.to_list()], self._places(name)[0], made_of)
+        strict = parse(cells, "time", replace(self._style(made_of), skipped="null"))
+        return near.filter(strict.is_null())
+
+    def _style(self, made_of: Mapped | None) -> Style:
+        """How one column writes its cells."""
+        if not isinstance(made_of, Cells):
+            return self.style
+        style = self.style
+        numbers, dates, zone = made_of.numbers or style.numbers, made_of.dates or style.dates, made_of.time_zone
+        return replace(style, numbers=numbers, dates=dates, written_in=zone or style.written_in)
+
+    def _cells(self, batch: pl.DataFrame, place: str, made_of: Mapped | None) -> pl.Series:
+        """Cells of a column of the file, blank where their word says nothing, with what other words stand for."""
+        blank, values = list(self.source.blank), dict(self.source.values)
+        if isinstance(made_of, Cells):
+            blank, values = blank + made_of.blank, values | made_of.values
+        if not blank and not values:
+            return batch[place]
+        text = written(batch[place])
+        said = text.is_in([*blank, *values])
+        if not said.any():
+            return batch[place]
+        return text.replace(values | dict.fromkeys(blank))
 
     def _places(self, name: str) -> list[str]:
         return [str(self.header.index(theirs)) for theirs in _named(self.columns[name])]
@@ -80,10 +117,10 @@ class MappedFile:
     def _value(self, batch: pl.DataFrame, name: str) -> pl.Series:
         made_of, kind = self.columns[name], column_type(self.table, name)
         if isinstance(made_of, Product):
-            one, other = (parse_number(batch[place], self.style) for place in self._places(name))
+            one, other = (parse_number(self._cells(batch, place, made_of), self.style) for place in self._places(name))
             return one * other
-        if isinstance(made_of, str):
-            return parse(batch[self._places(name)[0]], kind, self.style)
+        if isinstance(made_of, str | Cells):
+            return parse(self._cells(batch, self._places(name)[0], made_of), kind, self._style(made_of))
         cell = pl.Series([made_of.constant]) if made_of else pl.Series([None], dtype=pl.String)
         return parse(cell, kind, Style(time_zone=self.style.time_zone)).new_from_index(0, batch.height)
 
@@ -104,7 +141,7 @@ def match_columns(table: str, source: Source, header: list[str], file: str) -> d
 
     Returns
     -------
-    dict of str to str, Constant, Product or None
+    dict of str to str, Constant, Product, Cells or None
         What each column of the table is made of.
 
     Raises
@@ -152,4 +189,6 @@ def _check_named_once(name: str, header: list[str], file: str, ours: str) -> Non
 def _named(theirs: Mapped | None) -> tuple[str, ...]:
     if isinstance(theirs, Product):
         return theirs.product
+    if isinstance(theirs, Cells):
+        return (theirs.column,)
     return (theirs,) if isinstance(theirs, str) else ()

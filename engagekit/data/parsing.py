@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import polars as pl
 from babel.numbers import get_currency_name, get_currency_symbol
 
 from engagekit.language import LANGUAGES, decimal_and_group
 
-__all__ = ["Style", "is_date_format", "parse", "parse_number", "written"]
+__all__ = ["Style", "is_date_format", "near_skipped", "parse", "parse_number", "written"]
 
 OFFSET = r" ?(?:Z|[+-]\d\d(?::?\d\d)?)$"
 ISO = {  # ISO 8601: format by what follows the hour
@@ -29,6 +30,8 @@ ISO = {  # ISO 8601: format by what follows the hour
 }
 NAMES_INSTANT = re.compile(r"%[:#]*z|%\+|%s")
 EARLIEST, LATEST = dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1)  # beyond: placeholders, years of two digits
+SHORTENED = r"^\d[.,]\d+[eE]\+\d+$"
+AROUND = dt.timedelta(hours=3)  # more than any change of the clock
 EXACT = 2**53  # from here on a float has lost digits of a whole number
 MARKS = ("Rp", "RM", "£", "$", "€", "[A-Z]{3}")
 TRUE = ("true", "yes", "y", "1", "ya", "benar")
@@ -46,7 +49,11 @@ class Style:
     dates : str
         A ``strptime`` format, or ``"iso"`` for ISO 8601.
     time_zone : str
-        Zone of times that carry no offset, and of the parsed times.
+        Zone of the parsed times.
+    written_in : str
+        Zone of times that carry no offset; blank where it is the same.
+    skipped : {"moved", "null"}
+        What becomes of a time in the hour that a change of the clock leaves out: it is moved on by the gap, or null.
     currency : str
         Code of the only currency whose mark an amount may carry; blank for any.
     """
@@ -55,6 +62,8 @@ class Style:
     dates: str = "iso"
     time_zone: str = "UTC"
     currency: str = ""
+    written_in: str = ""
+    skipped: Literal["moved", "null"] = "moved"
 
 
 def is_date_format(dates: str) -> bool:
@@ -163,10 +172,12 @@ def _tally(cells: pl.Series, style: Style) -> pl.Series:
 
 
 def _id(cells: pl.Series) -> pl.Series:
-    """Ids as text; null for a number of a spreadsheet that has lost digits."""
+    """Ids as text; null for a number of a spreadsheet that has lost digits, also where it is written as 6.28E+11."""
     text = written(cells)
     if cells.dtype.is_float():
         return _where(cells.abs() < EXACT, text)
+    if (shortened := text.str.contains(SHORTENED)).any():
+        text = _where(~shortened, text)
     return text.str.replace(r"^(\d+)\.0$", "$1") if text.str.ends_with(".0").any() else text
 
 
@@ -208,28 +219,27 @@ def _currency_marks(currency: str) -> str:
     return "|".join(re.escape(mark) for mark in sorted(marks, key=len, reverse=True))
 
 
-Placed = Callable[[pl.Series, str, str], pl.Series]  # times as read, their format and the zone -> times or days
+Placed = Callable[[pl.Series, str, Style], pl.Series]  # times as read, their format and the style -> times or days
 
 
 def _dated(cells: pl.Series, style: Style, placed: Placed) -> pl.Series:
     """Times or days of the cells."""
-    zone = style.time_zone
     if isinstance(cells.dtype, pl.Datetime) and cells.dtype.time_zone:
-        return placed(cells.dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(pl.Datetime("us")), "%z", zone)
+        return placed(cells.dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(pl.Datetime("us")), "%z", style)
     if cells.dtype.is_temporal():
-        return placed(cells.cast(pl.Datetime("us")), "", zone)
+        return placed(cells.cast(pl.Datetime("us")), "", style)
     text = written(cells)
     if style.dates != "iso":
-        return placed(_read(text, style.dates), style.dates, zone)
+        return placed(_read(text, style.dates), style.dates, style)
     text = text.str.replace(" UTC", "Z", literal=True).str.replace("T", " ", literal=True)
-    times = placed(pl.Series([None], dtype=pl.Datetime("us")), "", zone).new_from_index(0, len(text))
+    times = placed(pl.Series([None], dtype=pl.Datetime("us")), "", style).new_from_index(0, len(text))
     for shape in _commonest_first(text):
         unread = times.is_null() & text.is_not_null()
         if not unread.any():
             break
         rest = text.filter(unread)
         shaped = _where(rest.str.contains(shape), rest)
-        times = _filled(times, unread, placed(_read(shaped, ISO[shape]), ISO[shape], zone))
+        times = _filled(times, unread, placed(_read(shaped, ISO[shape]), ISO[shape], style))
     return times
 
 
@@ -250,14 +260,33 @@ def _plausible(time: pl.Series) -> pl.Series:
     return _where(time.is_between(EARLIEST, LATEST), time)
 
 
-def _moment(time: pl.Series, form: str, zone: str) -> pl.Series:
-    """Instants in a zone; of a wall clock the earlier of an hour that comes twice, and null for one that never came."""
+def _moment(time: pl.Series, form: str, style: Style) -> pl.Series:
+    """Instants in a zone; of a wall clock the earlier of an hour that comes twice."""
     time = _plausible(time)
     if NAMES_INSTANT.search(form):
-        return time.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
-    return time.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+        return time.dt.replace_time_zone("UTC").dt.convert_time_zone(style.time_zone)
+    zone = style.written_in or style.time_zone
+    moment = time.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    skipped = moment.is_null() & time.is_not_null()
+    if style.skipped == "moved" and skipped.any():
+        before = (time.filter(skipped) - AROUND).dt.replace_time_zone(zone, ambiguous="earliest")
+        moment = _filled(moment, skipped, before + AROUND)
+    return moment if zone == style.time_zone else moment.dt.convert_time_zone(style.time_zone)
 
 
-def _date(time: pl.Series, form: str, zone: str) -> pl.Series:
+def _date(time: pl.Series, form: str, style: Style) -> pl.Series:
     """Days, on the clock of a zone."""
-    return (_moment(time, form, zone) if NAMES_INSTANT.search(form) else _plausible(time)).dt.date()
+    return (_moment(time, form, style) if NAMES_INSTANT.search(form) else _plausible(time)).dt.date()
+
+
+def near_skipped(times: pl.Series) -> pl.Series:
+    """Places of the times that lie within hours of a change of the clock, where a time may have been moved on.
+
+    Examples
+    --------
+    >>> days = pl.Series([dt.datetime(2026, 3, 29, 12), dt.datetime(2026, 5, 1)]).dt.replace_time_zone("Europe/London")
+    >>> near_skipped(days - dt.timedelta(hours=10)).to_list()
+    [0]
+    """
+    before, after = ((times + by).dt.dst_offset() for by in (-AROUND, AROUND))
+    return (before != after).arg_true()

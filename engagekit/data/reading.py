@@ -6,7 +6,7 @@ read again, when it is collected; a file that has changed by then is an error.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from engagekit.data.checking import REFUSED, checked
+from engagekit.data.checking import MOVED, REFUSED, blank_cells, checked
 from engagekit.data.files import ROW, UNREADABLE, find_file, open_cells, unreadable
 from engagekit.data.mapping import MappedFile, match_columns
 from engagekit.data.parsing import Style
@@ -23,9 +23,9 @@ from engagekit.data.source import Constant, Product, Source
 from engagekit.data.tables import TABLES, column_type, event_time
 from engagekit.display.card import between, card_html, card_text, counted
 from engagekit.errors import DataError
-from engagekit.language import decimal_and_group
+from engagekit.language import Language, decimal_and_group
 
-__all__ = ["Constant", "Product", "Reading", "Source", "read_table"]
+__all__ = ["Constant", "Product", "Reading", "Source", "amended", "read_table"]
 
 HELD_ROWS = 5_000_000
 WAYS_OUT = {  # for a cell that is not what its column needs, by the column's type
@@ -53,6 +53,9 @@ class Reading:
         Rows in the file, without its header.
     refused : polars.DataFrame
         One row for each refused one: file, row (as in a spreadsheet), column, value (as written) and reason.
+    amended : polars.DataFrame
+        The same of each cell of the other rows that is not taken as it stands: one that the table can do without and
+        that cannot be read, or breaks a rule, counts as blank; one whose hour the clock left out is moved on.
     left_out : dict of str to int
         Rows dropped by each ``keep`` rule, of those not refused.
     repeats : Repeats
@@ -67,6 +70,7 @@ class Reading:
     file: str
     rows: int
     refused: pl.DataFrame
+    amended: pl.DataFrame
     left_out: dict[str, int]
     repeats: Repeats
     scan: pl.LazyFrame
@@ -109,8 +113,11 @@ class Reading:
 
     def reasons(self) -> pl.DataFrame:
         """Refused rows counted: ``column, reason, rows`` and ``first_row``, commonest first."""
-        counted = self.refused.group_by("column", "reason").agg(rows=pl.len(), first_row=pl.col("row").min())
-        return counted.sort("rows", "column", "reason", descending=[True, False, False])
+        return _counted(self.refused)
+
+    def amendments(self) -> pl.DataFrame:
+        """Amended cells counted, as ``reasons`` counts the refused rows."""
+        return _counted(self.amended)
 
     def __repr__(self) -> str:
         return card_text(*self._card())
@@ -128,6 +135,9 @@ class Reading:
         ]
         for column, reason, number, first in self.reasons().iter_rows():
             rows.append(("refused", f"{counted(number, 'row')}: {column} {reason}, first in row {first:,}"))
+        for column, reason, number, first in self.amendments().iter_rows():
+            done = "moved on" if reason == MOVED else "blank"
+            rows.append((done, f"{counted(number, 'cell')}: {column} {reason}, first in row {first:,}"))
         return f"Reading of {self.table} from {self.file}", rows
 
     def check(self, refuse_above: float) -> "Reading":
@@ -136,22 +146,40 @@ class Reading:
         Raises
         ------
         DataError
-            Names the commonest reason and the first row that has it, and holds that row's cell as ``value``.
+            Names the commonest reason and the first row that has it, and holds that row's cell as ``value``. So it does
+            where most cells of a column that are not blank cannot be read.
         """
         share = self.refused.height / self.rows if self.rows else 0.0
-        if share <= refuse_above:
-            return self
-        column, reason, rows, first_row = self.reasons().row(0)
-        way_out = WAYS_OUT.get(column_type(self.table, column), "") if reason.startswith("not_") else ""
-        raise DataError(
-            f"the cell was refused: {reason} ({rows:,} rows). In all {self.refused.height:,} of {self.rows:,} rows "
-            f"({share:.1%}) were refused, and at most {refuse_above:.0%} may be. Correct the rows, "
-            f"{way_out}or set refuse_above in [tables.{self.table}] of business.toml.",
-            file=self.file,
-            row=first_row,
-            column=column,
-            value=self.refused.row(by_predicate=pl.col("row") == first_row, named=True)["value"],
-        )
+        if share > refuse_above:
+            column, reason, rows, first_row = self.reasons().row(0)
+            raise self._error(
+                self.refused,
+                first_row,
+                column,
+                f"the cell was refused: {reason} ({rows:,} rows). In all {self.refused.height:,} of {self.rows:,} rows "
+                f"({share:.1%}) were refused, and at most {refuse_above:.0%} may be. Correct the rows, "
+                f"{_way_out(self.table, column, reason)}"
+                f"or set refuse_above in [tables.{self.table}] of business.toml.",
+            )
+        for column, reason, cells, first_row in self.amendments().iter_rows():
+            if reason != MOVED and cells > self._filled(column):
+                raise self._error(
+                    self.amended,
+                    first_row,
+                    column,
+                    f"the cell counts as blank: {reason} ({cells:,} rows), as do most that are not blank, so that this "
+                    f"cannot be what the column holds. Map another column, "
+                    f"{_way_out(self.table, column, reason)}or drop it from [tables.{self.table}.columns].",
+                )
+        return self
+
+    def _filled(self, column: str) -> int:
+        """Cells of a column that remain and say something."""
+        return int(self.scan.select(pl.col(column).count()).collect().item())
+
+    def _error(self, rows: pl.DataFrame, first_row: int, column: str, problem: str) -> DataError:
+        row = rows.row(by_predicate=(pl.col("row") == first_row) & (pl.col("column") == column), named=True)
+        return DataError(problem, file=self.file, row=first_row, column=column, value=row["value"])
 
     def hints(self) -> Iterator[str]:
         """Sentences on keep rules that may not do what is meant: they change nothing, or miss a word in capitals."""
@@ -164,6 +192,27 @@ class Reading:
                 does = "leaves out every row" if rows and rows == before else f"leaves out {rows:,} of {before:,} rows"
                 more = f", and keeps {alike:,} that differ in capitals" if alike else ""
                 yield f"{self.file}: the rule keep {rule} {does}{more}. Compare how the file writes it."
+
+
+def amended(language: Language, reason: str) -> str:
+    """What became of an amended cell and why, in words.
+
+    Examples
+    --------
+    >>> amended(Language("en"), "not_number")
+    'is not a number; the cell counts as blank'
+    """
+    why = language.text(f"refused.{reason}")
+    return why if reason == MOVED else language.text("refused.blanked", reason=why)
+
+
+def _counted(cells: pl.DataFrame) -> pl.DataFrame:
+    counts = cells.group_by("column", "reason").agg(rows=pl.len(), first_row=pl.col("row").min())
+    return counts.sort("rows", "column", "reason", descending=[True, False, False])
+
+
+def _way_out(table: str, column: str, reason: str) -> str:
+    return WAYS_OUT.get(column_type(table, column), "") if reason.startswith("not_") else ""
 
 
 def read_table(table: str, source: Source, folder: Path, style: Style) -> Reading:
@@ -201,7 +250,7 @@ def read_table(table: str, source: Source, folder: Path, style: Style) -> Readin
     decimal, _ = decimal_and_group(style.numbers)
     header, cells = open_cells(path, sheet=source.sheet, encoding=source.encoding, decimal=decimal)
     columns = match_columns(table, source, header, path.name)
-    file = MappedFile(table, path, header, cells, columns, style)
+    file = MappedFile(table, path, header, cells, columns, style, source)
     try:
         reading = _read(file, source, lambda: _check_stamp(path, stamp))
     except UNREADABLE as error:
@@ -227,22 +276,25 @@ def _read(file: MappedFile, source: Source, check_unchanged: Callable[[], None])
     """Check every row; hold those that remain, or scan them again where they are too many."""
     rows, left_out = 0, dict[str, int]()
     held: list[pl.DataFrame] | None = []
-    refused, prints = [pl.DataFrame(schema=REFUSED)], []
+    refused, amended, prints = [pl.DataFrame(schema=REFUSED)], [pl.DataFrame(schema=REFUSED)], []
     for batch in file.batches(file.columns):
         rows += batch.height
-        values, faults = checked(file, batch)
+        values, faults, changes = checked(file, batch)
         if not _are_states(file):
             values = _kept(values, source, file.style, left_out)
         refused.append(faults)
+        amended.append(changes)
         prints.append(fingerprints(file.table, values))
         held = None if held is None or rows > HELD_ROWS else [*held, values]
-    refusals, twice = pl.concat(refused), candidates(prints)
+    refusals, amendments, twice = pl.concat(refused), pl.concat(amended), candidates(prints)
     if held is not None:
         repeats, scan = _held(file, source, pl.concat(held), twice, left_out)
     else:
-        repeats, scan = _scanned(file, source, refusals["row"], twice, left_out, check_unchanged)
-    refusals = refusals.select(pl.lit(file.path.name).alias("file"), pl.all())
-    return Reading(file.table, file.path.name, rows, refusals, left_out, repeats, scan, check_unchanged)
+        blanks = amendments.filter(pl.col("reason") != MOVED)
+        repeats, scan = _scanned(file, source, refusals["row"], blanks, twice, left_out, check_unchanged)
+    file_name = pl.lit(file.path.name).alias("file")
+    faults, changes = (each.select(file_name, pl.all()) for each in (refusals, amendments))
+    return Reading(file.table, file.path.name, rows, faults, changes, left_out, repeats, scan, check_unchanged)
 
 
 def _are_states(file: MappedFile) -> bool:
@@ -265,17 +317,22 @@ def _scanned(
     file: MappedFile,
     source: Source,
     refused: pl.Series,
+    blanks: pl.DataFrame,
     twice: pl.Series,
     left_out: dict[str, int],
     check_unchanged: Callable[[], None],
 ) -> tuple[Repeats, pl.LazyFrame]:
     """Rows that remain, read again each time they are collected."""
-    again = [file.values(_only(batch, twice), file.columns) for batch in file.batches(file.columns)]
+
+    def values(batch: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
+        return blank_cells(file.values(batch, names), blanks)
+
+    again = [values(_only(batch, twice), file.columns) for batch in file.batches(file.columns)]
     repeats = settle(file.table, pl.concat(again), file.path.name, source.repeats)
     gone = pl.concat([refused, repeats.dropped])
     if _are_states(file):
         for batch in file.batches(source.keep):
-            _kept(file.values(_without(batch, gone), source.keep), source, file.style, left_out)
+            _kept(values(_without(batch, gone), source.keep), source, file.style, left_out)
 
     def scan(
         columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _: int | None
@@ -285,7 +342,7 @@ def _scanned(
         asked = [] if predicate is None else predicate.meta.root_names()
         names = dict.fromkeys([*wanted, *source.keep, *asked])
         for batch in file.batches(names):
-            rows = _kept(file.values(_without(batch, gone), names), source, file.style, {})
+            rows = _kept(values(_without(batch, gone), names), source, file.style, {})
             rows = rows if predicate is None else rows.filter(predicate)
             rows = rows.select(wanted).head(rows.height if n_rows is None else n_rows)
             n_rows = None if n_rows is None else n_rows - rows.height

@@ -4,14 +4,15 @@ import codecs
 import datetime as dt
 import operator
 import re
-from typing import Literal
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from engagekit.data.parsing import Style, is_date_format, parse_number
 
-__all__ = ["Constant", "Mapped", "Product", "Source"]
+__all__ = ["Cells", "Constant", "Mapped", "Product", "Source", "zone_known"]
 
 COMPARE = {
     ">=": operator.ge,
@@ -24,6 +25,21 @@ COMPARE = {
 SIGN = re.compile(r"(>=|<=|!=|>|<|=)\s*(?=[^\s<>=!])")
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _dates_read(dates: str) -> str:
+    if not is_date_format(dates):
+        raise ValueError(f'{dates!r} is neither "iso" nor a strptime format such as "%d/%m/%Y"')
+    return dates
+
+
+def zone_known(name: str) -> str:
+    """Name of a time zone, if it is one."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is not a time zone such as Asia/Jakarta or UTC") from error
+    return name
 
 
 class Constant(BaseModel):
@@ -40,13 +56,27 @@ class Product(BaseModel):
     product: tuple[str, str]
 
 
-Mapped = str | Constant | Product
+class Cells(BaseModel):
+    """A column of the file whose cells are written in another way than the rest of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+    column: str = Field(alias="from")
+    numbers: Literal["id", "ms", "en"] | None = None
+    dates: Annotated[str, AfterValidator(_dates_read)] | None = None
+    time_zone: Annotated[str, AfterValidator(zone_known)] | None = None
+    blank: list[str] = []
+    values: dict[str, str] = {}
+
+
+Mapped = str | Constant | Product | Cells
 
 
 class Source(BaseModel):
     """A file, what our columns are called in it, and which rows to keep.
 
-    With ``repeats = "drop"`` rows that are the same count once even where nothing names them.
+    ``blank`` are words that say nothing, such as "-" or "1900-01-01"; ``values`` are words and what they stand for;
+    ``time_zone`` is that of times without an offset, where it is not the business's. With ``repeats = "drop"`` rows
+    that are the same count once even where nothing names them.
     """
 
     model_config = STRICT
@@ -54,7 +84,10 @@ class Source(BaseModel):
     columns: dict[str, Mapped] = {}
     keep: dict[str, str] = {}
     numbers: Literal["id", "ms", "en"] | None = None
-    dates: str = "iso"
+    dates: Annotated[str, AfterValidator(_dates_read)] = "iso"
+    time_zone: Annotated[str, AfterValidator(zone_known)] | None = None
+    blank: list[str] = []
+    values: dict[str, str] = {}
     encoding: str | None = None
     sheet: str | None = None
     repeats: Literal["", "drop"] = ""
@@ -68,13 +101,6 @@ class Source(BaseModel):
             if not SIGN.match(rule.strip()):
                 raise ValueError(f'{column}: {rule!r} is not a rule such as "> 0" or "!= cancelled"')
         return keep
-
-    @field_validator("dates")
-    @classmethod
-    def _dates_read(cls, dates: str) -> str:
-        if not is_date_format(dates):
-            raise ValueError(f'{dates!r} is neither "iso" nor a strptime format such as "%d/%m/%Y"')
-        return dates
 
     @field_validator("encoding")
     @classmethod

@@ -15,7 +15,7 @@ from engagekit.data.contracts import (
 )
 from engagekit.data.scales import SCALES
 
-__all__ = ["TABLES", "TYPES", "UPDATED", "column_type", "event_time", "required_columns"]
+__all__ = ["TABLES", "TYPES", "UPDATED", "column_type", "costs_row", "event_time", "required_columns"]
 
 UPDATED = "updated_at"  # attribute by which the latest of several states of a row is known
 COUNT = within(0)
@@ -59,7 +59,9 @@ TABLES: dict[str, Table] = {
         {
             "customer_id": required("id", "who"),
             "starts_at": required("time", "start of the paid period"),
-            "ends_at": filled("time", "its end, exclusive; blank while it runs", not_before("starts_at")),
+            "ends_at": filled(
+                "time", "its end, exclusive; blank while it runs", not_before("starts_at"), costs_row=True
+            ),
             "monthly_value": blank("number", "money a month; blank where it is not known", COUNT),
             "plan": optional("label", "plan"),
             "subscription_id": optional("id", "the paid period's own id"),
@@ -196,6 +198,12 @@ def required_columns(table: str) -> list[str]:
     ['sent_at', 'campaign', 'sent', 'delivered']
     """
     return [name for name, column in TABLES[table].columns.items() if column.required]
+
+
+def costs_row(table: str, column: str) -> bool:
+    """Whether a cell of a column that cannot be read costs its row; one of the business's own attributes never does."""
+    contract = TABLES[table].columns
+    return column in contract and contract[column].costs_row
 
 
 def column_type(table: str, column: str) -> str:

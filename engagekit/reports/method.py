@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from engagekit.data.reading import Reading
+from engagekit.data.reading import Reading, amended
 from engagekit.data.tables import TABLES
 from engagekit.display.section import Section
 from engagekit.metrics.metric import Metric
@@ -45,7 +45,7 @@ def data_read(study: Study) -> Section:
 
 
 def _set_aside(study: Study, reasons: pd.DataFrame) -> Section:
-    """Rows that were refused, left out by rule or counted once, with the reason."""
+    """Rows that were refused, left out by rule or counted once, and cells that were amended, with the reason."""
 
     def cells(table: pd.DataFrame) -> pd.DataFrame:
         first = [DASH if pd.isna(row) else study.language.number(row) for row in table["first_row"]]
@@ -59,6 +59,8 @@ def _reasons(study: Study) -> Iterator[tuple[str, str, str, int, int | None]]:
     for reading in study.readings:
         for row in reading.reasons().iter_rows(named=True):
             yield reading.file, row["column"], text(f"refused.{row['reason']}"), row["rows"], row["first_row"]
+        for row in reading.amendments().iter_rows(named=True):
+            yield reading.file, row["column"], amended(study.language, row["reason"]), row["rows"], row["first_row"]
     for reading in study.readings:
         for reason, count in _rules(study, reading):
             yield reading.file, "", reason, count, None

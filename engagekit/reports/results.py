@@ -256,6 +256,7 @@ def as_data(study: Study, end: dt.datetime, month: pd.Timestamp, measured: pd.Da
                 "identical": reading.identical,
                 "overlapping": study.overlapping if reading.table == "subscriptions" else 0,
                 "refused": reading.reasons().to_dicts(),
+                "amended": reading.amendments().to_dicts(),
             }
             for reading in map(business.reading, business.tables)
         ],

@@ -350,14 +350,14 @@ def test_a_missing_table_says_what_there_is(folder):
 
 
 def test_too_many_refused_rows_refuse_the_table_but_not_its_reading(folder):
-    (folder / "kunjungan.csv").write_text(VISITS + "009;2026-10-02;gratis\n")
+    (folder / "kunjungan.csv").write_text(VISITS + "009;besok;5\n")
     business = opened(folder)
     assert business.reading("interactions").refused.height == 1
     for lazy in (False, True):
-        with pytest.raises(DataError, match=r"kunjungan.csv, row 4, value: the cell was refused: not_number") as caught:
+        with pytest.raises(DataError, match=r"kunjungan.csv, row 4, time: the cell was refused: not_time") as caught:
             business.table("interactions", lazy=lazy)
-        assert caught.value.value == "gratis"
-        assert "gratis" not in str(caught.value)
+        assert caught.value.value == "besok"
+        assert "besok" not in str(caught.value)
     raised = opened(
         folder,
         HEAD + TABLE.replace("[tables.interactions.columns]", "refuse_above = 0.34\n[tables.interactions.columns]"),
@@ -372,10 +372,20 @@ def test_numbers_are_read_in_the_business_s_language_unless_the_table_says_other
     assert opened(folder, HEAD + english).table("interactions")["value"].tolist() == [1.2]
 
 
-def test_an_amount_in_a_foreign_currency_is_refused(folder):
+def test_a_table_has_a_zone_of_its_own(folder):
+    """18:30 in UTC is 01:30 of the next day in Jakarta, the first of a month."""
+    (folder / "kunjungan.csv").write_text("pelanggan;waktu;nilai\n007;2026-01-31 18:30;5\n")
+    settings = HEAD + TABLE.replace("[tables.interactions.columns]", 'time_zone = "UTC"\n[tables.interactions.columns]')
+    assert opened(folder, settings).reading("interactions").frame["time"][0] == jakarta(2026, 2, 1, 1, 30)
+    with pytest.raises(DataError, match="'WIB' is not a time zone such as Asia/Jakarta or UTC"):
+        opened(folder, settings.replace('"UTC"', '"WIB"'))
+
+
+def test_an_amount_in_a_foreign_currency_is_blank_and_counted(folder):
     (folder / "kunjungan.csv").write_text("pelanggan;waktu;nilai\n007;2026-10-01;RM 5\n008;2026-10-01;IDR 5\n")
     reading = opened(folder).reading("interactions")
-    assert reading.refused.select("row", "value", "reason").rows() == [(2, "RM 5", "not_number")]
+    assert reading.amended.select("row", "value", "reason").rows() == [(2, "RM 5", "not_number")]
+    assert reading.frame["value"].to_list() == [None, 5.0]
 
 
 def jakarta(*day):

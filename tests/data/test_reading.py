@@ -53,6 +53,10 @@ def refusals(read):
     return read.refused.select("row", "column", "value", "reason").rows()
 
 
+def amendments(read):
+    return read.amended.select("row", "column", "value", "reason").rows()
+
+
 def test_clean_rows_come_back_with_their_types(tmp_path):
     read = events(
         tmp_path,
@@ -142,7 +146,7 @@ def test_the_limit_itself_is_allowed(tmp_path):
 def test_a_blank_cell_and_a_number_in_another_language_are_explained(tmp_path):
     with pytest.raises(DataError, match="row 2, customer_id: the cell was refused: missing"):
         events(tmp_path, ",2026-01-01,web,view").check(0)
-    with pytest.raises(DataError, match=r"value: the cell was refused: not_number.*numbers \(numbers = .en.\)"):
+    with pytest.raises(DataError, match=r"value: the cell counts as blank: not_number.*numbers \(numbers = .en.\)"):
         events(tmp_path, 'a,2026-01-01,web,view,"1.200,50"', head=HEAD + ",value").check(0)
 
 
@@ -181,8 +185,9 @@ def test_a_map_names_a_column_a_constant_or_a_product(tmp_path):
     assert read.frame.select("customer_id", "channel", "action", "value").rows() == [
         ("007", "toko", "purchase", 2501.0),
         ("008", "toko", "purchase", None),
+        ("009", "toko", "purchase", None),
     ]
-    assert refusals(read) == [(4, "value", "x × 10", "not_number")]
+    assert amendments(read) == [(4, "value", "x × 10", "not_number")]
 
 
 @pytest.mark.parametrize(
@@ -279,24 +284,24 @@ def test_a_column_of_any_name_can_be_mapped(tmp_path, name):
     quoted = '"' + name.replace('"', '""') + '"'
     read = events(tmp_path, "a,2026-01-01,web,view,5,x", head=f"{HEAD},{quoted},v2", columns={"value": name})
     assert read.frame["value"].to_list() == [5.0]
-    assert refusals(
+    assert amendments(
         events(tmp_path, "a,2026-01-01,web,view,x,9", head=f"{HEAD},{quoted},v2", columns={"value": name})
     ) == [(2, "value", "x", "not_number")]
 
 
 @pytest.mark.parametrize("cell", ["NaN", "inf", "-inf", "1e400", "Infinity", "#N/A", "twelve"])
-def test_what_is_not_a_finite_number_is_refused(tmp_path, cell):
+def test_what_is_not_a_finite_number_is_blank_and_counted(tmp_path, cell):
     read = events(tmp_path, f"a,2026-01-01,web,view,{cell}", head=HEAD + ",value")
-    assert refusals(read) == [(2, "value", cell, "not_number")]
+    assert amendments(read) == [(2, "value", cell, "not_number")]
 
 
-def test_numbers_of_parquet_that_are_not_finite_are_refused(tmp_path):
+def test_numbers_of_parquet_that_are_not_finite_are_blank_and_counted(tmp_path):
     values = [1.0, float("nan"), float("inf"), None]
     frame = pl.DataFrame({"customer_id": ["a"] * 4, "time": ["2026-01-01"] * 4, "value": values})
     frame.with_columns(channel=pl.lit("web"), action=pl.lit("view")).write_parquet(tmp_path / "a.parquet")
     read = from_file(tmp_path, "interactions", "a.parquet")
-    assert refusals(read) == [(3, "value", "NaN", "not_number"), (4, "value", "inf", "not_number")]
-    assert read.frame["value"].to_list() == [1.0, None]
+    assert amendments(read) == [(3, "value", "NaN", "not_number"), (4, "value", "inf", "not_number")]
+    assert read.frame["value"].to_list() == [1.0, None, None, None]
 
 
 def test_parquet_keeps_numbers_ids_and_instants_in_any_language(tmp_path):
@@ -346,8 +351,8 @@ def test_a_spreadsheet_column_of_numbers_and_text_is_read_cell_by_cell(tmp_path,
     rows += [["a", "2026-01-01", "web", "purchase", cell] for cell in cells]
     workbook(tmp_path / "a.xlsx", rows)
     read = from_file(tmp_path, "interactions", "a.xlsx", Style(language))
-    assert read.frame["value"].to_list() == [value for value in values if value is not None]
-    assert read.refused["row"].to_list() == [row for row, value in enumerate(values, start=2) if value is None]
+    assert read.frame["value"].to_list() == values
+    assert read.amended["row"].to_list() == [row for row, value in enumerate(values, start=2) if value is None]
 
 
 def test_ids_of_a_spreadsheet_that_mix_text_and_numbers_are_not_merged(tmp_path):
@@ -498,8 +503,8 @@ def test_reopened_is_a_count_or_yes_and_no(tmp_path):
     cells = ["2", "0", "yes", "tidak", "", "1.5", "maybe"]
     lines = [f"{number},2026-01-01,{cell}" for number, cell in enumerate(cells)]
     read = from_text(tmp_path, "tickets", "\n".join(["ticket_id,opened_at,reopened", *lines]))
-    assert read.frame["reopened"].to_list() == [2, 0, 1, 0, None]
-    assert refusals(read) == [(7, "reopened", "1.5", "not_tally"), (8, "reopened", "maybe", "not_tally")]
+    assert read.frame["reopened"].to_list() == [2, 0, 1, 0, None, None, None]
+    assert amendments(read) == [(7, "reopened", "1.5", "not_tally"), (8, "reopened", "maybe", "not_tally")]
 
 
 def test_a_keep_rule_that_changes_nothing_is_pointed_out(tmp_path):
@@ -530,11 +535,14 @@ CELLS = {
 @given(st.lists(st.one_of(st.none(), st.tuples(*CELLS.values())), max_size=12))
 def test_what_is_kept_left_out_and_refused_adds_up_to_the_rows(tmp_path, lines):
     rows = [(number, row) for number, row in enumerate(lines, start=2) if row is not None and any(row)]
-    refused = [
-        number
-        for number, (who, when, quantity, sentiment) in rows
-        if who == "" or when in ("", "2026-02-30") or quantity in ("x", "1e9") or sentiment in ("2", "good")
-    ]
+    refused = [number for number, (who, when, quantity, sentiment) in rows if who == "" or when in ("", "2026-02-30")]
+    amended = sorted(
+        (number, column)
+        for number, (_, _, *cells) in rows
+        if number not in refused
+        for column, cell, faults in zip(("quantity", "sentiment"), cells, (("x", "1e9"), ("2", "good")), strict=True)
+        if cell in faults
+    )
     good = [(number, row[2]) for number, row in rows if number not in refused]
     kept = [number for number, quantity in good if quantity in ("1", "2.5")]
     text = "\n".join([",".join(CELLS), *("" if row is None else ",".join(row) for row in lines)])
@@ -547,6 +555,86 @@ def test_what_is_kept_left_out_and_refused_adds_up_to_the_rows(tmp_path, lines):
     )
     assert read.rows == len(rows)
     assert read.refused["row"].to_list() == refused
+    assert sorted(read.amended.select("row", "column").rows()) == amended
     assert read.left_out == {"quantity > 0": len(good) - len(kept)}
     assert read.kept == read.frame.height == len(kept)
     assert read.kept + sum(read.left_out.values()) + read.refused.height == read.rows
+
+
+def test_a_cell_that_the_table_can_do_without_is_blank_where_it_breaks_a_rule_and_costs_no_row(tmp_path):
+    read = mailings(tmp_path, "2026-01-05,Hi,10,9,12", "2026-01-06,Hi,10,9,4", "2026-01-07,Hi,10,11,4")
+    assert read.frame["opens"].to_list() == [None, 4]
+    assert amendments(read) == [(2, "opens", "12", "above_delivered")]
+    assert refusals(read) == [(4, "delivered", "11", "above_sent")]
+    assert read.check(0.34) is read
+
+
+def test_an_end_that_cannot_be_read_costs_its_row_since_a_blank_one_still_runs(tmp_path):
+    head, rows = (
+        "customer_id,starts_at,ends_at,monthly_value",
+        ["a,2026-01-01,soon,9", "b,2026-01-01,,x", "c,2026-01-01,,9"],
+    )
+    read = from_text(tmp_path, "subscriptions", "\n".join([head, *rows]))
+    assert refusals(read) == [(2, "ends_at", "soon", "not_time")]
+    assert read.frame.select("customer_id", "monthly_value").rows() == [("b", None), ("c", 9.0)]
+
+
+def test_a_column_of_which_most_cells_cannot_be_read_is_another_one(tmp_path):
+    lines = [f"a,2026-01-0{day},web,view,{cell}" for day, cell in enumerate(["Hi", "Ho", "5", ""], start=1)]
+    read = events(tmp_path, *lines, head=HEAD + ",value")
+    with pytest.raises(DataError, match=r"row 2, value: the cell counts as blank: not_number \(2 rows\), as do most"):
+        read.check(0.05)
+    events(tmp_path, *lines[1:], head=HEAD + ",value").check(0.05)  # as many can be read as not
+
+
+def test_words_that_say_nothing_and_words_that_stand_for_others(tmp_path):
+    """By table, and by column, where the words of both count."""
+    text = "no,made,done,rated,back\n1,2026-01-05,1900-01-01,Good,-\n2,2026-01-06,2026-01-07,Offered,yes\n"
+    read = from_text(
+        tmp_path,
+        "tickets",
+        text,
+        blank=["1900-01-01", "-"],
+        columns={
+            "ticket_id": "no",
+            "opened_at": "made",
+            "solved_at": "done",
+            "score": {"from": "rated", "values": {"Good": "5", "Bad": "1"}, "blank": ["Offered"]},
+            "reopened": "back",
+        },
+    )
+    assert read.frame["solved_at"].null_count() == 1
+    assert read.frame.select("score", "reopened").rows() == [(5.0, None), (None, 1)]
+    assert (read.amended.height, read.refused.height) == (0, 0)
+
+
+def test_a_table_or_a_column_has_a_zone_numbers_and_dates_of_its_own(tmp_path):
+    """18:30 in UTC is 01:30 of the next day in Jakarta."""
+    text = "customer_id,time,channel,action,value\na,2026-01-31 18:30,web,view,1.5\n"
+    style = Style("en", time_zone="Asia/Jakarta", written_in="UTC")
+    (time,) = from_text(tmp_path, "interactions", text, style).frame["time"]
+    assert str(time) == "2026-02-01 01:30:00+07:00"
+    own = {"time": {"from": "time", "time_zone": "UTC"}, "value": {"from": "value", "numbers": "id"}}
+    read = from_text(tmp_path, "interactions", text.replace("1.5", '"1,5"'), columns=own)
+    assert read.frame.select(pl.col("time").dt.day(), "value").row(0) == (1, 1.5)
+    other = {"time": {"from": "time", "dates": "%d/%m/%Y"}}
+    assert from_text(tmp_path, "interactions", text.replace("2026-01-31 18:30", "31/01/2026"), columns=other).kept == 1
+    with pytest.raises(ValueError, match="'Jakarta' is not a time zone such as Asia/Jakarta or UTC"):
+        Source(file="a.csv", time_zone="Jakarta")
+
+
+def test_a_time_that_the_clock_left_out_is_moved_on_and_counted(tmp_path):
+    lines = [f"a,2026-03-29 0{hour}:30,web,view" for hour in (0, 1, 2)]
+    read = from_text(tmp_path, "interactions", "\n".join([HEAD, *lines]), Style("en", time_zone="Europe/London"))
+    assert read.frame["time"].dt.hour().to_list() == [0, 2, 2]
+    assert amendments(read) == [(3, "time", "2026-03-29 01:30", "moved_hour")]
+    assert read.check(0) is read
+
+
+def test_an_id_that_a_spreadsheet_has_shortened_is_refused(tmp_path):
+    """Of 628123456789 and 628123456790, both written as 6.28123E+11, one customer would be made."""
+    read = events(
+        tmp_path, "6.28123E+11,2026-01-05,web,view", "628123456790,2026-01-05,web,view", "1E5,2026-01-05,web,view"
+    )
+    assert refusals(read) == [(2, "customer_id", "6.28123E+11", "not_allowed")]
+    assert read.frame["customer_id"].to_list() == ["628123456790", "1E5"]

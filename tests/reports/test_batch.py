@@ -112,6 +112,7 @@ def test_a_failure_stays_in_the_index_until_it_is_mended(tmp_path):
     assert "killed" not in index
 
 
+@pytest.mark.soak
 def test_a_worker_that_dies_takes_nobody_along(tmp_path, monkeypatch):
     good = [shop(tmp_path, name) for name in ("one", "two")]
     (tmp_path / "deadly").mkdir()

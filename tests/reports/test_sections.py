@@ -197,7 +197,16 @@ def test_what_the_metrics_mean_is_folded_by_channel(found):
 def test_what_was_left_out_and_refused_is_counted(found):
     text = words(shown(method.data_read, found["subscription"]))
     assert "left out because of the rule keep reach &gt; 0" in text
-    assert "is not on the scale of this survey" in text
+    assert "is not an allowed value" in text
+
+
+def test_cells_that_count_as_blank_are_counted_with_their_reason(tmp_path):
+    found = bare(tmp_path, surveys="kind,score,answered_at\nnps,9,2026-02-05\nnps,99,2026-02-06\nnps,3,2026-02-07\n")
+    text = words(shown(method.data_read, found))
+    assert "score is not on the scale of this survey; the cell counts as blank 1 3" in text
+    (table,) = found.as_dict()["tables"]
+    assert table["amended"] == [{"column": "score", "reason": "off_scale", "rows": 1, "first_row": 3}]
+    assert (table["kept"], table["refused"]) == (3, [])
 
 
 def test_a_business_with_one_table_says_what_is_missing(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from engagekit.data.files import ROW
-from engagekit.data.parsing import Style, near_skipped, parse, parse_number, written
+from engagekit.data.parsing import Style, near_skipped, parse, parse_number, two_readings, written
 from engagekit.data.source import Cells, Constant, Mapped, Product, Source
 from engagekit.data.tables import TABLES, UPDATED, column_type, required_columns
 from engagekit.errors import DataError, did_you_mean
@@ -16,6 +16,7 @@ from engagekit.errors import DataError, did_you_mean
 __all__ = ["BATCH_ROWS", "MappedFile", "match_columns"]
 
 BATCH_ROWS = 100_000
+NUMBERS = ("number", "count", "tally")
 NOWHERE = pl.Series([], dtype=pl.UInt32)
 
 
@@ -77,6 +78,15 @@ class MappedFile:
         if len(places) == 1 and null.sum() == batch[places[0]].null_count():
             return NOWHERE
         return (null & self.written(batch, name).is_not_null()).arg_true()
+
+    def ambiguous(self, batch: pl.DataFrame, name: str) -> tuple[int, str] | None:
+        """As ``two_readings``, of a column of numbers of which nobody said how they are written."""
+        made_of = self.columns[name]
+        said = self.source.numbers or (made_of.numbers if isinstance(made_of, Cells) else None)
+        if said or column_type(self.table, name) not in NUMBERS or isinstance(made_of, Constant):
+            return None
+        readings = (two_readings(self._cells(batch, place, made_of), self.style) for place in self._places(name))
+        return next((each for each in readings if each), None)
 
     def moved(self, batch: pl.DataFrame, values: pl.DataFrame, name: str) -> pl.Series:
         """Places in a batch where the clock left out the hour of one of our times, which was moved on by the gap."""

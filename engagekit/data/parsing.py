@@ -17,7 +17,7 @@ from babel.numbers import get_currency_name, get_currency_symbol
 
 from engagekit.language import LANGUAGES, decimal_and_group
 
-__all__ = ["Style", "is_date_format", "near_skipped", "parse", "parse_number", "written"]
+__all__ = ["Style", "is_date_format", "near_skipped", "parse", "parse_number", "two_readings", "written"]
 
 OFFSET = r" ?(?:Z|[+-]\d\d(?::?\d\d)?)$"
 ISO = {  # ISO 8601: format by what follows the hour
@@ -128,6 +128,33 @@ def parse_number(cells: pl.Series, style: Style) -> pl.Series:
         mark = rf"(?i)^(-?)\s*(?:{_currency_marks(style.currency)})\.?\s*"
         number = _filled(number, unread, _bare_number(text.filter(unread).str.replace(mark, "$1"), style.numbers))
     return _where(number.is_finite(), number)
+
+
+def two_readings(cells: pl.Series, style: Style) -> tuple[int, str] | None:
+    """Place of the first number that may be a thousand times as large, with both readings; None where none may.
+
+    ``12,500`` is 12.5 where numbers are written as in Indonesian, and 12500 where as in English. Where every decimal
+    mark is followed by three digits, and stands after one to three, nothing tells which is meant; another cell, such as
+    ``3,25``, does, and the place is -1 then.
+
+    Examples
+    --------
+    >>> two_readings(pl.Series(["9", "12,500"]), Style("id"))
+    (1, '12.5 or 12500')
+    >>> two_readings(pl.Series(["12,500", "3,25"]), Style("id"))
+    (-1, '')
+    """
+    decimal = re.escape(decimal_and_group(style.numbers)[0])
+    marked = cells.str.contains(decimal).fill_null(value=False) if cells.dtype == pl.String else None
+    if marked is None or not marked.any():
+        return None
+    places = marked.arg_true()
+    in_threes = cells[places].str.contains(rf"(^|\D)[1-9]\d{{0,2}}({decimal}\d{{3}})+$")
+    if not in_threes.all():
+        return -1, ""
+    read = parse_number(cells[places], style)
+    first = int(read.is_not_null().arg_max() or 0)
+    return (places[first], f"{read[first]:g} or {1000 * read[first]:g}") if read.count() else None
 
 
 def written(cells: pl.Series) -> pl.Series:

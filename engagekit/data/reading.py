@@ -277,8 +277,10 @@ def _read(file: MappedFile, source: Source, check_unchanged: Callable[[], None])
     rows, left_out = 0, dict[str, int]()
     held: list[pl.DataFrame] | None = []
     refused, amended, prints = [pl.DataFrame(schema=REFUSED)], [pl.DataFrame(schema=REFUSED)], []
+    ambiguous: dict[str, tuple[int, str]] = {}
     for batch in file.batches(file.columns):
         rows += batch.height
+        _look_for_two_readings(file, batch, ambiguous)
         values, faults, changes = checked(file, batch)
         if not _are_states(file):
             values = _kept(values, source, file.style, left_out)
@@ -286,6 +288,7 @@ def _read(file: MappedFile, source: Source, check_unchanged: Callable[[], None])
         amended.append(changes)
         prints.append(fingerprints(file.table, values))
         held = None if held is None or rows > HELD_ROWS else [*held, values]
+    _refuse_two_readings(file, ambiguous)
     refusals, amendments, twice = pl.concat(refused), pl.concat(amended), candidates(prints)
     if held is not None:
         repeats, scan = _held(file, source, pl.concat(held), twice, left_out)
@@ -295,6 +298,28 @@ def _read(file: MappedFile, source: Source, check_unchanged: Callable[[], None])
     file_name = pl.lit(file.path.name).alias("file")
     faults, changes = (each.select(file_name, pl.all()) for each in (refusals, amendments))
     return Reading(file.table, file.path.name, rows, faults, changes, left_out, repeats, scan, check_unchanged)
+
+
+def _look_for_two_readings(file: MappedFile, batch: pl.DataFrame, ambiguous: dict[str, tuple[int, str]]) -> None:
+    """Note the row of each column's first number that may be read in two ways; -1 once another cell settles it."""
+    for name in file.columns:
+        if (reading := file.ambiguous(batch, name)) and ambiguous.get(name, (0, ""))[0] >= 0:
+            place, readings = reading
+            if place < 0 or name not in ambiguous:
+                ambiguous[name] = (batch[ROW][place] if place >= 0 else -1, readings)
+
+
+def _refuse_two_readings(file: MappedFile, ambiguous: dict[str, tuple[int, str]]) -> None:
+    for name, (row, readings) in ambiguous.items():
+        if row >= 0:
+            raise DataError(
+                f"the numbers of this column can be read in two ways, a thousand times apart. Say how the file writes "
+                f'them: numbers = "en" (1,200.50) or "id" (1.200,50) in [tables.{file.table}] of business.toml.',
+                file=file.path.name,
+                row=row,
+                column=name,
+                value=readings,
+            )
 
 
 def _are_states(file: MappedFile) -> bool:

@@ -12,7 +12,7 @@ def case(cases, tmp_path):
     """Study of a case, with a further line in its table's settings."""
 
     def made(name, head=""):
-        folder = shutil.copytree(cases(name), tmp_path / name)
+        folder = shutil.copytree(cases(name), tmp_path / name, dirs_exist_ok=True)
         file = folder / "business.toml"
         file.write_text(file.read_text("utf-8").replace("file = ", f"{head}\nfile = ", 1), "utf-8")
         return Study(folder)
@@ -54,6 +54,13 @@ def test_times_of_another_zone_fall_in_the_months_of_the_business(case):
 def test_phone_numbers_that_a_spreadsheet_shortened_are_no_customers(case):
     with pytest.raises(DataError, match=r"o.csv, row 2, customer_id: the cell was refused: not_allowed \(3 rows\)"):
         case("10a-phone-numbers-in-scientific")
+
+
+def test_english_amounts_in_an_indonesian_business_are_asked_about_and_right_once_it_is_said(case):
+    with pytest.raises(DataError, match="o.csv, row 2, value: the numbers of this column can be read in two ways"):
+        case("03b-english-money-in-id-business")
+    study = case("03b-english-money-in-id-business", head='numbers = "en"')
+    assert study.table("interactions")["value"].sum() == 262_000
 
 
 def test_one_person_with_most_answers_is_told(case):

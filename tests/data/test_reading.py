@@ -638,3 +638,22 @@ def test_an_id_that_a_spreadsheet_has_shortened_is_refused(tmp_path):
     )
     assert refusals(read) == [(2, "customer_id", "6.28123E+11", "not_allowed")]
     assert read.frame["customer_id"].to_list() == ["628123456790", "1E5"]
+
+
+def test_numbers_that_can_be_read_in_two_ways_are_an_error_that_shows_both(tmp_path):
+    """In an Indonesian business 12,500 is 12.5, and in an English file 12500."""
+    lines = [f'a,2026-01-0{day},web,purchase,"{cell}"' for day, cell in enumerate(["7", "12,500", "150,000"], start=1)]
+    text = "\n".join([HEAD + ",value", *lines])
+    with pytest.raises(DataError, match="row 3, value: the numbers of this column can be read in two ways") as caught:
+        from_text(tmp_path, "interactions", text, Style("id"))
+    assert caught.value.value == "12.5 or 12500"
+    assert 'numbers = "en" (1,200.50) or "id"' in str(caught.value)
+    for numbers, values in (("en", [7, 12_500, 150_000]), ("id", [7, 12.5, 150])):
+        read = from_text(tmp_path, "interactions", text, Style(numbers), numbers=numbers)
+        assert read.frame["value"].to_list() == values
+
+
+@pytest.mark.parametrize("cells", [["12,500", "3,25"], ["0,125"], ["12.500", "150.000"], ["12500"]])
+def test_numbers_of_which_one_cell_tells_how_all_are_written_are_read(tmp_path, cells):
+    lines = [f'a,2026-01-0{day},web,purchase,"{cell}"' for day, cell in enumerate(cells, start=1)]
+    assert from_text(tmp_path, "interactions", "\n".join([HEAD + ",value", *lines]), Style("id")).amended.is_empty()

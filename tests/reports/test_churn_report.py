@@ -69,7 +69,10 @@ def test_no_id_of_a_customer_leaves_the_private_folder(sample, report):
     public = [path for path in report.iterdir() if path.is_file()] + [report.parents[1] / "index.html"]
     assert len(public) == 5
     for path in public:
-        assert ids.isdisjoint(re.findall(r"\w+", path.read_text("utf-8"))), path.name
+        timeless = re.sub(
+            r'"(duration|start_time|end_time)": [^\n]*', "", path.read_text("utf-8")
+        )  # has six digits too
+        assert ids.isdisjoint(re.findall(r"\w+", timeless)), path.name
     assert 'href="private' not in (report / "report.html").read_text("utf-8")
 
 

@@ -56,6 +56,7 @@ def test_a_sample_is_made_and_checked(tmp_path):
     assert "customer_id" in checked.output
 
 
+@pytest.mark.soak
 def test_a_sample_is_reported(shop, tmp_path):
     done = call("report", shop, "--out", tmp_path, "--as-of", "2026-10-01")
     assert done.exit_code == 0, done.output

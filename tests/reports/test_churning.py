@@ -108,7 +108,7 @@ def test_names_of_ours_are_no_attributes_and_a_slip_in_accept_is_told_at_once(ch
         churning(Study(folder, "2025-09-01"))
 
 
-@pytest.mark.parametrize("kind", ["ecommerce", "saas"])
+@pytest.mark.parametrize("kind", ["saas", pytest.param("ecommerce", marks=pytest.mark.soak)])
 def test_an_export_that_is_older_than_was_asked_is_told_of_its_own_day(churn_samples, found, kind):
     """Asked for a later day than the data go to, nobody is taken to have left for that."""
     late = churning(Study(churn_samples[kind], "2026-12-20"))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit, stdtrit
 
 from engagekit.churn.calibration import log_odds
+from engagekit.metrics.family import Z95
 from engagekit.metrics.intervals import upper_tail
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["expected_sum", "level_margin"]
 
 Floats = NDArray[np.float64]
-
-Z = 1.959964
 
 
 def level_margin(
@@ -117,7 +116,7 @@ def expected_sum(probability: Floats, margin: float = 0.0, amount: Floats | None
     value = float((a * p).sum())
     if not slope:
         return value, value, value
-    shift = float(np.hypot(margin, Z * np.sqrt((a**2 * p * (1 - p)).sum()) / slope))
+    shift = float(np.hypot(margin, Z95 * np.sqrt((a**2 * p * (1 - p)).sum()) / slope))
     low, high = (float((a * expit(log_odds(p) + sign * shift)).sum()) for sign in (-1, 1))
     return value, low, high
 

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping
 from statistics import NormalDist
 from typing import TypeVar
 
-__all__ = ["FALSE_DISCOVERIES", "directions", "discoveries", "would_have_shown"]
+__all__ = ["FALSE_DISCOVERIES", "Z95", "directions", "discoveries", "would_have_shown"]
 
 FALSE_DISCOVERIES, CONFIDENCE, POWER = 0.1, 0.95, 0.8
 Z95 = 1.959964

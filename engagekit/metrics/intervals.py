@@ -6,6 +6,7 @@ from scipy.special import ndtri, stdtrit
 
 __all__ = [
     "Floats",
+    "Interval",
     "net_promoter_interval",
     "rate_interval",
     "ratio_interval",

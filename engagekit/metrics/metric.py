@@ -17,6 +17,7 @@ from engagekit.metrics.declaration import Declaration, Fields, Term
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.intervals import (
     Floats,
+    Interval,
     net_promoter_interval,
     rate_interval,
     ratio_interval,
@@ -24,6 +25,7 @@ from engagekit.metrics.intervals import (
     wilson_interval,
 )
 from engagekit.metrics.measure import framed, measure, of_one_kind
+from engagekit.metrics.sums import PRODUCTS_OF_PEOPLE
 
 __all__ = ["Metric", "Ratio", "Total", "per_person"]
 
@@ -35,7 +37,7 @@ HEAVY = 0.3  # of the skewness over √units, which tends to 0 where the tail is
 CARRIERS, MANY = 2, 100  # units that effectively make up a rate, of so many: its interval is too narrow
 SQUARES = ("x", "y", "xx", "xy", "yy")
 CUBES = ("xxx", "xxy", "xyy", "yyy")
-PEOPLE = ("people", "most", *(f"people {name}" for name in ("xx", "xn", "nn", "xxx", "xxn", "xnn", "nnn")))
+PEOPLE = ("people", "most", *(f"people {name}" for name in PRODUCTS_OF_PEOPLE))
 MOST_OF_ONE, PAIR = 0.1, 2  # share of the answers above which one person leaves no interval; a pair does no harm
 SUMS = {"delta": SQUARES, "wilson": ("x", "y"), "adjusted_wald": ("x", "y", "xx")}
 
@@ -163,13 +165,8 @@ class Ratio(Metric):
         method, warning = (np.full(len(units), text, dtype="<U32") for text in (self.method, ""))
         if "most" in sums:
             return self._interval_of_people(sums, confidence, method, warning)
-        if self.method == "wilson":
-            low, high = wilson_interval(sums["x"], sums["y"], confidence)
-            return {"low": low, "high": high, "method": method, "warning": warning}
-        if self.method == "adjusted_wald":
-            x, xx = sums["x"], sums["xx"]
-            points = net_promoter_interval((xx + x) / 2, (xx - x) / 2, sums["y"], confidence)
-            low, high = (self.scale / 100 * bound for bound in points)
+        if self.method != "delta":
+            low, high = self._answers_interval(sums["x"], sums.get("xx", sums["x"]), sums["y"], confidence)
             return {"low": low, "high": high, "method": method, "warning": warning}
         interval = self._rate_interval if self.bounded else self._ratio_interval
         return {"method": method, "warning": warning} | interval(units, sums, confidence, warning)
@@ -178,24 +175,28 @@ class Ratio(Metric):
         """Interval of answers of people; none where one of them gave three or more answers and over a tenth."""
         n, most = sums["y"], sums["most"]
         if self.method == "delta":
-            products = (sums[f"people {name}"] for name in ("xx", "xn", "nn", "xxx", "xxn", "xnn", "nnn"))
+            products = (sums[f"people {name}"] for name in PRODUCTS_OF_PEOPLE)
             of_people = dict(zip((*SQUARES, *CUBES), (sums["x"], n, *products), strict=True))
             fields = self._ratio_interval(sums["people"], of_people, confidence, warning)
         else:
             effective = n / _design_effect(sums, self.method)
             share = np.divide(effective, n, out=np.zeros(len(n)), where=n > 0)
             x, xx = share * sums["x"], share * sums.get("xx", sums["x"])
+            low, high = self._answers_interval(x, xx, effective, confidence)
             if self.method == "wilson":
-                low, high = wilson_interval(x, effective, confidence)
                 method[effective < n] = "effective_wilson"
-            else:
-                points = net_promoter_interval((xx + x) / 2, (xx - x) / 2, effective, confidence)
-                low, high = (self.scale / 100 * bound for bound in points)
             fields = {"low": low, "high": high, "warning": warning}
         one_person = (most > PAIR) & (most > MOST_OF_ONE * n)
         warned = np.where(one_person, "one_person", fields["warning"])
         bounds = {name: np.where(one_person, np.nan, fields[name]) for name in ("low", "high")}
         return bounds | {"method": method, "warning": warned}
+
+    def _answers_interval(self, x: Floats, xx: Floats, n: Floats, confidence: float) -> Interval:
+        """Interval of n independent answers: a share of them, or a net score of answers that count 1, 0 or -1."""
+        if self.method == "wilson":
+            return wilson_interval(x, n, confidence)
+        low, high = net_promoter_interval((xx + x) / 2, (xx - x) / 2, n, confidence)
+        return self.scale / 100 * low, self.scale / 100 * high
 
     def _rate_interval(self, units: Floats, sums: Sums, confidence: float, warning: Words) -> Fields:
         """Interval of a rate. Where units do not differ each is one trial; a single unit is as many trials as rows."""

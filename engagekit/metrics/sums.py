@@ -18,10 +18,11 @@ from engagekit.frames.engine import ROW
 from engagekit.metrics.declaration import Declaration
 from engagekit.metrics.intervals import Floats
 
-__all__ = ["sums_and_values"]
+__all__ = ["PRODUCTS_OF_PEOPLE", "sums_and_values"]
 
 EXAMPLES = 3
 SPARK_PASS = 10
+PRODUCTS_OF_PEOPLE = ("xx", "xn", "nn", "xxx", "xxn", "xnn", "nnn")  # x the total of a person, n the rows
 ONES = {"xy": "x", "xxy": "xx", "xyy": "x"}
 Sums = dict[str, Floats]
 Values = dict[str, list[Floats]]
@@ -212,8 +213,7 @@ def _or_0(term: nw.Expr) -> nw.Expr:
 def _products_of_people(metric: Declaration) -> Named:
     """Sums over people of the products of two and three of their number of rows n and their total x."""
     terms = {name: nw.col(f"{metric.name}:{name}") for name in ("x", "n")}
-    products = ("xx", "xn", "nn", "xxx", "xxn", "xnn", "nnn")
-    sums = {f"people {name}": reduce(mul, (terms[each] for each in name)).sum() for name in products}
+    sums = {f"people {name}": reduce(mul, (terms[each] for each in name)).sum() for name in PRODUCTS_OF_PEOPLE}
     sums |= {"people": (terms["n"] > 0).cast(nw.Float64).sum(), "most": terms["n"].max()}
     return {f"{metric.name}:{name}": total for name, total in sums.items()}
 

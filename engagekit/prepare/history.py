@@ -269,8 +269,9 @@ class Past:
     def _counted_so_far(self, rows: Rows, time: str, count: str) -> nw.Expr:
         """Count of what happened from a time of the row on: 0 before it, blank where it happened at no known time."""
         happened, at = nw.col(count), nw.col(f"{time}:us")
-        none = ~happened if rows.collect_schema()[count] == nw.Boolean else happened == 0
-        zero = happened & ~happened if rows.collect_schema()[count] == nw.Boolean else happened * 0
+        is_flag = rows.collect_schema()[count] == nw.Boolean
+        none = ~happened if is_flag else happened == 0
+        zero = happened & ~happened if is_flag else happened * 0
         known = (at < micros_at(rows, time, self.as_of)) | none
         known = known | at.is_null() if self._undated == "kept" else known
         return nw.when(known).then(happened).otherwise(nw.when(~at.is_null()).then(zero))

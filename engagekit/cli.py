@@ -219,11 +219,10 @@ def _problems(console: "Console", path: Path) -> "Iterator[str]":
         return
     readings = []
     for name in progress(list(business.tables), "Reading"):
-        source = business.tables[name]
         try:
             reading = business.reading(name)
             readings.append(reading)
-            reading.check(source.refuse_above)
+            reading.check()
         except DataError as error:
             # the value stands on the terminal only: messages are written into reports
             yield str(error) + (f" The cell says {str(error.value)[:100]!r}." if error.value is not None else "")

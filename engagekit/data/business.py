@@ -13,6 +13,7 @@ from babel.numbers import list_currencies
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     Field,
     PrivateAttr,
     StrictBool,
@@ -21,8 +22,8 @@ from pydantic import (
     field_validator,
 )
 
-from engagekit.data.parsing import Style
-from engagekit.data.reading import Reading, read_table
+from engagekit.data.read import files_of, read_table
+from engagekit.data.reading import Reading
 from engagekit.data.settings import (
     DAYS,
     STRICT,
@@ -33,7 +34,8 @@ from engagekit.data.settings import (
     SupportSettings,
     WebSettings,
 )
-from engagekit.data.source import Source, zone_known
+from engagekit.data.source import Source, listed, zone_known
+from engagekit.data.style import Style
 from engagekit.data.tables import TABLES, event_time
 from engagekit.data.toml import explained, read_toml
 from engagekit.data.working_week import WorkingWeek
@@ -71,7 +73,7 @@ class Business(BaseModel):
     grace: str | None = Field(default=None, pattern=DAYS)
     active_window: str | None = Field(default=None, pattern=DAYS)
     overlaps: Literal["add", "latest"] = "add"
-    tables: dict[str, Source] = {}
+    tables: dict[str, Annotated[list[Source], BeforeValidator(listed), Field(min_length=1)]] = {}
     contractual: StrictBool = Field(default=None, validate_default=True)
     fixed: list[str] = []
     targets: dict[str, float] = {}
@@ -100,11 +102,12 @@ class Business(BaseModel):
 
     @field_validator("tables")
     @classmethod
-    def _tables_known(cls, tables: dict[str, Source]) -> dict[str, Source]:
-        for name in tables:
+    def _tables_known(cls, tables: dict[str, list[Source]]) -> dict[str, list[Source]]:
+        for name, sources in tables.items():
             if name not in TABLES:
                 raise ValueError(f"there is no table {name!r}. {did_you_mean(name, TABLES)}")
-            _check_attributes(name, tables[name])
+            for source in sources:
+                _check_attributes(name, source)
         return tables
 
     @field_validator("contractual", mode="before")
@@ -167,6 +170,12 @@ class Business(BaseModel):
         hours = self.support.hours.model_dump(exclude_none=True)
         return WorkingWeek(hours, self.time_zone, self.support.holidays) if hours else None
 
+    def files(self, table: str) -> list[Path]:
+        """Files that a table is read from, those joined to it among them."""
+        sources = self.tables[table]
+        names = [name for source in sources for name in files_of(self._folder, source)]
+        return [self._folder / name for name in dict.fromkeys([*names, *(j.file for s in sources for j in s.join)])]
+
     def reading(self, table: str) -> Reading:
         """Read a table and account for each of its rows; refused rows raise nothing.
 
@@ -178,10 +187,8 @@ class Business(BaseModel):
         if table not in self.tables:
             raise DataError(f"has no [tables.{table}]. {did_you_mean(table, self.tables)}", file="business.toml")
         if table not in self._readings:
-            source = self.tables[table]
-            numbers = source.numbers or self.language
-            style = Style(numbers, source.dates, self.time_zone, self.currency, source.time_zone or "")
-            self._readings[table] = read_table(table, source, self._folder, style)
+            style = Style(self.language, time_zone=self.time_zone, currency=self.currency)
+            self._readings[table] = read_table(table, self.tables[table], self._folder, style)
         return self._readings[table]
 
     @overload
@@ -205,7 +212,7 @@ class Business(BaseModel):
             The table is not declared, cannot be read, or has changed since it was read, or more than
             ``refuse_above`` of its rows were refused.
         """
-        reading = self.reading(name).check(self.tables[name].refuse_above)
+        reading = self.reading(name).check()
         reading.check_unchanged()
         return reading.scan if lazy else reading.frame.to_pandas()
 

@@ -1,16 +1,29 @@
 """Which rows of a file break a rule, and why: an unreadable cell first, then the rules of the table's contract."""
 
+import re
+from collections.abc import Iterator
+
 import polars as pl
 
-from engagekit.data.files import ROW
-from engagekit.data.mapping import MappedFile
+from engagekit.data.dates import SERIAL
+from engagekit.data.files import BEYOND, ROW
+from engagekit.data.mapping import DATES, MappedFile
+from engagekit.data.parsing import foreign_currency
+from engagekit.data.recognition import Doubt, read_otherwise
 from engagekit.data.tables import TABLES, column_type, costs_row
+from engagekit.errors import DataError
 
-__all__ = ["MOVED", "REFUSED", "blank_cells", "checked"]
+__all__ = ["CONVERTED", "NO_DATA", "REFUSED", "blank_cells", "checked", "doubtful"]
 
-MOVED = "moved_hour"
+CONVERTED = ("moved_hour", "serial")  # reasons of cells that are taken, though not as they stand
+NO_DATA = ("total_row", "repeated_header")  # reasons of rows that are none of the data, and do not count as faults
 REASONS = {"id": "not_allowed"}  # otherwise not_number, not_time ...
-REFUSED = {"row": pl.UInt32, "column": pl.String, "value": pl.String, "reason": pl.String}
+REFUSED = {"row": pl.UInt64, "column": pl.String, "value": pl.String, "reason": pl.String}
+TOTAL = re.compile(r"(?i)^\s*((grand|sub)[ -]?)?(total|jumlah)(\s+(keseluruhan|besar|semua))?\s*:?\s*$")
+CUT = ("long_row", "short_row")  # reasons of rows that have more or fewer cells than the header
+EXAMPLES = {DATES: '"dmy" (31/01/2026) or "mdy" (01/31/2026)', "numbers": '"en" (1,200.50) or "id" (1.200,50)'}
+LONGEST_CELL = 100_000  # bytes
+CHECKED_WORDS = ("id", "label", "text")
 
 
 def checked(file: MappedFile, batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -33,29 +46,34 @@ def checked(file: MappedFile, batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
     refused : polars.DataFrame
         Row, column, value (as written) and the first reason of each of the others.
     amended : polars.DataFrame
-        The same of each cell that remains and is not taken as it stands: it counts as blank, or its hour was left out
-        by the clock.
+        The same of each cell that remains and is not taken as it stands: it counts as blank, was a serial day of a
+        spreadsheet, or its hour was left out by the clock.
+
+    Raises
+    ------
+    DataError
+        A cell is too long, is written in another way than the rest of its column, or is money of another currency.
     """
+    _refuse_long_cells(file, batch)
     values = file.values(batch, file.columns)
-    faults = [pl.DataFrame(schema={"index": pl.UInt32, "column": pl.String, "reason": pl.String})]
+    schema = {"index": pl.UInt32, "column": pl.String, "reason": pl.String}
+    faults = [pl.DataFrame(schema=schema), *_rows_without_data(file, batch)]
     for name in file.columns:
         if len(unread := file.unread(batch, values, name)):
             kind = column_type(file.table, name)
-            reason = REASONS.get(kind, f"not_{kind}")
-            faults.append(pl.DataFrame({"index": unread, "column": name, "reason": reason}))
+            _refuse_another_way(file, batch, name, unread.filter(~unread.is_in(_places(faults).implode())))
+            faults.append(_at(unread, name, REASONS.get(kind, f"not_{kind}")))
     faults.append(TABLES[file.table].faults(values))
     first = pl.concat(faults).unique(["index", "column"], keep="first", maintain_order=True)
-    costs = [name for name in file.columns if costs_row(file.table, name)]
-    refused = first.filter(pl.col("column").is_in(costs)).unique("index", keep="first").sort("index")
+    costs = pl.col("column").is_in([name for name in file.columns if costs_row(file.table, name)])
+    refused = first.filter(costs | pl.col("reason").is_in([*NO_DATA, *CUT])).unique(
+        "index", keep="first", maintain_order=True
+    )
     blanked = first.filter(~pl.col("index").is_in(refused["index"].implode()))
     values = blank_cells(values, blanked.select(pl.lit(batch[ROW]).gather("index").alias("row"), "column"))
-    moved = [
-        pl.DataFrame({"index": places, "column": name, "reason": MOVED})
-        for name in file.columns
-        if len(places := file.moved(batch, values, name))
-    ]
-    amended = pl.concat([blanked, *moved]).filter(~pl.col("index").is_in(refused["index"].implode()))
-    refusals, changes = (_told(file, batch, each.sort("index", maintain_order=True)) for each in (refused, amended))
+    converted = [_at(places, name, reason) for name, reason, places in _converted(file, batch, values)]
+    amended = pl.concat([blanked, *converted]).filter(~pl.col("index").is_in(refused["index"].implode()))
+    refusals, changes = (_listed(file, batch, each.sort("index", maintain_order=True)) for each in (refused, amended))
     return values.filter(~pl.col(ROW).is_in(refusals["row"].implode())), refusals, changes
 
 
@@ -68,12 +86,94 @@ def blank_cells(rows: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
     return rows
 
 
-def _told(file: MappedFile, batch: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
+def doubtful(file: MappedFile, row: int, column: str, doubt: Doubt, value: object) -> DataError:
+    """Error for a column of which it is not known how it is written, for the cell that shows it."""
+    key = DATES if column_type(file.table, column) in ("time", "day") else "numbers"
+    if doubt.kind == "ambiguous":
+        problem = "can be read in two ways" + (", a thousand times apart" if key == "numbers" else "")
+        value = f"{value}, which is {' or '.join(doubt.readings)}"
+    else:
+        problem = f"are written in two ways: here as {doubt.readings[1]!r}, elsewhere as {doubt.readings[0]!r}"
+    example = EXAMPLES[key]
+    way_out = (
+        f'Say how the file writes them, {key} = {example} in [tables.{file.table}], or correct those that differ.'
+    )
+    return file.error(f"the {key} of this column {problem}. {way_out}", row, column, value)
+
+
+def _at(places: pl.Series, column: str, reason: str) -> pl.DataFrame:
+    return pl.DataFrame({"index": places.cast(pl.UInt32), "column": column, "reason": reason})
+
+
+def _places(faults: list[pl.DataFrame]) -> pl.Series:
+    """Places of the rows that are none of the data."""
+    return pl.concat(faults).filter(pl.col("reason").is_in([*NO_DATA, *CUT]))["index"]
+
+
+def _rows_without_data(file: MappedFile, batch: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Rows that are longer than the header, repeat it, or are totals of others."""
+    first = next(name for name in file.columns if file.columns[name] is not None)
+    if BEYOND in batch.columns and len(long := batch[BEYOND].is_not_null().arg_true()):
+        yield _at(long, first, "long_row")
+    if any(batch[place].null_count() for place in batch.columns[-2:]) and len(file.short_rows):
+        yield _at(batch[ROW].is_in(file.short_rows.implode()).arg_true(), first, "short_row")
+    words = [name for name in file.columns if column_type(file.table, name) in CHECKED_WORDS and file.names(name)]
+    texts = {name: batch[str(file.header.index(file.names(name)[0]))] for name in words}
+    texts = {name: text for name, text in texts.items() if text.dtype == pl.String}
+    again = pl.Series([True]).new_from_index(0, batch.height)
+    for name, text in texts.items():
+        again &= (text.str.strip_chars() == file.names(name)[0].strip()).fill_null(value=False)
+        if costs_row(file.table, name) and text.str.contains("(?i)(total|jumlah)").any():
+            yield _at(text.str.contains(TOTAL.pattern).arg_true(), name, "total_row")
+    if texts and again.any():
+        yield _at(again.arg_true(), next(iter(texts)), "repeated_header")
+
+
+def _converted(file: MappedFile, batch: pl.DataFrame, values: pl.DataFrame) -> Iterator[tuple[str, str, pl.Series]]:
+    """Columns, reasons and places of cells that are taken, though not as they stand."""
+    for name in file.columns:
+        if len(places := file.moved(batch, values, name)):
+            yield name, CONVERTED[0], places
+        if column_type(file.table, name) in ("time", "day") and file.styles[name].dates == "iso" and file.names(name):
+            cells = file.texts(batch, name)
+            if not cells.dtype.is_temporal() and (serial := file.written(batch, name).str.contains(SERIAL)).any():
+                yield name, CONVERTED[1], serial.arg_true()
+
+
+def _refuse_long_cells(file: MappedFile, batch: pl.DataFrame) -> None:
+    for name in file.columns:
+        for theirs in file.names(name):
+            cells = batch[str(file.header.index(theirs))]
+            if cells.dtype == pl.String and (cells.str.len_bytes().max() or 0) > LONGEST_CELL:  # type: ignore[operator]
+                row = batch[ROW][int(cells.str.len_bytes().arg_max() or 0)]
+                problem = f"has more than {LONGEST_CELL:,} characters. Shorten the cell, or map another column."
+                raise file.error(problem, row, name)
+
+
+def _refuse_another_way(file: MappedFile, batch: pl.DataFrame, name: str, unread: pl.Series) -> None:
+    """Refuse cells that cannot be read, but could in another way: then the column is not what it seems."""
+    kind = column_type(file.table, name)
+    if unread.is_empty() or len(file.names(name)) != 1 or kind not in ("number", "count", "tally", "time", "day"):
+        return
+    rows = batch[unread.to_list()]
+    cells, style = file.texts(rows, name), file.styles[name]
+    if kind not in ("time", "day"):
+        if (place := foreign_currency(cells, style)) is not None:
+            problem = f"is money of another currency than {style.currency}. Convert it in the file."
+            raise file.error(problem, rows[ROW][place], name, cells[place])
+        if (percent := file.written(rows, name).str.ends_with("%")).any():
+            problem = f'is a percentage. Say so: {name} = {{from = "{file.names(name)[0]}", scale = 0.01}}.'
+            raise file.error(problem, rows[ROW][int(percent.arg_max() or 0)], name, cells[int(percent.arg_max() or 0)])
+    if name not in file.declared and (doubt := read_otherwise(cells, kind, style)):
+        raise doubtful(file, rows[ROW][doubt.place], name, doubt, cells[doubt.place])
+
+
+def _listed(file: MappedFile, batch: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
     """Row, column, value and reason of some faults."""
     if faults.is_empty():
         return pl.DataFrame(schema=REFUSED)
-    told = faults.select(row=batch[ROW].gather(faults["index"]), column="column", value=_cells(file, batch, faults))
-    return told.with_columns(reason=faults["reason"]).cast(REFUSED)  # type: ignore[arg-type]
+    rows = faults.select(row=batch[ROW].gather(faults["index"]), column="column", value=_cells(file, batch, faults))
+    return rows.with_columns(reason=faults["reason"]).cast(REFUSED)  # type: ignore[arg-type]
 
 
 def _cells(file: MappedFile, batch: pl.DataFrame, faults: pl.DataFrame) -> pl.Series:

@@ -3,21 +3,29 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import cache, cached_property
+from importlib import resources
+from tomllib import loads
 
 import polars as pl
 
-from engagekit.data.files import ROW
-from engagekit.data.parsing import Style, near_skipped, parse, parse_number, two_readings, written
-from engagekit.data.source import Cells, Constant, Mapped, Product, Source
-from engagekit.data.tables import TABLES, UPDATED, column_type, required_columns
+from engagekit.data.dates import near_skipped
+from engagekit.data.files import BEYOND, ROW
+from engagekit.data.parsing import parse, parse_number
+from engagekit.data.source import Cells, Constant, Mapped, Product, Source, Together, named_in
+from engagekit.data.style import Style, written
+from engagekit.data.tables import MONEY, TABLES, UPDATED, column_type, required_columns
+from engagekit.data.text_files import TextFile, short_rows
 from engagekit.errors import DataError, did_you_mean
 
-__all__ = ["BATCH_ROWS", "MappedFile", "match_columns"]
+__all__ = ["BATCH_ROWS", "DATES", "FILE_ROWS", "MappedFile", "match_columns", "names_of"]
 
 BATCH_ROWS = 100_000
-NUMBERS = ("number", "count", "tally")
+FILE_ROWS = 2**32  # more than a file has
+DATES = "dates"
+CURRENCY = ("currency", "mata_uang", "mata_wang", "currency_code")
 NOWHERE = pl.Series([], dtype=pl.UInt32)
+OF_A_LINE = ("product", "page", "session_id", "event_id")  # of an order's rows, each has its own
 
 
 @dataclass(frozen=True)
@@ -28,38 +36,112 @@ class MappedFile:
     ----------
     table : str
         Name of the table.
-    path : Path
-        The file.
+    name : str
+        Name of the file.
     header : list of str
         Names as written in the file.
     cells : polars.LazyFrame
         ``files.ROW``, then a column ``"0"``, ``"1"`` ... for each name.
-    columns : dict of str to str, Constant, Product, Cells or None
+    columns : dict of str to str, Constant, Product, Together, Cells or None
         What each of our columns is made of; None for one that is blank throughout.
-    style : Style
-        How the file writes numbers and dates.
+    styles : dict of str to Style
+        How each of our columns is written.
     source : Source
         Its settings: words that say nothing, and what others stand for.
+    number : int
+        Which of the table's files it is: ``ROW`` counts on from ``number * FILE_ROWS``.
+    text : TextFile, optional
+        The file itself, where rows may be short.
     """
 
     table: str
-    path: Path
+    name: str
     header: list[str]
     cells: pl.LazyFrame
     columns: dict[str, Mapped | None]
-    style: Style
+    styles: dict[str, Style]
     source: Source
+    number: int = 0
+    text: TextFile | None = None
+
+    @cached_property
+    def short_rows(self) -> pl.Series:
+        """Rows, as ``ROW``, that end before one of our columns."""
+        last = max((int(place) for name in self.columns for place in self._places(name)), default=0)
+        short = short_rows(self.text) if self.text else {}
+        return pl.Series(
+            [row + self.number * FILE_ROWS for row, cells in short.items() if cells <= last], dtype=pl.UInt64
+        )
+
+    @property
+    def declared(self) -> set[str]:
+        """Our columns of which it was said how their numbers or dates are written."""
+        said = {"numbers": self.source.numbers, DATES: self.source.dates}
+        made_of = {name: cells for name, cells in self.columns.items() if isinstance(cells, Cells)}
+        return {
+            name
+            for name in self.columns
+            for key in (DATES if column_type(self.table, name) in ("time", "day") else "numbers",)
+            if said[key] or (name in made_of and getattr(made_of[name], key))
+        }
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """Columns of the file that one of ours is made of."""
+        return named_in(self.columns[name])
+
+    def error(self, problem: str, row: int, column: str, value: object = None) -> DataError:
+        """Error about a cell, whose row is one of ``ROW``."""
+        return DataError(problem, file=self.name, row=row % FILE_ROWS, column=column, value=value)
 
     def batches(self, names: Iterable[str]) -> Iterator[pl.DataFrame]:
-        """Cells that some of our columns are made of, up to ``BATCH_ROWS`` rows at a time; at least one batch."""
-        places = dict.fromkeys(place for name in names for place in self._places(name))
-        cells = self.cells.select(ROW, *places)
+        """Cells that some of our columns are made of, up to ``BATCH_ROWS`` rows at a time; at least one batch.
+
+        Where an order's own cells, such as its customer, stand on its first row only, its further rows have them too.
+        """
+        names = list(names)
+        order = self._places("order_id")[:1] if "order_id" in self.columns else []
+        places = dict.fromkeys([*order, *(place for name in names for place in self._places(name))])
+        also = dict.fromkeys([*self._currency_place, *([BEYOND] if BEYOND in self.cells.collect_schema() else [])])
+        cells = self.cells.select(ROW, *places, *(place for place in also if place not in places))
         yield cells.head(0).collect()
-        yield from cells.collect_batches(chunk_size=BATCH_ROWS)
+        kept = [place for name in names if self._is_of_order(name) for place in self._places(name)]
+        last = None
+        for batch in cells.collect_batches(chunk_size=BATCH_ROWS):
+            if order and any(batch[place].null_count() for place in kept):
+                batch = _with_cells_of_order(batch, order[0], kept, last)
+            last = batch.tail(1)
+            yield batch
 
     def values(self, batch: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
         """``ROW`` and some of our columns for a batch of cells; null where a cell is blank or cannot be read."""
-        return pl.DataFrame([batch[ROW], *(self._value(batch, name).alias(name) for name in names)])
+        rows = pl.DataFrame([batch[ROW], *(self._value(batch, name).alias(name) for name in names)])
+        money = [name for name in rows.columns if name in MONEY]
+        if not money or not self._currency_place:
+            return rows
+        return rows.with_columns(pl.col(money) * self._rates(batch))
+
+    @cached_property
+    def _currency_place(self) -> list[str]:
+        """Place of the column with the code of each row's currency, where there is one and amounts to go with it."""
+        named = [self.source.currency] if self.source.currency else []
+        named = named or [name for name in self.header if _plain(name) in CURRENCY]
+        if not named or not MONEY & self.columns.keys():
+            return []
+        _check_named_once(named[0], self.header, self.name, "currency")
+        return [str(self.header.index(named[0]))]
+
+    def _rates(self, batch: pl.DataFrame) -> pl.Series:
+        """What one unit of each row's currency is worth in the business's."""
+        own = next(iter(self.styles.values())).currency
+        codes = written(batch[self._currency_place[0]]).str.to_uppercase()
+        known = {own: 1.0, **self.source.rates} if own else dict.fromkeys(codes.drop_nulls().head(1), 1.0)
+        if (unknown := codes.is_not_null() & ~codes.is_in(list(known))).any():
+            at = int(unknown.arg_max() or 0)
+            problem = (
+                f"is not {next(iter(known))}. Say what it is worth: rates = {{USD = 16000}}, or keep one currency."
+            )
+            raise self.error(problem, batch[ROW][at], "currency", codes[at])
+        return codes.replace_strict(known, default=1.0, return_dtype=pl.Float64)
 
     def written(self, batch: pl.DataFrame, name: str) -> pl.Series:
         """Text of the cells that one of our columns is made of; null where one of them is blank."""
@@ -69,7 +151,8 @@ class MappedFile:
         texts = [written(self._cells(batch, place, made_of)) for place in self._places(name)]
         if not texts:
             return pl.Series([None], dtype=pl.String).new_from_index(0, batch.height)
-        return pl.select(pl.concat_str(texts, separator=" × ", ignore_nulls=False)).to_series()
+        mark = " " if isinstance(made_of, Together) else " × "
+        return pl.select(pl.concat_str(texts, separator=mark, ignore_nulls=False)).to_series()
 
     def unread(self, batch: pl.DataFrame, values: pl.DataFrame, name: str) -> pl.Series:
         """Places in a batch where one of our columns is null although its cell says something."""
@@ -79,60 +162,72 @@ class MappedFile:
             return NOWHERE
         return (null & self.written(batch, name).is_not_null()).arg_true()
 
-    def ambiguous(self, batch: pl.DataFrame, name: str) -> tuple[int, str] | None:
-        """As ``two_readings``, of a column of numbers of which nobody said how they are written."""
-        made_of = self.columns[name]
-        said = self.source.numbers or (made_of.numbers if isinstance(made_of, Cells) else None)
-        if said or column_type(self.table, name) not in NUMBERS or isinstance(made_of, Constant):
-            return None
-        readings = (two_readings(self._cells(batch, place, made_of), self.style) for place in self._places(name))
-        return next((each for each in readings if each), None)
-
     def moved(self, batch: pl.DataFrame, values: pl.DataFrame, name: str) -> pl.Series:
         """Places in a batch where the clock left out the hour of one of our times, which was moved on by the gap."""
-        made_of = self.columns[name]
-        if column_type(self.table, name) != "time" or not isinstance(made_of, str | Cells):
+        if column_type(self.table, name) != "time" or not self._places(name):
             return NOWHERE
         near = near_skipped(values[name])
         if near.is_empty():
             return NOWHERE
-        cells = self._cells(batch[near.to_list()], self._places(name)[0], made_of)
-        strict = parse(cells, "time", replace(self._style(made_of), skipped="null"))
-        return near.filter(strict.is_null())
+        strict = replace(self.styles[name], skipped="null")
+        return near.filter(parse(self.texts(batch[near.to_list()], name), "time", strict).is_null())
 
-    def _style(self, made_of: Mapped | None) -> Style:
-        """How one column writes its cells."""
-        if not isinstance(made_of, Cells):
-            return self.style
-        style = self.style
-        numbers, dates, zone = made_of.numbers or style.numbers, made_of.dates or style.dates, made_of.time_zone
-        return replace(style, numbers=numbers, dates=dates, written_in=zone or style.written_in)
+    def cells_of(self, batch: pl.DataFrame, name: str) -> tuple[pl.Series, ...]:
+        """Cells that one of our columns is read from: of a product, those of both."""
+        made_of = self.columns[name]
+        if isinstance(made_of, Product):
+            return tuple(self._cells(batch, place, made_of) for place in self._places(name))
+        return (self.texts(batch, name),)
+
+    def texts(self, batch: pl.DataFrame, name: str) -> pl.Series:
+        """Cells that one of our columns is read from: those of a column of the file, or the texts of several."""
+        made_of = self.columns[name]
+        places = self._places(name)
+        return self.written(batch, name) if len(places) > 1 else self._cells(batch, places[0], made_of)
 
     def _cells(self, batch: pl.DataFrame, place: str, made_of: Mapped | None) -> pl.Series:
         """Cells of a column of the file, blank where their word says nothing, with what other words stand for."""
         blank, values = list(self.source.blank), dict(self.source.values)
         if isinstance(made_of, Cells):
             blank, values = blank + made_of.blank, values | made_of.values
+        cells = batch[place]
+        if isinstance(made_of, Cells) and made_of.scale and cells.dtype == pl.String:
+            cells = cells.str.strip_chars().str.strip_suffix("%")
         if not blank and not values:
-            return batch[place]
-        text = written(batch[place])
+            return cells
+        text = written(cells)
         said = text.is_in([*blank, *values])
-        if not said.any():
-            return batch[place]
-        return text.replace(values | dict.fromkeys(blank))
+        return text.replace(values | dict.fromkeys(blank)) if said.any() else cells
 
     def _places(self, name: str) -> list[str]:
-        return [str(self.header.index(theirs)) for theirs in _named(self.columns[name])]
+        return [str(self.header.index(theirs)) for theirs in named_in(self.columns[name])]
+
+    def _is_of_order(self, name: str) -> bool:
+        """Whether a column is one of an order rather than of its lines: who, when, and what is said of it in words."""
+        return column_type(self.table, name) in ("id", "time", "label", "text") and name not in OF_A_LINE
 
     def _value(self, batch: pl.DataFrame, name: str) -> pl.Series:
         made_of, kind = self.columns[name], column_type(self.table, name)
+        if made_of is None or isinstance(made_of, Constant):
+            cell = pl.Series([made_of.constant]) if made_of else pl.Series([None], dtype=pl.String)
+            style = Style(time_zone=self.styles[name].time_zone)
+            return parse(cell, kind, style).new_from_index(0, batch.height)
         if isinstance(made_of, Product):
-            one, other = (parse_number(self._cells(batch, place, made_of), self.style) for place in self._places(name))
+            one, other = (parse_number(cells, self.styles[name]) for cells in self.cells_of(batch, name))
             return one * other
-        if isinstance(made_of, str | Cells):
-            return parse(self._cells(batch, self._places(name)[0], made_of), kind, self._style(made_of))
-        cell = pl.Series([made_of.constant]) if made_of else pl.Series([None], dtype=pl.String)
-        return parse(cell, kind, Style(time_zone=self.style.time_zone)).new_from_index(0, batch.height)
+        cells = self.texts(batch, name)
+        if isinstance(made_of, Cells) and made_of.scale:
+            cells = parse_number(cells, self.styles[name]) * made_of.scale
+        return parse(cells, kind, self.styles[name])
+
+
+def _with_cells_of_order(batch: pl.DataFrame, order: str, places: list[str], last: pl.DataFrame | None) -> pl.DataFrame:
+    """Rows of a batch, each with those cells of its order that stand on the order's first row, or on the last one."""
+    rows = batch if last is None else pl.concat([last, batch])
+    ids = pl.col(order)
+    filled = [pl.when(ids.is_not_null()).then(pl.col(place).forward_fill().over(ids.rle_id())) for place in places]
+    rows = rows.with_columns(pl.coalesce(place, fill) for place, fill in zip(places, filled, strict=True))
+    return rows if last is None else rows.slice(1)
 
 
 def match_columns(table: str, source: Source, header: list[str], file: str) -> dict[str, Mapped | None]:
@@ -162,7 +257,7 @@ def match_columns(table: str, source: Source, header: list[str], file: str) -> d
     columns: dict[str, Mapped | None] = dict(_alike(table, source, header, file))
     columns |= source.columns
     for ours, theirs in columns.items():
-        for name in _named(theirs):
+        for name in named_in(theirs):
             _check_named_once(name, header, file, ours)
     for ours in required_columns(table):
         if ours not in columns:
@@ -177,14 +272,40 @@ def match_columns(table: str, source: Source, header: list[str], file: str) -> d
 
 
 def _alike(table: str, source: Source, header: list[str], file: str) -> Iterator[tuple[str, str]]:
-    """Our columns that the file has under the same name, but for capitals and punctuation."""
+    """Our columns that the file has under the same name, but for capitals and punctuation.
+
+    One that the table cannot do without may have a name that is commonly given to it.
+    """
+    taken = {name for mapped in source.columns.values() for name in named_in(mapped)}
     known = [*TABLES[table].columns, *([UPDATED] if TABLES[table].repeats == "state" else [])]
+    plain = {name: _plain(name) for name in dict.fromkeys(header)}
     for ours in known:
-        alike = [name for name in dict.fromkeys(header) if re.sub(r"\W+", "_", name.strip().casefold()) == ours]
+        alike = [name for name, word in plain.items() if word == ours]
+        if not alike and ours in required_columns(table) and ours not in source.columns:
+            alike = [name for name, word in plain.items() if word in names_of(table, ours) and name not in taken]
         if alike:
             yield ours, ours if ours in alike else alike[0]
         if len(alike) > 1 and ours not in (*alike, *source.columns):
             raise DataError(f"may be {' or '.join(map(repr, alike))}. Map one of them.", file=file, column=ours)
+
+
+def _plain(name: str) -> str:
+    """Name in small letters, with one underscore for what is neither letter nor digit."""
+    return re.sub(r"[\W_]+", "_", name.strip().casefold())
+
+
+@cache
+def names_of(table: str, column: str) -> frozenset[str]:
+    """Names that a column of a table is commonly given, in small letters with underscores, in three languages.
+
+    Examples
+    --------
+    >>> "id_pelanggan" in names_of("interactions", "customer_id")
+    True
+    """
+    known = loads(resources.files("engagekit.data").joinpath("presets", "names.toml").read_text("utf-8"))
+    names = [*known["any"].get(column, []), *known.get(table, {}).get(column, [])]
+    return frozenset(map(_plain, names))
 
 
 def _check_named_once(name: str, header: list[str], file: str, ours: str) -> None:
@@ -194,11 +315,3 @@ def _check_named_once(name: str, header: list[str], file: str, ours: str) -> Non
     if len(places) > 1:
         problem = f"columns {' and '.join(places)} are both called {name!r}. Rename one of them."
         raise DataError(problem, file=file, row=1, column=ours)
-
-
-def _named(theirs: Mapped | None) -> tuple[str, ...]:
-    if isinstance(theirs, Product):
-        return theirs.product
-    if isinstance(theirs, Cells):
-        return (theirs.column,)
-    return (theirs,) if isinstance(theirs, str) else ()

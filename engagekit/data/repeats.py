@@ -4,7 +4,7 @@ A table's contract says which columns name a row (its key), and whether another 
 of the same thing (a ticket, open in January's file and solved in February's) or an event that cannot happen twice.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import polars as pl
@@ -16,8 +16,10 @@ from engagekit.errors import DataError
 __all__ = ["Repeats", "candidates", "fingerprints", "settle"]
 
 PRINT, KEY = ":print", ":key"
-NO_ROWS = pl.Series(ROW, [], dtype=pl.UInt32)
+NO_ROWS = pl.Series(ROW, [], dtype=pl.UInt64)
 LISTED = 3
+
+Place = Callable[[int], tuple[str, int]]  # number of a row -> its file, and its row there
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def candidates(prints: Iterable[pl.DataFrame]) -> pl.Series:
     return both.filter(both[PRINT].is_duplicated())[ROW]
 
 
-def settle(table: str, rows: pl.DataFrame, file: str, repeats: str) -> Repeats:
+def settle(table: str, rows: pl.DataFrame, place: Place, repeats: str) -> Repeats:
     """Decide which of a table's rows count.
 
     Parameters
@@ -78,8 +80,8 @@ def settle(table: str, rows: pl.DataFrame, file: str, repeats: str) -> Repeats:
         Name of the table.
     rows : polars.DataFrame
         ``ROW`` and the table's columns; rows that repeat none need not be there.
-    file : str
-        Name of the file, for the message.
+    place : callable
+        File and row of a number of ``ROW``, for the message.
     repeats : {"", "drop"}
         With ``"drop"`` rows that nothing names count once too.
 
@@ -91,7 +93,7 @@ def settle(table: str, rows: pl.DataFrame, file: str, repeats: str) -> Repeats:
     Examples
     --------
     >>> rows = pl.DataFrame({ROW: [2, 3, 4], "ticket_id": ["1", "1", "2"], "score": [None, 5, 4]})
-    >>> decided = settle("tickets", rows, "tickets.csv", "")
+    >>> decided = settle("tickets", rows, lambda row: ("tickets.csv", row), "")
     >>> decided.dropped.to_list(), decided.superseded
     ([2], 1)
     """
@@ -106,7 +108,7 @@ def settle(table: str, rows: pl.DataFrame, file: str, repeats: str) -> Repeats:
     is_state = TABLES[table].repeats == "state"
     different = keyed.unique([*_names(key), *content], keep="last" if is_state else "first").sort(ROW)
     if not is_state:
-        _check_events(table, different, key, file)
+        _check_events(table, different, key, place)
     latest = different.sort([UPDATED, ROW] if UPDATED in content else [ROW])
     latest = latest.unique(_names(key), keep="last") if key else latest
     dropped.append(_without(keyed, latest[ROW]))
@@ -136,7 +138,9 @@ def _without(rows: pl.DataFrame, kept: pl.Series) -> pl.Series:
     return rows.filter(~pl.col(ROW).is_in(kept.implode()))[ROW]
 
 
-def _check_events(table: str, different: pl.DataFrame, key: list[pl.Expr], file: str) -> None:
+def _check_events(
+    table: str, different: pl.DataFrame, key: list[pl.Expr], place: Callable[[int], tuple[str, int]]
+) -> None:
     """Refuse events that have the same key and different content."""
     if not key or not (twice := different.filter(different.select(_names(key)).is_duplicated())).height:
         return
@@ -146,11 +150,13 @@ def _check_events(table: str, different: pl.DataFrame, key: list[pl.Expr], file:
     columns = [name for name in one if not name.startswith(KEY) and name != ROW and one[name] != two[name]]
     name = TABLES[table].key
     others = f" ({events.height - 1:,} more such pairs)" if events.height > 1 else ""
+    (one_file, one_row), (file, row) = place(first), place(second)
+    there = f"row {one_row}" if one_file == file else f"row {one_row} of {one_file}"
     raise DataError(
-        f"has the same {name} as row {first}, with another {', '.join(columns[:LISTED])}{others}. An event counts "
+        f"has the same {name} as {there}, with another {', '.join(columns[:LISTED])}{others}. An event counts "
         f"once: correct one of the rows, or map {name} to a column that names each event.",
         file=file,
-        row=second,
+        row=row,
         column=name,
         value=two[name],
     )

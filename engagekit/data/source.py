@@ -4,15 +4,19 @@ import codecs
 import datetime as dt
 import operator
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from engagekit.data.parsing import Style, is_date_format, parse_number
+from engagekit.data.dates import is_date_format
+from engagekit.data.parsing import parse_number
+from engagekit.data.style import Style
 
-__all__ = ["Cells", "Constant", "Mapped", "Product", "Source", "zone_known"]
+__all__ = ["Cells", "Constant", "Join", "Mapped", "Product", "Source", "Together", "listed", "named_in", "zone_known"]
 
 COMPARE = {
     ">=": operator.ge,
@@ -29,8 +33,13 @@ STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 def _dates_read(dates: str) -> str:
     if not is_date_format(dates):
-        raise ValueError(f'{dates!r} is neither "iso" nor a strptime format such as "%d/%m/%Y"')
+        raise ValueError(f'{dates!r} is none of "iso", "dmy", "mdy", "ymd", "epoch", nor a format such as "%d/%m/%Y"')
     return dates
+
+
+def listed(given: object) -> object:
+    """One thing, or a list of several, as a list."""
+    return given if isinstance(given, list) else [given]
 
 
 def zone_known(name: str) -> str:
@@ -56,8 +65,18 @@ class Product(BaseModel):
     product: tuple[str, str]
 
 
+class Together(BaseModel):
+    """Columns of the file whose texts are the cell one after another, such as a day and a time of day."""
+
+    model_config = STRICT
+    together: tuple[str, ...] = Field(min_length=2)
+
+
 class Cells(BaseModel):
-    """A column of the file whose cells are written in another way than the rest of it."""
+    """A column of the file whose cells are written in another way than the rest of it.
+
+    ``scale`` multiplies its numbers: 0.01 for cents and percent, 0.001 for milliseconds, -1 for money paid back.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
     column: str = Field(alias="from")
@@ -66,25 +85,43 @@ class Cells(BaseModel):
     time_zone: Annotated[str, AfterValidator(zone_known)] | None = None
     blank: list[str] = []
     values: dict[str, str] = {}
+    scale: float | None = None
 
 
-Mapped = str | Constant | Product | Cells
+Mapped = str | Constant | Product | Together | Cells
 
 
-class Source(BaseModel):
-    """A file, what our columns are called in it, and which rows to keep.
-
-    ``blank`` are words that say nothing, such as "-" or "1900-01-01"; ``values`` are words and what they stand for;
-    ``time_zone`` is that of times without an offset, where it is not the business's. With ``repeats = "drop"`` rows
-    that are the same count once even where nothing names them.
-    """
+class Join(BaseModel):
+    """Another file whose columns come in by a key: ``on`` in the table's file, ``key`` there, where it differs."""
 
     model_config = STRICT
     file: str
+    on: str
+    key: str = ""
+
+
+class Source(BaseModel):
+    """One or several files, what our columns are called in them, and which rows to keep.
+
+    ``file`` may be a list of files, or a pattern such as ``"orders-*.csv"``: the parts of one table, the latest last.
+    ``header_row`` and ``first_row`` are the rows of the names and of the first data, counted as in a spreadsheet, where
+    other rows come before them. ``currency`` is a column that holds the code of each row's currency, and ``rates`` what
+    one unit of another one is worth in the business's. ``blank`` are words that say nothing, such as "-" or
+    "1900-01-01"; ``values`` are words and what they stand for; ``time_zone`` is that of times without an offset, where
+    it is not the business's. With ``repeats = "drop"`` rows that are the same count once even where nothing names them.
+    """
+
+    model_config = STRICT
+    file: Annotated[list[str], BeforeValidator(listed), Field(min_length=1)]
     columns: dict[str, Mapped] = {}
+    join: Annotated[list[Join], BeforeValidator(listed)] = []
+    header_row: int = Field(default=0, ge=0)
+    first_row: int = Field(default=0, ge=0)
+    currency: str = ""
+    rates: dict[str, Annotated[float, Field(gt=0)]] = {}
     keep: dict[str, str] = {}
     numbers: Literal["id", "ms", "en"] | None = None
-    dates: Annotated[str, AfterValidator(_dates_read)] = "iso"
+    dates: Annotated[str, AfterValidator(_dates_read)] | None = None
     time_zone: Annotated[str, AfterValidator(zone_known)] | None = None
     blank: list[str] = []
     values: dict[str, str] = {}
@@ -110,7 +147,16 @@ class Source(BaseModel):
         except LookupError:
             raise ValueError(f"{encoding!r} is not an encoding such as utf-8 or cp1252") from None
 
-    def kept(self, rows: pl.DataFrame, style: Style) -> dict[str, pl.Series]:
+    def style(self, style: Style) -> Style:
+        """How its files write their cells, as far as it says so, from how those of the business do."""
+        return replace(
+            style,
+            numbers=self.numbers or style.numbers,
+            dates=self.dates or style.dates,
+            written_in=self.time_zone or style.written_in,
+        )
+
+    def kept(self, rows: pl.DataFrame, styles: Mapping[str, Style]) -> dict[str, pl.Series]:
         """Each keep rule as it is written, and which rows of a table it keeps.
 
         A blank cell is only kept by a rule that says what it must not be.
@@ -118,13 +164,13 @@ class Source(BaseModel):
         Examples
         --------
         >>> source = Source(file="orders.csv", keep={"quantity": ">0"})
-        >>> {rule: kept.to_list() for rule, kept in source.kept(pl.DataFrame({"quantity": [2, -1]}), Style()).items()}
+        >>> {rule: kept.to_list() for rule, kept in source.kept(pl.DataFrame({"quantity": [2, -1]}), {}).items()}
         {'quantity > 0': [True, False]}
         """
         rules = {}
         for column, rule in self.keep.items():
             _, sign, wanted = SIGN.split(rule.strip(), maxsplit=1)
-            cells, value = _compared(rows[column], wanted, style)
+            cells, value = _compared(rows[column], wanted, styles.get(column, Style()))
             rules[f"{column} {sign} {wanted}"] = COMPARE[sign](cells, value).fill_null(sign == "!=")
         return rules
 
@@ -137,3 +183,24 @@ def _compared(cells: pl.Series, wanted: str, style: Style) -> tuple[pl.Series, s
     if NUMBER.fullmatch(wanted):
         return parse_number(cells, style), float(wanted)
     return cells.cast(pl.String), wanted
+
+
+def named_in(mapped: Mapped | None) -> tuple[str, ...]:
+    """Columns of the file that one of ours is made of.
+
+    Examples
+    --------
+    >>> named_in("Total"), named_in(Product(product=("Quantity", "Price"))), named_in(Constant(constant="web"))
+    (('Total',), ('Quantity', 'Price'), ())
+    """
+    match mapped:
+        case str():
+            return (mapped,)
+        case Product():
+            return mapped.product
+        case Together():
+            return mapped.together
+        case Cells():
+            return (mapped.column,)
+        case _:
+            return ()

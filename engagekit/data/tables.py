@@ -15,10 +15,11 @@ from engagekit.data.contracts import (
 )
 from engagekit.data.scales import SCALES
 
-__all__ = ["TABLES", "TYPES", "UPDATED", "column_type", "costs_row", "event_time", "required_columns"]
+__all__ = ["MONEY", "TABLES", "TYPES", "UPDATED", "column_type", "costs_row", "event_time", "required_columns"]
 
 UPDATED = "updated_at"  # attribute by which the latest of several states of a row is known
 COUNT = within(0)
+MONEY = {"value", "monthly_value", "spend", "revenue"}  # columns of money, in the business's currency
 
 TABLES: dict[str, Table] = {
     "interactions": Table(

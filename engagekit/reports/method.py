@@ -31,7 +31,8 @@ def data_read(study: Study) -> Section:
 
     kept = text("section.all_kept")
     reasons = pd.DataFrame(list(_reasons(study)), columns=["file", "column", "reason", "rows", "first_row"])
-    notes = [f"{declared.file}: {declared.note}" for declared in study.business.tables.values() if declared.note]
+    declared = (source for sources in study.business.tables.values() for source in sources)
+    notes = [f"{', '.join(source.file)}: {source.note}" for source in declared if source.note]
     missing = [text(f"table.{table}") for table in TABLES if table not in study.business.tables]
     notes += [text("section.missing_tables", tables=", ".join(missing))] if missing else []
     return Section(

@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -81,8 +82,9 @@ def record_of(
         "template_sha256": _sha256(notebook),
         "settings_sha256": _sha256(business.file),
         "inputs": [
-            {"table": table, "file": source.file, "sha256": _sha256(business.folder / source.file)}
-            for table, source in business.tables.items()
+            {"table": table, "file": os.path.relpath(file, business.folder), "sha256": _sha256(file)}
+            for table in business.tables
+            for file in business.files(table)
         ],
         "state_sha256": {name: digest for name, digest in state.items() if digest is not None},
         "tables": metrics.get("tables", []),

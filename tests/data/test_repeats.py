@@ -4,9 +4,11 @@ import polars as pl
 import pytest
 
 from engagekit import DataError
-from engagekit.data import mapping, reading
-from engagekit.data.parsing import Style
-from engagekit.data.reading import Source, read_table
+from engagekit.data import mapping
+from engagekit.data import read as reads
+from engagekit.data.read import read_table
+from engagekit.data.source import Source
+from engagekit.data.style import Style
 
 SALES = ["ev,customer_id,time,total", "1,a,2026-01-05,10", "1,a,2026-01-05,10", "2,a,2026-02-05,10"]
 AS_SALES = {
@@ -30,7 +32,7 @@ def counts(of):
 @pytest.fixture
 def limits(monkeypatch, held_rows):
     """A table is held in memory, or too large for it and scanned in small batches."""
-    monkeypatch.setattr(reading, "HELD_ROWS", held_rows)
+    monkeypatch.setattr(reads, "HELD_ROWS", held_rows)
     monkeypatch.setattr(mapping, "BATCH_ROWS", 2)
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 DONE, SOME_FAILED, USAGE = 0, 1, 2
-PLACES = {"id": ("IDR", "Asia/Jakarta"), "ms": ("MYR", "Asia/Kuala_Lumpur"), "en": ("GBP", "Europe/London")}
 
 app = typer.Typer(
     help="Measure customer engagement from a business's own exports, and write its report.",
@@ -52,6 +51,12 @@ def options(
 @app.command()
 def init(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="Folder to make; with --template, the notebook.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Further files, after --from.", show_default=False)
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="A file that a tool wrote; further ones may follow.")
+    ] = None,
     kind: Annotated[Kind, typer.Option(help="What kind of business it is.")] = "ecommerce",
     language: Annotated[Code | None, typer.Option(help="Language of its report.")] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Fill it with a made-up business.")] = False,
@@ -63,15 +68,19 @@ def init(
         return
     if (path / "business.toml").exists():
         _stop(f"{path / 'business.toml'} is there already. Give another folder.")
-    if sample:
+    if source is not None:
+        _from_files(path, [source, *(files or [])], language or "en")
+    elif sample:
         from engagekit.samples.make import make_sample, write_sample
 
         if language is not None:
             _stop("--language: a sample speaks the language of its kind: ecommerce id, saas ms, subscription en")
         write_sample(make_sample(kind), path)
     else:
+        from engagekit.starter import blank_settings
+
         path.mkdir(parents=True, exist_ok=True)
-        (path / "business.toml").write_text(_starter(kind, language or "en"), "utf-8")
+        (path / "business.toml").write_text(blank_settings(kind, language or "en"), "utf-8")
     typer.echo(f"Made {path / 'business.toml'}. Next: engagekit check {path}")
 
 
@@ -309,6 +318,35 @@ def _right(name: str) -> "Column":
     return Column(name, justify="right")
 
 
+def _from_files(path: Path, files: list[Path], language: str) -> None:
+    """Write a business.toml for files, and say what each was recognised as."""
+    from rich.table import Table
+
+    from engagekit.starter import freeze_or_leave_out, recognised, settings_from
+
+    try:
+        seen = [recognised(file) for file in files]
+        text = settings_from(path, seen, language)
+    except (ValueError, OSError) as error:
+        _stop(str(error))
+    (path / "business.toml").write_text(text, "utf-8")
+    console, table = _console(), Table("file", "recognised as", "score", "next best", "tables", "columns not read")
+    guesses: list[str] = []
+    for each in seen:
+        fits = [f"{fit.preset.title} ({fit.score:.0%})" if fit else "" for fit in (each.match, each.runner_up)]
+        tables = dict.fromkeys(part.table + ("" if each.is_sure and not part.missing else "?") for part in each.parts)
+        score = f"{each.match.score:.0%}" if each.match else ""
+        name = each.match.preset.title if each.match else "not recognised"
+        unread = ", ".join(each.unread[:8]) + (f" and {len(each.unread) - 8} more" if len(each.unread) > 8 else "")
+        guesses.append(", ".join(tables))
+        table.add_row(each.file.name, name, score, fits[1], guesses[-1], unread)
+    console.print(table)
+    if any("?" in guess for guess in guesses):
+        console.print("What has a ? stands in business.toml as comments, for you to answer.", style="yellow")
+    if left_out := freeze_or_leave_out(path):
+        typer.echo(f"The score is left out: {left_out}")
+
+
 def _copy_template(name: str, file: Path) -> None:
     """Copy a template to a notebook of one's own."""
     from engagekit.display.markup import template_names, template_path
@@ -320,39 +358,6 @@ def _copy_template(name: str, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(template_path(f"{name}.ipynb").read_bytes())
     typer.echo(f"Made {file}. Next: change its cells, and engagekit report SHOP --template {file}")
-
-
-def _starter(kind: str, language: str) -> str:
-    """A business.toml to fill in: its head from the template, its tables from their contracts."""
-    from engagekit.data.tables import TABLES
-    from engagekit.display.markup import template_path
-    from engagekit.language import Language
-    from engagekit.score.components import PRESETS
-
-    parts = {
-        name: ", ".join(f"{key} = {_toml(value)}" for key, value in part.items())
-        for name, part in PRESETS[kind].items()
-    }
-    text = template_path("business", f"{language}.toml").read_text("utf-8")
-    currency, time_zone = PLACES[language]
-    for token, word in {
-        "kind": kind,
-        "language": language,
-        "currency": currency,
-        "time_zone": time_zone,
-        "components": "\n".join(f"{name} = {{{part}}}" for name, part in parts.items()),
-    }.items():
-        text = text.replace(f"@{token}@", word)
-    describe = Language(language).text
-    for table, contract in TABLES.items():
-        text += f'\n# [tables.{table}]\n# file = "data/{table}.csv"\n# [tables.{table}.columns]\n'
-        for name, column in contract.columns.items():
-            text += f'# {name} = "{name}"  # {"" if column.required else "? "}{describe(f"describe.{table}.{name}")}\n'
-    return text
-
-
-def _toml(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def _say(console: "Console", run: "Run") -> None:

@@ -27,7 +27,7 @@ ROOMS = [
     "churn",
     "value",
 ]
-ROOMS += ["score", "study", "decisions", "reports", "cli"]
+ROOMS += ["score", "starter", "study", "decisions", "reports", "cli"]
 
 
 def names(path):

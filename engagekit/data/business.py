@@ -4,6 +4,7 @@ import datetime as dt
 import difflib
 import re
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self, overload
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from pydantic import (
     field_validator,
 )
 
+from engagekit.data.identities import Identities, IdentitySettings
 from engagekit.data.read import files_of, read_table
 from engagekit.data.reading import Reading
 from engagekit.data.settings import (
@@ -81,10 +83,12 @@ class Business(BaseModel):
     churn: ChurnSettings = ChurnSettings()
     support: SupportSettings = SupportSettings()
     web: WebSettings = WebSettings()
+    identities: IdentitySettings = IdentitySettings()
     report: ReportSettings = ReportSettings()
     _file: Path = PrivateAttr()
     _folder: Path = PrivateAttr()
     _readings: dict[str, Reading] = PrivateAttr(default_factory=dict)
+    _identities: Identities | None = PrivateAttr(default=None)
 
     @field_validator("as_of", mode="before")
     @classmethod
@@ -187,9 +191,27 @@ class Business(BaseModel):
         if table not in self.tables:
             raise DataError(f"has no [tables.{table}]. {did_you_mean(table, self.tables)}", file="business.toml")
         if table not in self._readings:
+            ids = self.ids  # the table of customers says how their ids are spelt, so that it is read first
             style = Style(self.language, time_zone=self.time_zone, currency=self.currency)
-            self._readings[table] = read_table(table, self.tables[table], self._folder, style)
+            reading = read_table(table, self.tables[table], self._folder, style)
+            self._readings[table] = replace(reading, scan=ids.applied(table, reading.scan))
         return self._readings[table]
+
+    @property
+    def ids(self) -> Identities:
+        """Ids of the customers, as far as they are known.
+
+        Raises
+        ------
+        DataError
+            The table of customers or the file of ids cannot be read.
+        """
+        if self._identities is None:
+            self._identities = Identities(self.currency, self.identities)
+            self._identities.read_map(self._folder)
+            if "customers" in self.tables:
+                self.reading("customers")
+        return self._identities
 
     @overload
     def table(self, name: str, *, lazy: Literal[False] = False) -> "pd.DataFrame": ...

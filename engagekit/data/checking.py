@@ -95,9 +95,7 @@ def doubtful(file: MappedFile, row: int, column: str, doubt: Doubt, value: objec
     else:
         problem = f"are written in two ways: here as {doubt.readings[1]!r}, elsewhere as {doubt.readings[0]!r}"
     example = EXAMPLES[key]
-    way_out = (
-        f'Say how the file writes them, {key} = {example} in [tables.{file.table}], or correct those that differ.'
-    )
+    way_out = f"Say how the file writes them, {key} = {example} in [tables.{file.table}], or correct those that differ."
     return file.error(f"the {key} of this column {problem}. {way_out}", row, column, value)
 
 
@@ -115,7 +113,7 @@ def _rows_without_data(file: MappedFile, batch: pl.DataFrame) -> Iterator[pl.Dat
     first = next(name for name in file.columns if file.columns[name] is not None)
     if BEYOND in batch.columns and len(long := batch[BEYOND].is_not_null().arg_true()):
         yield _at(long, first, "long_row")
-    if any(batch[place].null_count() for place in batch.columns[-2:]) and len(file.short_rows):
+    if batch[file.last_place].null_count() and len(file.short_rows):
         yield _at(batch[ROW].is_in(file.short_rows.implode()).arg_true(), first, "short_row")
     words = [name for name in file.columns if column_type(file.table, name) in CHECKED_WORDS and file.names(name)]
     texts = {name: batch[str(file.header.index(file.names(name)[0]))] for name in words}
@@ -153,9 +151,11 @@ def _refuse_long_cells(file: MappedFile, batch: pl.DataFrame) -> None:
 def _refuse_another_way(file: MappedFile, batch: pl.DataFrame, name: str, unread: pl.Series) -> None:
     """Refuse cells that cannot be read, but could in another way: then the column is not what it seems."""
     kind = column_type(file.table, name)
-    if unread.is_empty() or len(file.names(name)) != 1 or kind not in ("number", "count", "tally", "time", "day"):
+    if unread.is_empty() or kind not in ("number", "count", "tally", "time", "day"):
         return
     rows = batch[unread.to_list()]
+    if len(file.cells_of(rows, name)) > 1:
+        return
     cells, style = file.texts(rows, name), file.styles[name]
     if kind not in ("time", "day"):
         if (place := foreign_currency(cells, style)) is not None:

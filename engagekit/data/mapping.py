@@ -18,7 +18,7 @@ from engagekit.data.tables import MONEY, TABLES, UPDATED, column_type, required_
 from engagekit.data.text_files import TextFile, short_rows
 from engagekit.errors import DataError, did_you_mean
 
-__all__ = ["BATCH_ROWS", "DATES", "FILE_ROWS", "MappedFile", "match_columns", "names_of"]
+__all__ = ["BATCH_ROWS", "DATES", "FILE_ROWS", "MappedFile", "match_columns", "names_of", "plain_name"]
 
 BATCH_ROWS = 100_000
 FILE_ROWS = 2**32  # more than a file has
@@ -65,13 +65,16 @@ class MappedFile:
     text: TextFile | None = None
 
     @cached_property
+    def last_place(self) -> str:
+        """Place of the last column of the file that one of ours is made of."""
+        return str(max((int(place) for name in self.columns for place in self._places(name)), default=0))
+
+    @cached_property
     def short_rows(self) -> pl.Series:
         """Rows, as ``ROW``, that end before one of our columns."""
-        last = max((int(place) for name in self.columns for place in self._places(name)), default=0)
         short = short_rows(self.text) if self.text else {}
-        return pl.Series(
-            [row + self.number * FILE_ROWS for row, cells in short.items() if cells <= last], dtype=pl.UInt64
-        )
+        cut = [row + self.number * FILE_ROWS for row, cells in short.items() if cells <= int(self.last_place)]
+        return pl.Series(cut, dtype=pl.UInt64)
 
     @property
     def declared(self) -> set[str]:
@@ -124,7 +127,7 @@ class MappedFile:
     def _currency_place(self) -> list[str]:
         """Place of the column with the code of each row's currency, where there is one and amounts to go with it."""
         named = [self.source.currency] if self.source.currency else []
-        named = named or [name for name in self.header if _plain(name) in CURRENCY]
+        named = named or [name for name in self.header if plain_name(name) in CURRENCY]
         if not named or not MONEY & self.columns.keys():
             return []
         _check_named_once(named[0], self.header, self.name, "currency")
@@ -148,6 +151,8 @@ class MappedFile:
         made_of = self.columns[name]
         if isinstance(made_of, Constant):
             return written(pl.Series([made_of.constant])).new_from_index(0, batch.height)
+        if isinstance(made_of, Cells):
+            return written(self.texts(batch, name))
         texts = [written(self._cells(batch, place, made_of)) for place in self._places(name)]
         if not texts:
             return pl.Series([None], dtype=pl.String).new_from_index(0, batch.height)
@@ -160,6 +165,8 @@ class MappedFile:
         places = self._places(name)
         if len(places) == 1 and null.sum() == batch[places[0]].null_count():
             return NOWHERE
+        if (made_of := self.columns[name]) and isinstance(made_of, Cells) and made_of.minutes:
+            null &= written(batch[places[-1]]).is_not_null()
         return (null & self.written(batch, name).is_not_null()).arg_true()
 
     def moved(self, batch: pl.DataFrame, values: pl.DataFrame, name: str) -> pl.Series:
@@ -183,6 +190,12 @@ class MappedFile:
         """Cells that one of our columns is read from: those of a column of the file, or the texts of several."""
         made_of = self.columns[name]
         places = self._places(name)
+        if isinstance(made_of, Cells):
+            places = places[: len(made_of.column)]
+            if len(places) > 1:
+                return pl.select(
+                    pl.coalesce(written(self._cells(batch, place, made_of)) for place in places)
+                ).to_series()
         return self.written(batch, name) if len(places) > 1 else self._cells(batch, places[0], made_of)
 
     def _cells(self, batch: pl.DataFrame, place: str, made_of: Mapped | None) -> pl.Series:
@@ -218,7 +231,11 @@ class MappedFile:
         cells = self.texts(batch, name)
         if isinstance(made_of, Cells) and made_of.scale:
             cells = parse_number(cells, self.styles[name]) * made_of.scale
-        return parse(cells, kind, self.styles[name])
+        values = parse(cells, kind, self.styles[name])
+        if isinstance(made_of, Cells) and made_of.minutes:
+            minutes = parse_number(batch[self._places(name)[-1]], self.styles[name])
+            values = values + (minutes * 60_000_000).round().cast(pl.Duration("us"))
+        return values
 
 
 def _with_cells_of_order(batch: pl.DataFrame, order: str, places: list[str], last: pl.DataFrame | None) -> pl.DataFrame:
@@ -278,7 +295,7 @@ def _alike(table: str, source: Source, header: list[str], file: str) -> Iterator
     """
     taken = {name for mapped in source.columns.values() for name in named_in(mapped)}
     known = [*TABLES[table].columns, *([UPDATED] if TABLES[table].repeats == "state" else [])]
-    plain = {name: _plain(name) for name in dict.fromkeys(header)}
+    plain = {name: plain_name(name) for name in dict.fromkeys(header)}
     for ours in known:
         alike = [name for name, word in plain.items() if word == ours]
         if not alike and ours in required_columns(table) and ours not in source.columns:
@@ -289,7 +306,7 @@ def _alike(table: str, source: Source, header: list[str], file: str) -> Iterator
             raise DataError(f"may be {' or '.join(map(repr, alike))}. Map one of them.", file=file, column=ours)
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """Name in small letters, with one underscore for what is neither letter nor digit."""
     return re.sub(r"[\W_]+", "_", name.strip().casefold())
 
@@ -305,7 +322,7 @@ def names_of(table: str, column: str) -> frozenset[str]:
     """
     known = loads(resources.files("engagekit.data").joinpath("presets", "names.toml").read_text("utf-8"))
     names = [*known["any"].get(column, []), *known.get(table, {}).get(column, [])]
-    return frozenset(map(_plain, names))
+    return frozenset(map(plain_name, names))
 
 
 def _check_named_once(name: str, header: list[str], file: str, ours: str) -> None:

@@ -16,6 +16,7 @@ from engagekit.data.checking import CONVERTED, REFUSED, blank_cells, checked, do
 from engagekit.data.files import ROW, UNREADABLE, Opened, find_file, open_cells, unreadable
 from engagekit.data.joining import with_joined
 from engagekit.data.mapping import BATCH_ROWS, FILE_ROWS, MappedFile, match_columns
+from engagekit.data.periods import renewals, with_exclusive_ends
 from engagekit.data.reading import InputFile, Reading, Way
 from engagekit.data.recognition import is_open, way_of
 from engagekit.data.repeats import Repeats, candidates, fingerprints, settle
@@ -242,10 +243,24 @@ class _Table:
     def _held(self, table: pl.DataFrame, twice: pl.Series) -> tuple[Repeats, pl.LazyFrame]:
         """Rows that remain of the checked ones, in memory."""
         repeats = self._settled(_only(table, twice))
-        table = _without(table, repeats.dropped)
+        table = self._with_exclusive_ends(_without(table, repeats.dropped))
         if self._are_states and any(part.source.keep for part in self.parts):
             table = pl.concat([self._kept(part, self._of(part, table), self.left_out) for part in self.parts])
         return repeats, table.drop(ROW).lazy()
+
+    def _with_exclusive_ends(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Paid periods whose ends are exclusive; tells which files have the last days of periods instead."""
+        if self.table != "subscriptions":
+            return table
+        parts = []
+        for part in self.parts:
+            rows, ends = self._of(part, table), part.source.ends
+            if ends == "inclusive" or (not ends and renewals(rows).ends_are_last_days):
+                rows = with_exclusive_ends(rows)
+                way = [] if ends else [Way("last_days", "1 d", "ends_at")]
+                self.files[part.number] = replace(self.files[part.number], ways=(*self.files[part.number].ways, *way))
+            parts.append(rows)
+        return pl.concat(parts)
 
     def _scanned(self, refused: pl.Series, blanks: pl.DataFrame, twice: pl.Series) -> tuple[Repeats, pl.LazyFrame]:
         """Rows that remain, read again each time they are collected."""

@@ -136,7 +136,7 @@ class Reading:
     @property
     def file(self) -> str:
         """Name of the file; of several, of the first and the last."""
-        names = [file.name for file in self.files]
+        names = list(dict.fromkeys(file.name for file in self.files))
         return names[0] if len(names) == 1 else f"{names[0]} … {names[-1]} ({len(names)})"
 
     @property

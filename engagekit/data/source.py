@@ -31,15 +31,15 @@ NUMBER = re.compile(r"-?\d+(\.\d+)?")
 STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def listed(given: object) -> object:
+    """One thing, or a list of several, as a list."""
+    return given if isinstance(given, list) else [given]
+
+
 def _dates_read(dates: str) -> str:
     if not is_date_format(dates):
         raise ValueError(f'{dates!r} is none of "iso", "dmy", "mdy", "ymd", "epoch", nor a format such as "%d/%m/%Y"')
     return dates
-
-
-def listed(given: object) -> object:
-    """One thing, or a list of several, as a list."""
-    return given if isinstance(given, list) else [given]
 
 
 def zone_known(name: str) -> str:
@@ -75,17 +75,19 @@ class Together(BaseModel):
 class Cells(BaseModel):
     """A column of the file whose cells are written in another way than the rest of it.
 
-    ``scale`` multiplies its numbers: 0.01 for cents and percent, 0.001 for milliseconds, -1 for money paid back.
+    Of several columns the first that says something counts. ``scale`` multiplies its numbers: 0.01 for cents and
+    percent, 0.001 for milliseconds. ``minutes`` is a column of minutes that have passed since its time.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
-    column: str = Field(alias="from")
+    column: Annotated[list[str], BeforeValidator(listed), Field(alias="from", min_length=1)]
     numbers: Literal["id", "ms", "en"] | None = None
     dates: Annotated[str, AfterValidator(_dates_read)] | None = None
     time_zone: Annotated[str, AfterValidator(zone_known)] | None = None
     blank: list[str] = []
     values: dict[str, str] = {}
     scale: float | None = None
+    minutes: str = ""
 
 
 Mapped = str | Constant | Product | Together | Cells
@@ -109,6 +111,7 @@ class Source(BaseModel):
     one unit of another one is worth in the business's. ``blank`` are words that say nothing, such as "-" or
     "1900-01-01"; ``values`` are words and what they stand for; ``time_zone`` is that of times without an offset, where
     it is not the business's. With ``repeats = "drop"`` rows that are the same count once even where nothing names them.
+    ``ends`` says whether paid periods end with their last day, ``"inclusive"``, where their ends do not tell.
     """
 
     model_config = STRICT
@@ -128,6 +131,7 @@ class Source(BaseModel):
     encoding: str | None = None
     sheet: str | None = None
     repeats: Literal["", "drop"] = ""
+    ends: Literal["", "inclusive", "exclusive"] = ""
     refuse_above: float = Field(default=0.05, ge=0, le=1)
     note: str = Field(default="", max_length=1000)
 
@@ -201,6 +205,6 @@ def named_in(mapped: Mapped | None) -> tuple[str, ...]:
         case Together():
             return mapped.together
         case Cells():
-            return (mapped.column,)
+            return (*mapped.column, *([mapped.minutes] if mapped.minutes else []))
         case _:
             return ()

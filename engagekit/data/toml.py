@@ -1,5 +1,7 @@
 """Read business.toml, and say in one sentence what is wrong with it."""
 
+import json
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from engagekit.errors import DataError, did_you_mean
 
-__all__ = ["explained", "read_toml"]
+BARE = re.compile("[A-Za-z0-9_-]+")
+
+__all__ = ["as_toml", "explained", "read_toml"]
 
 
 def read_toml(file: Path) -> dict[str, Any]:
@@ -55,6 +59,8 @@ def _place(loc: Sequence[int | str], settings: Any) -> list[str]:
         if isinstance(settings, dict) and part in settings:
             place.append(str(part))
             settings = settings[part]
+        elif isinstance(settings, list) and isinstance(part, int) and part < len(settings):
+            settings = settings[part]
     return place
 
 
@@ -72,3 +78,23 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in get_args(annotation) for model in _models(part)]
+
+
+def as_toml(value: Any) -> str:
+    """A value as TOML writes it in one line.
+
+    Examples
+    --------
+    >>> as_toml({"from": ["A", "B"], "scale": 0.01, "Unit price": True})
+    '{from = ["A", "B"], scale = 0.01, "Unit price" = true}'
+    """
+    if isinstance(value, dict):
+        keys = (key if BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False) for key in map(str, value))
+        return "{" + ", ".join(f"{key} = {as_toml(item)}" for key, item in zip(keys, value.values(), strict=True)) + "}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(as_toml, value))}]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{int(value):_}" if value == int(value) else str(value)

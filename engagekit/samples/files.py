@@ -1,7 +1,6 @@
 """Files of a sample as a business would export them: CSV in its language, and its settings."""
 
 import datetime as dt
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import polars.selectors as cs
 
+from engagekit.data.toml import as_toml
 from engagekit.language import LANGUAGES, decimal_and_group
 from engagekit.samples.world import DAY, Rng, Shop
 
@@ -107,36 +107,26 @@ def _file(table: str, shop: Shop) -> str:
 
 
 def _head(shop: Shop, kind: str, seed: int, interactions: pl.DataFrame) -> str:
-    values = {key: _toml(shop[key]) for key in ("name", "language", "currency", "time_zone", "contact_cost")}
+    values = {key: as_toml(shop[key]) for key in ("name", "language", "currency", "time_zone", "contact_cost")}
     components = "\n".join(_components(interactions, shop))
     head: str = shop["settings"]["head"]
     blocks = {key: shop[key] for key in ("targets", "web", "support")}
-    return head.format(kind=_toml(kind), seed=seed, components=components, **blocks, **values)
+    return head.format(kind=as_toml(kind), seed=seed, components=components, **blocks, **values)
 
 
 def _table_settings(table: str, frame: pl.DataFrame, shop: Shop) -> Iterator[str]:
     yield f"[tables.{table}]"
-    yield f"file = {_toml(_file(table, shop))}"
-    yield f"dates = {_toml(shop['dates'])}"
+    yield f"file = {as_toml(_file(table, shop))}"
+    yield f"dates = {as_toml(shop['dates'])}"
     yield f"[tables.{table}.columns]"
     columns: dict[str, Any] = {ours: _header(ours, shop) for ours in frame.columns}
     columns |= {ours: {"constant": value} for ours, value in shop["constants"].get(table, {}).items()}
     for ours, factors in shop["multiplied"].get(table, {}).items():
         columns[ours] = {"product": [_header(factor, shop) for factor in factors]}
-    yield from (f"{ours} = {_toml(theirs)}" for ours, theirs in columns.items())
+    yield from (f"{ours} = {as_toml(theirs)}" for ours, theirs in columns.items())
     if table in shop["keep"]:
         yield f"[tables.{table}.keep]  # rows that do not fulfil it are left out and counted"
-        yield from (f"{column} = {_toml(rule)}" for column, rule in shop["keep"][table].items())
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    return f"{int(value):_}" if value == int(value) else str(value)
+        yield from (f"{column} = {as_toml(rule)}" for column, rule in shop["keep"][table].items())
 
 
 def _components(interactions: pl.DataFrame, shop: Shop) -> Iterator[str]:
@@ -159,4 +149,4 @@ def _components(interactions: pl.DataFrame, shop: Shop) -> Iterator[str]:
         low, high = (float(f"{values.quantile(level, 'linear'):.2g}") for level in (0.05, 0.95))
         down = {"direction": "down"} if feature == "recency_days" else {}
         component = {"weight": weight, "low": low, "high": max(high, low + 0.1)} | down
-        yield f"{feature} = {_toml(component)}"
+        yield f"{feature} = {as_toml(component)}"

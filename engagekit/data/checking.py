@@ -151,7 +151,7 @@ def _refuse_long_cells(file: MappedFile, batch: pl.DataFrame) -> None:
 def _refuse_another_way(file: MappedFile, batch: pl.DataFrame, name: str, unread: pl.Series) -> None:
     """Refuse cells that cannot be read, but could in another way: then the column is not what it seems."""
     kind = column_type(file.table, name)
-    if unread.is_empty() or kind not in ("number", "count", "tally", "time", "day"):
+    if unread.is_empty() or not file.names(name) or kind not in ("number", "count", "tally", "time", "day"):
         return
     rows = batch[unread.to_list()]
     if len(file.cells_of(rows, name)) > 1:

@@ -25,7 +25,7 @@ FILE_ROWS = 2**32  # more than a file has
 DATES = "dates"
 CURRENCY = ("currency", "mata_uang", "mata_wang", "currency_code")
 NOWHERE = pl.Series([], dtype=pl.UInt32)
-OF_A_LINE = ("product", "page", "session_id", "event_id")  # of an order's rows, each has its own
+OF_A_LINE = ("product", "page")  # of an order's rows, each has its own
 
 
 @dataclass(frozen=True)
@@ -99,19 +99,21 @@ class MappedFile:
     def batches(self, names: Iterable[str]) -> Iterator[pl.DataFrame]:
         """Cells that some of our columns are made of, up to ``BATCH_ROWS`` rows at a time; at least one batch.
 
-        Where an order's own cells, such as its customer, stand on its first row only, its further rows have them too.
+        Where an order's own cells stand on its first row only, its further rows have them too.
         """
-        names = list(names)
-        order = self._places("order_id")[:1] if "order_id" in self.columns else []
-        places = dict.fromkeys([*order, *(place for name in names for place in self._places(name))])
-        also = dict.fromkeys([*self._currency_place, *([BEYOND] if BEYOND in self.cells.collect_schema() else [])])
-        cells = self.cells.select(ROW, *places, *(place for place in also if place not in places))
+        order, who_and_when = self._places("order_id")[:1] if "order_id" in self.columns else [], list[str]()
+        words = [place for name in self.columns if self._is_of_order(name) for place in self._places(name)]
+        if order:
+            who_and_when = [place for name in ("customer_id", "time") for place in self._places(name)[:1]]
+        beyond = [BEYOND] if BEYOND in self.cells.collect_schema() else []
+        wanted = [place for name in names for place in self._places(name)]
+        cells = self.cells.select(ROW, *dict.fromkeys([*order, *who_and_when, *wanted, *self._currency_place, *beyond]))
         yield cells.head(0).collect()
-        kept = [place for name in names if self._is_of_order(name) for place in self._places(name)]
         last = None
         for batch in cells.collect_batches(chunk_size=BATCH_ROWS):
-            if order and any(batch[place].null_count() for place in kept):
-                batch = _with_cells_of_order(batch, order[0], kept, last)
+            blank = [place for place in dict.fromkeys((*who_and_when, *words)) if place in batch.columns]
+            if order and any(batch[place].null_count() for place in blank):
+                batch = _with_cells_of_order(batch, order[0], who_and_when, [p for p in words if p in blank], last)
             last = batch.tail(1)
             yield batch
 
@@ -216,8 +218,8 @@ class MappedFile:
         return [str(self.header.index(theirs)) for theirs in named_in(self.columns[name])]
 
     def _is_of_order(self, name: str) -> bool:
-        """Whether a column is one of an order rather than of its lines: who, when, and what is said of it in words."""
-        return column_type(self.table, name) in ("id", "time", "label", "text") and name not in OF_A_LINE
+        """Whether a column says something of an order rather than of its lines, in words."""
+        return column_type(self.table, name) in ("label", "text") and name not in OF_A_LINE
 
     def _value(self, batch: pl.DataFrame, name: str) -> pl.Series:
         made_of, kind = self.columns[name], column_type(self.table, name)
@@ -238,12 +240,21 @@ class MappedFile:
         return values
 
 
-def _with_cells_of_order(batch: pl.DataFrame, order: str, places: list[str], last: pl.DataFrame | None) -> pl.DataFrame:
-    """Rows of a batch, each with those cells of its order that stand on the order's first row, or on the last one."""
+def _with_cells_of_order(
+    batch: pl.DataFrame, order: str, who_and_when: list[str], words: list[str], last: pl.DataFrame | None
+) -> pl.DataFrame:
+    """Rows of a batch, each with those cells of its order that stand on the order's first row, or on the last one.
+
+    Who ordered and when are taken only where both are blank: a row with a time and no customer is a faulty one.
+    """
     rows = batch if last is None else pl.concat([last, batch])
-    ids = pl.col(order)
-    filled = [pl.when(ids.is_not_null()).then(pl.col(place).forward_fill().over(ids.rle_id())) for place in places]
-    rows = rows.with_columns(pl.coalesce(place, fill) for place, fill in zip(places, filled, strict=True))
+    ids, further = pl.col(order), pl.all_horizontal(pl.col(place).is_null() for place in who_and_when)
+    above = {place: pl.col(place).forward_fill().over(ids.rle_id()) for place in dict.fromkeys((*who_and_when, *words))}
+    known = ids.is_not_null()
+    rows = rows.with_columns(
+        pl.coalesce(place, pl.when(known & further if place in who_and_when else known).then(fill))
+        for place, fill in above.items()
+    )
     return rows if last is None else rows.slice(1)
 
 

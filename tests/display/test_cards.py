@@ -12,7 +12,7 @@ from engagekit import Business, ChurnDefinition, ChurnModel, Component, Estimate
 from engagekit.churn.backtest import Backtest
 from engagekit.churn.comparison import Comparison
 from engagekit.customers.cohorts import CohortTable
-from engagekit.data import reading
+from engagekit.data import read
 from engagekit.metrics import median_engagement_score, net_promoter_score, open_rate, order_value
 
 MONTHS = [dt.datetime(2026, month, 1) for month in (1, 2, 3)]
@@ -143,7 +143,7 @@ def test_a_study_says_what_is_there_from_when_to_when_and_what_was_refused(shop)
 
 
 def test_a_study_reads_nothing_to_show_itself(shop, monkeypatch):
-    monkeypatch.setattr(reading, "HELD_ROWS", 4)  # the interactions are read again each time they are looked at
+    monkeypatch.setattr(read, "HELD_ROWS", 4)  # the interactions are read again each time they are looked at
     study = Study(shop())
     for file in ("visits.csv", "mail.csv"):
         (study.business.folder / file).unlink()

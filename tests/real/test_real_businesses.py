@@ -46,7 +46,7 @@ def reported(folder, out):
     assert result.exit_code == 0, result.output
     page = (out / folder.name / "engagement" / "report.html").read_text("utf-8")
     assert "<h1>" in page
-    assert all(source.note in page for source in Business.open(folder).tables.values())
+    assert all(source.note in page for sources in Business.open(folder).tables.values() for source in sources)
     found = json.loads((out / folder.name / "engagement" / "metrics.json").read_text("utf-8"))
     return found, {row["metric"]: row for row in found["metrics"] if row["period"] == "all"}
 

@@ -60,8 +60,8 @@ def test_an_attribute_that_knows_the_outcome_stops_the_list_unless_it_is_accepte
     business = Business.open(folder)
     customers = business.table("customers")
     gone = customers["cancelled_at"].notna() if "cancelled_at" in customers else customers["customer_id"].isna()
-    source = business.tables["customers"]
-    file = folder / source.file
+    (source,) = business.tables["customers"]
+    file = folder / source.file[0]
     lines = file.read_text("utf-8").splitlines()
     separator = next(mark for mark in (";", ",", "\t") if mark in lines[0])
     by_id = dict(zip(customers["customer_id"], gone, strict=True))

@@ -13,6 +13,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from engagekit.data.checking import CONVERTED, REFUSED, blank_cells, checked, doubtful
+from engagekit.data.databases import ENV, open_query
 from engagekit.data.files import ROW, UNREADABLE, Opened, find_file, open_cells, unreadable
 from engagekit.data.joining import with_joined
 from engagekit.data.mapping import BATCH_ROWS, FILE_ROWS, MappedFile, match_columns
@@ -67,10 +68,10 @@ def read_table(table: str, sources: Source | Iterable[Source], folder: Path, sty
     named = [(source, name) for source in sources for name in files_of(folder, source)]
     parts, files = [], []
     for number, (source, name) in enumerate(named):
-        path = find_file(folder, name)
+        path = Path(name) if source.connection.startswith(ENV) else find_file(folder, name)
         before = InputFile.of(path, name)
         with _readable(path, source):
-            file = _opened(path, source, style)
+            file = open_query(source.query, name, folder) if source.query else _opened(path, source, style)
             for join in source.join:
                 other = find_file(folder, join.file)
                 file = with_joined(file, path.name, join, _opened(other, Source(file=[join.file]), style))
@@ -84,7 +85,7 @@ def read_table(table: str, sources: Source | Iterable[Source], folder: Path, sty
 
 def files_of(folder: Path, source: Source) -> Iterator[str]:
     """Files of a source, patterns replaced by what they match, in the order of their names."""
-    for name in source.file:
+    for name in source.file or [source.connection]:
         is_pattern = "*" in name and not Path(name).is_absolute() and not (folder / name).exists()
         matches = sorted(folder.glob(name)) if is_pattern else []
         yield from [match.relative_to(folder).as_posix() for match in matches] or [name]
@@ -129,7 +130,8 @@ def _mapped(
     row = pl.col(ROW).cast(pl.UInt64)
     cells = file.cells.filter(row >= first_row) if first_row else file.cells
     cells = cells.with_columns(row + pl.lit(number * FILE_ROWS, pl.UInt64))
-    styles = {ours: _own_style(source.style(style), made_of) for ours, made_of in columns.items()}
+    style = source.style(replace(style, numbers="en") if source.query else style)  # as databases write them
+    styles = {ours: _own_style(style, made_of) for ours, made_of in columns.items()}
     mapped = MappedFile(table, path.name, file.header, cells, columns, styles, source, number, file.text)
     told = dict(_told_ways(mapped))
     ways += [Way(key, value, ours) for ours, (key, value) in told.items()]

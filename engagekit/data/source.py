@@ -6,11 +6,11 @@ import operator
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from engagekit.data.dates import is_date_format
 from engagekit.data.parsing import parse_number
@@ -105,7 +105,9 @@ class Join(BaseModel):
 class Source(BaseModel):
     """One or several files, what our columns are called in them, and which rows to keep.
 
-    ``file`` may be a list of files, or a pattern such as ``"orders-*.csv"``: the parts of one table, the latest last.
+    ``file`` may be a list of files, or a pattern such as ``"orders-*.csv"``: the parts of one table, the latest last. In
+    its place there may be a ``query``, whose ``connection`` is a file of DuckDB or SQLite, or ``env:NAME`` for an address
+    that the environment holds.
     ``header_row`` and ``first_row`` are the rows of the names and of the first data, counted as in a spreadsheet, where
     other rows come before them. ``currency`` is a column that holds the code of each row's currency, and ``rates`` what
     one unit of another one is worth in the business's. ``blank`` are words that say nothing, such as "-" or
@@ -115,7 +117,9 @@ class Source(BaseModel):
     """
 
     model_config = STRICT
-    file: Annotated[list[str], BeforeValidator(listed), Field(min_length=1)]
+    file: Annotated[list[str], BeforeValidator(listed)] = []
+    query: str = ""
+    connection: str = ""
     columns: dict[str, Mapped] = {}
     join: Annotated[list[Join], BeforeValidator(listed)] = []
     header_row: int = Field(default=0, ge=0)
@@ -134,6 +138,16 @@ class Source(BaseModel):
     ends: Literal["", "inclusive", "exclusive"] = ""
     refuse_above: float = Field(default=0.05, ge=0, le=1)
     note: str = Field(default="", max_length=1000)
+
+    @model_validator(mode="after")
+    def _from_somewhere(self) -> Self:
+        if bool(self.file) == bool(self.query):
+            raise ValueError("give file, or query and connection")
+        if bool(self.query) != bool(self.connection):
+            raise ValueError('give query and connection together, such as connection = "env:SHOP_DB"')
+        if "://" in self.connection:
+            raise ValueError('an address may hold a password: keep it in the environment, connection = "env:NAME"')
+        return self
 
     @field_validator("keep")
     @classmethod

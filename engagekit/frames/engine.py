@@ -14,9 +14,12 @@ from engagekit.errors import DataError, did_you_mean
 
 __all__ = [
     "ROW",
+    "as_floats",
+    "as_number",
     "collected",
     "column_names",
     "distinct_pairs",
+    "one_where",
     "repeated_values",
     "small_table",
     "to_narwhals",
@@ -68,6 +71,9 @@ def to_narwhals(frame: Any, columns: Iterable[str], optional: Iterable[str] = ()
     rows: nw.LazyFrame[Any] = nw.from_native(frame).lazy().select(wanted)
     floats = [nw.col(name) for name, dtype in rows.collect_schema().items() if dtype.is_float()]
     rows = rows.with_columns(nw.when(~column.is_nan()).then(column) for column in floats) if floats else rows
+    if rows.implementation is nw.Implementation.IBIS:
+        flags = [name for name, dtype in rows.collect_schema().items() if dtype == nw.Boolean]
+        rows = rows.with_columns(as_number(nw.col(name)).alias(name) for name in flags)
     if rows.implementation is nw.Implementation.POLARS:
         rows = nw.from_native(rows.to_native().with_row_index(ROW))
     return rows
@@ -120,6 +126,25 @@ def collected(rows: nw.LazyFrame[Any]) -> pl.DataFrame:
         return native.collect(engine="streaming", optimizations=pl.QueryOptFlags(comm_subplan_elim=False))
     frame: pl.DataFrame = rows.collect("polars").to_native()
     return frame
+
+
+def one_where(condition: nw.Expr) -> nw.Expr:
+    """1 where a condition holds, else 0; of a condition itself some databases make no number."""
+    return nw.when(condition).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Float64)
+
+
+def as_number(condition: nw.Expr) -> nw.Expr:
+    """1 where a condition holds, 0 where it does not, and null where that is not known."""
+    return nw.when(~condition.is_null()).then(one_where(condition))
+
+
+def as_floats(rows: nw.LazyFrame[Any], terms: dict[str, nw.Expr]) -> dict[str, nw.Expr]:
+    """Terms of rows as floats; conditions as 1 and 0, for PostgreSQL does not cast them."""
+    if rows.implementation is not nw.Implementation.IBIS:
+        return {name: term.cast(nw.Float64) for name, term in terms.items()}
+    schema = rows.select(**terms).collect_schema()
+    conditions = {name for name, kind in schema.items() if kind == nw.Boolean}
+    return {name: as_number(term) if name in conditions else term.cast(nw.Float64) for name, term in terms.items()}
 
 
 def distinct_pairs(rows: nw.LazyFrame[Any], first: str, second: str) -> nw.LazyFrame[Any]:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import narwhals as nw
 
+from engagekit.frames.engine import as_number
 from engagekit.metrics.metric import Ratio
 from engagekit.metrics.quantile import Quantile
 
@@ -45,7 +46,7 @@ def _share_of(name: str, segment: str, better: Literal["higher", "lower"]) -> Ra
         table="scores",
         columns=("segment",),
         texts=("segment",),
-        numerator=(nw.col("segment") == segment).cast(nw.Float64),
+        numerator=as_number(nw.col("segment") == segment),
         bounded=True,
         method="wilson",
         unit="customer",

@@ -2,6 +2,7 @@
 
 import narwhals as nw
 
+from engagekit.frames.engine import as_number
 from engagekit.metrics.metric import Ratio
 
 __all__ = ["loyalty_participation_rate", "referral_rate"]
@@ -29,6 +30,6 @@ loyalty_participation_rate = _share("loyalty_participation_rate", ("loyalty_memb
 referral_rate = _share(
     "referral_rate",
     ("referred_by", "customer_id"),
-    nw.when(~nw.col("customer_id").is_null()).then((~nw.col("referred_by").is_null()).cast(nw.Float64)),
+    nw.when(~nw.col("customer_id").is_null()).then(as_number(~nw.col("referred_by").is_null())),
     "Kumar, V., Petersen, J. A., & Leone, R. P. (2007). How Valuable Is Word of Mouth? HBR, 85(10).",
 )

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import narwhals as nw
 
+from engagekit.frames.engine import as_number
 from engagekit.metrics.declaration import are_flags
 from engagekit.metrics.metric import Ratio
 from engagekit.metrics.quantile import Quantile
@@ -68,7 +69,7 @@ order_value = _of_orders(
     ("value",),
     nw.col("value"),
     "higher",
-    denominator=_has_purchase.cast(nw.Float64),
+    denominator=as_number(_has_purchase),
     measured_in="money",
 )
 median_order_value = _median("median_order_value", nw.when(_has_purchase).then(nw.col("value")), "order")
@@ -94,7 +95,7 @@ revenue_per_customer = _of_orders(
     ("value",),
     nw.col("value"),
     "higher",
-    denominator=_has_purchase.cast(nw.Float64),
+    denominator=as_number(_has_purchase),
     once="y",
     measured_in="money",
 )
@@ -138,7 +139,7 @@ refunded_order_rate = Ratio(
     table="orders",
     columns=("refunded", "lines"),
     valid=(nw.col("lines") >= 0) & (nw.col("refunded") >= 0),
-    numerator=nw.when(_has_purchase).then((nw.col("refunded") > 0).cast(nw.Float64)),
+    numerator=nw.when(_has_purchase).then(as_number(nw.col("refunded") > 0)),
     bounded=True,
     method="wilson",
     unit="order",

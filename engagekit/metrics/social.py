@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import narwhals as nw
 
+from engagekit.frames.engine import as_number
 from engagekit.metrics.metric import Ratio, Total
 
 __all__ = [
@@ -141,7 +142,7 @@ def _of_mentions(name: str, numerator: nw.Expr, better: Literal["higher", "lower
 
 mention_balance = _of_mentions(
     "mention_balance",
-    (_sentiment >= NEUTRAL).cast(nw.Float64) - (_sentiment <= -NEUTRAL).cast(nw.Float64),
+    as_number(_sentiment >= NEUTRAL) - as_number(_sentiment <= -NEUTRAL),
     "higher",
     least=-1,
     most=1,

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from engagekit.errors import DataError
-from engagekit.frames.engine import ROW
+from engagekit.frames.engine import ROW, as_floats, one_where
 from engagekit.metrics.declaration import Declaration
 from engagekit.metrics.intervals import Floats
 
@@ -100,7 +100,7 @@ def _completed(metric: Declaration, own: Sums) -> Sums:
 
 def _with_terms(rows: Rows, metrics: Sequence[Declaration]) -> Rows:
     """Terms of every metric, null in a row that does not count."""
-    rows = rows.with_columns(**_merged(_terms(metric) for metric in metrics))
+    rows = rows.with_columns(**as_floats(rows, _merged(_terms(metric) for metric in metrics)))
     counted = _merged(_counted(metric) for metric in metrics)
     return rows.with_columns(**counted) if counted else rows
 
@@ -108,7 +108,7 @@ def _with_terms(rows: Rows, metrics: Sequence[Declaration]) -> Rows:
 def _terms(metric: Declaration) -> Named:
     x, y = metric.terms
     terms = {"x": x} if y is None else {"x": x, "y": y}
-    return {f"{metric.name}:{name}": term.cast(nw.Float64) for name, term in terms.items()}
+    return {f"{metric.name}:{name}": term for name, term in terms.items()}
 
 
 def _names(metric: Declaration) -> list[str]:
@@ -190,7 +190,7 @@ def _plan_of_people(rows: Rows, metrics: Sequence[Declaration], keys: list[str],
     """Plan of sums by group over rows, and of products of each person's totals; a row without a person stands alone."""
     terms = _merged(_terms_of_rows(metric) for metric in metrics)
     margins = _merged(_row_margins(metric) for metric in metrics)
-    rows = rows.with_columns(**terms, **{name: margin.cast(nw.Float64) for name, margin in margins.items()})
+    rows = rows.with_columns(**terms, **as_floats(rows, margins))
     sums, lowest = ({name: nw.col(name) for name in names} for names in (terms, margins))
     totals = {name: term.sum() for name, term in sums.items()} | {name: term.min() for name, term in lowest.items()}
     known = _grouped(rows.filter(~nw.col(person).is_null()), list(dict.fromkeys([*keys, person])), totals)
@@ -202,19 +202,19 @@ def _plan_of_people(rows: Rows, metrics: Sequence[Declaration], keys: list[str],
 def _terms_of_rows(metric: Declaration) -> Named:
     """Of each row: whether it counts, and its value and square, 0 where it does not."""
     x = _columns(metric)[0]
-    counts = (~x.is_null()).cast(nw.Float64)
+    counts = one_where(~x.is_null())
     return {f"{metric.name}:{name}": term for name, term in {"n": counts, "x": _or_0(x), "xx": _or_0(x * x)}.items()}
 
 
 def _or_0(term: nw.Expr) -> nw.Expr:
-    return nw.when(~term.is_null()).then(term).otherwise(nw.lit(0.0))
+    return nw.when(~term.is_null()).then(term).otherwise(nw.lit(0.0).cast(nw.Float64))
 
 
 def _products_of_people(metric: Declaration) -> Named:
     """Sums over people of the products of two and three of their number of rows n and their total x."""
     terms = {name: nw.col(f"{metric.name}:{name}") for name in ("x", "n")}
     sums = {f"people {name}": reduce(mul, (terms[each] for each in name)).sum() for name in PRODUCTS_OF_PEOPLE}
-    sums |= {"people": (terms["n"] > 0).cast(nw.Float64).sum(), "most": terms["n"].max()}
+    sums |= {"people": one_where(terms["n"] > 0).sum(), "most": terms["n"].max()}
     return {f"{metric.name}:{name}": total for name, total in sums.items()}
 
 
@@ -241,7 +241,7 @@ def _unit_denominator(metric: Declaration) -> Named:
     if len(_names(metric)) == 2:
         return {}
     n = nw.col(f"{metric.name}:n")
-    return {f"{metric.name}:y": (n > 0 if metric.once in ("y", "xy", "mean") else n).cast(nw.Float64)}
+    return {f"{metric.name}:y": one_where(n > 0) if metric.once in ("y", "xy", "mean") else n.cast(nw.Float64)}
 
 
 def _moments(metric: Declaration, has_y: bool) -> Named:
@@ -251,7 +251,7 @@ def _moments(metric: Declaration, has_y: bool) -> Named:
     sums = {name: reduce(mul, (terms[each] for each in name)).sum() for name in metric.sums if has_y or "y" not in name}
     if has_y and metric.sums != ("x", "y"):  # Wilson's units are those of y
         adds = y != 0 if metric.range == (0, 1) else (x != 0) | (y != 0)
-        sums["units"] = adds.cast(nw.Int8).sum()
+        sums["units"] = one_where(adds).sum()
     return {f"{metric.name}:{name}": total for name, total in sums.items()}
 
 

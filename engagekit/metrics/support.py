@@ -3,6 +3,7 @@
 import narwhals as nw
 
 from engagekit.data.scales import SATISFIED_FROM
+from engagekit.frames.engine import as_number
 from engagekit.metrics.metric import Ratio, Total
 from engagekit.metrics.quantile import Quantile
 
@@ -88,7 +89,7 @@ reopen_rate = Ratio(
     table="tickets",
     columns=("reopened", "solved_at"),
     valid=nw.col("reopened").cast(nw.Float64) >= 0,  # a count, or a flag
-    numerator=nw.when(~nw.col("solved_at").is_null() | _reopened).then(_reopened.cast(nw.Float64)),
+    numerator=nw.when(~nw.col("solved_at").is_null() | _reopened).then(as_number(_reopened)),
     bounded=True,
     method="wilson",
     unit="ticket",

@@ -5,6 +5,7 @@ from typing import Literal
 import narwhals as nw
 
 from engagekit.data.scales import SATISFIED_FROM, SCALES
+from engagekit.frames.engine import as_number
 from engagekit.metrics.metric import Ratio
 
 __all__ = [
@@ -83,7 +84,7 @@ net_promoter_score = Ratio(
     columns=("score",),
     where={"kind": "nps"},
     valid=_on_scale("nps"),
-    numerator=(_score >= PROMOTER_FROM).cast(nw.Float64) - (_score <= DETRACTOR_TO).cast(nw.Float64),
+    numerator=as_number(_score >= PROMOTER_FROM) - as_number(_score <= DETRACTOR_TO),
     least=-1,
     most=1,
     scale=100,
@@ -116,7 +117,7 @@ response_rate = Ratio(
     channel="survey",
     table="invitations",
     columns=("sent_at", "answered_at"),
-    numerator=nw.when(~nw.col("sent_at").is_null()).then((~nw.col("answered_at").is_null()).cast(nw.Float64)),
+    numerator=nw.when(~nw.col("sent_at").is_null()).then(as_number(~nw.col("answered_at").is_null())),
     bounded=True,
     method="wilson",
     unit="invitation",

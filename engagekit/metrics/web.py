@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import narwhals as nw
 
+from engagekit.frames.engine import as_number
 from engagekit.metrics.metric import Ratio, Total
 
 __all__ = [
@@ -97,7 +98,7 @@ single_interaction_rate = _of_visits(
 single_page_rate = _of_visits(
     "single_page_rate",
     "views",
-    nw.when(nw.col("views") > 0).then((nw.col("views") == 1).cast(nw.Float64)),
+    nw.when(nw.col("views") > 0).then(as_number(nw.col("views") == 1)),
     "lower",
     "Plum, Metrik Penglibatan Pelanggan.",
     valid=nw.col("views") >= 0,

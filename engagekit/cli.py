@@ -9,14 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
-    from rich.table import Column
 
-    from engagekit.data.reading import Reading
-    from engagekit.language import Language
     from engagekit.reports.record import Run
 
 __all__ = ["main"]
 
+LOG_WIDTH = 140  # of tables that go into a file
 DONE, SOME_FAILED, USAGE = 0, 1, 2
 
 app = typer.Typer(
@@ -217,7 +215,7 @@ def _problems(console: "Console", path: Path) -> "Iterator[str]":
     from engagekit.data.business import Business
     from engagekit.display.progress import progress
     from engagekit.errors import DataError
-    from engagekit.language import Language
+    from engagekit.reports.check import Check
     from engagekit.reports.results import check_goals
     from engagekit.score.scorecard import Scorecard
 
@@ -241,40 +239,13 @@ def _problems(console: "Console", path: Path) -> "Iterator[str]":
             Scorecard.of(business)
     except DataError as error:
         yield str(error)
-    _show(console, Language(business.language), business.name, readings)
+    shown = Check(business, readings)
+    for table in shown.tables():
+        console.print(table)
+    for hint in shown.hints():
+        console.print(hint, style="yellow", soft_wrap=True, markup=False)
     if not business.tables:
         yield f"{business.name}: no tables yet. Uncomment one in {business.folder / 'business.toml'}."
-
-
-def _show(console: "Console", language: "Language", title: str, readings: "list[Reading]") -> None:
-    """Print what became of the rows of each table, and why, in the language of the business."""
-    from rich.table import Table
-
-    from engagekit.data.reading import amended
-
-    text, number = language.text, language.number
-    heads = {name: text(f"column.{name}") for name in ("table", "file", "column", "reason", "rows", "first_row")}
-    counted = [_right(text(f"column.{name}")) for name in ("rows", "kept", "left_out", "refused")]
-    summary = Table(heads["table"], heads["file"], *counted, title=title)
-    reasons = Table(heads["file"], heads["column"], heads["reason"], _right(heads["rows"]), _right(heads["first_row"]))
-    for reading in readings:
-        numbers = (reading.rows, reading.kept, sum(reading.left_out.values()), reading.refused.height)
-        summary.add_row(text(f"table.{reading.table}"), reading.file, *map(number, numbers))
-        for column, reason, rows, first in reading.reasons().iter_rows():
-            reasons.add_row(reading.file, column, text(f"refused.{reason}"), number(rows), number(first))
-        for column, reason, rows, first in reading.amendments().iter_rows():
-            reasons.add_row(reading.file, column, amended(language, reason), number(rows), number(first))
-        for rule, rows in reading.left_out.items():
-            why = text("refused.left_out", rule=rule)
-            reasons.add_row(reading.file, rule.split()[0], why, number(rows), "")
-        for reason in ("repeated", "superseded", "identical"):
-            if rows := getattr(reading, reason):
-                reasons.add_row(reading.file, "", text(f"refused.{reason}"), number(rows), "")
-    console.print(summary)
-    if reasons.row_count:
-        console.print(reasons)
-    for hint in (hint for reading in readings for hint in reading.hints()):
-        console.print(hint, style="yellow", soft_wrap=True, markup=False)
 
 
 def _is_nowhere(console: "Console", path: Path, out: Path) -> bool:
@@ -310,12 +281,6 @@ def _found(file: Path) -> dict[str, Any]:
 
 def _no_metrics(file: Path | None) -> str:
     return f"{file} is not a report's metrics.json. Give one, such as reports/shop/engagement/metrics.json."
-
-
-def _right(name: str) -> "Column":
-    from rich.table import Column
-
-    return Column(name, justify="right")
 
 
 def _from_files(path: Path, files: list[Path], language: str) -> None:
@@ -374,7 +339,9 @@ def _say(console: "Console", run: "Run") -> None:
 def _console() -> "Console":
     from rich.console import Console
 
-    return Console(highlight=False)
+    console = Console(highlight=False)
+    console.width = console.width if console.is_terminal else LOG_WIDTH
+    return console
 
 
 def _stop(message: str) -> NoReturn:

@@ -13,12 +13,14 @@ from engagekit.data.recognition import Doubt, read_otherwise
 from engagekit.data.tables import TABLES, column_type, costs_row
 from engagekit.errors import DataError
 
-__all__ = ["CONVERTED", "NO_DATA", "REFUSED", "blank_cells", "checked", "doubtful"]
+__all__ = ["CONVERTED", "NO_DATA", "REFUSED", "RETURNED", "WHOLE", "blank_cells", "checked", "doubtful"]
 
-CONVERTED = ("moved_hour", "serial")  # reasons of cells that are taken, though not as they stand
+RETURNED = "returned"
+CONVERTED = ("moved_hour", "serial", RETURNED)  # reasons of cells that are taken, though not as they stand
 NO_DATA = ("total_row", "repeated_header")  # reasons of rows that are none of the data, and do not count as faults
 REASONS = {"id": "not_allowed"}  # otherwise not_number, not_time ...
-REFUSED = {"row": pl.UInt64, "column": pl.String, "value": pl.String, "reason": pl.String}
+REFUSED: dict[str, type[pl.DataType]] = {"row": pl.UInt64, "column": pl.String, "value": pl.String, "reason": pl.String}
+WHOLE: dict[str, type[pl.DataType]] = {"cells": pl.String}  # of a refused row, all that is read of it
 TOTAL = re.compile(r"(?i)^\s*((grand|sub)[ -]?)?(total|jumlah)(\s+(keseluruhan|besar|semua))?\s*:?\s*$")
 CUT = ("long_row", "short_row")  # reasons of rows that have more or fewer cells than the header
 EXAMPLES = {DATES: '"dmy" (31/01/2026) or "mdy" (01/31/2026)', "numbers": '"en" (1,200.50) or "id" (1.200,50)'}
@@ -44,7 +46,7 @@ def checked(file: MappedFile, batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
     values : polars.DataFrame
         ``ROW`` and the table's columns of the rows that remain.
     refused : polars.DataFrame
-        Row, column, value (as written) and the first reason of each of the others.
+        Row, column, value (as written) and the first reason of each of the others, and all its cells as JSON.
     amended : polars.DataFrame
         The same of each cell that remains and is not taken as it stands: it counts as blank, was a serial day of a
         spreadsheet, or its hour was left out by the clock.
@@ -74,6 +76,7 @@ def checked(file: MappedFile, batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
     converted = [_at(places, name, reason) for name, reason, places in _converted(file, batch, values)]
     amended = pl.concat([blanked, *converted]).filter(~pl.col("index").is_in(refused["index"].implode()))
     refusals, changes = (_listed(file, batch, each.sort("index", maintain_order=True)) for each in (refused, amended))
+    refusals = refusals.with_columns(cells=file.as_json(batch[refused["index"].sort().to_list()]))
     return values.filter(~pl.col(ROW).is_in(refusals["row"].implode())), refusals, changes
 
 

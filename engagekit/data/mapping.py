@@ -92,6 +92,14 @@ class MappedFile:
         """Columns of the file that one of ours is made of."""
         return named_in(self.columns[name])
 
+    def as_json(self, batch: pl.DataFrame) -> pl.Series:
+        """Cells of rows that some of our columns are made of, by the names of the file, as JSON."""
+        names = list(dict.fromkeys(theirs for ours in self.columns for theirs in self.names(ours)))
+        if not names or batch.is_empty():
+            return pl.Series([], dtype=pl.String)
+        cells = (batch[str(self.header.index(name))].cast(pl.String, strict=False).alias(name) for name in names)
+        return pl.DataFrame(cells).to_struct().struct.json_encode()
+
     def error(self, problem: str, row: int, column: str, value: object = None) -> DataError:
         """Error about a cell, whose row is one of ``ROW``."""
         return DataError(problem, file=self.name, row=row % FILE_ROWS, column=column, value=value)

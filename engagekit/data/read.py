@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from engagekit.data.checking import CONVERTED, REFUSED, blank_cells, checked, doubtful
+from engagekit.data.checking import CONVERTED, REFUSED, RETURNED, WHOLE, blank_cells, checked, doubtful
 from engagekit.data.databases import ENV, open_query
 from engagekit.data.files import ROW, UNREADABLE, Opened, find_file, open_cells, unreadable
 from engagekit.data.joining import with_joined
@@ -21,6 +21,7 @@ from engagekit.data.periods import renewals, with_exclusive_ends
 from engagekit.data.reading import InputFile, Reading, Way
 from engagekit.data.recognition import is_open, way_of
 from engagekit.data.repeats import Repeats, candidates, fingerprints, settle
+from engagekit.data.returns import with_returns
 from engagekit.data.source import Cells, Source
 from engagekit.data.style import Style
 from engagekit.data.tables import TABLES, column_type
@@ -77,7 +78,9 @@ def read_table(table: str, sources: Source | Iterable[Source], folder: Path, sty
                 file = with_joined(file, path.name, join, _opened(other, Source(file=[join.file]), style))
             part, ways = _mapped(table, source, path, file, style, number)
         parts.append(part)
-        files.append(replace(before, ways=(*_ways_of(file.text), *ways)))
+        used = dict.fromkeys(theirs for ours in part.columns for theirs in part.names(ours))
+        unread = tuple(theirs for theirs in part.header if theirs and theirs not in used)
+        files.append(replace(before, used=tuple(used), unread=unread, ways=(*_ways_of(file.text), *ways)))
     reading = _Table(table, parts, files).reading()
     reading.check_unchanged()
     return reading
@@ -197,7 +200,7 @@ class _Table:
     def reading(self) -> Reading:
         """Check every row; hold those that remain, or scan them again where they are too many."""
         rows, held = 0, list[pl.DataFrame]()
-        refused, amended, prints = [pl.DataFrame(schema=REFUSED)], [pl.DataFrame(schema=REFUSED)], []
+        refused, amended, prints = [pl.DataFrame(schema=REFUSED | WHOLE)], [pl.DataFrame(schema=REFUSED)], []
         for part, batch in self._batches():
             rows += batch.height
             with _readable(self.files[part.number].path, part.source):
@@ -209,7 +212,8 @@ class _Table:
             held = [*held, values] if rows <= HELD_ROWS else []
         refusals, amendments, twice = pl.concat(refused), pl.concat(amended), candidates(prints)
         if rows <= HELD_ROWS:
-            repeats, scan = self._held(pl.concat(held, how="diagonal"), twice)
+            repeats, scan, returned = self._held(pl.concat(held, how="diagonal"), twice)
+            amendments = pl.concat([amendments, returned])
         else:
             blanks = amendments.filter(~pl.col("reason").is_in(CONVERTED))
             repeats, scan = self._scanned(refusals["row"], blanks, twice)
@@ -242,13 +246,16 @@ class _Table:
         drop = "drop" if any(part.source.repeats for part in self.parts) else ""
         return settle(self.table, rows, self._place, drop)
 
-    def _held(self, table: pl.DataFrame, twice: pl.Series) -> tuple[Repeats, pl.LazyFrame]:
-        """Rows that remain of the checked ones, in memory."""
+    def _held(self, table: pl.DataFrame, twice: pl.Series) -> tuple[Repeats, pl.LazyFrame, pl.DataFrame]:
+        """Rows that remain of the checked ones, in memory; and the purchases that are returns, as cells amended."""
         repeats = self._settled(_only(table, twice))
         table = self._with_exclusive_ends(_without(table, repeats.dropped))
         if self._are_states and any(part.source.keep for part in self.parts):
             table = pl.concat([self._kept(part, self._of(part, table), self.left_out) for part in self.parts])
-        return repeats, table.drop(ROW).lazy()
+        table, returned = with_returns(table) if self.table == "interactions" else (table, table.clear())
+        value = pl.col("value").cast(pl.String) if "value" in table.columns else pl.lit(None, pl.String)
+        cells = returned.select(pl.col(ROW).alias("row"), column=pl.lit("value"), value=value, reason=pl.lit(RETURNED))
+        return repeats, table.drop(ROW).lazy(), cells.cast(REFUSED)  # type: ignore[arg-type]
 
     def _with_exclusive_ends(self, table: pl.DataFrame) -> pl.DataFrame:
         """Paid periods whose ends are exclusive; tells which files have the last days of periods instead."""
@@ -315,7 +322,7 @@ class _Table:
         names = pl.Series([part.name for part in self.parts], dtype=pl.String)
         number, row = (pl.col("row") // FILE_ROWS), (pl.col("row") % FILE_ROWS).cast(pl.UInt32)
         file = pl.lit(names).gather(number).alias("file")
-        return cells.select(file, row.alias("row"), "column", "value", "reason")
+        return cells.select(file, row.alias("row"), pl.exclude("row"))
 
 
 def _only(rows: pl.DataFrame, numbers: pl.Series) -> pl.DataFrame:

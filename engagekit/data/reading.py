@@ -1,7 +1,7 @@
 """What became of the rows of a table's files: which were kept, refused or left out, and what was told of the files."""
 
 import datetime as dt
-from collections.abc import Iterator
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from engagekit.display.card import between, card_html, card_text, counted
 from engagekit.errors import DataError
 from engagekit.language import Language
 
-__all__ = ["InputFile", "Reading", "Way", "amended"]
+__all__ = ["InputFile", "Reading", "Way", "amended", "sha256_of", "told"]
 
 WAYS_OUT = {  # for a cell that is not what its column needs, by the column's type
     "number": 'say how the file writes numbers (numbers = "en"), ',
@@ -60,6 +60,8 @@ class InputFile:
         What it is called in ``business.toml``.
     stamp : tuple of int, or None
         Its size and the time of its last change when it was read.
+    used, unread : tuple of str
+        Its columns that are read, and those that are not.
     ways : tuple of Way
         What was told of it.
     """
@@ -67,6 +69,8 @@ class InputFile:
     path: Path
     file: str
     stamp: Stamp | None
+    used: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     ways: tuple[Way, ...] = ()
 
     @classmethod
@@ -79,10 +83,23 @@ class InputFile:
         """Name of the file."""
         return self.path.name
 
+    @cached_property
+    def sha256(self) -> str | None:
+        """Digest of the file; None where there is none, as of a database."""
+        return sha256_of(self.path)
+
     def check_unchanged(self) -> None:
         """Raise a DataError if the file is not the one that was read any more."""
         if _stamp(self.path) != self.stamp:
             raise DataError("has changed since it was read. Run it again, once the export is complete.", file=self.name)
+
+
+def sha256_of(path: Path) -> str | None:
+    """Digest of a file; None if there is none."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _stamp(path: Path) -> Stamp | None:
@@ -108,7 +125,8 @@ class Reading:
     refuse_above : float
         Share of the rows that may be refused.
     refused : polars.DataFrame
-        One row for each refused one: file, row (as in a spreadsheet), column, value (as written) and reason.
+        One row for each refused one: file, row (as in a spreadsheet), column, value (as written) and reason, and
+        ``cells``, all that is read of it.
     amended : polars.DataFrame
         The same of each cell of the other rows that is not taken as it stands: one that the table can do without and
         that cannot be read, or breaks a rule, counts as blank; one whose hour the clock left out is moved on.
@@ -143,6 +161,21 @@ class Reading:
     def ways(self) -> list[Way]:
         """What was told of the files, and nobody had said."""
         return list(dict.fromkeys(way for file in self.files for way in file.ways))
+
+    @property
+    def used(self) -> list[str]:
+        """Columns of the files that are read."""
+        return [name for file in self.files for name in file.used]
+
+    @property
+    def unread(self) -> list[str]:
+        """Columns of the files that no source reads."""
+        used = set(self.used)
+        return [name for file in self.files for name in file.unread if name not in used]
+
+    def has(self, column: str, value: str) -> bool:
+        """Whether a column that remains holds a value."""
+        return bool(self.scan.select((pl.col(column) == value).any()).collect().item())
 
     def check_unchanged(self) -> None:
         """Raise a DataError if a file is not the one that was read any more."""
@@ -255,18 +288,6 @@ class Reading:
         row = rows.row(by_predicate=(pl.col("row") == first_row) & (pl.col("column") == column), named=True)
         return DataError(problem, file=row["file"], row=first_row, column=column, value=row["value"])
 
-    def hints(self) -> Iterator[str]:
-        """Sentences on keep rules that may not do what is meant: they change nothing, or miss a word in capitals."""
-        before = self.rows - self.refused.height
-        for rule, rows in self.left_out.items():
-            column, sign, word = rule.split(" ", 2)
-            kept_text = self.scan.select(pl.col(column).cast(pl.String).str.to_lowercase())
-            alike = kept_text.filter(pl.col(column) == word.lower()).collect().height if sign == "!=" else 0
-            if alike or (before and rows in (0, before)):
-                does = "leaves out every row" if rows and rows == before else f"leaves out {rows:,} of {before:,} rows"
-                more = f", and keeps {alike:,} that differ in capitals" if alike else ""
-                yield f"{self.file}: the rule keep {rule} {does}{more}. Compare how the file writes it."
-
 
 def amended(language: Language, reason: str) -> str:
     """What became of an amended cell and why, in words.
@@ -278,6 +299,17 @@ def amended(language: Language, reason: str) -> str:
     """
     why = language.text(f"refused.{reason}")
     return why if reason in CONVERTED else language.text("refused.blanked", reason=why)
+
+
+def told(language: Language, way: Way) -> str:
+    """What was told of a file, in words.
+
+    Examples
+    --------
+    >>> told(Language("en"), Way("dates", "dmy", "time"))
+    'dates are written as dmy'
+    """
+    return language.text(f"told.{way.what}", value=way.value)
 
 
 def _counted(cells: pl.DataFrame) -> pl.DataFrame:

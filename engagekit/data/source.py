@@ -105,9 +105,9 @@ class Join(BaseModel):
 class Source(BaseModel):
     """One or several files, what our columns are called in them, and which rows to keep.
 
-    ``file`` may be a list of files, or a pattern such as ``"orders-*.csv"``: the parts of one table, the latest last. In
-    its place there may be a ``query``, whose ``connection`` is a file of DuckDB or SQLite, or ``env:NAME`` for an address
-    that the environment holds.
+    ``file`` may be a list of files, or a pattern such as ``"orders-*.csv"``: the parts of one table, the latest last.
+    In its place there may be a ``query``, whose ``connection`` is a file of DuckDB or SQLite, or ``env:NAME`` for an
+    address that the environment holds.
     ``header_row`` and ``first_row`` are the rows of the names and of the first data, counted as in a spreadsheet, where
     other rows come before them. ``currency`` is a column that holds the code of each row's currency, and ``rates`` what
     one unit of another one is worth in the business's. ``blank`` are words that say nothing, such as "-" or

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from engagekit.data.reading import Reading, amended
+from engagekit.data.reading import Reading, amended, told
 from engagekit.data.tables import TABLES
 from engagekit.display.section import Section
 from engagekit.metrics.metric import Metric
@@ -34,6 +34,12 @@ def data_read(study: Study) -> Section:
     declared = (source for sources in study.business.tables.values() for source in sources)
     notes = [f"{', '.join(source.file)}: {source.note}" for source in declared if source.note]
     missing = [text(f"table.{table}") for table in TABLES if table not in study.business.tables]
+    for reading in readings:
+        notes += [
+            ": ".join(filter(None, (reading.file, way.column, told(study.language, way)))) for way in reading.ways
+        ]
+    if merged := sum(study.business.ids.merged.values()):
+        notes.append(text("hint.merged_ids", n=study.language.number(merged)))
     notes += [text("section.missing_tables", tables=", ".join(missing))] if missing else []
     return Section(
         text("section.data"),

@@ -10,8 +10,9 @@ from engagekit.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SENTINEL", "finish", "load_ipython_extension"]
+__all__ = ["PRIVATE", "SENTINEL", "finish", "load_ipython_extension"]
 
+PRIVATE = "private"  # folder in which a run writes lists with real ids, and refused rows
 SENTINEL = "application/vnd.engagekit.results+json"
 MOST_ROWS = 100
 
@@ -32,15 +33,18 @@ def load_ipython_extension(shell: Any) -> None:
 def finish(names: Mapping[str, Any]) -> None:
     """Display the output that says that a notebook came to its end, and carries what becomes ``metrics.json``.
 
-    The runner adds a cell that calls it with the notebook's own names.
+    Rows that were refused are written to ``private/refused.csv``. The runner adds a cell that calls it with the
+    notebook's own names.
 
     Raises
     ------
     DataError
         The notebook has no study.
     """
+    import polars as pl
     from IPython.display import display
 
+    from engagekit.decisions.contacts import write_private
     from engagekit.reports.results import study_data
     from engagekit.study import Study
 
@@ -49,6 +53,9 @@ def finish(names: Mapping[str, Any]) -> None:
     if study is None:
         raise DataError("there is no study in the notebook: study = Study(business, as_of or None)")
     data = study_data(study) if report is None else report.as_dict()
+    refused = [reading.refused for reading in study.readings if reading.refused.height]
+    if refused:
+        write_private(pl.concat(refused).to_pandas(), PRIVATE, "refused")
     display({SENTINEL: data}, raw=True)  # type: ignore[no-untyped-call]
 
 

@@ -1,7 +1,6 @@
 """What became of a run, and its ``run.json``."""
 
 import datetime as dt
-import hashlib
 import json
 import os
 import platform
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engagekit.data.business import Business
+from engagekit.data.reading import sha256_of
 
 __all__ = ["FAILED", "Run", "one_line", "record_failure", "record_of", "write_json"]
 
@@ -73,16 +73,16 @@ def record_of(
     """Content of ``run.json``: how the run ended, its inputs and versions."""
     file = stage / "metrics.json"
     metrics = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    state = {name: _sha256(business.folder / name) for name in STATE}
+    state = {name: sha256_of(business.folder / name) for name in STATE}
     return {
         "schema": 1,
         **_recorded(run),
         "as_of": metrics.get("as_of"),
         "parameters": {**parameters, "business": business.slug},
-        "template_sha256": _sha256(notebook),
-        "settings_sha256": _sha256(business.file),
+        "template_sha256": sha256_of(notebook),
+        "settings_sha256": sha256_of(business.file),
         "inputs": [
-            {"table": table, "file": os.path.relpath(file, business.folder), "sha256": _sha256(file)}
+            {"table": table, "file": os.path.relpath(file, business.folder), "sha256": sha256_of(file)}
             for table in business.tables
             for file in business.files(table)
         ],
@@ -113,11 +113,3 @@ def one_line(text: object) -> str:
 def _recorded(run: Run) -> dict[str, Any]:
     """What the record says of the run itself; its folder is where the record lies."""
     return {key: value for key, value in asdict(run).items() if key != "folder"}
-
-
-def _sha256(path: Path) -> str | None:
-    """Digest of a file; None if there is none."""
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

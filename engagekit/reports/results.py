@@ -254,6 +254,9 @@ def as_data(study: Study, end: dt.datetime, month: pd.Timestamp, measured: pd.Da
                 "repeated": reading.repeated,
                 "superseded": reading.superseded,
                 "identical": reading.identical,
+                "sha256": {file.file: file.sha256 for file in reading.files},
+                "refused_rows": reading.refused.select("file", "row", "column", "reason").head(MOST_ROWS).rows(),
+                "told": [asdict(way) for way in reading.ways],
                 "overlapping": study.overlapping if reading.table == "subscriptions" else 0,
                 "refused": reading.reasons().to_dicts(),
                 "amended": reading.amendments().to_dicts(),
@@ -275,6 +278,9 @@ def _metric_rows(business: Business, measured: pd.DataFrame) -> Iterator[dict[st
             **Estimate.of(dict(row)).as_dict(),
             "target": business.targets.get(metric.name),
         }
+
+
+MOST_ROWS = 1000  # refused rows that are named one by one
 
 
 def check_goals(business: Business) -> None:

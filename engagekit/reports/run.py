@@ -21,7 +21,7 @@ from engagekit.display.markup import template_names, template_path
 from engagekit.errors import DataError, did_you_mean
 from engagekit.language import Language
 from engagekit.reports.kernel import KERNEL, execute, remove_abandoned
-from engagekit.reports.outputs import SENTINEL
+from engagekit.reports.outputs import PRIVATE, SENTINEL
 from engagekit.reports.page import page
 from engagekit.reports.record import FAILED, Run, one_line, record_of, write_json
 
@@ -30,7 +30,6 @@ __all__ = ["check_request", "report_name", "run"]
 TIMEOUT_S = 600
 OWN = ".ipynb"  # what the path of a notebook of one's own ends with
 LAST_CELL = "from engagekit.reports.outputs import finish\n\nfinish(globals())"
-PRIVATE = "private"  # folder in which a template writes lists with real ids
 
 
 def run(

@@ -109,7 +109,7 @@ def test_a_folder_without_settings_says_how_to_make_them(tmp_path):
             HEAD + '[tables.interaction]\nfile = "a.csv"\n',
             "tables: there is no table 'interaction'. Did you mean interactions?",
         ),
-        (HEAD + "[tables.interactions]\n", "tables.interactions.file: is missing. Add it."),
+        (HEAD + "[tables.interactions]\n", "tables.interactions: give file, or query and connection."),
         (
             HEAD + '[tables.interactions]\nfiel = "a.csv"\n',
             "tables.interactions.fiel: there is no such key. Did you mean file?",

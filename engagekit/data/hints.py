@@ -1,0 +1,106 @@
+"""What looks wrong in files that could be read: sentences of ``hint`` in the locales, each with its values."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import polars as pl
+
+from engagekit.data.identities import Identities, lost_zeros
+from engagekit.data.periods import renewals
+from engagekit.data.reading import Reading
+
+__all__ = ["Hint", "hints", "shared_customers"]
+
+Hint = tuple[str, Mapping[str, object]]  # key of ``hint``, and the values of its {names}
+REFUNDS = re.compile("(?i)refund|pengembalian|bayaran balik")
+UNIQUE = re.compile("(?i)uni(que|k)")
+WHO = "customer_id"
+
+
+def hints(readings: Sequence[Reading], ids: Identities) -> Iterator[Hint]:
+    """What looks wrong in a business's tables."""
+    for reading in readings:
+        yield from _rules(reading)
+        yield from _columns(reading)
+        if reading.table == "subscriptions" and reading.is_held:
+            yield from _periods(reading)
+    customers = {reading.table: _customers(reading) for reading in readings}
+    yield from _ids({table: met for table, met in customers.items() if met is not None})
+    merged = sum(ids.merged.values())
+    if merged:
+        yield "merged_ids", {"n": merged}
+    if ids.conflicts:
+        yield "shared_ids", {"n": len(ids.conflicts), "id": ids.conflicts[0]}
+
+
+def _rules(reading: Reading) -> Iterator[Hint]:
+    """Keep rules that change nothing or leave nothing, or miss a word in other capitals."""
+    before = reading.rows - reading.refused.height
+    for rule, rows in reading.left_out.items():
+        column, sign, word = rule.split(" ", 2)
+        values = {"file": reading.file, "rule": rule, "n": rows, "of": before}
+        text = reading.scan.select(pl.col(column).cast(pl.String).str.to_lowercase())
+        alike = text.filter(pl.col(column) == word.lower()).collect().height if sign == "!=" else 0
+        if alike:
+            yield "rule_capitals", values | {"alike": alike}
+        elif before and rows == before:
+            yield "rule_all", values
+        elif before and not rows and sign != "!=":
+            yield "rule_none", values
+
+
+def _columns(reading: Reading) -> Iterator[Hint]:
+    """Columns that are probably not what they are taken for, or are missed."""
+    file, used, unread = reading.file, set(reading.used), list(dict.fromkeys(reading.unread))
+    if reading.table == "interactions" and not reading.has("action", "refund"):
+        yield from (("refunds", {"file": file, "column": name}) for name in unread if REFUNDS.search(name))
+    if reading.table == "mailings":
+        reasons = {(column, reason) for column, reason, *_ in reading.amendments().iter_rows()}
+        for ours in ("opens", "clicks"):
+            better = [name for name in unread if UNIQUE.search(name) and ours.rstrip("s") in name.casefold()]
+            if (ours, "above_delivered") in reasons or better:
+                yield "not_people", {"file": file, "column": ours, "better": ", ".join(better)}
+    if any(reason == "moved_hour" for reason in reading.amended["reason"]):
+        yield "moved_hour", {"file": file}
+    if any(way.what == "twice_encoded" for way in reading.ways):
+        yield "twice_encoded", {"file": file}
+    if len(used) == 1:
+        yield "one_column", {"file": file}
+
+
+def _periods(reading: Reading) -> Iterator[Hint]:
+    """Paid periods with gaps of a day, or without a value."""
+    frame = reading.frame
+    followed = renewals(frame) if "ends_at" in frame.columns and frame["ends_at"].count() else None
+    if followed and followed.day_later:
+        yield "day_gaps", {"file": reading.file, "n": followed.day_later, "of": followed.followed}
+    if followed and followed.overlapping:
+        yield "overlaps", {"file": reading.file, "n": followed.overlapping, "of": followed.followed}
+    if trials := int((frame["monthly_value"] == 0).sum()):
+        yield "trials", {"file": reading.file, "n": trials}
+
+
+def _customers(reading: Reading) -> pl.Series | None:
+    """Ids of a table's customers, each once."""
+    if WHO not in reading.scan.collect_schema():
+        return None
+    return reading.scan.select(pl.col(WHO).unique()).collect()[WHO].drop_nulls()
+
+
+def _ids(tables: Mapping[str, pl.Series]) -> Iterator[Hint]:
+    """Ids that have lost the zeros in front, within a table or beside another."""
+    everywhere = {each for ids in tables.values() for each in ids}
+    for table, ids in tables.items():
+        known = set(tables.get("customers", ids))
+        doubtful = [each for each in ids if table == "customers" or each not in known or known == set(ids)]
+        lost = list(lost_zeros(doubtful, everywhere))
+        if lost:
+            yield "lost_zeros", {"table": table, "n": len(lost), "one": lost[0][0], "other": lost[0][1]}
+
+
+def shared_customers(readings: Iterable[Reading]) -> Iterator[tuple[str, int, dict[str, float]]]:
+    """Each table with customers, how many it has, and what share of them each other table has too."""
+    tables = {reading.table: ids for reading in readings if (ids := _customers(reading)) is not None and len(ids)}
+    for table, ids in tables.items():
+        others = {name: ids.is_in(other.implode()).sum() for name, other in tables.items() if name != table}
+        yield table, len(ids), {name: float(number) / len(ids) for name, number in others.items()}

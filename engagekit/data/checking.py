@@ -56,7 +56,7 @@ def checked(file: MappedFile, batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
     DataError
         A cell is too long, is written in another way than the rest of its column, or is money of another currency.
     """
-    _refuse_long_cells(file, batch)
+    _refuse_cells_that_are_no_text(file, batch)
     values = file.values(batch, file.columns)
     schema = {"index": pl.UInt32, "column": pl.String, "reason": pl.String}
     faults = [pl.DataFrame(schema=schema), *_rows_without_data(file, batch)]
@@ -141,14 +141,19 @@ def _converted(file: MappedFile, batch: pl.DataFrame, values: pl.DataFrame) -> I
                 yield name, CONVERTED[1], serial.arg_true()
 
 
-def _refuse_long_cells(file: MappedFile, batch: pl.DataFrame) -> None:
-    for name in file.columns:
-        for theirs in file.names(name):
-            cells = batch[str(file.header.index(theirs))]
-            if cells.dtype == pl.String and (cells.str.len_bytes().max() or 0) > LONGEST_CELL:  # type: ignore[operator]
-                row = batch[ROW][int(cells.str.len_bytes().arg_max() or 0)]
-                problem = f"has more than {LONGEST_CELL:,} characters. Shorten the cell, or map another column."
-                raise file.error(problem, row, name)
+def _refuse_cells_that_are_no_text(file: MappedFile, batch: pl.DataFrame) -> None:
+    """Refuse cells that are too long, or hold a sign that ends a text in some programs."""
+    for name, theirs in ((ours, theirs) for ours in file.columns for theirs in file.names(ours)):
+        cells = batch[str(file.header.index(theirs))]
+        if cells.dtype != pl.String:
+            continue
+        length = cells.str.len_bytes()
+        if (length > LONGEST_CELL).any():
+            problem = f"has more than {LONGEST_CELL:,} characters. Shorten the cell, or map another column."
+            raise file.error(problem, batch[ROW][int(length.arg_max() or 0)], name)
+        if (zero := cells.str.contains("\0", literal=True)).any():
+            at = int(zero.arg_max() or 0)
+            raise file.error("holds a zero byte. Export the file again.", batch[ROW][at], name, cells[at])
 
 
 def _refuse_another_way(file: MappedFile, batch: pl.DataFrame, name: str, unread: pl.Series) -> None:

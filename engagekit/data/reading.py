@@ -26,6 +26,7 @@ WAYS_OUT = {  # for a cell that is not what its column needs, by the column's ty
     "id": "store ids as text, for a spreadsheet keeps 15 digits of a number, ",
 }
 
+OFF_SCALE = "off_scale"
 Stamp = tuple[int, int]  # size and time of the last change of a file
 
 
@@ -269,14 +270,17 @@ class Reading:
                 f"or set refuse_above in [tables.{self.table}] of business.toml.",
             )
         for column, reason, cells, first_row in self.amendments().iter_rows():
-            if reason not in CONVERTED and cells > self._filled(column):
+            filled = 0 if reason in CONVERTED else self._filled(column)
+            most = self.refuse_above * (cells + filled) if reason == OFF_SCALE else filled
+            if reason not in CONVERTED and cells > most:
+                many = "more than may be" if reason == OFF_SCALE else "as do most that are not blank"
                 raise self._error(
                     self.amended,
                     first_row,
                     column,
-                    f"the cell counts as blank: {reason} ({cells:,} rows), as do most that are not blank, so that this "
-                    f"cannot be what the column holds. Map another column, "
-                    f"{_way_out(self.table, column, reason)}or drop it from [tables.{self.table}.columns].",
+                    f"the cell counts as blank: {reason} ({cells:,} rows), {many}, so that this cannot be what the "
+                    f"column holds. Map another column, {_way_out(self.table, column, reason)}"
+                    f"or drop it from [tables.{self.table}.columns].",
                 )
         return self
 
@@ -318,4 +322,6 @@ def _counted(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def _way_out(table: str, column: str, reason: str) -> str:
+    if reason == OFF_SCALE:
+        return 'say which words mean that there is no answer (blank = ["99"]), '
     return WAYS_OUT.get(column_type(table, column), "") if reason.startswith("not_") else ""

@@ -37,6 +37,7 @@ WRITTEN = (
     r"(?:,?\s+(?<hour>\d{1,2})[:.](?<minute>\d\d)(?:[:.](?<second>\d\d)(?:\.\d+)?)?\s*(?:(?<half>[AaPp])\.?[Mm]\.?)?)?"
     r"\s*(?<zone>Z|[+-]\d\d:?\d\d)?$"
 )
+PLAIN_DATE = r"\d+(?P<mark>[/.-])\d+(?P=mark)\d+(?P<time> \d\d?:\d\d(:\d\d)?)?"
 SPELT = {"agt": 8, "ags": 8, "pebruari": 2, "nopember": 11, "nop": 11, "sept": 9}  # beside Babel's
 NAMES_INSTANT = re.compile(r"%[:#]*z|%\+|%s")
 NAMES_MONTH = re.compile(r"%[bBh]")
@@ -107,8 +108,15 @@ def _dated(cells: pl.Series, style: Style, placed: Placed) -> pl.Series:
         text = _with_english_months(text) if NAMES_MONTH.search(style.dates) else text
         return placed(_read(text, style.dates), style.dates, style)
     text = _with_offsets(text)
-    text = _as_iso(text, style.dates) if style.dates in ORDERS else _with_dashes(text)
     times = placed(pl.Series([None], dtype=pl.Datetime("us")), "", style).new_from_index(0, len(text))
+    if style.dates in ORDERS:
+        if form := _form_of(text, style.dates):
+            times = placed(_read(text, form), form, style)
+        unread = times.is_null() & text.is_not_null()
+        rest = _as_iso(text.filter(unread), style.dates)
+        text = text.clear().extend_constant(None, len(text)).scatter(unread.arg_true(), rest) if unread.any() else text
+    else:
+        text = _with_dashes(text)
     for shape in _commonest_first(text):
         unread = times.is_null() & text.is_not_null()
         if not unread.any():
@@ -139,6 +147,17 @@ def _commonest_first(text: pl.Series) -> list[str]:
     """Shapes of ISO 8601, from that of the first cell on."""
     first = next(iter(text.drop_nulls().head(1)), "")
     return sorted(ISO, key=lambda shape: re.search(shape, first) is None)
+
+
+def _form_of(text: pl.Series, order: str) -> str:
+    """Format that the first date is written in, where it has numbers only and a year of four digits; else blank."""
+    first = re.fullmatch(PLAIN_DATE, next(iter(text.drop_nulls().head(1)), ""))
+    if first is None:
+        return ""
+    clock = "%H:%M:%S" if (first["time"] or "").count(":") > 1 else "%H:%M"
+    return first["mark"].join(f"%{letter.replace('y', 'Y')}" for letter in order) + (
+        f" {clock}" if first["time"] else ""
+    )
 
 
 def _as_iso(text: pl.Series, order: str) -> pl.Series:

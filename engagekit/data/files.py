@@ -35,7 +35,7 @@ CONTENT = {  # first bytes: what they are of, and the endings that go with them
 }
 POLARS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeError, FastExcelError, pa.ArrowInvalid, *POLARS)
-JSON_CELLS = re.compile(r'"\[?\{""|\[\{""')
+JSON_CELLS = re.compile(r'"\s*\[?\s*\{\s*""')
 
 
 class Opened(NamedTuple):

@@ -5,7 +5,11 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy loads: workers side by side would wait for each other
 
 import shutil
+import signal
+import socket
+import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +21,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from engagekit.samples.make import make_sample, write_sample
 
+os.environ["PATH"] += "".join(f":{path}" for path in sorted(Path("/usr/lib/postgresql").glob("*/bin")))  # of Debian
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 settings.register_profile("kit", deadline=None, max_examples=50)  # no deadline: the first example pays for imports
 settings.register_profile("soak", deadline=None, max_examples=500)  # pytest --hypothesis-profile soak
@@ -96,6 +101,31 @@ def cases():
         return folder if folder.is_dir() else pytest.skip(f"the case {name} is not beside the project")
 
     return path
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory):
+    """Address of a PostgreSQL database on a free port of this machine alone; tests that ask for it need it."""
+    folder = Path(tempfile.mkdtemp(prefix="pg"))  # a short path, since sockets allow no long one
+    as_owner = []
+    if os.getuid() == 0:  # PostgreSQL refuses to run as root
+        shutil.chown(folder, "postgres")
+        as_owner = ["runuser", "-u", "postgres", "--"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    made = [*as_owner, "initdb", "--pgdata", folder / "data", "--auth", "trust", "--username", "shop", "--no-sync"]
+    subprocess.run(made, check=True, capture_output=True)
+    serve = ["postgres", "-D", folder / "data", "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"]
+    with subprocess.Popen([*as_owner, *serve], stderr=subprocess.PIPE, text=True) as server:
+        try:
+            next(line for line in server.stderr if "ready to accept connections" in line)
+            yield f"postgresql://shop:topsecret@127.0.0.1:{port}/postgres"
+        finally:
+            (number, *_) = (folder / "data" / "postmaster.pid").read_text().splitlines()
+            os.kill(int(number), signal.SIGINT)
+            server.wait(30)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

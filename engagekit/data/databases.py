@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
 from engagekit.data.files import ROW, Opened, find_file
 from engagekit.errors import DataError
@@ -99,9 +100,18 @@ def _postgresql(query: str, address: str) -> pl.DataFrame:
         cursor.execute(f"SET statement_timeout = {SECONDS * 1000}")
         connected.commit()
         cursor.execute(_limited(query))
-        frame = pl.DataFrame(cursor.fetch_arrow_table())
+        frame = pl.DataFrame(_without_extensions(cursor.fetch_arrow_table()))
         connected.rollback()
     return frame
+
+
+def _without_extensions(answer: pa.Table) -> pa.Table:
+    """Answer whose types that Arrow does not know, such as exact numbers, are the text that they come as."""
+    for place, column in enumerate(answer.columns):
+        if isinstance(column.type, pa.BaseExtensionType):
+            stored = pa.chunked_array([part.storage for part in column.chunks], column.type.storage_type)
+            answer = answer.set_column(place, answer.column_names[place], stored)
+    return answer
 
 
 def _duckdb(query: str, path: Path) -> pl.DataFrame:

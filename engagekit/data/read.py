@@ -243,8 +243,8 @@ class _Table:
         return rows.filter(remain) if part.source.keep else rows
 
     def _settled(self, rows: pl.DataFrame) -> Repeats:
-        drop = "drop" if any(part.source.repeats for part in self.parts) else ""
-        return settle(self.table, rows, self._place, drop)
+        repeats = next((part.source.repeats for part in self.parts if part.source.repeats), "")
+        return settle(self.table, rows, self._place, repeats)
 
     def _held(self, table: pl.DataFrame, twice: pl.Series) -> tuple[Repeats, pl.LazyFrame, pl.DataFrame]:
         """Rows that remain of the checked ones, in memory; and the purchases that are returns, as cells amended."""

@@ -82,8 +82,8 @@ def settle(table: str, rows: pl.DataFrame, place: Place, repeats: str) -> Repeat
         ``ROW`` and the table's columns; rows that repeat none need not be there.
     place : callable
         File and row of a number of ``ROW``, for the message.
-    repeats : {"", "drop"}
-        With ``"drop"`` rows that nothing names count once too.
+    repeats : {"", "drop", "latest"}
+        With ``"drop"`` rows that nothing names count once too; with ``"latest"`` events are states.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def settle(table: str, rows: pl.DataFrame, place: Place, repeats: str) -> Repeat
     if repeats == "drop":
         dropped.append(_without(unnamed, once[ROW]))
     keyed = rows.filter(named).with_columns(key)
-    is_state = TABLES[table].repeats == "state"
+    is_state = TABLES[table].repeats == "state" or repeats == "latest"
     different = keyed.unique([*_names(key), *content], keep="last" if is_state else "first").sort(ROW)
     if not is_state:
         _check_events(table, different, key, place)
@@ -154,7 +154,8 @@ def _check_events(
     there = f"row {one_row}" if one_file == file else f"row {one_row} of {one_file}"
     raise DataError(
         f"has the same {name} as {there}, with another {', '.join(columns[:LISTED])}{others}. An event counts "
-        f"once: correct one of the rows, or map {name} to a column that names each event.",
+        f"once: correct one of the rows, map {name} to a column that names each event, or "
+        f'say repeats = "latest".',
         file=file,
         row=row,
         column=name,

@@ -112,7 +112,8 @@ class Source(BaseModel):
     other rows come before them. ``currency`` is a column that holds the code of each row's currency, and ``rates`` what
     one unit of another one is worth in the business's. ``blank`` are words that say nothing, such as "-" or
     "1900-01-01"; ``values`` are words and what they stand for; ``time_zone`` is that of times without an offset, where
-    it is not the business's. With ``repeats = "drop"`` rows that are the same count once even where nothing names them.
+    it is not the business's. With ``repeats = "drop"`` rows that are the same count once even where nothing names them,
+    and with ``"latest"`` the last of several rows with one id counts, such as a post whose likes grew between exports.
     ``ends`` says whether paid periods end with their last day, ``"inclusive"``, where their ends do not tell.
     """
 
@@ -134,7 +135,7 @@ class Source(BaseModel):
     values: dict[str, str] = {}
     encoding: str | None = None
     sheet: str | None = None
-    repeats: Literal["", "drop"] = ""
+    repeats: Literal["", "drop", "latest"] = ""
     ends: Literal["", "inclusive", "exclusive"] = ""
     refuse_above: float = Field(default=0.05, ge=0, le=1)
     note: str = Field(default="", max_length=1000)

@@ -11,7 +11,7 @@ import polars as pl
 
 from engagekit.data.business import Business
 from engagekit.data.exports import HEADERS, Match, by_names, matches, table_of
-from engagekit.data.files import open_cells
+from engagekit.data.files import open_cells, readable
 from engagekit.data.mapping import CURRENCY, plain_name
 from engagekit.data.scales import SCALES
 from engagekit.data.style import written
@@ -102,7 +102,8 @@ def recognised(file: Path) -> Recognised:
     match = fits[0] if fits and fits[0].is_sure else None
     others = [fit for fit in fits if match is None or fit.preset != match.preset]
     header, cells, _ = open_cells(file, header_row=match.header_row if match else 0)
-    rows = cells.head(SAMPLE).collect()
+    with readable(file):
+        rows = cells.head(SAMPLE).collect()
     if match is None:
         parts = [Part(table, {"columns": columns}) for table, columns in by_names(header)]
     else:

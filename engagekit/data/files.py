@@ -6,6 +6,8 @@ CSV stays text; Parquet and XLSX keep the types they store. Rows count as in a s
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +20,7 @@ from engagekit.data.packed import check_archive, ending_of, opened
 from engagekit.data.text_files import BEYOND, ROW, TextFile, row_faults
 from engagekit.errors import DataError, did_you_mean
 
-__all__ = ["BEYOND", "ROW", "UNREADABLE", "Opened", "find_file", "open_cells", "unreadable"]
+__all__ = ["BEYOND", "ROW", "Opened", "find_file", "open_cells", "readable"]
 
 TOP_ROWS = 100
 MOST_COLUMNS = 2000
@@ -106,7 +108,7 @@ def open_cells(
     DataError
         The file cannot be read, or has no header.
     """
-    try:
+    with readable(path, encoding):
         name = ending_of(path)
         ending = next((ending for ending in reversed(ENDINGS) if name.endswith(ending)), None)
         if ending is None:
@@ -120,15 +122,22 @@ def open_cells(
             found = _in_memory(read_json(path))
         else:
             found = _csv(path, encoding, header_row)
-    except UNREADABLE as error:
-        raise unreadable(path, error, encoding) from error
     if len(found.header) > MOST_COLUMNS:
         problem = f"has {len(found.header):,} columns, and at most {MOST_COLUMNS:,} are read. Export those you need."
         raise DataError(problem, file=path.name)
     return found
 
 
-def unreadable(path: Path, error: BaseException, encoding: str | None = None) -> DataError:
+@contextmanager
+def readable(path: Path, encoding: str | None = None) -> Iterator[None]:
+    """Whatever a library says of a file that cannot be read is said as a DataError: the reason, row and way out."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise _unreadable(path, error, encoding) from error
+
+
+def _unreadable(path: Path, error: BaseException, encoding: str | None = None) -> DataError:
     """Error for a file that cannot be read: the reason, the row where it is known, and the way out."""
     if "utf-8" in str(error):
         problem = 'is not UTF-8 throughout. Save it as UTF-8, or set encoding = "cp1252" in business.toml.'

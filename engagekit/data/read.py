@@ -5,7 +5,6 @@ more than ``HELD_ROWS`` rows is read again, when it is collected; a file that ha
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from polars.io.plugins import register_io_source
 
 from engagekit.data.checking import CONVERTED, REFUSED, RETURNED, WHOLE, blank_cells, checked, doubtful
 from engagekit.data.databases import ENV, open_query
-from engagekit.data.files import ROW, UNREADABLE, Opened, find_file, open_cells, unreadable
+from engagekit.data.files import ROW, Opened, find_file, open_cells, readable
 from engagekit.data.joining import with_joined
 from engagekit.data.mapping import BATCH_ROWS, FILE_ROWS, MappedFile, match_columns
 from engagekit.data.periods import renewals, with_exclusive_ends
@@ -71,7 +70,7 @@ def read_table(table: str, sources: Source | Iterable[Source], folder: Path, sty
     for number, (source, name) in enumerate(named):
         path = Path(name) if source.connection.startswith(ENV) else find_file(folder, name)
         before = InputFile.of(path, name)
-        with _readable(path, source):
+        with readable(path, source.encoding):
             file = open_query(source.query, name, folder) if source.query else _opened(path, source, style)
             for join in source.join:
                 other = find_file(folder, join.file)
@@ -92,15 +91,6 @@ def files_of(folder: Path, source: Source) -> Iterator[str]:
         is_pattern = "*" in name and not Path(name).is_absolute() and not (folder / name).exists()
         matches = sorted(folder.glob(name)) if is_pattern else []
         yield from [match.relative_to(folder).as_posix() for match in matches] or [name]
-
-
-@contextmanager
-def _readable(path: Path, source: Source) -> Iterator[None]:
-    """Whatever a library says of a file that cannot be read is said as a DataError."""
-    try:
-        yield
-    except UNREADABLE as error:
-        raise unreadable(path, error, source.encoding) from error
 
 
 def _opened(path: Path, source: Source, style: Style) -> Opened:
@@ -203,7 +193,7 @@ class _Table:
         refused, amended, prints = [pl.DataFrame(schema=REFUSED | WHOLE)], [pl.DataFrame(schema=REFUSED)], []
         for part, batch in self._batches():
             rows += batch.height
-            with _readable(self.files[part.number].path, part.source):
+            with readable(self.files[part.number].path, part.source.encoding):
                 values, faults, changes = checked(part, batch)
             values = values if self._are_states else self._kept(part, values, self.left_out)
             refused.append(faults)
@@ -226,7 +216,7 @@ class _Table:
         """Batches of the files' cells, those of some of our columns."""
         for part, file in zip(self.parts, self.files, strict=True):
             wanted = part.columns if names is None else [name for name in names if name in part.columns]
-            with _readable(file.path, part.source):
+            with readable(file.path, part.source.encoding):
                 yield from ((part, batch) for batch in part.batches(wanted))
 
     @property

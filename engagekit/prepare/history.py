@@ -184,7 +184,8 @@ class Past:
     ``History.before`` hides in addition what has no date: attributes of customers that are not declared fixed, totals
     such as the likes of a post, the opens of a mailing and the outcome of a test, columns of such tables that are not
     in their contract, and cells whose time is not recorded, such as the rating of a ticket without ``scored_at``.
-    ``History.described`` keeps them as the export had them, but for cells of a ticket that was solved later.
+    ``History.described`` keeps them as the export had them, but for cells of a ticket that was solved later; and it
+    keeps customers of whom it is not known when they joined.
     """
 
     def __init__(
@@ -293,7 +294,8 @@ class Past:
             rows = with_micros(rows, time, f"{time}:us")
             ends = self._undated == "kept" and time in EXCLUSIVE
             over = nw.col(f"{time}:us") < micros_at(rows, time, self.as_of) + ends
-            begun += [over] if time in DATED_BY[name] else []
+            kept = name == "customers" and self._undated == "kept"  # who joined at no known time is a customer still
+            begun += [over | nw.col(time).is_null() if kept else over] if time in DATED_BY[name] else []
             later |= dict.fromkeys(KNOWN_FROM.get(name, {}).get(time, ()), over)
             for column in NOT_BEFORE.get(name, {}).get(time, ()):
                 later.setdefault(column, over | nw.col(time).is_null())

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engagekit import DataError
-from engagekit.data.files import BEYOND, ROW, UNREADABLE, find_file, open_cells, unreadable
+from engagekit.data.files import BEYOND, ROW, find_file, open_cells, readable
 from engagekit.data.text_files import TextFile, short_rows
 
 TEXT = "nama,catatan\nZoë,£5\nBudi,“baik”\n"
@@ -54,10 +54,8 @@ def workbook(path, *sheets):
 
 def collected(path, **how):
     """Open and read a file, as read_table does."""
-    try:
+    with readable(path, how.get("encoding")):
         return open_cells(path, **how)[1].collect()
-    except UNREADABLE as error:
-        raise unreadable(path, error, how.get("encoding")) from error
 
 
 def refusal(path, **how):

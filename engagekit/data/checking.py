@@ -13,7 +13,7 @@ from engagekit.data.recognition import Doubt, read_otherwise
 from engagekit.data.tables import TABLES, column_type, costs_row
 from engagekit.errors import DataError
 
-__all__ = ["CONVERTED", "NO_DATA", "REFUSED", "RETURNED", "WHOLE", "blank_cells", "checked", "doubtful"]
+__all__ = ["CONVERTED", "NO_DATA", "REFUSED", "RETURNED", "WHOLE", "DoubtError", "blank_cells", "checked", "doubtful"]
 
 RETURNED = "returned"
 CONVERTED = ("moved_hour", "serial", RETURNED)  # reasons of cells that are taken, though not as they stand
@@ -24,6 +24,7 @@ WHOLE: dict[str, type[pl.DataType]] = {"cells": pl.String}  # of a refused row, 
 TOTAL = re.compile(r"(?i)^\s*((grand|sub)[ -]?)?(total|jumlah)(\s+(keseluruhan|besar|semua))?\s*:?\s*$")
 CUT = ("long_row", "short_row")  # reasons of rows that have more or fewer cells than the header
 EXAMPLES = {DATES: '"dmy" (31/01/2026) or "mdy" (01/31/2026)', "numbers": '"en" (1,200.50) or "id" (1.200,50)'}
+LONGEST_SERIAL = 9  # characters, of a day without a time as ISO 8601 has ten
 LONGEST_CELL = 100_000  # bytes
 CHECKED_WORDS = ("id", "label", "text")
 
@@ -89,7 +90,11 @@ def blank_cells(rows: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
     return rows
 
 
-def doubtful(file: MappedFile, row: int, column: str, doubt: Doubt, value: object) -> DataError:
+class DoubtError(DataError):
+    """A column of which it is not known how it is written."""
+
+
+def doubtful(file: MappedFile, row: int, column: str, doubt: Doubt, value: object) -> DoubtError:
     """Error for a column of which it is not known how it is written, for the cell that shows it."""
     key = DATES if column_type(file.table, column) in ("time", "day") else "numbers"
     if doubt.kind == "ambiguous":
@@ -97,9 +102,9 @@ def doubtful(file: MappedFile, row: int, column: str, doubt: Doubt, value: objec
         value = f"{value}, which is {' or '.join(doubt.readings)}"
     else:
         problem = f"are written in two ways: here as {doubt.readings[1]!r}, elsewhere as {doubt.readings[0]!r}"
-    example = EXAMPLES[key]
-    way_out = f"Say how the file writes them, {key} = {example} in [tables.{file.table}], or correct those that differ."
-    return file.error(f"the {key} of this column {problem}. {way_out}", row, column, value)
+    way_out = f"{key} = {EXAMPLES[key]} in [tables.{file.table}], or correct those that differ."
+    problem = f"the {key} of this column {problem}. Say how the file writes them, {way_out}"
+    return DoubtError(problem, file=file.name, row=file.row_of(row), column=column, value=value)
 
 
 def _at(places: pl.Series, column: str, reason: str) -> pl.DataFrame:
@@ -121,13 +126,14 @@ def _rows_without_data(file: MappedFile, batch: pl.DataFrame) -> Iterator[pl.Dat
     words = [name for name in file.columns if column_type(file.table, name) in CHECKED_WORDS and file.names(name)]
     texts = {name: batch[str(file.header.index(file.names(name)[0]))] for name in words}
     texts = {name: text for name, text in texts.items() if text.dtype == pl.String}
-    again = pl.Series([True]).new_from_index(0, batch.height)
     for name, text in texts.items():
-        again &= (text.str.strip_chars() == file.names(name)[0].strip()).fill_null(value=False)
-        if costs_row(file.table, name) and text.str.contains("(?i)(total|jumlah)").any():
-            yield _at(text.str.contains(TOTAL.pattern).arg_true(), name, "total_row")
-    if texts and again.any():
-        yield _at(again.arg_true(), next(iter(texts)), "repeated_header")
+        if costs_row(file.table, name) and (total := text.str.contains(TOTAL.pattern)).any():
+            yield _at(total.arg_true(), name, "total_row")
+    first_name, first_text = next(iter(texts.items()), ("", None))
+    if first_text is not None and (first_text == file.names(first_name)[0]).any():
+        again = [text.str.strip_chars() == file.names(name)[0].strip() for name, text in texts.items()]
+        every = pl.select(pl.all_horizontal(again)).to_series().fill_null(value=False)
+        yield _at(every.arg_true(), first_name, "repeated_header")
 
 
 def _converted(file: MappedFile, batch: pl.DataFrame, values: pl.DataFrame) -> Iterator[tuple[str, str, pl.Series]]:
@@ -137,8 +143,14 @@ def _converted(file: MappedFile, batch: pl.DataFrame, values: pl.DataFrame) -> I
             yield name, CONVERTED[0], places
         if column_type(file.table, name) in ("time", "day") and file.styles[name].dates == "iso" and file.names(name):
             cells = file.texts(batch, name)
-            if not cells.dtype.is_temporal() and (serial := file.written(batch, name).str.contains(SERIAL)).any():
+            if cells.dtype.is_temporal() or (cells.dtype == pl.String and _shortest(cells) > LONGEST_SERIAL):
+                continue
+            if (serial := file.written(batch, name).str.contains(SERIAL)).any():
                 yield name, CONVERTED[1], serial.arg_true()
+
+
+def _shortest(cells: pl.Series) -> int:
+    return int(cells.str.len_bytes().min() or 0)  # type: ignore[arg-type]
 
 
 def _refuse_cells_that_are_no_text(file: MappedFile, batch: pl.DataFrame) -> None:
@@ -151,7 +163,7 @@ def _refuse_cells_that_are_no_text(file: MappedFile, batch: pl.DataFrame) -> Non
         if (length > LONGEST_CELL).any():
             problem = f"has more than {LONGEST_CELL:,} characters. Shorten the cell, or map another column."
             raise file.error(problem, batch[ROW][int(length.arg_max() or 0)], name)
-        if (zero := cells.str.contains("\0", literal=True)).any():
+        if file.may_hold_zeros and (zero := cells.str.contains("\0", literal=True)).any():
             at = int(zero.arg_max() or 0)
             raise file.error("holds a zero byte. Export the file again.", batch[ROW][at], name, cells[at])
 

@@ -7,12 +7,15 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
-import pyarrow as pa
 
 from engagekit.data.files import ROW, Opened, find_file
 from engagekit.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["ENV", "open_query"]
 
@@ -105,8 +108,10 @@ def _postgresql(query: str, address: str) -> pl.DataFrame:
     return frame
 
 
-def _without_extensions(answer: pa.Table) -> pa.Table:
+def _without_extensions(answer: "pa.Table") -> "pa.Table":
     """Answer whose types that Arrow does not know, such as exact numbers, are the text that they come as."""
+    import pyarrow as pa
+
     for place, column in enumerate(answer.columns):
         if isinstance(column.type, pa.BaseExtensionType):
             stored = pa.chunked_array([part.storage for part in column.chunks], column.type.storage_type)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
-import pyarrow as pa
 from fastexcel import ExcelReader, FastExcelError, read_excel
 
 from engagekit.data.nested import flat, read_json, with_json_cells
@@ -36,7 +35,7 @@ CONTENT = {  # first bytes: what they are of, and the endings that go with them
     rb"(?i)\s*<(!doctype|html|\?xml|table)": ("a web page", ()),
 }
 POLARS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
-UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeError, FastExcelError, pa.ArrowInvalid, *POLARS)
+UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeError, FastExcelError, *POLARS)
 JSON_CELLS = re.compile(r'"\s*\[?\s*\{\s*""')
 
 

@@ -100,9 +100,18 @@ class MappedFile:
         cells = (batch[str(self.header.index(name))].cast(pl.String, strict=False).alias(name) for name in names)
         return pl.DataFrame(cells).to_struct().struct.json_encode()
 
+    @cached_property
+    def may_hold_zeros(self) -> bool:
+        """Whether the file holds a zero byte somewhere; a file that is no text has none that counts."""
+        return self.text is not None and self.text.holds_zeros
+
+    def row_of(self, row: int) -> int:
+        """Row of the file of a number of ``ROW``."""
+        return row % FILE_ROWS
+
     def error(self, problem: str, row: int, column: str, value: object = None) -> DataError:
         """Error about a cell, whose row is one of ``ROW``."""
-        return DataError(problem, file=self.name, row=row % FILE_ROWS, column=column, value=value)
+        return DataError(problem, file=self.name, row=self.row_of(row), column=column, value=value)
 
     def batches(self, names: Iterable[str]) -> Iterator[pl.DataFrame]:
         """Cells that some of our columns are made of, up to ``BATCH_ROWS`` rows at a time; at least one batch.

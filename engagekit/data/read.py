@@ -11,14 +11,23 @@ from pathlib import Path
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from engagekit.data.checking import CONVERTED, REFUSED, RETURNED, WHOLE, blank_cells, checked, doubtful
+from engagekit.data.checking import (
+    CONVERTED,
+    REFUSED,
+    RETURNED,
+    WHOLE,
+    DoubtError,
+    blank_cells,
+    checked,
+    doubtful,
+)
 from engagekit.data.databases import ENV, open_query
 from engagekit.data.files import ROW, Opened, find_file, open_cells, readable
 from engagekit.data.joining import with_joined
-from engagekit.data.mapping import BATCH_ROWS, FILE_ROWS, MappedFile, match_columns
+from engagekit.data.mapping import FILE_ROWS, MappedFile, match_columns
 from engagekit.data.periods import renewals, with_exclusive_ends
 from engagekit.data.reading import InputFile, Reading, Way
-from engagekit.data.recognition import is_open, way_of
+from engagekit.data.recognition import DATES, NUMBERS, is_open, way_of
 from engagekit.data.repeats import Repeats, candidates, fingerprints, settle
 from engagekit.data.returns import with_returns
 from engagekit.data.source import Cells, Source
@@ -30,6 +39,7 @@ from engagekit.language import decimal_and_group
 __all__ = ["files_of", "read_table"]
 
 HELD_ROWS = 5_000_000
+SAMPLE = 10_000  # rows that mostly tell how columns are written
 FURTHER_HEADERS = 5  # rows below the header among which more of them may be
 IMPORT_ID = '{"ImportId"'  # what Qualtrics writes below a column's name
 
@@ -65,6 +75,14 @@ def read_table(table: str, sources: Source | Iterable[Source], folder: Path, sty
     (2, 1, ('mail.csv', 3, 'delivered', '11', 'above_sent'))
     """
     sources = [sources] if isinstance(sources, Source) else list(sources)
+    try:
+        return _read(table, sources, folder, style, SAMPLE)
+    except DoubtError:  # of a sample: let every cell tell
+        return _read(table, sources, folder, style, None)
+
+
+def _read(table: str, sources: list[Source], folder: Path, style: Style, sample: int | None) -> Reading:
+    """Read files, of whose columns some rows or all of them tell how they are written."""
     named = [(source, name) for source in sources for name in files_of(folder, source)]
     parts, files = [], []
     for number, (source, name) in enumerate(named):
@@ -75,7 +93,7 @@ def read_table(table: str, sources: Source | Iterable[Source], folder: Path, sty
             for join in source.join:
                 other = find_file(folder, join.file)
                 file = with_joined(file, path.name, join, _opened(other, Source(file=[join.file]), style))
-            part, ways = _mapped(table, source, path, file, style, number)
+            part, ways = _mapped(table, source, path, file, style, number, sample)
         parts.append(part)
         used = dict.fromkeys(theirs for ours in part.columns for theirs in part.names(ours))
         unread = tuple(theirs for theirs in part.header if theirs and theirs not in used)
@@ -111,7 +129,7 @@ def _ways_of(text: TextFile | None) -> Iterator[Way]:
 
 
 def _mapped(
-    table: str, source: Source, path: Path, file: Opened, style: Style, number: int
+    table: str, source: Source, path: Path, file: Opened, style: Style, number: int, sample: int | None
 ) -> tuple[MappedFile, list[Way]]:
     """A file with what our columns are made of and how each is written, and what of this was told from it."""
     columns = match_columns(table, source, file.header, path.name)
@@ -126,7 +144,7 @@ def _mapped(
     style = source.style(replace(style, numbers="en") if source.query else style)  # as databases write them
     styles = {ours: _own_style(style, made_of) for ours, made_of in columns.items()}
     mapped = MappedFile(table, path.name, file.header, cells, columns, styles, source, number, file.text)
-    told = dict(_told_ways(mapped))
+    told = dict(_told_ways(mapped, sample))
     ways += [Way(key, value, ours) for ours, (key, value) in told.items()]
     return replace(
         mapped, styles=styles | {o: replace(styles[o], **{key: way}) for o, (key, way) in told.items()}
@@ -148,33 +166,29 @@ def _own_style(style: Style, made_of: object) -> Style:
 
 def _last_header_row(file: Opened) -> int:
     """Last of several rows of names, the way Qualtrics writes them; 0 where there is one only."""
+    if file.text is not None and IMPORT_ID.replace('"', '""') not in file.text.top:
+        return 0
     top = file.cells.head(FURTHER_HEADERS).collect()
     marked = pl.any_horizontal(pl.selectors.string().str.starts_with(IMPORT_ID))
     return int(top.filter(marked)[ROW].max() or 0) if pl.String in top.dtypes else 0  # type: ignore[arg-type]
 
 
-def _told_ways(file: MappedFile) -> Iterator[tuple[str, tuple[str, str]]]:
-    """How columns write their numbers or dates, where it was not said and is not as the business does.
-
-    The first batch of cells tells, or else all of them.
-    """
+def _told_ways(file: MappedFile, sample: int | None) -> Iterator[tuple[str, tuple[str, str]]]:
+    """How columns write their numbers or dates, where it was not said and is not as the business does."""
     names = [name for name in file.columns if file.names(name) and name not in file.declared]
-    first = next((batch for batch in file.batches(names) if batch.height), None)
-    if first is None:
-        return
+    kinds = {name: column_type(file.table, name) for name in names}
+    names = [name for name in names if kinds[name] in (*NUMBERS, *DATES)]
+    looked_at = file if sample is None else replace(file, cells=file.cells.head(sample))
+    rows = pl.concat(looked_at.batches(names)) if names else pl.DataFrame()
     for name in names:
-        kind, style = column_type(file.table, name), file.styles[name]
-        for at, cells in enumerate(file.cells_of(first, name)):
+        kind, style = kinds[name], file.styles[name]
+        for cells in file.cells_of(rows, name):
             if not is_open(cells, kind):
                 continue
-            rows, (way, doubt) = first[ROW], way_of(cells, kind, style)
-            if first.height >= BATCH_ROWS and (doubt or cells.null_count() == len(cells)):
-                every = pl.concat(file.batches([name]))
-                rows, cells = every[ROW], file.cells_of(every, name)[at]
-                way, doubt = way_of(cells, kind, style)
+            way, doubt = way_of(cells, kind, style)
             if doubt:
-                raise doubtful(file, rows[doubt.place], name, doubt, cells[doubt.place])
-            key = "dates" if kind in ("time", "day") else "numbers"
+                raise doubtful(file, rows[ROW][doubt.place], name, doubt, cells[doubt.place])
+            key = "dates" if kind in DATES else "numbers"
             if way != getattr(style, key):
                 yield name, (key, way)
 

@@ -14,7 +14,7 @@ from engagekit.data.parsing import parse_number
 from engagekit.data.style import Style, written
 from engagekit.language import decimal_and_group
 
-__all__ = ["Doubt", "is_open", "read_otherwise", "way_of"]
+__all__ = ["DATES", "NUMBERS", "Doubt", "is_open", "read_otherwise", "way_of"]
 
 NUMBERS = ("number", "count", "tally")
 DATES = ("time", "day")

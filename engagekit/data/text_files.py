@@ -4,13 +4,14 @@ import codecs
 import csv
 import io
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
 import polars as pl
-import pyarrow as pa
-from pyarrow import csv as arrow
 
 from engagekit.data.packed import opened, unpacked
 from engagekit.errors import DataError
@@ -44,8 +45,6 @@ class TextFile:
     ----------
     encoding : str
         How it is encoded.
-    guessed : bool
-        Whether the encoding is the likelier one of several.
     separator : str
         What stands between cells.
     header : list of str
@@ -61,7 +60,6 @@ class TextFile:
     def __init__(self, path: Path, encoding: str | None = None, header_row: int = 0) -> None:
         self.path = path
         self.source, head, self.encoding = _decoded(path, encoding)
-        self.guessed = encoding is None and self.encoding in SINGLE_BYTE
         if not head.strip():
             raise DataError("is empty: it has no header line. Export it again.", file=path.name)
         skipped = _lines_above(head, header_row)
@@ -96,6 +94,12 @@ class TextFile:
         """Lines that the header runs over: a name may hold line ends."""
         return 1 + sum(name.count("\n") for name in self.header)
 
+    @cached_property
+    def holds_zeros(self) -> bool:
+        """Whether it holds a zero byte, which ends a text in some programs."""
+        with self.lines() as file:
+            return any(b"\0" in part for part in iter(lambda: file.read(BLOCK), b""))
+
     def lines(self) -> BinaryIO:
         """The file's bytes in UTF-8, from the start."""
         return io.BytesIO(self.source.getvalue()) if isinstance(self.source, io.BytesIO) else opened(self.path)
@@ -103,6 +107,9 @@ class TextFile:
 
 def short_rows(file: TextFile) -> dict[int, int]:
     """Rows of a file with fewer cells than its header, and how many they have."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
     short: dict[int, int] = {}
 
     def note(row: arrow.InvalidRow) -> str:
@@ -119,9 +126,8 @@ def short_rows(file: TextFile) -> dict[int, int]:
     with file.lines() as lines:
         for _ in range(file.above):
             lines.readline()
-        with arrow.open_csv(lines, read_options=read, parse_options=cut, convert_options=take) as batches:
-            for _ in batches:
-                pass
+        with suppress(pa.ArrowInvalid):  # Polars says what is wrong with it
+            deque(arrow.open_csv(lines, read_options=read, parse_options=cut, convert_options=take), maxlen=0)
     return short
 
 

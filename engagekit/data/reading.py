@@ -26,7 +26,7 @@ WAYS_OUT = {  # for a cell that is not what its column needs, by the column's ty
     "id": "store ids as text, for a spreadsheet keeps 15 digits of a number, ",
 }
 
-OFF_SCALE = "off_scale"
+OFF_SCALE, FEW, ANOTHER_SCALE = "off_scale", 4, 0.2  # more answers were given on another scale
 Stamp = tuple[int, int]  # size and time of the last change of a file
 
 
@@ -271,7 +271,7 @@ class Reading:
             )
         for column, reason, cells, first_row in self.amendments().iter_rows():
             filled = 0 if reason in CONVERTED else self._filled(column)
-            most = self.refuse_above * (cells + filled) if reason == OFF_SCALE else filled
+            most = max(FEW, ANOTHER_SCALE * (cells + filled)) if reason == OFF_SCALE else filled
             if reason not in CONVERTED and cells > most:
                 many = "more than may be" if reason == OFF_SCALE else "as do most that are not blank"
                 raise self._error(

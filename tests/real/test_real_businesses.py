@@ -70,6 +70,7 @@ def test_online_retail_is_cleaned_as_stated_and_adds_up(shared, tmp_path):
     assert overall["order_value"]["numerator"] == pytest.approx(8_911_407.90, abs=0.005)
 
 
+@pytest.mark.soak
 def test_who_leaves_online_retail_is_told_better_than_by_recency_out_of_time(shared, tmp_path):
     folder = business(tmp_path, "online-retail", SETTINGS)
     shutil.copy(shared("online_retail") / "online_retail.csv.gz", folder)

@@ -55,6 +55,7 @@ def test_a_short_history_says_why_there_is_no_model(churn_samples):
     assert re.search("horizon over|needs at least|no horizon has ended", told.problem)
 
 
+@pytest.mark.soak
 def test_an_attribute_that_knows_the_outcome_stops_the_list_unless_it_is_accepted(churn_samples, tmp_path):
     folder = Path(shutil.copytree(churn_samples["saas"], tmp_path / "saas"))
     business = Business.open(folder)

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from babel.numbers import list_currencies
 
 from engagekit.data.business import Business
 from engagekit.data.exports import HEADERS, Match, by_names, matches, table_of
 from engagekit.data.files import open_cells, readable
-from engagekit.data.mapping import CURRENCY, plain_name
+from engagekit.data.mapping import CURRENCY, LABELLED
+from engagekit.data.matching import plain_name
 from engagekit.data.scales import SCALES
 from engagekit.data.style import written
 from engagekit.data.tables import TABLES, column_type
@@ -29,11 +31,12 @@ PLACES = {"id": ("IDR", "Asia/Jakarta"), "ms": ("MYR", "Asia/Kuala_Lumpur"), "en
 SAMPLE = 1000  # rows that are looked at
 COMPONENTS = r"(?m)^(\[score\.components\]\n(?:.+\n)+)"
 EPOCH = r"^\d{10}(\d{3}){0,3}$"
+GROUPS = re.compile("(?i)nps_?group")  # which Qualtrics adds to the answers
 QUESTIONS = {  # words of a question, in three languages, by the scale that it is answered on
-    "nps": "nps|net.?promoter|recommend|rekomendasi|merekomendasikan|mengesyorkan|syorkan",
-    "effort": "effort|how easy|seberapa mudah|sejauh mana mudah|usaha",
-    "csat": "csat|satisf|puas",
-    "review": "rating|stars|bintang",
+    "nps": r"\bnps|net.?promoter|recommend|rekomendasi|mengesyorkan|syorkan",
+    "effort": r"\beffort|how easy|seberapa mudah|sejauh mana mudah",
+    "csat": r"csat|satisf|\bpuas|kepuasan",
+    "review": r"\brating|\bstars\b|\bbintang",
 }
 
 
@@ -110,9 +113,11 @@ def recognised(file: Path) -> Recognised:
         parts = list(_parts(match, header, rows))
     used = {name for part in parts for name in _used(part.settings)}
     unread = [name for name in header if name and name not in used]
-    places = [str(at) for at, name in enumerate(header) if plain_name(name) in CURRENCY]
-    codes = written(rows[places[0]]).drop_nulls().unique(maintain_order=True).to_list() if places else []
-    return Recognised(file, match, next(iter(others), None), parts, unread, codes)
+    places = [str(at) for at, name in enumerate(header) if CURRENCY.fullmatch(plain_name(name))]
+    said = written(rows[places[0]]) if places else pl.Series([], dtype=pl.String)
+    codes = said.drop_nulls().str.to_uppercase().unique(maintain_order=True).to_list()
+    known = [code for code in codes if code in list_currencies()]
+    return Recognised(file, match, next(iter(others), None), parts, unread, known)
 
 
 def _headers(file: Path) -> Iterator[list[str]]:
@@ -159,13 +164,14 @@ def _dated(table: str, ours: str, theirs: Any, header: Sequence[str], rows: pl.D
 def _questions(header: Sequence[str], rows: pl.DataFrame, used: set[str]) -> Iterator[tuple[str, str]]:
     """Questions of a survey that are answered on one of the scales, told by their words and by their answers."""
     for place, name in enumerate(header):
-        if name and name not in used and header.count(name) == 1:
+        if name and name not in used and header.count(name) == 1 and not GROUPS.search(name):
             cells = written(rows[str(place)]).drop_nulls()
             words = " ".join([name, *cells.head(2).to_list()])
-            answers = cells.cast(pl.Int64, strict=False).drop_nulls()
+            answers = cells.str.replace(LABELLED, "$1").cast(pl.Int64, strict=False).drop_nulls()
             for kind, pattern in QUESTIONS.items():
                 low, high = SCALES[kind]
-                if len(answers) and re.search(pattern, words, re.IGNORECASE) and answers.is_between(low, high).all():
+                fits = answers.is_between(low, high).all() and (answers > high / 2).any()
+                if fits and re.search(pattern, words, re.IGNORECASE):
                     yield kind, name
                     break
 

@@ -194,7 +194,12 @@ class Business(BaseModel):
             ids = self.ids  # the table of customers says how their ids are spelt, so that it is read first
             style = Style(self.language, time_zone=self.time_zone, currency=self.currency)
             reading = read_table(table, self.tables[table], self._folder, style)
-            self._readings[table] = replace(reading, scan=ids.applied(table, reading.scan))
+            scan = ids.applied(table, reading.scan)
+            if table == "customers" and ids.merged[table]:
+                scan = scan.unique("customer_id", keep="last", maintain_order=True)
+                gone = reading.kept - scan.select(pl.len()).collect().item()
+                reading = replace(reading, repeats=replace(reading.repeats, superseded=reading.superseded + gone))
+            self._readings[table] = replace(reading, scan=scan)
         return self._readings[table]
 
     @property

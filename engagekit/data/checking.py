@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from engagekit.data.dates import SERIAL
+from engagekit.data.dates import SERIAL, month_numbers
 from engagekit.data.files import BEYOND, ROW
 from engagekit.data.mapping import DATES, MappedFile
 from engagekit.data.parsing import foreign_currency
@@ -17,11 +17,20 @@ __all__ = ["CONVERTED", "NO_DATA", "REFUSED", "RETURNED", "WHOLE", "DoubtError",
 
 RETURNED = "returned"
 CONVERTED = ("moved_hour", "serial", RETURNED)  # reasons of cells that are taken, though not as they stand
-NO_DATA = ("total_row", "repeated_header")  # reasons of rows that are none of the data, and do not count as faults
+NO_DATA = (
+    "total_row",
+    "repeated_header",
+    "note_row",
+)  # reasons of rows that are none of the data, and do not count as faults
 REASONS = {"id": "not_allowed"}  # otherwise not_number, not_time ...
 REFUSED: dict[str, type[pl.DataType]] = {"row": pl.UInt64, "column": pl.String, "value": pl.String, "reason": pl.String}
 WHOLE: dict[str, type[pl.DataType]] = {"cells": pl.String}  # of a refused row, all that is read of it
-TOTAL = re.compile(r"(?i)^\s*((grand|sub)[ -]?)?(total|jumlah)(\s+(keseluruhan|besar|semua))?\s*:?\s*$")
+TOTAL = re.compile(
+    r"(?i)^\s*(?:(?:grand|sub)[ -]?totals?|totals?|jumlah|sum|keseluruhan)"
+    r"(?:\s+(?:keseluruhan|besar|semua|total|penjualan|pembelian|sales|amount|orders?|jualan|\d{4}|"
+    + "|".join(sorted(month_numbers(), key=len, reverse=True))
+    + r"))*\s*(?:\(.*\))?\s*:?\s*$"
+)
 CUT = ("long_row", "short_row")  # reasons of rows that have more or fewer cells than the header
 EXAMPLES = {DATES: '"dmy" (31/01/2026) or "mdy" (01/31/2026)', "numbers": '"en" (1,200.50) or "id" (1.200,50)'}
 LONGEST_SERIAL = 9  # characters, of a day without a time as ISO 8601 has ten
@@ -121,13 +130,17 @@ def _rows_without_data(file: MappedFile, batch: pl.DataFrame) -> Iterator[pl.Dat
     first = next(name for name in file.columns if file.columns[name] is not None)
     if BEYOND in batch.columns and len(long := batch[BEYOND].is_not_null().arg_true()):
         yield _at(long, first, "long_row")
-    if batch[file.last_place].null_count() and len(file.short_rows):
-        yield _at(batch[ROW].is_in(file.short_rows.implode()).arg_true(), first, "short_row")
+    if batch[file.last_place].null_count() and file.short_rows:
+        short = batch[ROW].is_in(list(file.short_rows))
+        notes = batch[ROW].is_in([row for row, cells in file.short_rows.items() if cells == 1 and len(file.header) > 2])
+        yield _at((short & ~notes).arg_true(), first, "short_row")
+        yield _at(notes.arg_true(), first, "note_row")
     words = [name for name in file.columns if column_type(file.table, name) in CHECKED_WORDS and file.names(name)]
     texts = {name: batch[str(file.header.index(file.names(name)[0]))] for name in words}
     texts = {name: text for name, text in texts.items() if text.dtype == pl.String}
     for name, text in texts.items():
-        if costs_row(file.table, name) and (total := text.str.contains(TOTAL.pattern)).any():
+        is_named = costs_row(file.table, name) or name == TABLES[file.table].key or name == next(iter(texts))
+        if is_named and (total := text.str.contains(TOTAL.pattern)).any():
             yield _at(total.arg_true(), name, "total_row")
     first_name, first_text = next(iter(texts.items()), ("", None))
     if first_text is not None and (first_text == file.names(first_name)[0]).any():

@@ -14,7 +14,7 @@ from babel.dates import get_month_names
 from engagekit.data.style import Style, only_where, written
 from engagekit.language import LANGUAGES
 
-__all__ = ["EPOCH", "ORDERS", "SERIAL", "is_date_format", "near_skipped", "parse_day", "parse_time"]
+__all__ = ["EPOCH", "ORDERS", "SERIAL", "is_date_format", "month_numbers", "near_skipped", "parse_day", "parse_time"]
 
 ORDERS = ("dmy", "mdy", "ymd")  # of day, month and year
 EPOCH = ("epoch", "%s")  # seconds, or thousandths ... of them, since 1970: told by size
@@ -172,7 +172,7 @@ def _as_iso(text: pl.Series, order: str) -> pl.Series:
         pl.when(named).then(part).otherwise(place[letter])
         for part, letter in (("one", "d"), ("two", "m"), ("three", "y"))
     )
-    number = pl.col("two").str.to_lowercase().replace_strict(_month_numbers(), default=None, return_dtype=pl.String)
+    number = pl.col("two").str.to_lowercase().replace_strict(month_numbers(), default=None, return_dtype=pl.String)
     since, digits = year.cast(pl.Int32, strict=False), year.str.len_chars()
     century = pl.when(since < CENTURY).then(2000).otherwise(1900)
     may_be_short = named | pl.lit(order != "ymd") | pl.col("mark").str.contains("-", literal=True)
@@ -193,7 +193,7 @@ def _as_iso(text: pl.Series, order: str) -> pl.Series:
 
 
 @cache
-def _month_numbers() -> dict[str, int]:
+def month_numbers() -> dict[str, int]:
     """Numbers of the months by their names in the kit's languages, in lower case."""
     months = [get_month_names("abbreviated", locale=locale) for locale in LANGUAGES.values()]
     months += [get_month_names("wide", locale=locale) for locale in LANGUAGES.values()]
@@ -204,7 +204,7 @@ def _with_english_months(text: pl.Series) -> pl.Series:
     """Text whose months have their English names, which ``strptime`` knows."""
     english = get_month_names("abbreviated", locale="en")
     word = text.str.extract(r"(\p{L}{3,})").str.to_lowercase()
-    number = word.replace_strict(_month_numbers(), default=None, return_dtype=pl.Int64)
+    number = word.replace_strict(month_numbers(), default=None, return_dtype=pl.Int64)
     name = number.replace_strict(dict(english), default=None, return_dtype=pl.String)
     rows = pl.DataFrame({"text": text, "name": name})
     replaced = pl.col("text").str.replace(r"\p{L}{3,}", pl.col("name"))

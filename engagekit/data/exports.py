@@ -13,7 +13,7 @@ from importlib import resources
 from tomllib import loads
 from typing import Any
 
-from engagekit.data.mapping import names_of, plain_name
+from engagekit.data.matching import names_of, plain_name
 from engagekit.data.tables import TABLES, required_columns
 
 __all__ = ["Match", "Preset", "matches", "presets", "table_of"]
@@ -156,7 +156,8 @@ def table_of(
     columns = {ours: _fitting(theirs, header) for ours, theirs in given["columns"].items()}
     columns = {ours: theirs for ours, theirs in columns.items() if theirs is not None}
     if "currency" in settings:
-        settings["currency"] = _name_in(settings["currency"], header)
+        named = settings["currency"]
+        settings["currency"] = named if isinstance(named, str) else _name_in(named, header)
         settings = {key: value for key, value in settings.items() if value is not None}
     if "keep" in settings:
         settings["keep"] = {ours: rule for ours, rule in settings["keep"].items() if ours in columns}

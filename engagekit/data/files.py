@@ -16,10 +16,10 @@ from fastexcel import ExcelReader, FastExcelError, read_excel
 
 from engagekit.data.nested import flat, read_json, with_json_cells
 from engagekit.data.packed import check_archive, ending_of, opened
-from engagekit.data.text_files import BEYOND, ROW, TextFile, row_faults
+from engagekit.data.text_files import BEYOND, FILE_ROWS, ROW, TextFile, row_faults
 from engagekit.errors import DataError, did_you_mean
 
-__all__ = ["BEYOND", "ROW", "Opened", "find_file", "open_cells", "readable"]
+__all__ = ["BEYOND", "FILE_ROWS", "ROW", "Opened", "find_file", "open_cells", "readable"]
 
 TOP_ROWS = 100
 MOST_COLUMNS = 2000
@@ -35,7 +35,8 @@ CONTENT = {  # first bytes: what they are of, and the endings that go with them
     rb"(?i)\s*<(!doctype|html|\?xml|table)": ("a web page", ()),
 }
 POLARS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
-UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeError, FastExcelError, *POLARS)
+PACKED = (zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)  # the last of an encrypted archive
+UNREADABLE = (OSError, EOFError, UnicodeError, FastExcelError, *PACKED, *POLARS)
 JSON_CELLS = re.compile(r'"\s*\[?\s*\{\s*""')
 
 
@@ -113,6 +114,8 @@ def open_cells(
         if ending is None:
             raise DataError(f"has an ending that is not read. Save it as one of {', '.join(ENDINGS)}.", file=path.name)
         _check_content(path)
+        if path.suffix.lower() == ".zip" and ending in (".parquet", ".xlsx"):
+            raise DataError(f"holds a file that ends in {ending}. Unpack it.", file=path.name)
         if ending == ".parquet":
             found = _parquet(path)
         elif ending == ".xlsx":

@@ -14,7 +14,7 @@ __all__ = ["Hint", "hints", "shared_customers"]
 Hint = tuple[str, Mapping[str, object]]  # key of ``hint``, and the values of its {names}
 REFUNDS = re.compile("(?i)refund|pengembalian|bayaran balik")
 UNIQUE = re.compile("(?i)uni(que|k)")
-WHO = "customer_id"
+WHO, FEWEST = "customer_id", 5
 
 
 def hints(readings: Sequence[Reading], ids: Identities) -> Iterator[Hint]:
@@ -37,12 +37,11 @@ def _rules(reading: Reading) -> Iterator[Hint]:
     """Keep rules that change nothing or leave nothing, or miss a word in other capitals."""
     before = reading.rows - reading.refused.height
     for rule, rows in reading.left_out.items():
-        column, sign, word = rule.split(" ", 2)
+        sign = rule.split(" ", 2)[1]
         values = {"file": reading.file, "rule": rule, "n": rows, "of": before}
-        text = reading.scan.select(pl.col(column).cast(pl.String).str.to_lowercase())
-        alike = text.filter(pl.col(column) == word.lower()).collect().height if sign == "!=" else 0
+        alike = reading.capitals.get(rule, 0)
         if alike:
-            yield "rule_capitals", values | {"alike": alike}
+            yield "rule_capitals" if sign == "!=" else "rule_capitals_lost", values | {"alike": alike}
         elif before and rows == before:
             yield "rule_all", values
         elif before and not rows and sign != "!=":
@@ -54,6 +53,8 @@ def _columns(reading: Reading) -> Iterator[Hint]:
     file, used, unread = reading.file, set(reading.used), list(dict.fromkeys(reading.unread))
     if reading.table == "interactions" and not reading.has("action", "refund"):
         yield from (("refunds", {"file": file, "column": name}) for name in unread if REFUNDS.search(name))
+    if reading.table == "interactions" and reading.is_held and _totals_repeat(reading.frame):
+        yield "order_totals", {"file": file}
     if reading.table == "mailings":
         reasons = {(column, reason) for column, reason, *_ in reading.amendments().iter_rows()}
         for ours in ("opens", "clicks"):
@@ -66,6 +67,16 @@ def _columns(reading: Reading) -> Iterator[Hint]:
         yield "twice_encoded", {"file": file}
     if len(used) == 1:
         yield "one_column", {"file": file}
+
+
+def _totals_repeat(rows: pl.DataFrame) -> bool:
+    """Whether lines of one order all have one value, which is then the order's and counts several times."""
+    if not {"order_id", "value", "product"} <= set(rows.columns):
+        return False
+    orders = rows.filter(pl.col("order_id").is_not_null(), pl.col("value").is_not_null()).group_by("order_id")
+    several = orders.agg(n=pl.len(), values=pl.col("value").n_unique(), products=pl.col("product").n_unique())
+    several = several.filter(pl.col("n") > 1, pl.col("products") > 1)
+    return several.height >= FEWEST and bool((several["values"] == 1).all())
 
 
 def _periods(reading: Reading) -> Iterator[Hint]:

@@ -3,29 +3,37 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from importlib import resources
-from tomllib import loads
+from functools import cached_property
+from typing import Self
 
 import polars as pl
+from babel.numbers import list_currencies
 
 from engagekit.data.dates import near_skipped
-from engagekit.data.files import BEYOND, ROW
+from engagekit.data.files import BEYOND, FILE_ROWS, ROW
+from engagekit.data.matching import check_named_once, plain_name
 from engagekit.data.parsing import parse, parse_number
 from engagekit.data.source import Cells, Constant, Mapped, Product, Source, Together, named_in
 from engagekit.data.style import Style, written
-from engagekit.data.tables import MONEY, TABLES, UPDATED, column_type, required_columns
+from engagekit.data.tables import MONEY, column_type
 from engagekit.data.text_files import TextFile, short_rows
-from engagekit.errors import DataError, did_you_mean
+from engagekit.errors import DataError
 
-__all__ = ["BATCH_ROWS", "DATES", "FILE_ROWS", "MappedFile", "match_columns", "names_of", "plain_name"]
+__all__ = [
+    "BATCH_ROWS",
+    "CURRENCY",
+    "DATES",
+    "LABELLED",
+    "MappedFile",
+]
 
 BATCH_ROWS = 100_000
-FILE_ROWS = 2**32  # more than a file has
 DATES = "dates"
-CURRENCY = ("currency", "mata_uang", "mata_wang", "currency_code")
+CURRENCY = re.compile("(?:.*_)?(?:currency|currency_code|ccy|mata_uang|mata_wang)")
+KNOWN_ACTIONS = ("purchase", "refund", "view")
+LABELLED = r"^\s*(\d{1,2})\s*[-–—:(=].*$"  # 10 - Extremely likely
 NOWHERE = pl.Series([], dtype=pl.UInt32)
-OF_A_LINE = ("product", "page")  # of an order's rows, each has its own
+OF_A_LINE = ("product", "page", "order_id", "event_id", "session_id")  # of an order's rows, each has its own
 
 
 @dataclass(frozen=True)
@@ -70,11 +78,11 @@ class MappedFile:
         return str(max((int(place) for name in self.columns for place in self._places(name)), default=0))
 
     @cached_property
-    def short_rows(self) -> pl.Series:
-        """Rows, as ``ROW``, that end before one of our columns."""
+    def short_rows(self) -> dict[int, int]:
+        """Rows, as ``ROW``, that end before one of our columns, and how many cells they have."""
         short = short_rows(self.text) if self.text else {}
-        cut = [row + self.number * FILE_ROWS for row, cells in short.items() if cells <= int(self.last_place)]
-        return pl.Series(cut, dtype=pl.UInt64)
+        last = int(self.last_place)
+        return {row + self.number * FILE_ROWS: cells for row, cells in short.items() if cells <= last}
 
     @property
     def declared(self) -> set[str]:
@@ -118,27 +126,50 @@ class MappedFile:
 
         Where an order's own cells stand on its first row only, its further rows have them too.
         """
-        order, who_and_when = self._places("order_id")[:1] if "order_id" in self.columns else [], list[str]()
-        words = [place for name in self.columns if self._is_of_order(name) for place in self._places(name)]
-        if order:
-            who_and_when = [place for name in ("customer_id", "time") for place in self._places(name)[:1]]
+        order = self._places("order_id")[:1] if "order_id" in self.columns else []
         beyond = [BEYOND] if BEYOND in self.cells.collect_schema() else []
-        wanted = [place for name in names for place in self._places(name)]
-        cells = self.cells.select(ROW, *dict.fromkeys([*order, *who_and_when, *wanted, *self._currency_place, *beyond]))
+        wanted = dict.fromkeys([*order, *(place for name in names for place in self._places(name))])
+        cells = self.cells.select(ROW, *dict.fromkeys([*wanted, *self._currency_place, *beyond]))
         yield cells.head(0).collect()
-        last = None
+        own, last = [place for place in self._of_orders if place in wanted] if order else [], None
         for batch in cells.collect_batches(chunk_size=BATCH_ROWS):
-            blank = [place for place in dict.fromkeys((*who_and_when, *words)) if place in batch.columns]
-            if order and any(batch[place].null_count() for place in blank):
-                batch = _with_cells_of_order(batch, order[0], who_and_when, [p for p in words if p in blank], last)
+            if any(batch[place].null_count() for place in own):
+                own = [place for place in own if place in self._first_rows_only]
+                batch = _with_cells_of_order(batch, order[0], own, last)
             last = batch.tail(1)
             yield batch
+
+    @property
+    def _of_orders(self) -> list[str]:
+        """Places of what may be said once of an order: who, when, and words."""
+        names = [name for name in self.columns if name not in OF_A_LINE]
+        kinds = ("id", "time", "label", "text")
+        return [place for name in names if column_type(self.table, name) in kinds for place in self._places(name)]
+
+    @cached_property
+    def _first_rows_only(self) -> set[str]:
+        """Places that no further row of an order says anything in."""
+        order = pl.col(self._places("order_id")[0])
+        further = (order == order.shift(1)).fill_null(value=False)
+        places = list(dict.fromkeys(self._of_orders))
+        said = self.cells.select((further & pl.col(place).is_not_null()).any().alias(place) for place in places)
+        found = said.collect().row(0, named=True)
+        return {place for place in places if not found[place]}
+
+    def with_marks(self, names: Iterable[str]) -> Self:
+        """The file with those rows only in which a cell of some columns has a point or a comma."""
+        schema = self.cells.collect_schema()
+        places = [place for name in names for place in self._places(name) if schema[place] == pl.String]
+        marked = (
+            pl.any_horizontal(pl.col(place).str.contains("[.,]") for place in places) if places else pl.lit(value=False)
+        )
+        return replace(self, cells=self.cells.filter(marked.fill_null(value=False)))
 
     def values(self, batch: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
         """``ROW`` and some of our columns for a batch of cells; null where a cell is blank or cannot be read."""
         rows = pl.DataFrame([batch[ROW], *(self._value(batch, name).alias(name) for name in names)])
         money = [name for name in rows.columns if name in MONEY]
-        if not money or not self._currency_place:
+        if not money or not (self._currency_place or self._one_currency):
             return rows
         return rows.with_columns(pl.col(money) * self._rates(batch))
 
@@ -146,16 +177,25 @@ class MappedFile:
     def _currency_place(self) -> list[str]:
         """Place of the column with the code of each row's currency, where there is one and amounts to go with it."""
         named = [self.source.currency] if self.source.currency else []
-        named = named or [name for name in self.header if plain_name(name) in CURRENCY]
-        if not named or not MONEY & self.columns.keys():
+        named = named or [name for name in self.header if CURRENCY.fullmatch(plain_name(name))]
+        if not named or not MONEY & self.columns.keys() or self._one_currency:
             return []
-        _check_named_once(named[0], self.header, self.name, "currency")
+        check_named_once(named[0], self.header, self.name, "currency")
         return [str(self.header.index(named[0]))]
+
+    @property
+    def _one_currency(self) -> str:
+        """Currency of the whole file, where the source names it and no column."""
+        named = self.source.currency
+        return named if named not in self.header and named in list_currencies() else ""
 
     def _rates(self, batch: pl.DataFrame) -> pl.Series:
         """What one unit of each row's currency is worth in the business's."""
         own = next(iter(self.styles.values())).currency
-        codes = written(batch[self._currency_place[0]]).str.to_uppercase()
+        if self._one_currency:
+            codes = pl.Series([self._one_currency]).new_from_index(0, batch.height)
+        else:
+            codes = written(batch[self._currency_place[0]]).str.to_uppercase()
         known = {own: 1.0, **self.source.rates} if own else dict.fromkeys(codes.drop_nulls().head(1), 1.0)
         if (unknown := codes.is_not_null() & ~codes.is_in(list(known))).any():
             at = int(unknown.arg_max() or 0)
@@ -175,6 +215,8 @@ class MappedFile:
         texts = [written(self._cells(batch, place, made_of)) for place in self._places(name)]
         if not texts:
             return pl.Series([None], dtype=pl.String).new_from_index(0, batch.height)
+        if isinstance(made_of, Together):
+            texts = [_without_no_time(text) for text in texts]
         mark = " " if isinstance(made_of, Together) else " × "
         return pl.select(pl.concat_str(texts, separator=mark, ignore_nulls=False)).to_series()
 
@@ -223,6 +265,8 @@ class MappedFile:
         if isinstance(made_of, Cells):
             blank, values = blank + made_of.blank, values | made_of.values
         cells = batch[place]
+        if isinstance(made_of, Cells) and made_of.before and cells.dtype == pl.String:
+            cells = cells.str.split(made_of.before).list.first()
         if isinstance(made_of, Cells) and made_of.scale and cells.dtype == pl.String:
             cells = cells.str.strip_chars().str.strip_suffix("%")
         if not blank and not values:
@@ -234,10 +278,6 @@ class MappedFile:
     def _places(self, name: str) -> list[str]:
         return [str(self.header.index(theirs)) for theirs in named_in(self.columns[name])]
 
-    def _is_of_order(self, name: str) -> bool:
-        """Whether a column says something of an order rather than of its lines, in words."""
-        return column_type(self.table, name) in ("label", "text") and name not in OF_A_LINE
-
     def _value(self, batch: pl.DataFrame, name: str) -> pl.Series:
         made_of, kind = self.columns[name], column_type(self.table, name)
         if made_of is None or isinstance(made_of, Constant):
@@ -248,115 +288,36 @@ class MappedFile:
             one, other = (parse_number(cells, self.styles[name]) for cells in self.cells_of(batch, name))
             return one * other
         cells = self.texts(batch, name)
+        if name == "score" and cells.dtype == pl.String:
+            cells = cells.str.replace(LABELLED, "$1")
         if isinstance(made_of, Cells) and made_of.scale:
             cells = parse_number(cells, self.styles[name]) * made_of.scale
         values = parse(cells, kind, self.styles[name])
         if isinstance(made_of, Cells) and made_of.minutes:
             minutes = parse_number(batch[self._places(name)[-1]], self.styles[name])
             values = values + (minutes * 60_000_000).round().cast(pl.Duration("us"))
-        return values
+        return _in_small_letters(values) if (self.table, name) == ("interactions", "action") else values
 
 
-def _with_cells_of_order(
-    batch: pl.DataFrame, order: str, who_and_when: list[str], words: list[str], last: pl.DataFrame | None
-) -> pl.DataFrame:
-    """Rows of a batch, each with those cells of its order that stand on the order's first row, or on the last one.
-
-    Who ordered and when are taken only where both are blank: a row with a time and no customer is a faulty one.
-    """
-    rows = batch if last is None else pl.concat([last, batch])
-    ids, further = pl.col(order), pl.all_horizontal(pl.col(place).is_null() for place in who_and_when)
-    above = {place: pl.col(place).forward_fill().over(ids.rle_id()) for place in dict.fromkeys((*who_and_when, *words))}
-    known = ids.is_not_null()
-    rows = rows.with_columns(
-        pl.coalesce(place, pl.when(known & further if place in who_and_when else known).then(fill))
-        for place, fill in above.items()
-    )
-    return rows if last is None else rows.slice(1)
+def _in_small_letters(actions: pl.Series) -> pl.Series:
+    """Actions, of which those that mean something here are in small letters, however the file writes them."""
+    small = actions.str.to_lowercase()
+    known = small.is_in(list(KNOWN_ACTIONS))
+    return pl.select(pl.when(known).then(small).otherwise(actions)).to_series() if known.any() else actions
 
 
-def match_columns(table: str, source: Source, header: list[str], file: str) -> dict[str, Mapped | None]:
-    """Match our columns to those of a file: by the map of ``business.toml``, then by the same name.
-
-    Parameters
-    ----------
-    table : str
-        Name of the table.
-    source : Source
-        Its settings, with the map.
-    header : list of str
-        Names in the file.
-    file : str
-        Name of the file, for the messages.
-
-    Returns
-    -------
-    dict of str to str, Constant, Product, Cells or None
-        What each column of the table is made of.
-
-    Raises
-    ------
-    DataError
-        A column is required and not there, or a name is ambiguous or not there; names the nearest one.
-    """
-    columns: dict[str, Mapped | None] = dict(_alike(table, source, header, file))
-    columns |= source.columns
-    for ours, theirs in columns.items():
-        for name in named_in(theirs):
-            _check_named_once(name, header, file, ours)
-    for ours in required_columns(table):
-        if ours not in columns:
-            way_out = f"{did_you_mean(ours, header)} Map it in [tables.{table}.columns] of business.toml."
-            raise DataError(f"no column of the file is mapped to it. {way_out}", file=file, column=ours)
-    for ours in source.keep:
-        if ours not in columns:
-            problem = f"a keep rule names a column that is not mapped. {did_you_mean(ours, columns)}"
-            raise DataError(problem, file=file, column=ours)
-    filled = [name for name, column in TABLES[table].columns.items() if column.presence == "filled"]
-    return columns | {name: None for name in filled if name not in columns}
+def _without_no_time(text: pl.Series) -> pl.Series:
+    """Text of days and times of day as spreadsheets store them, without the midnight and the day that nobody wrote."""
+    return text.str.replace(r"[ T]00:00:00(\.0+)?$", "").str.replace(r"^1899-12-3[01] ", "").str.replace(r"\.0+$", "")
 
 
-def _alike(table: str, source: Source, header: list[str], file: str) -> Iterator[tuple[str, str]]:
-    """Our columns that the file has under the same name, but for capitals and punctuation.
-
-    One that the table cannot do without may have a name that is commonly given to it.
-    """
-    taken = {name for mapped in source.columns.values() for name in named_in(mapped)}
-    known = [*TABLES[table].columns, *([UPDATED] if TABLES[table].repeats == "state" else [])]
-    plain = {name: plain_name(name) for name in dict.fromkeys(header)}
-    for ours in known:
-        alike = [name for name, word in plain.items() if word == ours]
-        if not alike and ours in required_columns(table) and ours not in source.columns:
-            alike = [name for name, word in plain.items() if word in names_of(table, ours) and name not in taken]
-        if alike:
-            yield ours, ours if ours in alike else alike[0]
-        if len(alike) > 1 and ours not in (*alike, *source.columns):
-            raise DataError(f"may be {' or '.join(map(repr, alike))}. Map one of them.", file=file, column=ours)
-
-
-def plain_name(name: str) -> str:
-    """Name in small letters, with one underscore for what is neither letter nor digit."""
-    return re.sub(r"[\W_]+", "_", name.strip().casefold())
-
-
-@cache
-def names_of(table: str, column: str) -> frozenset[str]:
-    """Names that a column of a table is commonly given, in small letters with underscores, in three languages.
-
-    Examples
-    --------
-    >>> "id_pelanggan" in names_of("interactions", "customer_id")
-    True
-    """
-    known = loads(resources.files("engagekit.data").joinpath("presets", "names.toml").read_text("utf-8"))
-    names = [*known["any"].get(column, []), *known.get(table, {}).get(column, [])]
-    return frozenset(map(plain_name, names))
-
-
-def _check_named_once(name: str, header: list[str], file: str, ours: str) -> None:
-    places = [str(place) for place, other in enumerate(header, start=1) if other == name]
+def _with_cells_of_order(batch: pl.DataFrame, order: str, places: list[str], last: pl.DataFrame | None) -> pl.DataFrame:
+    """Rows of a batch, each with those cells of its order that stand on the order's first row."""
     if not places:
-        raise DataError(f"the column {name!r} is not in the file. {did_you_mean(name, header)}", file=file, column=ours)
-    if len(places) > 1:
-        problem = f"columns {' and '.join(places)} are both called {name!r}. Rename one of them."
-        raise DataError(problem, file=file, row=1, column=ours)
+        return batch
+    rows = batch if last is None else pl.concat([last, batch])
+    ids = pl.col(order)
+    above = {place: pl.col(place).forward_fill().over(ids.rle_id()) for place in places}
+    known = ids.is_not_null()
+    rows = rows.with_columns(pl.coalesce(place, pl.when(known).then(fill)) for place, fill in above.items())
+    return rows if last is None else rows.slice(1)

@@ -1,6 +1,7 @@
 """JSON and nested columns -> flat ones: ``device.category``, and ``event_params.page_location`` of keys and values."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from engagekit.errors import DataError
 __all__ = ["flat", "read_json", "with_json_cells"]
 
 MOST_COLUMNS = 1000  # of one nested column: more are data and no columns
+EXACT = 2**53  # whole numbers beyond are ids
+RECORDS = ("data", "results", "items", "records", "value", "rows", "tickets", "orders", "customers", "conversations")
 KEYED = {"key", "value"}
 
 
@@ -31,11 +34,26 @@ def read_json(path: Path) -> pl.DataFrame:
     except RecursionError:
         raise DataError("is nested too deeply. Export it again.", file=path.name) from None
     if isinstance(content, dict):
-        lists = [each for each in content.values() if isinstance(each, list) and each and isinstance(each[0], dict)]
-        content = max(lists, key=len, default=[content])
+        lists = [k for k, each in content.items() if isinstance(each, list) and each and isinstance(each[0], dict)]
+        known = [name for name in lists if name in RECORDS] or ([] if "id" in content else lists[:1])
+        content = content[known[0]] if known else [content]
     if not isinstance(content, list) or not all(isinstance(record, dict) for record in content):
         raise DataError("holds no list of records. Export it as JSON records or CSV.", file=path.name)
-    return flat(pl.from_dicts([_plain(record) for record in content], infer_schema_length=None))
+    return _of_records(_plain(record) for record in content)
+
+
+def _of_records(records: Iterable[dict[str, Any]]) -> pl.DataFrame:
+    """Records as a frame, whose columns are text where they are of several types."""
+    rows = list(records)
+    columns = {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
+    return pl.DataFrame([_column(name, cells) for name, cells in columns.items()])
+
+
+def _column(name: str, cells: list[Any]) -> pl.Series:
+    kinds = {type(cell) for cell in cells if cell is not None}
+    if kinds <= {int, float} or kinds == {bool}:
+        return pl.Series(name, cells, strict=False, dtype=pl.Float64 if float in kinds else None)
+    return pl.Series(name, [None if cell is None else str(cell) for cell in cells], dtype=pl.String)
 
 
 def _lines(path: Path, text: str) -> Any:
@@ -59,7 +77,9 @@ def _plain(record: dict[str, Any], above: str = "") -> dict[str, Any]:
             cells[above + name] = ";".join(map(str, value)) if _is_flat(value) else json.dumps(value)
         else:
             cells[above + name] = value
-    return {name: value if value is None or isinstance(value, bool) else str(value) for name, value in cells.items()}
+    return {
+        name: str(value) if isinstance(value, int) and abs(value) > EXACT else value for name, value in cells.items()
+    }
 
 
 def _is_keyed(value: object) -> bool:
@@ -86,7 +106,7 @@ def with_json_cells(frame: pl.DataFrame) -> pl.DataFrame:
                 records = [_plain({name: json.loads(cell)} if cell else {}) for cell in frame[name]]
             except ValueError:
                 continue
-            apart = pl.from_dicts(records, infer_schema_length=None) if any(records) else pl.DataFrame()
+            apart = _of_records(records)
             if 0 < apart.width <= MOST_COLUMNS:
                 frame = frame.drop(name).hstack(apart.rename({n: f"{n}_" for n in apart.columns if n in frame.columns}))
     return frame
@@ -126,15 +146,17 @@ def _by_key(cells: pl.Series) -> list[pl.Series]:
         "pair", empty_as_null=True
     )
     pairs = rows.select("row", key=pl.col("pair").struct.field("key"), value=pl.col("pair").struct.field("value"))
-    if isinstance(kind := pairs["value"].dtype, pl.Struct):
-        kinds = [pl.col("value").struct.field(field.name).cast(pl.String) for field in kind.fields]
-        pairs = pairs.with_columns(value=pl.coalesce(kinds))
+    if isinstance(pairs["value"].dtype, pl.Struct):
+        pairs = pairs.unnest("value")
     pairs = pairs.filter(pl.col("key").is_not_null()).unique(["row", "key"], keep="first", maintain_order=True)
     keys = pairs["key"].unique(maintain_order=True)
     if len(keys) > MOST_COLUMNS:
         return []
     rows, columns = rows.select("row").unique(maintain_order=True), []
     for key in keys:
-        one = rows.join(pairs.filter(pl.col("key") == key), on="row", how="left", maintain_order="left")["value"]
+        of_key = pairs.filter(pl.col("key") == key).drop("key")
+        said = [name for name in of_key.columns if name != "row" and of_key[name].count()] or of_key.columns[1:2]
+        value = pl.col(said[0]) if len(said) == 1 else pl.coalesce(pl.col(name).cast(pl.String) for name in said)
+        one = rows.join(of_key.select("row", value=value), on="row", how="left", maintain_order="left")["value"]
         columns.append(one.alias(f"{cells.name}.{key}"))
     return columns

@@ -20,6 +20,7 @@ from engagekit.language import LANGUAGES, decimal_and_group
 __all__ = ["foreign_currency", "parse", "parse_number"]
 
 SHORTENED = r"^\d[.,]\d+[eE]\+\d+$"
+MINUS_BEHIND = (r"^\((.+)\)$|^([^-]*\d)-$", "-$1$2")  # as accountants write it
 EXACT = 2**53  # from here on a float has lost digits of a whole number
 MARKS = ("US$", "S$", "Rp", "RM", "£", "$", "€", "[A-Z]{3}")
 TRUE = ("true", "yes", "y", "1", "ya", "benar")
@@ -69,7 +70,8 @@ def parse_number(cells: pl.Series, style: Style) -> pl.Series:
     number = _bare_number(text, style.numbers)
     unread = number.is_null() & text.is_not_null()
     if unread.any():
-        bare = text.filter(unread).str.replace(*_without_mark(_currency_marks(style.currency)))
+        bare = text.filter(unread).str.replace("\u2212", "-", literal=True).str.replace(*MINUS_BEHIND)
+        bare = bare.str.replace(*_without_mark(_currency_marks(style.currency)))
         number = _filled(number, unread, _bare_number(bare.str.strip_suffix(",-"), style.numbers))
     return only_where(number.is_finite(), number)
 

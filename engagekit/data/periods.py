@@ -7,6 +7,7 @@ import polars as pl
 __all__ = ["Renewals", "renewals", "with_exclusive_ends"]
 
 MOST = 0.5  # of the periods that are followed by another
+FEWEST = 5  # of them: a customer who came back a day late says nothing of the others
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Renewals:
     @property
     def ends_are_last_days(self) -> bool:
         """Whether ends must be the last days of periods: most that are followed are so a day later."""
-        return self.at_midnight and self.followed > 0 and self.day_later > MOST * self.followed
+        return self.at_midnight and self.day_later >= FEWEST and self.day_later > MOST * self.followed
 
 
 def renewals(periods: pl.DataFrame) -> Renewals:
@@ -49,17 +50,28 @@ def renewals(periods: pl.DataFrame) -> Renewals:
     >>> from datetime import datetime
     >>> months = pl.DataFrame({"customer_id": ["a", "a"], "starts_at": [datetime(2026, 1, 1), datetime(2026, 2, 1)],
     ...     "ends_at": [datetime(2026, 1, 31), datetime(2026, 2, 28)]})
-    >>> renewals(months).ends_are_last_days
-    True
+    >>> renewals(months).day_later
+    1
     """
+    starts = periods.select("customer_id", at="starts_at").unique().with_columns(begins=pl.lit(value=True))
     order = ["customer_id", "starts_at", "ends_at"]
-    later = periods.select(order).sort(order).with_columns(next=pl.col("starts_at").shift(-1).over("customer_id"))
-    followed = later.filter(pl.col("next").is_not_null(), pl.col("ends_at").is_not_null())
-    day_later = pl.col("ends_at").dt.offset_by("1d") == pl.col("next")
+    rows = (
+        periods.select(order)
+        .sort(order)
+        .with_columns(next=pl.col("starts_at").shift(-1).over("customer_id"), day=pl.col("ends_at").dt.offset_by("1d"))
+    )
+    rows = rows.filter(pl.col("ends_at").is_not_null())
+    at_once = rows.join(starts, left_on=["customer_id", "ends_at"], right_on=["customer_id", "at"], how="left")
+    later = at_once.join(
+        starts, left_on=["customer_id", "day"], right_on=["customer_id", "at"], how="left", suffix="_day"
+    )
+    follows = pl.col("begins").is_not_null() | pl.col("begins_day").is_not_null() | (pl.col("next") < pl.col("ends_at"))
+    day_later = pl.col("begins").is_null() & pl.col("begins_day").is_not_null()
+    overlaps = pl.col("next") < pl.col("ends_at")
+    counts = later.select(follows.sum(), day_later.sum().alias("day"), (overlaps & ~day_later).sum().alias("over"))
     midnight = (pl.col("ends_at").dt.time() == pl.time(0, 0, 0)).all()
-    numbers = followed.select(day_later.sum().alias("day"), (pl.col("next") < pl.col("ends_at")).sum().alias("over"))
-    days, overlapping = numbers.row(0)
-    return Renewals(followed.height, days, overlapping, bool(periods.select(midnight).item()))
+    followed, days, overlapping = counts.row(0)
+    return Renewals(followed, days, overlapping, bool(periods.select(midnight).item()))
 
 
 def with_exclusive_ends(periods: pl.DataFrame) -> pl.DataFrame:

@@ -22,18 +22,20 @@ from engagekit.data.checking import (
     doubtful,
 )
 from engagekit.data.databases import ENV, open_query
-from engagekit.data.files import ROW, Opened, find_file, open_cells, readable
+from engagekit.data.files import FILE_ROWS, ROW, Opened, find_file, open_cells, readable
 from engagekit.data.joining import with_joined
-from engagekit.data.mapping import FILE_ROWS, MappedFile, match_columns
+from engagekit.data.mapping import MappedFile
+from engagekit.data.matching import check_named_once, match_columns
 from engagekit.data.periods import renewals, with_exclusive_ends
-from engagekit.data.reading import InputFile, Reading, Way
+from engagekit.data.reading import InputFile, Reading, Way, sha256_of
 from engagekit.data.recognition import DATES, NUMBERS, is_open, way_of
-from engagekit.data.repeats import Repeats, candidates, fingerprints, settle
+from engagekit.data.repeats import Repeats, candidates, fingerprints, orders_again, settle
 from engagekit.data.returns import with_returns
-from engagekit.data.source import Cells, Source
+from engagekit.data.source import Cells, Source, in_other_capitals
 from engagekit.data.style import Style
 from engagekit.data.tables import TABLES, column_type
 from engagekit.data.text_files import TextFile
+from engagekit.errors import DataError
 from engagekit.language import decimal_and_group
 
 __all__ = ["files_of", "read_table"]
@@ -41,7 +43,7 @@ __all__ = ["files_of", "read_table"]
 HELD_ROWS = 5_000_000
 SAMPLE = 10_000  # rows that mostly tell how columns are written
 FURTHER_HEADERS = 5  # rows below the header among which more of them may be
-IMPORT_ID = '{"ImportId"'  # what Qualtrics writes below a column's name
+DESCRIBED = ('{"ImportId"', "Lifetime: ")  # what Qualtrics and Facebook write below a column's name
 
 
 def read_table(table: str, sources: Source | Iterable[Source], folder: Path, style: Style) -> Reading:
@@ -84,6 +86,7 @@ def read_table(table: str, sources: Source | Iterable[Source], folder: Path, sty
 def _read(table: str, sources: list[Source], folder: Path, style: Style, sample: int | None) -> Reading:
     """Read files, of whose columns some rows or all of them tell how they are written."""
     named = [(source, name) for source in sources for name in files_of(folder, source)]
+    _refuse_same_files(folder, sources)
     parts, files = [], []
     for number, (source, name) in enumerate(named):
         path = Path(name) if source.connection.startswith(ENV) else find_file(folder, name)
@@ -109,6 +112,23 @@ def files_of(folder: Path, source: Source) -> Iterator[str]:
         is_pattern = "*" in name and not Path(name).is_absolute() and not (folder / name).exists()
         matches = sorted(folder.glob(name)) if is_pattern else []
         yield from [match.relative_to(folder).as_posix() for match in matches] or [name]
+
+
+def _refuse_same_files(folder: Path, sources: list[Source]) -> None:
+    """Refuse a file that a source names twice, or of which it names a copy: its rows would count twice."""
+    for source in sources:
+        known: dict[tuple[int, str | None], str] = {}
+        for name in files_of(folder, source):
+            path = folder / name
+            if source.query or not path.is_file():
+                continue
+            of_size = [other for size, other in known if size == path.stat().st_size]
+            digest = sha256_of(path) if of_size else None
+            same = [n for (size, _), n in known.items() if digest and sha256_of(folder / n) == digest]
+            if same:
+                problem = f"holds the same as {Path(same[0]).name}. Name it once."
+                raise DataError(problem, file=path.name)
+            known[path.stat().st_size, name] = name
 
 
 def _opened(path: Path, source: Source, style: Style) -> Opened:
@@ -138,8 +158,12 @@ def _mapped(
     if not first_row and (last := _last_header_row(file)):
         first_row = last + 1
         ways.append(Way("first_row", str(first_row)))
+    for theirs in source.only:
+        check_named_once(theirs, file.header, path.name, "only")
     row = pl.col(ROW).cast(pl.UInt64)
     cells = file.cells.filter(row >= first_row) if first_row else file.cells
+    for theirs, word in source.only.items():
+        cells = cells.filter(pl.col(str(file.header.index(theirs))).cast(pl.String).str.strip_chars() == word)
     cells = cells.with_columns(row + pl.lit(number * FILE_ROWS, pl.UInt64))
     style = source.style(replace(style, numbers="en") if source.query else style)  # as databases write them
     styles = {ours: _own_style(style, made_of) for ours, made_of in columns.items()}
@@ -166,31 +190,38 @@ def _own_style(style: Style, made_of: object) -> Style:
 
 def _last_header_row(file: Opened) -> int:
     """Last of several rows of names, the way Qualtrics writes them; 0 where there is one only."""
-    if file.text is not None and IMPORT_ID.replace('"', '""') not in file.text.top:
+    marks = [mark.replace('"', '""') for mark in DESCRIBED]
+    if file.text is not None and not any(mark in file.text.top for mark in marks):
         return 0
     top = file.cells.head(FURTHER_HEADERS).collect()
-    marked = pl.any_horizontal(pl.selectors.string().str.starts_with(IMPORT_ID))
+    text = pl.selectors.string()
+    marked = pl.any_horizontal(text.str.starts_with(mark) for mark in DESCRIBED)
     return int(top.filter(marked)[ROW].max() or 0) if pl.String in top.dtypes else 0  # type: ignore[arg-type]
 
 
 def _told_ways(file: MappedFile, sample: int | None) -> Iterator[tuple[str, tuple[str, str]]]:
-    """How columns write their numbers or dates, where it was not said and is not as the business does."""
+    """How columns write their numbers or dates, where it was not said and is not as the business does.
+
+    Of dates a sample mostly tells; of numbers all that have a mark do, for any of them may say what the others mean.
+    """
     names = [name for name in file.columns if file.names(name) and name not in file.declared]
     kinds = {name: column_type(file.table, name) for name in names}
-    names = [name for name in names if kinds[name] in (*NUMBERS, *DATES)]
-    looked_at = file if sample is None else replace(file, cells=file.cells.head(sample))
-    rows = pl.concat(looked_at.batches(names)) if names else pl.DataFrame()
-    for name in names:
-        kind, style = kinds[name], file.styles[name]
-        for cells in file.cells_of(rows, name):
-            if not is_open(cells, kind):
-                continue
-            way, doubt = way_of(cells, kind, style)
-            if doubt:
-                raise doubtful(file, rows[ROW][doubt.place], name, doubt, cells[doubt.place])
-            key = "dates" if kind in DATES else "numbers"
-            if way != getattr(style, key):
-                yield name, (key, way)
+    head = file if sample is None else replace(file, cells=file.cells.head(sample))
+    looks = [(head, [name for name in names if kinds[name] in DATES])]
+    looks.append((file.with_marks(numeric := [name for name in names if kinds[name] in NUMBERS]), numeric))
+    for looked_at, columns in looks:
+        rows = pl.concat(looked_at.batches(columns)) if columns else pl.DataFrame()
+        for name in columns:
+            kind, style = kinds[name], file.styles[name]
+            for cells in file.cells_of(rows, name):
+                if not is_open(cells, kind):
+                    continue
+                way, doubt = way_of(cells, kind, style)
+                if doubt:
+                    raise doubtful(file, rows[ROW][doubt.place], name, doubt, cells[doubt.place])
+                key = "dates" if kind in DATES else "numbers"
+                if way != getattr(style, key):
+                    yield name, (key, way)
 
 
 class _Table:
@@ -200,6 +231,7 @@ class _Table:
         self.table, self.parts, self.files = table, parts, files
         self.columns = list(dict.fromkeys(name for part in parts for name in part.columns))
         self.left_out: dict[str, int] = {}
+        self.capitals: dict[str, int] = {}
 
     def reading(self) -> Reading:
         """Check every row; hold those that remain, or scan them again where they are too many."""
@@ -223,8 +255,19 @@ class _Table:
             repeats, scan = self._scanned(refusals["row"], blanks, twice)
         faults, changes = (self._with_file(each) for each in (refusals, amendments))
         limit = max(part.source.refuse_above for part in self.parts)
-        left_out, held_all = self.left_out, rows <= HELD_ROWS
-        return Reading(self.table, tuple(self.files), rows, limit, faults, changes, left_out, repeats, held_all, scan)
+        return Reading(
+            self.table,
+            tuple(self.files),
+            rows,
+            limit,
+            faults,
+            changes,
+            self.left_out,
+            self.capitals,
+            repeats,
+            rows <= HELD_ROWS,
+            scan,
+        )
 
     def _batches(self, names: Iterable[str] | None = None) -> Iterator[tuple[MappedFile, pl.DataFrame]]:
         """Batches of the files' cells, those of some of our columns."""
@@ -243,6 +286,7 @@ class _Table:
         remain = pl.repeat(value=True, n=rows.height, dtype=pl.Boolean, eager=True)
         for rule, keeps in part.source.kept(rows, part.styles).items():
             left_out[rule] = left_out.get(rule, 0) + int((remain & ~keeps).sum())
+            self.capitals[rule] = self.capitals.get(rule, 0) + in_other_capitals(rows, rule)
             remain &= keeps
         return rows.filter(remain) if part.source.keep else rows
 
@@ -253,6 +297,11 @@ class _Table:
     def _held(self, table: pl.DataFrame, twice: pl.Series) -> tuple[Repeats, pl.LazyFrame, pl.DataFrame]:
         """Rows that remain of the checked ones, in memory; and the purchases that are returns, as cells amended."""
         repeats = self._settled(_only(table, twice))
+        again = orders_again(table, [part.source.file for part in self.parts]) if self.table == "interactions" else None
+        if again is not None and len(again):
+            dropped = pl.concat([repeats.dropped, again]).unique().sort()
+            superseded = repeats.superseded + len(dropped) - len(repeats.dropped)
+            repeats = replace(repeats, dropped=dropped, superseded=superseded)
         table = self._with_exclusive_ends(_without(table, repeats.dropped))
         if self._are_states and any(part.source.keep for part in self.parts):
             table = pl.concat([self._kept(part, self._of(part, table), self.left_out) for part in self.parts])
@@ -265,13 +314,15 @@ class _Table:
         """Paid periods whose ends are exclusive; tells which files have the last days of periods instead."""
         if self.table != "subscriptions":
             return table
+        silent = pl.concat([self._of(part, table) for part in self.parts if not part.source.ends] or [table.clear()])
+        told = renewals(silent).ends_are_last_days
         parts = []
         for part in self.parts:
             rows, ends = self._of(part, table), part.source.ends
-            if ends == "inclusive" or (not ends and renewals(rows).ends_are_last_days):
+            if ends == "inclusive" or (not ends and told):
                 rows = with_exclusive_ends(rows)
-                way = [] if ends else [Way("last_days", "1 d", "ends_at")]
-                self.files[part.number] = replace(self.files[part.number], ways=(*self.files[part.number].ways, *way))
+                file, way = self.files[part.number], () if ends else (Way("last_days", "1 d", "ends_at"),)
+                self.files[part.number] = replace(file, ways=(*file.ways, *way))
             parts.append(rows)
         return pl.concat(parts)
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,7 @@ WAYS_OUT = {  # for a cell that is not what its column needs, by the column's ty
 }
 
 OFF_SCALE, FEW, ANOTHER_SCALE = "off_scale", 4, 0.2  # more answers were given on another scale
+SINCE_1970 = r"\d{10}(\d{3}){0,3}"
 Stamp = tuple[int, int]  # size and time of the last change of a file
 
 
@@ -133,6 +135,8 @@ class Reading:
         that cannot be read, or breaks a rule, counts as blank; one whose hour the clock left out is moved on.
     left_out : dict of str to int
         Rows dropped by each ``keep`` rule, of those not refused.
+    capitals : dict of str to int
+        Rows that each rule does not see, since their word has other capitals.
     repeats : Repeats
         Rows that are there more than once.
     is_held : bool
@@ -148,6 +152,7 @@ class Reading:
     refused: pl.DataFrame
     amended: pl.DataFrame
     left_out: dict[str, int]
+    capitals: dict[str, int]
     repeats: Repeats
     is_held: bool
     scan: pl.LazyFrame
@@ -266,30 +271,36 @@ class Reading:
                 column,
                 f"the cell was refused: {reason} ({rows:,} rows). In all {faulty.height:,} of {self.rows:,} rows "
                 f"({share:.1%}) were refused, and at most {self.refuse_above:.0%} may be. Correct the rows, "
-                f"{_way_out(self.table, column, reason)}"
+                f"{_way_out(self.table, column, reason, self._value(faulty, first_row, column))}"
                 f"or set refuse_above in [tables.{self.table}] of business.toml.",
             )
         for column, reason, cells, first_row in self.amendments().iter_rows():
             filled = 0 if reason in CONVERTED else self._filled(column)
-            most = max(FEW, ANOTHER_SCALE * (cells + filled)) if reason == OFF_SCALE else filled
+            off_scale = reason == OFF_SCALE or (column, reason) == ("score", "out_of_range")
+            most = max(FEW, ANOTHER_SCALE * (cells + filled)) if off_scale else filled
             if reason not in CONVERTED and cells > most:
-                many = "more than may be" if reason == OFF_SCALE else "as do most that are not blank"
+                many = "more than may be" if off_scale else "as do most that are not blank"
+                way_out = _way_out(self.table, column, reason, self._value(self.amended, first_row, column))
                 raise self._error(
                     self.amended,
                     first_row,
                     column,
                     f"the cell counts as blank: {reason} ({cells:,} rows), {many}, so that this cannot be what the "
-                    f"column holds. Map another column, {_way_out(self.table, column, reason)}"
-                    f"or drop it from [tables.{self.table}.columns].",
+                    f"column holds. Map another column, {way_out}or drop it from [tables.{self.table}.columns].",
                 )
         return self
+
+    @staticmethod
+    def _value(rows: pl.DataFrame, first_row: int, column: str) -> str:
+        """What the first cell of a fault says."""
+        return str(rows.filter(pl.col("row") == first_row, pl.col("column") == column)["value"][0] or "")
 
     def _filled(self, column: str) -> int:
         """Cells of a column that remain and say something."""
         return int(self.scan.select(pl.col(column).count()).collect().item())
 
     def _error(self, rows: pl.DataFrame, first_row: int, column: str, problem: str) -> DataError:
-        row = rows.row(by_predicate=(pl.col("row") == first_row) & (pl.col("column") == column), named=True)
+        row = rows.filter(pl.col("row") == first_row, pl.col("column") == column).row(0, named=True)
         return DataError(problem, file=row["file"], row=first_row, column=column, value=row["value"])
 
 
@@ -321,7 +332,11 @@ def _counted(cells: pl.DataFrame) -> pl.DataFrame:
     return counts.sort("rows", "column", "reason", descending=[True, False, False])
 
 
-def _way_out(table: str, column: str, reason: str) -> str:
+def _way_out(table: str, column: str, reason: str, value: str = "") -> str:
+    if re.fullmatch(SINCE_1970, value or "") and column_type(table, column) in ("time", "day"):
+        return 'say that it counts from 1970 (dates = "epoch"), '
     if reason == OFF_SCALE:
         return 'say which words mean that there is no answer (blank = ["99"]), '
+    if not any(sign.isalnum() for sign in value or "x"):
+        return f'say that it means nothing (blank = ["{value}"]), '
     return WAYS_OUT.get(column_type(table, column), "") if reason.startswith("not_") else ""

@@ -78,9 +78,10 @@ def way_of(cells: pl.Series, kind: str, style: Style) -> tuple[str, Doubt | None
         if (apart := readings[best[0]].is_null() & read.is_not_null()).any():
             return best[0], Doubt("mixed", int(known[int(apart.arg_max() or 0)]), (best[0], other))
     first = readings[best[0]]
-    for way in best[1:]:
-        differs = (first != readings[way]).fill_null(value=False)
-        if differs.any() and (kind in DATES or _thousands_are_likelier(said, style)):
+    odd = _odd_decimals(said, best[0]) if kind in NUMBERS else pl.Series([True]).new_from_index(0, len(said))
+    for way in readings if kind in NUMBERS else best[1:]:
+        differs = (first != readings[way]).fill_null(value=False) & odd
+        if differs.any():
             at = int(differs.arg_max() or 0)
             return best[0], Doubt("ambiguous", int(known[at]), (_plain(first[at]), _plain(readings[way][at])))
     return best[0], None
@@ -120,15 +121,16 @@ def _readings(text: pl.Series, kind: str, style: Style) -> dict[str, pl.Series]:
     return {way: parse_time(text, replace(style, dates=way)) for way in ("iso", *ORDERS)}
 
 
-def _thousands_are_likelier(text: pl.Series, style: Style) -> bool:
-    """Whether decimals would have three digits throughout, after one to three: they are likelier thousands.
+def _odd_decimals(text: pl.Series, language: str) -> pl.Series:
+    """Which numbers have three decimals, after one to three digits, if all with decimals do: likelier are thousands.
 
     ``12,500`` is 12.5 where numbers are written as in Indonesian, and 12500 where as in English; another cell, such as
     ``3,25``, would tell which is meant.
     """
-    decimal = re.escape(decimal_and_group(style.numbers)[0])
-    marked = text.filter(text.str.contains(decimal))
-    return len(marked) > 0 and bool(marked.str.contains(rf"(^|\D)[1-9]\d{{0,2}}({decimal}\d{{3}})+(\D|$)").all())
+    decimal = re.escape(decimal_and_group(language)[0])
+    marked = text.str.contains(decimal)
+    in_threes = text.str.contains(rf"(^|\D)[1-9]\d{{0,2}}({decimal}\d{{3}})+(\D|$)")
+    return marked & in_threes if (in_threes | ~marked).all() else marked & ~marked
 
 
 def _plain(value: object) -> str:

@@ -4,16 +4,16 @@ A table's contract says which columns name a row (its key), and whether another 
 of the same thing (a ticket, open in January's file and solved in February's) or an event that cannot happen twice.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from engagekit.data.files import ROW
+from engagekit.data.files import FILE_ROWS, ROW
 from engagekit.data.tables import TABLES, UPDATED
 from engagekit.errors import DataError
 
-__all__ = ["Repeats", "candidates", "fingerprints", "settle"]
+__all__ = ["Repeats", "candidates", "fingerprints", "orders_again", "settle"]
 
 PRINT, KEY = ":print", ":key"
 NO_ROWS = pl.Series(ROW, [], dtype=pl.UInt64)
@@ -118,6 +118,32 @@ def settle(table: str, rows: pl.DataFrame, place: Place, repeats: str) -> Repeat
         different.height - latest.height,
         0 if repeats == "drop" else identical,
     )
+
+
+def orders_again(rows: pl.DataFrame, sources: Sequence[Sequence[str]]) -> pl.Series:
+    """Rows of orders that a later file of the same source has too: exports of two months that overlap.
+
+    An order is the same one where its number, its customer and its first time are.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        ``ROW`` and the columns of interactions.
+    sources : sequence of sequence of str
+        For each file, by number, the files of its source.
+    """
+    if "order_id" not in rows.columns or len(sources) < 2 or all(len(files) < 2 for files in sources):
+        return NO_ROWS
+    named = {number: "\n".join(files) for number, files in enumerate(sources)}
+    file = (pl.col(ROW) // FILE_ROWS).cast(pl.Int64)
+    lines = rows.select(ROW, "customer_id", "order_id", "time", "action", file=file).filter(
+        pl.col("order_id").is_not_null()
+    )
+    lines = lines.with_columns(source=pl.col("file").replace_strict(named, return_dtype=pl.String))
+    of_order = ["source", "customer_id", "order_id", "action", "begun"]
+    begun = pl.col("time").min().over("file", "source", "customer_id", "order_id", "action")
+    latest = lines.with_columns(begun=begun).with_columns(latest=pl.col("file").max().over(of_order))
+    return latest.filter(pl.col("file") < pl.col("latest"))[ROW]
 
 
 def _key(table: str, columns: Iterable[str]) -> tuple[list[pl.Expr], pl.Expr]:

@@ -16,7 +16,19 @@ from engagekit.data.dates import is_date_format
 from engagekit.data.parsing import parse_number
 from engagekit.data.style import Style
 
-__all__ = ["Cells", "Constant", "Join", "Mapped", "Product", "Source", "Together", "listed", "named_in", "zone_known"]
+__all__ = [
+    "Cells",
+    "Constant",
+    "Join",
+    "Mapped",
+    "Product",
+    "Source",
+    "Together",
+    "in_other_capitals",
+    "listed",
+    "named_in",
+    "zone_known",
+]
 
 COMPARE = {
     ">=": operator.ge,
@@ -76,7 +88,8 @@ class Cells(BaseModel):
     """A column of the file whose cells are written in another way than the rest of it.
 
     Of several columns the first that says something counts. ``scale`` multiplies its numbers: 0.01 for cents and
-    percent, 0.001 for milliseconds. ``minutes`` is a column of minutes that have passed since its time.
+    percent, 0.001 for milliseconds. ``minutes`` is a column of minutes that have passed since its time. Of
+    ``before = ";"`` the text before the first such mark counts.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
@@ -88,6 +101,7 @@ class Cells(BaseModel):
     values: dict[str, str] = {}
     scale: float | None = None
     minutes: str = ""
+    before: str = ""
 
 
 Mapped = str | Constant | Product | Together | Cells
@@ -108,6 +122,7 @@ class Source(BaseModel):
     ``file`` may be a list of files, or a pattern such as ``"orders-*.csv"``: the parts of one table, the latest last.
     In its place there may be a ``query``, whose ``connection`` is a file of DuckDB or SQLite, or ``env:NAME`` for an
     address that the environment holds.
+    Of ``only`` the rows are taken in which a column of the file says a word; the others belong to other tables.
     ``header_row`` and ``first_row`` are the rows of the names and of the first data, counted as in a spreadsheet, where
     other rows come before them. ``currency`` is a column that holds the code of each row's currency, and ``rates`` what
     one unit of another one is worth in the business's. ``blank`` are words that say nothing, such as "-" or
@@ -127,6 +142,7 @@ class Source(BaseModel):
     first_row: int = Field(default=0, ge=0)
     currency: str = ""
     rates: dict[str, Annotated[float, Field(gt=0)]] = {}
+    only: dict[str, str] = {}
     keep: dict[str, str] = {}
     numbers: Literal["id", "ms", "en"] | None = None
     dates: Annotated[str, AfterValidator(_dates_read)] | None = None
@@ -192,6 +208,21 @@ class Source(BaseModel):
             cells, value = _compared(rows[column], wanted, styles.get(column, Style()))
             rules[f"{column} {sign} {wanted}"] = COMPARE[sign](cells, value).fill_null(sign == "!=")
         return rules
+
+
+def in_other_capitals(rows: pl.DataFrame, rule: str) -> int:
+    """Rows whose word is that of a keep rule but for capitals, so that the rule does not see it.
+
+    Examples
+    --------
+    >>> in_other_capitals(pl.DataFrame({"status": ["paid", "Paid"]}), "status = paid")
+    1
+    """
+    column, sign, wanted = rule.split(" ", 2)
+    cells = rows[column]
+    if sign not in ("=", "!=") or cells.dtype != pl.String:
+        return 0
+    return int(((cells.str.to_lowercase() == wanted.lower()) & (cells != wanted)).sum())
 
 
 def _compared(cells: pl.Series, wanted: str, style: Style) -> tuple[pl.Series, str | float]:

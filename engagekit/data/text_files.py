@@ -16,9 +16,10 @@ import polars as pl
 from engagekit.data.packed import opened, unpacked
 from engagekit.errors import DataError
 
-__all__ = ["BEYOND", "ROW", "TextFile", "row_faults", "short_rows"]
+__all__ = ["BEYOND", "FILE_ROWS", "ROW", "TextFile", "row_faults", "short_rows"]
 
 ROW = ":row"
+FILE_ROWS = 2**32  # more than a file has: rows of the next file of a table are numbered from there
 BEYOND = ":beyond"  # the first cell of a row beyond those of the header
 HEAD = 1 << 20
 SEPARATORS = ",;\t|"
@@ -62,7 +63,7 @@ class TextFile:
         self.source, head, self.encoding = _decoded(path, encoding)
         if not head.strip():
             raise DataError("is empty: it has no header line. Export it again.", file=path.name)
-        skipped = _lines_above(head, header_row)
+        skipped = _lines_above(head, header_row) or int(head.startswith("sep="))  # which Excel reads and does not show
         head = head.split("\n", skipped)[-1]
         self.separator = max(SEPARATORS, key=lambda mark: len(_header(head, mark)[1]))
         blank, self.header = _header(head, self.separator)

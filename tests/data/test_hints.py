@@ -38,7 +38,8 @@ def test_a_keep_rule_that_changes_nothing_is_pointed_out(hinted):
     assert of("!= Cancelled") == of("!= refunded") == []  # what is to be left out need not be there
     assert of("!= cancelled") == [("rule_capitals", 0, 1)]
     assert of("!= Cancelled", "c,2026-01-06,web,view,CANCELLED") == [("rule_capitals", 1, 1)]
-    assert of("= Paid") == [("rule_all", 2, None)]
+    assert of("= Paid") == [("rule_capitals_lost", 2, 1)]
+    assert of("= gone") == [("rule_all", 2, None)]
     assert of(">= A") == [("rule_none", 0, None)]
 
 
@@ -81,5 +82,14 @@ def test_every_hint_has_words(code):
     values = dict.fromkeys(("file", "rule", "n", "of", "alike", "column", "better", "table", "one", "other", "id"), "x")
     for key in ("rule_capitals", "rule_all", "rule_none", "refunds", "not_people", "moved_hour", "twice_encoded"):
         assert Language(code).text(f"hint.{key}", **values)
-    for key in ("one_column", "day_gaps", "overlaps", "trials", "lost_zeros", "merged_ids", "shared_ids"):
+    for key in (
+        "one_column",
+        "day_gaps",
+        "overlaps",
+        "trials",
+        "lost_zeros",
+        "merged_ids",
+        "shared_ids",
+        "order_totals",
+    ):
         assert Language(code).text(f"hint.{key}", **values)

@@ -46,6 +46,9 @@ def value(kind, cell, **style):
         ("en", "0", 0),
         ("en", "  42  ", 42),
         ("en", "007", 7),
+        ("en", "(1,200.50)", -1200.5),  # as accountants write it
+        ("en", "30-", -30),
+        ("id", "\u22121.200", -1200),
     ],
 )
 def test_a_number_is_read_as_its_language_writes_it(language, cell, number):
@@ -74,8 +77,8 @@ def test_a_number_is_read_as_its_language_writes_it(language, cell, number):
         ("en", ".5"),
         ("en", "1 200"),
         ("en", "12%"),
-        ("en", "(12)"),
-        ("en", "12-"),
+        ("en", "(12"),
+        ("en", "12-3"),
         ("en", "--12"),
         ("en", "+12"),
         ("en", "twelve"),

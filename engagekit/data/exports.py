@@ -122,15 +122,15 @@ def matches(headers: Sequence[Sequence[str]]) -> list[Match]:
     >>> best.preset.name, best.score
     ('mailchimp_campaigns', 1.0)
     """
-    found = [
+    fitting = [
         Match(preset, preset.score(header), row if row > 1 else preset.header_row)
         for preset in presets()
         for row, header in enumerate(headers[:HEADERS], start=1)
         if (row == preset.header_row if preset.header_row else True)
     ]
-    found = [match for match in found if match.score > 0]
+    fitting = [match for match in fitting if match.score > 0]
     return sorted(
-        found, key=lambda match: (-match.score, -len(match.preset.marks), match.header_row, match.preset.name)
+        fitting, key=lambda match: (-match.score, -len(match.preset.marks), match.header_row, match.preset.name)
     )
 
 

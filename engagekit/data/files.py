@@ -117,17 +117,19 @@ def open_cells(
         if path.suffix.lower() == ".zip" and ending in (".parquet", ".xlsx"):
             raise DataError(f"holds a file that ends in {ending}. Unpack it.", file=path.name)
         if ending == ".parquet":
-            found = _parquet(path)
+            opened_file = _parquet(path)
         elif ending == ".xlsx":
-            found = _sheet(path, sheet, decimal, header_row)
+            opened_file = _sheet(path, sheet, decimal, header_row)
         elif ending in JSON:
-            found = _in_memory(read_json(path))
+            opened_file = _in_memory(read_json(path))
         else:
-            found = _csv(path, encoding, header_row)
-    if len(found.header) > MOST_COLUMNS:
-        problem = f"has {len(found.header):,} columns, and at most {MOST_COLUMNS:,} are read. Export those you need."
+            opened_file = _csv(path, encoding, header_row)
+    if len(opened_file.header) > MOST_COLUMNS:
+        problem = (
+            f"has {len(opened_file.header):,} columns, and at most {MOST_COLUMNS:,} are read. Export those you need."
+        )
         raise DataError(problem, file=path.name)
-    return found
+    return opened_file
 
 
 @contextmanager

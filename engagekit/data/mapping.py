@@ -153,8 +153,8 @@ class MappedFile:
         further = (order == order.shift(1)).fill_null(value=False)
         places = list(dict.fromkeys(self._of_orders))
         said = self.cells.select((further & pl.col(place).is_not_null()).any().alias(place) for place in places)
-        found = said.collect().row(0, named=True)
-        return {place for place in places if not found[place]}
+        says_more = said.collect().row(0, named=True)
+        return {place for place in places if not says_more[place]}
 
     def with_marks(self, names: Iterable[str]) -> Self:
         """The file with those rows only in which a cell of some columns has a point or a comma."""

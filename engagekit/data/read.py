@@ -168,10 +168,10 @@ def _mapped(
     style = source.style(replace(style, numbers="en") if source.query else style)  # as databases write them
     styles = {ours: _own_style(style, made_of) for ours, made_of in columns.items()}
     mapped = MappedFile(table, path.name, file.header, cells, columns, styles, source, number, file.text)
-    told = dict(_told_ways(mapped, sample))
-    ways += [Way(key, value, ours) for ours, (key, value) in told.items()]
+    recognised = dict(_recognised(mapped, sample))
+    ways += [Way(key, value, ours) for ours, (key, value) in recognised.items()]
     return replace(
-        mapped, styles=styles | {o: replace(styles[o], **{key: way}) for o, (key, way) in told.items()}
+        mapped, styles=styles | {o: replace(styles[o], **{key: way}) for o, (key, way) in recognised.items()}
     ), ways
 
 
@@ -199,7 +199,7 @@ def _last_header_row(file: Opened) -> int:
     return int(top.filter(marked)[ROW].max() or 0) if pl.String in top.dtypes else 0  # type: ignore[arg-type]
 
 
-def _told_ways(file: MappedFile, sample: int | None) -> Iterator[tuple[str, tuple[str, str]]]:
+def _recognised(file: MappedFile, sample: int | None) -> Iterator[tuple[str, tuple[str, str]]]:
     """How columns write their numbers or dates, where it was not said and is not as the business does.
 
     Of dates a sample mostly tells; of numbers all that have a mark do, for any of them may say what the others mean.
@@ -315,11 +315,11 @@ class _Table:
         if self.table != "subscriptions":
             return table
         silent = pl.concat([self._of(part, table) for part in self.parts if not part.source.ends] or [table.clear()])
-        told = renewals(silent).ends_are_last_days
+        last_days = renewals(silent).ends_are_last_days
         parts = []
         for part in self.parts:
             rows, ends = self._of(part, table), part.source.ends
-            if ends == "inclusive" or (not ends and told):
+            if ends == "inclusive" or (not ends and last_days):
                 rows = with_exclusive_ends(rows)
                 file, way = self.files[part.number], () if ends else (Way("last_days", "1 d", "ends_at"),)
                 self.files[part.number] = replace(file, ways=(*file.ways, *way))

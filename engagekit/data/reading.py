@@ -17,7 +17,7 @@ from engagekit.display.card import between, card_html, card_text, counted
 from engagekit.errors import DataError
 from engagekit.language import Language
 
-__all__ = ["InputFile", "Reading", "Way", "amended", "sha256_of", "told"]
+__all__ = ["InputFile", "Reading", "Way", "amended", "in_words", "sha256_of"]
 
 WAYS_OUT = {  # for a cell that is not what its column needs, by the column's type
     "number": 'say how the file writes numbers (numbers = "en"), ',
@@ -39,7 +39,7 @@ class Way:
     Attributes
     ----------
     what : str
-        A key of ``told`` in the locales: ``column``, ``numbers``, ``dates``, ``encoding`` ...
+        A key of ``way`` in the locales: ``column``, ``numbers``, ``dates``, ``encoding`` ...
     value : str
         What was told.
     column : str
@@ -316,15 +316,15 @@ def amended(language: Language, reason: str) -> str:
     return why if reason in CONVERTED else language.text("refused.blanked", reason=why)
 
 
-def told(language: Language, way: Way) -> str:
+def in_words(language: Language, way: Way) -> str:
     """What was told of a file, in words.
 
     Examples
     --------
-    >>> told(Language("en"), Way("dates", "dmy", "time"))
+    >>> in_words(Language("en"), Way("dates", "dmy", "time"))
     'dates are written as dmy'
     """
-    return language.text(f"told.{way.what}", value=way.value)
+    return language.text(f"way.{way.what}", value=way.value)
 
 
 def _counted(cells: pl.DataFrame) -> pl.DataFrame:

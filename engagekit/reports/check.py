@@ -7,7 +7,7 @@ from rich.table import Column, Table
 
 from engagekit.data.business import Business
 from engagekit.data.hints import hints, shared_customers
-from engagekit.data.reading import Reading, amended, told
+from engagekit.data.reading import Reading, amended, in_words
 from engagekit.data.tables import event_time
 from engagekit.display.card import between
 from engagekit.language import Language
@@ -36,8 +36,8 @@ class Check:
 
     def tables(self) -> Iterator[Table]:
         """Tables to print, those with rows."""
-        found = (self._rows(), self._reasons(), self._told(), self._shared())
-        return (table for table in found if table.row_count)
+        tables = (self._rows(), self._reasons(), self._ways(), self._shared())
+        return (table for table in tables if table.row_count)
 
     def hints(self) -> Iterator[str]:
         """Sentences on what looks wrong."""
@@ -53,7 +53,7 @@ class Check:
         table = Table(*self._heads("table", "file"), *self._heads(*counts, right=True))
         table.title, settings = self.business.name, self.business
         usual = {"value": settings.time_zone, "numbers": settings.language, "currency": settings.currency}
-        table.caption = self.text("told.usual", **usual)
+        table.caption = self.text("way.usual", **usual)
         for reading in self.readings:
             after = self._after(reading)
             once = reading.repeated + reading.superseded
@@ -96,17 +96,17 @@ class Check:
     def _amended(self, reason: str) -> str:
         return amended(self.language, reason)
 
-    def _told(self) -> Table:
+    def _ways(self) -> Table:
         """How the files are written, where nobody had said it, and which of their columns are not read."""
         table = Table(*self._heads("file", "column", "told"))
         for reading in self.readings:
             for file in reading.files:
                 for way in file.ways:
-                    table.add_row(file.name, way.column, told(self.language, way))
+                    table.add_row(file.name, way.column, in_words(self.language, way))
             if unread := list(dict.fromkeys(reading.unread)):
                 more = f" … ({len(unread)})" if len(unread) > LISTED else ""
                 names = ", ".join(unread[:LISTED]) + more
-                table.add_row(reading.file, "", self.text("told.unread", value=names))
+                table.add_row(reading.file, "", self.text("way.unread", value=names))
         return table
 
     def _shared(self) -> Table:
@@ -116,7 +116,7 @@ class Check:
         table = Table(*self._heads("table"), *self._heads("customers", right=True))
         if len(rows) > 1:
             for name in names:
-                table.add_column(self.text("told.found_in", table=self.text(f"table.{name}")), justify="right")
+                table.add_column(self.text("way.found_in", table=self.text(f"table.{name}")), justify="right")
             for name, number, shares in rows:
                 cells = (self.language.percent(shares[other]) if other in shares else "" for other in names)
                 table.add_row(self.text(f"table.{name}"), self.number(number), *cells)

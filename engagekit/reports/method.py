@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from engagekit.data.reading import Reading, amended, told
+from engagekit.data.reading import Reading, amended, in_words
 from engagekit.data.tables import TABLES
 from engagekit.display.section import Section
 from engagekit.metrics.metric import Metric
@@ -36,7 +36,7 @@ def data_read(study: Study) -> Section:
     missing = [text(f"table.{table}") for table in TABLES if table not in study.business.tables]
     for reading in readings:
         notes += [
-            ": ".join(filter(None, (reading.file, way.column, told(study.language, way)))) for way in reading.ways
+            ": ".join(filter(None, (reading.file, way.column, in_words(study.language, way)))) for way in reading.ways
         ]
     if merged := sum(study.business.ids.merged.values()):
         notes.append(text("hint.merged_ids", n=study.language.number(merged)))

@@ -10,6 +10,7 @@ from .customers.cohorts import retention_by_cohort as retention_by_cohort
 from .customers.features import customer_features as customer_features
 from .customers.features import snapshots as snapshots
 from .customers.leak import check_no_leak as check_no_leak
+from .customers.rfm import rfm as rfm
 from .data.business import Business as Business
 from .display.section import Section as Section
 from .errors import DataError as DataError

@@ -14,6 +14,7 @@ from engagekit.churn.dataset import churn_dataset
 from engagekit.customers.cohorts import retention_by_cohort
 from engagekit.customers.features import snapshots
 from engagekit.customers.groups import check_groups, with_groups
+from engagekit.customers.rfm import rfm
 from engagekit.customers.slopes import trailing_slopes
 from engagekit.customers.win_back import win_back
 from engagekit.data.business import Business
@@ -287,8 +288,8 @@ class Study(BusinessTables):
             What to measure, by name or itself.
         by : str or sequence of str, optional
             Groups to measure by: columns of the metric's own table first, then attributes of ``customers``, then
-            ``segment``, ``cohort`` and ``channel`` (the preferred one). A group that changes is the one at the start of
-            each period, so that a customer is not sorted by what the metric counts.
+            ``segment``, ``cohort``, ``channel`` (the preferred one) and ``rfm``. A group that changes is the one at the
+            start of each period, so that a customer is not sorted by what the metric counts.
         where : mapping, optional
             Column or group and the value, or list of values, of the rows that count.
         every : {"week", "month", "quarter"}, optional
@@ -353,8 +354,17 @@ class Study(BusinessTables):
         groups = {
             "cohort": self._arrivals,
             "channel": lambda: self._features.select(*of_date, channel="preferred_channel"),
+            "rfm": self._rfm,
         }
         return groups | ({"segment": lambda: self.scored.select(*of_date, "segment")} if self.scorecard else {})
+
+    def _rfm(self) -> pl.DataFrame:
+        """RFM group of each buyer on the first day of each period."""
+        made = self.prepared("orders")
+        if made is None:
+            raise DataError("groups buyers, and there are no orders with a value.", column="rfm")
+        groups = rfm(made[0], self.starts("interactions", self.business.score.window) or [self.end])
+        return collected(nw.from_native(groups).lazy().select("customer_id", "date", "rfm"))
 
     def _arrivals(self) -> pl.DataFrame:
         """Month in which each customer arrived."""

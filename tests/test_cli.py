@@ -246,7 +246,7 @@ def test_every_metric_is_listed_with_its_title_under_its_channel(code):
     listed = call("metrics", "--language", code, columns=200)
     assert listed.exit_code == 0
     for name, metric in METRICS.items():
-        line = next(line for line in listed.output.splitlines() if f" {name} " in line)
+        line = next(line for line in listed.output.splitlines() if line.startswith(f"│ {name} "))
         assert text(f"metric.{name}.title") in line
         assert f" {metric.table} " in line
     for channel in CHANNELS:

@@ -27,8 +27,8 @@ MAILINGS = pd.DataFrame(
     }
 )
 TOP = """Business Study History ChurnDefinition Estimate Section Ratio Total Quantile Language DataError measure
-difference funnel visits views orders customer_features snapshots check_no_leak retention_by_cohort Scorecard Component
-ChurnModel compare_models backtest report make_sample write_sample metrics plots churn value decisions"""
+difference funnel visits views orders customer_features snapshots check_no_leak retention_by_cohort rfm Scorecard
+Component ChurnModel compare_models backtest report make_sample write_sample metrics plots churn value decisions"""
 
 
 @pytest.fixture(scope="module")

@@ -84,6 +84,25 @@ def test_the_score_by_segment_says_that_it_is_circular(sample):
     assert set(measured["segment"].dropna()) == {"advocate", "potential", "at_risk"}
 
 
+def test_buyers_are_sorted_by_what_they_bought_before_each_month(sample_folders):
+    shop = Study(sample_folders["ecommerce"])
+    measured = shop.measure("orders_placed", by="rfm", every="month")
+    month = measured["period"].max()
+    last = measured[measured["period"] == month].set_index("rfm")["value"]
+    (start,) = (day for day in shop.starts("interactions", "84d") if day.replace(tzinfo=None) == month)
+    groups = ek.rfm(shop.prepared("orders")[0], start).lazy().collect()
+    placed = shop.prepared("orders")[0].lazy().filter(pl.col("time") >= start, pl.col("lines") > 0).collect()
+    named = dict(placed.join(groups, on="customer_id").group_by("rfm").len().rows())
+    assert last[last.index.notna()].dropna().to_dict() == named
+    assert last[last.index.isna()].item() > 0  # of those who had bought nothing before
+    assert named["champion"] > 9
+
+
+def test_groups_of_buyers_need_orders():
+    with pytest.raises(DataError, match="^rfm: groups buyers, and there are no orders"):
+        study().measure("active_customers", by="rfm")
+
+
 def test_a_word_that_names_nothing_says_what_there_is():
     with pytest.raises(DataError, match="^cty: is neither a column of surveys nor .* Did you mean city"):
         study().measure("net_promoter_score", by="cty")

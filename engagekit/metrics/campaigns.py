@@ -4,15 +4,18 @@ from typing import Literal
 
 import narwhals as nw
 
-from engagekit.metrics.metric import Ratio
+from engagekit.metrics.metric import Ratio, Total
 
 __all__ = [
     "campaign_conversion_rate",
+    "conversions",
     "cost_per_conversion",
     "cost_per_lead",
     "lead_rate",
+    "leads",
     "leads_per_hour",
     "return_on_ad_spend",
+    "spend",
 ]
 
 FARRIS = "Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson."
@@ -55,3 +58,25 @@ cost_per_conversion = _ratio(
     "cost_per_conversion", "spend", "conversions", "money", "lower", f"{FARRIS} Cost per acquisition.", "30d"
 )
 leads_per_hour = _ratio("leads_per_hour", "leads", "hours", "ratio", "higher", f"{FARRIS} Sales force effectiveness.")
+
+
+def _total_of(
+    name: str, measured_in: Literal["money", "count"], better: Literal["higher", ""], reference: str
+) -> Total:
+    return Total(
+        name=name,
+        channel="campaigns",
+        table="campaigns",
+        columns=(name,),
+        value=nw.col(name),
+        least=0,
+        unit="campaign",
+        measured_in=measured_in,
+        better=better,
+        reference=reference,
+    )
+
+
+leads = _total_of("leads", "count", "higher", f"{FARRIS} Leads.")
+conversions = _total_of("conversions", "count", "higher", f"{FARRIS} Conversions.")
+spend = _total_of("spend", "money", "", f"{FARRIS} Marketing spending.")

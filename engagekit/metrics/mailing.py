@@ -4,7 +4,7 @@ from typing import Literal
 
 import narwhals as nw
 
-from engagekit.metrics.metric import Ratio
+from engagekit.metrics.metric import Ratio, Total
 
 __all__ = [
     "click_conversion_rate",
@@ -13,6 +13,7 @@ __all__ = [
     "complaint_rate",
     "human_open_rate",
     "mail_conversion_rate",
+    "mails_delivered",
     "open_rate",
     "undelivered_rate",
     "unsubscribe_rate",
@@ -78,3 +79,15 @@ undelivered_rate = _share(
     "undelivered_rate", ("delivered", "sent"), "lower", numerator=_people("sent") - _people("delivered")
 )
 complaint_rate = _share("complaint_rate", ("complaints", "delivered"), "lower")
+mails_delivered = Total(
+    name="mails_delivered",
+    channel="mailing",
+    table="mailings",
+    columns=("delivered",),
+    value=nw.col("delivered"),
+    least=0,
+    unit="mailing",
+    measured_in="count",
+    better="higher",
+    reference=f"{GLOSSARY} Delivered.",
+)

@@ -5,9 +5,10 @@ from typing import Any, Literal
 import narwhals as nw
 
 from engagekit.metrics.declaration import are_flags
-from engagekit.metrics.metric import Ratio
+from engagekit.metrics.metric import Ratio, Total
 
 __all__ = [
+    "active_customers",
     "annualised",
     "churn_rate",
     "churn_rate_average_base",
@@ -15,6 +16,7 @@ __all__ = [
     "gross_revenue_retention",
     "lost_to_acquired_ratio",
     "net_revenue_retention",
+    "new_customers",
     "reactivation_rate",
     "retention_rate",
     "revenue_churn_rate",
@@ -150,6 +152,27 @@ stickiness = Ratio(
     better="higher",
     reference="Facebook, Inc. (2012). Form S-1: daily active users over monthly active users.",
 )
+
+
+def _customers_of(name: str, table: str, reference: str) -> Total:
+    """Different customers of a table, each once a period."""
+    return Total(
+        name=name,
+        channel="retention",
+        table=table,
+        columns=("customer_id",),
+        value=nw.lit(1.0),
+        unit="customer",
+        cluster="customer_id",
+        once="xy",
+        measured_in="count",
+        better="higher",
+        reference=reference,
+    )
+
+
+active_customers = _customers_of("active_customers", "interactions", f"{SKOK} Active users.")
+new_customers = _customers_of("new_customers", "customers", f"{FARRIS} Acquisition.")
 
 
 def annualised(rate: float, periods: float = MONTHS_A_YEAR) -> float:

@@ -6,7 +6,7 @@ import narwhals as nw
 
 from engagekit.frames.engine import as_number
 from engagekit.metrics.declaration import are_flags
-from engagekit.metrics.metric import Ratio
+from engagekit.metrics.metric import Ratio, Total
 from engagekit.metrics.quantile import Quantile
 
 __all__ = [
@@ -17,10 +17,12 @@ __all__ = [
     "median_revenue_per_customer",
     "order_value",
     "orders_per_customer",
+    "orders_placed",
     "product_usage_rate",
     "refund_rate",
     "refunded_order_rate",
     "repeat_purchase_rate",
+    "revenue",
     "revenue_per_customer",
 ]
 
@@ -64,6 +66,29 @@ def _median(name: str, value: nw.Expr, unit: str, cluster: str | None = None) ->
     )
 
 
+revenue = Total(
+    name="revenue",
+    channel="sales",
+    table="orders",
+    columns=("value",),
+    value=nw.col("value"),
+    unit="order",
+    measured_in="money",
+    better="higher",
+    reference=f"{FARRIS} Revenue.",
+)
+orders_placed = Total(
+    name="orders_placed",
+    channel="sales",
+    table="orders",
+    columns=("lines",),
+    valid=nw.col("lines") >= 0,
+    value=nw.when(_has_purchase).then(nw.lit(1.0)),
+    unit="order",
+    measured_in="count",
+    better="higher",
+    reference=f"{FARRIS} Orders.",
+)
 order_value = _of_orders(
     "order_value",
     ("value",),

@@ -12,15 +12,18 @@ __all__ = [
     "comments",
     "follower_engagement_rate",
     "impression_engagement_rate",
+    "impressions",
     "likes",
     "mean_post_engagement_rate",
     "mention_balance",
     "mentions",
     "negative_mention_rate",
     "positive_mention_rate",
+    "reach",
     "reach_engagement_rate",
     "reactions",
     "reactions_per_post",
+    "saves",
     "shares",
 ]
 
@@ -111,7 +114,10 @@ reactions = Total(
 likes = _total_of("likes")
 comments = _total_of("comments")
 shares = _total_of("shares")
+saves = _total_of("saves")
 clicks = _total_of("clicks")
+reach = _total_of("reach")
+impressions = _total_of("impressions")
 
 mentions = Total(
     name="mentions",

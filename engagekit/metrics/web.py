@@ -14,9 +14,11 @@ __all__ = [
     "page_views",
     "pages_per_session",
     "session_duration_s",
+    "sessions",
     "single_interaction_rate",
     "single_page_rate",
     "visitor_conversion_rate",
+    "visitors",
     "visits_per_customer",
 ]
 
@@ -57,6 +59,30 @@ page_views = Total(
     measured_in="count",
     better="higher",
     reference=f"{GA4}: Views.",
+)
+sessions = Total(
+    name="sessions",
+    channel="web",
+    table="visits",
+    columns=("events",),
+    value=nw.when(~nw.col("events").is_null()).then(nw.lit(1.0)),
+    unit="visit",
+    measured_in="count",
+    better="higher",
+    reference=f"{GA4}: Sessions.",
+)
+visitors = Total(
+    name="visitors",
+    channel="web",
+    table="visits",
+    columns=("customer_id",),
+    value=nw.lit(1.0),
+    unit="customer",
+    cluster="customer_id",
+    once="xy",
+    measured_in="count",
+    better="higher",
+    reference=f"{GA4}: Total users.",
 )
 pages_per_session = _of_visits(
     "pages_per_session",

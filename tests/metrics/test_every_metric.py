@@ -98,6 +98,7 @@ POSTS = {
     "comments": [10, 3, 1, 0],
     "shares": [10, 0, 1, None],
     "clicks": [5, 9, None, 0],
+    "saves": [3, None, 1, 0],
 }
 MENTIONS = {
     "text": ["good", "bad", "it is there", "fine", "never again", None, "ok"],
@@ -139,6 +140,7 @@ JOINED = {"customer_id": PEOPLE, "loyalty_member": FLAGS, "referred_by": ["c9", 
 LISTED = [
     (SCORES, "engagement_score median_engagement_score"),
     (SEGMENTS, "advocate_rate at_risk_rate"),
+    (ORDERS, "revenue orders_placed"),
     (ORDERS, "order_value gross_order_value orders_per_customer revenue_per_customer refund_rate refunded_order_rate"),
     (BOUGHT, "median_order_value median_revenue_per_customer"),
     (PAID, "cash_refund_rate"),
@@ -153,20 +155,23 @@ LISTED = [
     (INVITATIONS, "response_rate"),
     (ACTIONS, "page_views"),
     (VISITS, "pages_per_session session_duration_s bounce_rate single_interaction_rate single_page_rate"),
+    (VISITS, "sessions visitors"),
     (VISITS, "conversion_rate visitor_conversion_rate visits_per_customer"),
     (VIEWS, "exit_rate"),
     (MAILINGS, "open_rate human_open_rate click_rate click_to_open_rate mail_conversion_rate click_conversion_rate"),
-    (MAILINGS, "unsubscribe_rate unsubscribe_sent_rate undelivered_rate complaint_rate"),
+    (MAILINGS, "unsubscribe_rate unsubscribe_sent_rate undelivered_rate complaint_rate mails_delivered"),
     (POSTS, "reach_engagement_rate impression_engagement_rate follower_engagement_rate mean_post_engagement_rate"),
-    (POSTS, "reactions_per_post reactions likes comments shares clicks"),
+    (POSTS, "reactions_per_post reactions likes comments shares clicks saves reach impressions"),
     (MENTIONS, "mentions mention_balance positive_mention_rate negative_mention_rate"),
     (
         CAMPAIGNS,
         "return_on_ad_spend lead_rate campaign_conversion_rate cost_per_lead cost_per_conversion leads_per_hour",
     ),
+    (CAMPAIGNS, "spend leads conversions"),
     (EVENTS, "registrations attendees registration_rate attendance_rate interactions_per_attendee"),
     (TICKETS, "tickets_opened handling_hours mean_handling_hours reopen_rate ticket_satisfaction_rate"),
     (WAITS, "first_response_hours first_response_p90_hours resolution_hours"),
+    (ACTIVITY, "active_customers new_customers"),
     (JOINED, "loyalty_participation_rate referral_rate"),
 ]
 FRAMES = {name: frame for frame, names in LISTED for name in names.split()}

@@ -68,6 +68,7 @@ def test_only_what_the_tables_allow_is_measured(mailer):
         "click_rate",
         "click_to_open_rate",
         "undelivered_rate",
+        "mails_delivered",
     }
     assert found.scores.is_empty()
 

@@ -158,7 +158,7 @@ def test_a_new_level_is_told(tmp_path):
 
 def test_where_nothing_stands_out_the_section_says_so_and_the_summary_nothing(tmp_path):
     study = mailer(tmp_path, OPENED[:12])
-    assert "None of the 2 numbers with at least 8 months" in " ".join(season.season(study).answer)
+    assert "None of the 3 numbers with at least 8 months" in " ".join(season.season(study).answer)
     assert anomalies(results(study)).by_metric == {}
     assert UNLIKE not in summary.changes(study).answer
     assert "unlike" not in engagement.trend(study, "open_rate").answer[0]

@@ -176,14 +176,14 @@ def test_a_channel_draws_the_first_metric_that_rests_on_more_than_a_few_units(tm
     assert title.split(":")[0] == drawn
 
 
-def test_where_all_rest_on_a_few_units_the_first_metric_is_drawn(tmp_path):
+def test_where_every_rate_rests_on_a_few_units_a_total_is_drawn(tmp_path):
     rows = "\n".join(
         f"2026-0{month}-0{day},2026-0{month}-09,c,ads,{day**2}00,{day}" for month in (1, 2) for day in (1, 2, 3)
     )
     found = bare(tmp_path, campaigns=f"starts_at,ends_at,campaign,channel,spend,leads\n{rows}\n")
     assert "few_units" in found.current("cost_per_lead")[1].warning
     (title,) = re.findall(r'<p class="title">(.*?)</p>', shown(engagement.channel, found, "campaigns"))
-    assert title.split(":")[0] == "Cost per lead"
+    assert title.split(":")[0] == "Leads"
 
 
 def test_what_the_metrics_mean_is_folded_by_channel(found):

@@ -61,7 +61,11 @@ leads_per_hour = _ratio("leads_per_hour", "leads", "hours", "ratio", "higher", f
 
 
 def _total_of(
-    name: str, measured_in: Literal["money", "count"], better: Literal["higher", ""], reference: str
+    name: str,
+    measured_in: Literal["money", "count"],
+    better: Literal["higher", ""],
+    reference: str,
+    ripens_after: str = "",
 ) -> Total:
     return Total(
         name=name,
@@ -74,9 +78,10 @@ def _total_of(
         measured_in=measured_in,
         better=better,
         reference=reference,
+        ripens_after=ripens_after,
     )
 
 
 leads = _total_of("leads", "count", "higher", f"{FARRIS} Leads.")
-conversions = _total_of("conversions", "count", "higher", f"{FARRIS} Conversions.")
+conversions = _total_of("conversions", "count", "higher", f"{FARRIS} Conversions.", "30d")
 spend = _total_of("spend", "money", "", f"{FARRIS} Marketing spending.")

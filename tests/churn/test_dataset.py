@@ -164,6 +164,7 @@ def test_money_of_the_horizon_is_added_up():
     assert sorted(rows.select("customer_id", "churned", "next_value").rows()) == [("a", False, 5.0), ("b", True, 0.0)]
 
 
+@pytest.mark.soak
 def test_labels_are_the_same_on_every_engine(world, on_engine):
     few = world.before(END)["interactions"].filter(pl.col("customer_id") < 60)
     paid = world.before(END)["subscriptions"].filter(pl.col("customer_id") < 60)

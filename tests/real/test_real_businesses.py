@@ -58,6 +58,7 @@ def business(tmp_path, name, settings):
     return folder
 
 
+@pytest.mark.soak
 def test_online_retail_is_cleaned_as_stated_and_adds_up(shared, tmp_path):
     folder = business(tmp_path, "online-retail", SETTINGS)
     shutil.copy(shared("online_retail") / "online_retail.csv.gz", folder)

@@ -89,6 +89,7 @@ def test_who_leaves_online_retail_is_told_better_than_by_recency_out_of_time(sha
     assert set(model["columns"]).isdisjoint(["segment", "customer_id", "next_value"])
 
 
+@pytest.mark.soak
 def test_facebook_engagement_by_reach_is_pooled(shared, tmp_path):
     folder = business(tmp_path, "facebook", POSTS)
     shutil.copy(shared("facebook_metrics") / "dataset_Facebook.csv", folder)
@@ -98,6 +99,7 @@ def test_facebook_engagement_by_reach_is_pooled(shared, tmp_path):
     assert rate["value"] == pytest.approx(0.01526, abs=0.000005)
 
 
+@pytest.mark.soak
 def test_hillstrom_is_two_mailings(shared, tmp_path):
     counts = {arm: Counter() for arm in ("Mens E-Mail", "Womens E-Mail")}
     with (shared("hillstrom_email") / "hillstrom.csv").open(newline="") as file:

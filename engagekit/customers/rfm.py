@@ -8,12 +8,12 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
+from engagekit.customers.windows import DAY_US
 from engagekit.frames.engine import collected, to_narwhals, to_native
 from engagekit.frames.times import micros_at, with_micros
 
 __all__ = ["GROUPS", "rfm"]
 
-DAY_US = 86_400_000_000
 FIFTHS = 5
 MEASURES = {"recency": "recency_days", "frequency": "orders", "monetary": "value"}
 GROUPS = {  # by recency, then by frequency from 1 to 5

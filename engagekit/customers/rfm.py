@@ -9,7 +9,7 @@ import narwhals as nw
 import polars as pl
 
 from engagekit.customers.windows import DAY_US
-from engagekit.frames.engine import collected, to_narwhals, to_native
+from engagekit.frames.engine import collected, one_where, to_narwhals, to_native
 from engagekit.frames.times import micros_at, with_micros
 
 __all__ = ["GROUPS", "rfm"]
@@ -104,7 +104,7 @@ def _bought_before(rows: nw.LazyFrame[Any], end: dt.datetime) -> pl.DataFrame:
     sums = (
         rows.filter(nw.col("us") < end_us, ~nw.col("customer_id").is_null())
         .with_columns(
-            ordered=nw.when(is_order).then(nw.lit(1)).otherwise(nw.lit(0)),
+            ordered=one_where(is_order),
             ordered_us=nw.when(is_order).then(nw.col("us")),
             valued=nw.col("value").cast(nw.Float64),
         )

@@ -165,7 +165,7 @@ def framed(values: Any, metric: Declaration) -> pl.DataFrame:
         raise TypeError(f"{metric.name}: a list of values is not enough. Give a frame with {needed}.")
     first = metric.columns[0]
     frame = pl.DataFrame({first: pl.Series(values=values, strict=False)})
-    if metric.cluster:
+    if metric.cluster not in (None, first):  # a list of customers says itself whose each row is
         frame = frame.with_row_index(metric.cluster)
     constants = {name: pl.lit(value) for name, value in metric.where.items() if name != first}
     return frame.with_columns(**constants)

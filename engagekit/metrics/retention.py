@@ -12,6 +12,7 @@ __all__ = [
     "annualised",
     "churn_rate",
     "churn_rate_average_base",
+    "customers_of",
     "first_purchase_churn_rate",
     "gross_revenue_retention",
     "lost_to_acquired_ratio",
@@ -154,11 +155,19 @@ stickiness = Ratio(
 )
 
 
-def _customers_of(name: str, table: str, reference: str) -> Total:
-    """Different customers of a table, each once a period."""
+def customers_of(name: str, channel: str, table: str, reference: str) -> Total:
+    """Total of the different customers of a table, each once a period.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> buyers = customers_of("buyers", "sales", "orders", "Counted by hand.")
+    >>> buyers(pd.DataFrame({"customer_id": ["a", "b", "a", None]})).value
+    2.0
+    """
     return Total(
         name=name,
-        channel="retention",
+        channel=channel,
         table=table,
         columns=("customer_id",),
         value=nw.lit(1.0),
@@ -171,8 +180,8 @@ def _customers_of(name: str, table: str, reference: str) -> Total:
     )
 
 
-active_customers = _customers_of("active_customers", "interactions", f"{SKOK} Active users.")
-new_customers = _customers_of("new_customers", "customers", f"{FARRIS} Acquisition.")
+active_customers = customers_of("active_customers", "retention", "interactions", f"{SKOK} Active users.")
+new_customers = customers_of("new_customers", "retention", "customers", f"{FARRIS} Acquisition.")
 
 
 def annualised(rate: float, periods: float = MONTHS_A_YEAR) -> float:

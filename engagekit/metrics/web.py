@@ -6,6 +6,7 @@ import narwhals as nw
 
 from engagekit.frames.engine import as_number
 from engagekit.metrics.metric import Ratio, Total
+from engagekit.metrics.retention import customers_of
 
 __all__ = [
     "bounce_rate",
@@ -71,19 +72,7 @@ sessions = Total(
     better="higher",
     reference=f"{GA4}: Sessions.",
 )
-visitors = Total(
-    name="visitors",
-    channel="web",
-    table="visits",
-    columns=("customer_id",),
-    value=nw.lit(1.0),
-    unit="customer",
-    cluster="customer_id",
-    once="xy",
-    measured_in="count",
-    better="higher",
-    reference=f"{GA4}: Total users.",
-)
+visitors = customers_of("visitors", "web", "visits", f"{GA4}: Total users.")
 pages_per_session = _of_visits(
     "pages_per_session",
     "views",

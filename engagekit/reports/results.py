@@ -28,6 +28,7 @@ from engagekit.study import Study
 
 __all__ = ["Results", "as_data", "check_goals", "is_small", "results", "study_data"]
 
+MOST_ROWS = 1000  # refused rows that are named one by one
 SCHEMA = 2
 NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, "", "", "no_rows")
 
@@ -278,9 +279,6 @@ def _metric_rows(business: Business, measured: pd.DataFrame) -> Iterator[dict[st
             **Estimate.of(dict(row)).as_dict(),
             "target": business.targets.get(metric.name),
         }
-
-
-MOST_ROWS = 1000  # refused rows that are named one by one
 
 
 def check_goals(business: Business) -> None:

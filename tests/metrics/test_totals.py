@@ -78,3 +78,7 @@ def test_a_column_is_added_up_without_what_is_missing(metric):
     assert (estimate.value, estimate.n) == (7, 2)
     with pytest.raises(ek.DataError):
         metric(pl.DataFrame({column: [3, -1]}))
+
+
+def test_a_plain_list_of_customers_will_do():
+    assert (active_customers(["a", "b", "a", None]).value, visitors(["a", "a"]).value) == (2, 1)

@@ -12,6 +12,7 @@ from engagekit.display.section import hidden_cells
 from engagekit.frames.engine import collected, column_names
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.metric import Total
+from engagekit.metrics.sales import usage_of
 from engagekit.study import SNAPSHOTS, Study
 
 __all__ = ["BREAKDOWNS", "OF_CUSTOMERS", "Groups", "broken_down", "by_customers"]
@@ -43,6 +44,7 @@ OF_CUSTOMERS = (
     "revenue_per_customer",
     "stickiness",
 )
+COLUMNS = ["group", "metric", "value", "low", "high", "n", "warning"]
 MOST = 20  # groups that are looked at: those with the most rows
 
 
@@ -76,7 +78,19 @@ def broken_down(study: Study, channel: str) -> list[Groups]:
         if len(values) > 1:
             measured = study.measure(of_tables, by=by, where={by: values})
             parts.append(Groups(by, _sorted_groups(study, _grouped(measured, by), of_tables), more))
+    parts += _usage(study) if channel == "sales" else []
     return [groups for groups in parts if groups.table["group"].nunique() > 1]
+
+
+def _usage(study: Study) -> list[Groups]:
+    """Product usage of the last period by feature, the most used first."""
+    features = study.business.web.features if study.has("interactions") else []
+    if not features:
+        return []
+    measured = study.measure([usage_of(name) for name in features], every=study.period)
+    last = measured[measured["period"] == pd.Timestamp(study.last_period.replace(tzinfo=None))]
+    table = last.assign(group=last["metric"], metric="product_usage_rate", n=last["units"].astype(float))
+    return [Groups("feature", table.sort_values(["value", "group"], ascending=[False, True])[COLUMNS].head(MOST))]
 
 
 def by_customers(study: Study, periods: Mapping[str, pd.Timestamp | None]) -> list[Groups]:
@@ -165,5 +179,4 @@ def _sorted_groups(study: Study, measured: pd.DataFrame, names: list[str], *, by
     ordered = ordered if by_name else sorted(ordered, key=weights.__getitem__, reverse=True)
     places = {group: place for place, group in enumerate(ordered[:MOST])}
     table = table[table["group"].isin(places)].assign(place=lambda rows: rows["group"].map(places))
-    columns = ["group", "metric", "value", "low", "high", "n", "warning"]
-    return table.sort_values("place", kind="stable")[columns].reset_index(drop=True)
+    return table.sort_values("place", kind="stable")[COLUMNS].reset_index(drop=True)

@@ -105,3 +105,12 @@ def test_nps_by_plan_by_hand_in_three_languages():
         assert section.answer == [sentence]
         (row, _) = section.parts[0].payload["table"]["rows"]
         assert row == ["basic", "50,0 (8)" if language == "id" else "50.0 (8)"]
+
+
+def test_usage_by_feature_averages_to_the_product_usage_rate(sample_results):
+    report = results(sample_results["saas"].study)
+    features = next(groups for groups in report.breakdowns["sales"] if groups.by == "feature")
+    usage = report.current("product_usage_rate")[1]
+    assert features.table["value"].mean() == pytest.approx(usage.value)
+    assert set(features.table["n"]) == {usage.units}
+    assert features.table["value"].is_monotonic_decreasing

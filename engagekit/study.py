@@ -14,6 +14,7 @@ from engagekit.churn.dataset import churn_dataset
 from engagekit.customers.cohorts import retention_by_cohort
 from engagekit.customers.features import snapshots
 from engagekit.customers.groups import check_groups, with_groups
+from engagekit.customers.lifecycle import lifecycle
 from engagekit.customers.rfm import rfm
 from engagekit.customers.slopes import trailing_slopes
 from engagekit.customers.win_back import win_back
@@ -41,7 +42,8 @@ __all__ = ["SNAPSHOTS", "Study"]
 
 NOT_COUNTED = ("preferred_channel", "sentiment_mean")  # features that models do not use
 DERIVED = ("score", "slope", "p_alive")  # predictors of their own, made of the other features
-SNAPSHOTS = ("base", "scores")  # the same customers on many dates, whom a sum over time would count again
+OF_CHURN = ("base", "lifecycle")  # tables that need to know what leaving means
+SNAPSHOTS = (*OF_CHURN, "scores")  # the same customers on many dates, whom a sum over time would count again
 Words = str | Sequence[str]
 
 
@@ -150,6 +152,8 @@ class Study(BusinessTables):
         return made
 
     def _prepare(self, name: str) -> Prepared | None:
+        if name == "lifecycle":
+            return None if self.states.is_empty() else (self.states, "date")
         return self._scores_by_period() if name == "scores" else super()._prepare(name)
 
     def _scores_by_period(self) -> Prepared | None:
@@ -288,8 +292,8 @@ class Study(BusinessTables):
             What to measure, by name or itself.
         by : str or sequence of str, optional
             Groups to measure by: columns of the metric's own table first, then attributes of ``customers``, then
-            ``segment``, ``cohort``, ``channel`` (the preferred one) and ``rfm``. A group that changes is the one at the
-            start of each period, so that a customer is not sorted by what the metric counts.
+            ``segment``, ``lifecycle``, ``cohort``, ``channel`` (the preferred one) and ``rfm``. A group that changes is
+            the one at the start of each period, so that a customer is not sorted by what the metric counts.
         where : mapping, optional
             Column or group and the value, or list of values, of the rows that count.
         every : {"week", "month", "quarter"}, optional
@@ -355,6 +359,7 @@ class Study(BusinessTables):
             "cohort": self._arrivals,
             "channel": lambda: self._features.select(*of_date, channel="preferred_channel"),
             "rfm": self._rfm,
+            "lifecycle": self._states_before,
         }
         return groups | ({"segment": lambda: self.scored.select(*of_date, "segment")} if self.scorecard else {})
 
@@ -365,6 +370,26 @@ class Study(BusinessTables):
             raise DataError("groups buyers, and there are no orders with a value.", column="rfm")
         groups = rfm(made[0], self.starts("interactions", self.business.score.window) or [self.end])
         return collected(nw.from_native(groups).lazy().select("customer_id", "date", "rfm"))
+
+    def lifecycle(self) -> "pd.DataFrame":
+        """State of each customer in each period that is over: new, active, returning, resurrected or dormant."""
+        return self.states.to_pandas()
+
+    @cached_property
+    def states(self) -> pl.DataFrame:
+        """As ``lifecycle``, in Polars; empty where not two whole periods are known."""
+        table = "subscriptions" if self.churn.contractual else "interactions"
+        begun = self.starts(table, "1d", self.data_end) if self.has(table) else []
+        edges = [day for day in begun if day <= self.end]
+        if len(edges) < 3:
+            return pl.DataFrame(schema={"customer_id": pl.String, "date": pl.Datetime("us"), "state": pl.String})
+        made = lifecycle(self.described(table), edges, self.churn, as_of=self.data_end)
+        return collected(nw.from_native(made).lazy())
+
+    def _states_before(self) -> pl.DataFrame:
+        """State of each customer in the period before each first day."""
+        after = pl.col("date").dt.offset_by(PERIODS[self.period])
+        return self.states.select("customer_id", after.alias("date"), lifecycle="state")
 
     def _arrivals(self) -> pl.DataFrame:
         """Month in which each customer arrived."""
@@ -381,7 +406,7 @@ class Study(BusinessTables):
         """
         parts = []
         for table in dict.fromkeys(metric.table for metric in METRICS.values()):
-            made = self.prepared(table) if table != "base" or self.says_churn else None
+            made = self.prepared(table) if table not in OF_CHURN or self.says_churn else None
             if made is not None:
                 length = PERIODS[self.period]
                 parts += measure_table(table, *made, [length] if table in SNAPSHOTS else [length, None], self.end)

@@ -39,6 +39,7 @@ from .retention import active_customers as active_customers
 from .retention import annualised as annualised
 from .retention import churn_rate as churn_rate
 from .retention import churn_rate_average_base as churn_rate_average_base
+from .retention import dormant_customers as dormant_customers
 from .retention import first_purchase_churn_rate as first_purchase_churn_rate
 from .retention import gross_revenue_retention as gross_revenue_retention
 from .retention import interactions as interactions
@@ -46,7 +47,9 @@ from .retention import lost_to_acquired_ratio as lost_to_acquired_ratio
 from .retention import net_revenue_retention as net_revenue_retention
 from .retention import new_customers as new_customers
 from .retention import reactivation_rate as reactivation_rate
+from .retention import resurrected_customers as resurrected_customers
 from .retention import retention_rate as retention_rate
+from .retention import returning_customers as returning_customers
 from .retention import revenue_churn_rate as revenue_churn_rate
 from .retention import stickiness as stickiness
 from .sales import cash_refund_rate as cash_refund_rate

@@ -22,6 +22,7 @@ MADE_BY = {
     "views": "views(interactions)",
     "activity": "monthly_activity(interactions)",
     "base": "active_base(interactions | subscriptions, dates, churn)",
+    "lifecycle": "lifecycle(interactions | subscriptions, edges, churn)",
     "waits": "support_hours(tickets)",
     "invitations": "surveys",
     "scores": "Scorecard.score(customer_features(history))",

@@ -13,6 +13,7 @@ __all__ = [
     "churn_rate",
     "churn_rate_average_base",
     "customers_of",
+    "dormant_customers",
     "first_purchase_churn_rate",
     "gross_revenue_retention",
     "interactions",
@@ -20,13 +21,16 @@ __all__ = [
     "net_revenue_retention",
     "new_customers",
     "reactivation_rate",
+    "resurrected_customers",
     "retention_rate",
+    "returning_customers",
     "revenue_churn_rate",
     "stickiness",
 ]
 
 MONTHS_A_YEAR = 12
 FARRIS = "Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson."
+LIFECYCLE = "Growth accounting: new, active, returning, resurrected and dormant customers."
 SKOK = "Skok, D. SaaS Metrics 2.0. For Entrepreneurs."
 
 _in_base = nw.col("in_base").cast(nw.Float64)
@@ -156,8 +160,8 @@ stickiness = Ratio(
 )
 
 
-def customers_of(name: str, channel: str, table: str, reference: str) -> Total:
-    """Total of the different customers of a table, each once a period.
+def customers_of(name: str, channel: str, table: str, reference: str, state: str = "") -> Total:
+    """Total of the different customers of a table, or of those in a state, each once a period.
 
     Examples
     --------
@@ -170,13 +174,14 @@ def customers_of(name: str, channel: str, table: str, reference: str) -> Total:
         name=name,
         channel=channel,
         table=table,
-        columns=("customer_id",),
-        value=nw.lit(1.0),
+        columns=("customer_id", "state") if state else ("customer_id",),
+        texts=("state",) if state else (),
+        value=nw.when(nw.col("state") == state).then(nw.lit(1.0)).otherwise(nw.lit(0.0)) if state else nw.lit(1.0),
         unit="customer",
         cluster="customer_id",
         once="xy",
         measured_in="count",
-        better="higher",
+        better="lower" if state == "dormant" else "higher",
         reference=reference,
     )
 
@@ -194,6 +199,10 @@ interactions = Total(
     reference="Blazwa, Customer Engagement Score: frequency.",
 )
 new_customers = customers_of("new_customers", "retention", "customers", f"{FARRIS} Acquisition.")
+returning_customers, resurrected_customers, dormant_customers = (
+    customers_of(f"{state}_customers", "retention", "lifecycle", LIFECYCLE, state)
+    for state in ("returning", "resurrected", "dormant")
+)
 
 
 def annualised(rate: float, periods: float = MONTHS_A_YEAR) -> float:

@@ -22,7 +22,7 @@ from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric, Ratio, Total
 from engagekit.metrics.quantile import Quantile
 
-PREPARED = {"scores", "orders", "buyers", "base", "visits", "views", "activity", "waits", "invitations"}
+PREPARED = {"scores", "orders", "buyers", "base", "lifecycle", "visits", "views", "activity", "waits", "invitations"}
 PEOPLE = [f"c{number}" for number in range(12)]
 FLAGS = [True, False, True, None, False, False, True, False, True, False, False, True]
 DAYS = [dt.datetime(2026, 5, day) for day in range(1, 13)]
@@ -135,6 +135,10 @@ WAITS = {
 REVIEWS = {"score": [5, 4, 4, 1, None, 3], "kind": ["review"] * 5 + ["csat"]}
 ACTIONS = {"action": ["view", "view", "purchase", "view", None], "event_id": PEOPLE[:5]}
 INVITATIONS = {"sent_at": [*DAYS[:11], None], "answered_at": [*DAYS[1:5], *[None] * 7, DAYS[0]]}
+STANDING = {
+    "customer_id": CUSTOMERS,
+    "state": ["new", "active", "returning", "dormant", "resurrected", "dormant", "returning", "dormant"],
+}
 JOINED = {"customer_id": PEOPLE, "loyalty_member": FLAGS, "referred_by": ["c9", "c1", *[None] * 10]}
 
 LISTED = [
@@ -172,6 +176,7 @@ LISTED = [
     (TICKETS, "tickets_opened handling_hours mean_handling_hours reopen_rate ticket_satisfaction_rate"),
     (WAITS, "first_response_hours first_response_p90_hours resolution_hours"),
     (ACTIVITY, "active_customers interactions new_customers"),
+    (STANDING, "returning_customers resurrected_customers dormant_customers"),
     (JOINED, "loyalty_participation_rate referral_rate"),
 ]
 FRAMES = {name: frame for frame, names in LISTED for name in names.split()}

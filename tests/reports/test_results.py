@@ -98,7 +98,7 @@ def test_metrics_json_is_what_its_page_says(sample_results):
     assert found.keys() == documented["Top level"] | documented["Top level of an engagement report"]
     assert found["schema"] == 2
     assert {key for row in found["metrics"] for key in row} == documented["metrics"]
-    for name in ("breakdowns", "tables"):
+    for name in ("breakdowns", "lifecycle", "rfm", "tables"):
         assert {key for row in found[name] for key in row} == documented[name]
     for row in found["tables"]:
         refused = sum(reason["rows"] for reason in row["refused"])

@@ -191,7 +191,7 @@ class Study(BusinessTables):
         return made
 
     def features(self, dates: Iterable[dt.datetime] | None = None) -> "pd.DataFrame":
-        """What is known of each customer who did something in the score's window before each date; by default the end."""
+        """What is known of each customer with an interaction in the score's window before each date (the end)."""
         days = list(dates or [self.end])
         if set(days) <= set(self._features["date"]):
             return self._features.filter(pl.col("date").is_in(days)).to_pandas()
@@ -232,7 +232,16 @@ class Study(BusinessTables):
 
     @property
     def modelled(self) -> pl.DataFrame:
-        """``dataset`` with the features that models use: of other tables only those that ``[churn] signals`` names."""
+        """``dataset`` with the features that models use: of other tables only those that ``[churn] signals`` names.
+
+        Raises
+        ------
+        DataError
+            It names a table that is not there.
+        """
+        for name in self.business.churn.signals:
+            if not self.has(name):
+                raise DataError(f"signals: there are no {name}. Add the table, or take it out.", file="[churn]")
         others = [name for name, each in SIGNALS.items() if each.table not in self.business.churn.signals]
         return self.dataset.drop(*NOT_COUNTED, *others, strict=False)
 
@@ -305,8 +314,8 @@ class Study(BusinessTables):
         Returns
         -------
         pandas.DataFrame
-            As ``engagekit.measure`` gives it. Metrics whose table feeds the score carry the warning ``circular`` when
-            they are shown by segment.
+            As ``engagekit.measure`` gives it. Metrics whose table feeds the score, which is that of any of its
+            components, carry the warning ``circular`` when they are shown by segment.
 
         Raises
         ------

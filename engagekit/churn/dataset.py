@@ -64,7 +64,8 @@ def churn_dataset(
         horizon is not over (censored, not stayed); and ``next_value``, money of purchases in the horizon less that of
         refunds, null where it is not over or no value is recorded. A customer who did nothing in the window has counts
         and sums of 0, ``recency_days`` since the last interaction ever or else since joining, and ``tenure_days``;
-        what cannot be computed of nothing (``trend``, ``active_share``, ``preferred_channel``) is null.
+        what cannot be computed of nothing (``trend``, ``active_share``, ``preferred_channel``) is null. What other
+        tables say (``with_signals``) does not need an interaction.
 
         ``recency_gaps`` is ``recency_days`` in mean gaps of the customer's own: the days of the window over its
         ``active_days``; null without any. A week of silence means more of a daily customer than of a monthly one.

@@ -98,9 +98,10 @@ class Component:
 def check_components(business: "Business") -> None:
     """Check that each component of a business's score names a feature, and that the business has its table.
 
-    A component is named after a numeric feature, of interactions or one of ``SIGNALS``; ``interactions_<channel>`` counts the interactions of a channel, and
-    ``preferred_channel_<channel>`` is 1 for a customer who prefers that channel and 0 for others. Whether a channel
-    occurs in the data is not checked: it may have no interactions yet.
+    A component is named after a numeric feature, or one of ``SIGNALS``, which surveys, tickets and subscriptions have;
+    ``interactions_<channel>`` counts the interactions of a channel, and ``preferred_channel_<channel>`` is 1 for a
+    customer who prefers that channel and 0 for others. Whether a channel occurs in the data is not checked: it may have
+    no interactions yet.
 
     Parameters
     ----------
@@ -111,7 +112,7 @@ def check_components(business: "Business") -> None:
     ------
     DataError
         A component names no feature: the message names the nearest one and the two forms for a channel. Or it is made
-        of a table or column that the business does not have.
+        of a table that the business does not have.
     """
     place = f"{business.file.name} [score.components]"
     for name in business.score.components:

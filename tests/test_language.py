@@ -14,6 +14,7 @@ from engagekit.customers.signals import SIGNALS
 from engagekit.data.tables import TABLES, TYPES
 from engagekit.language import LANGUAGES, Language, decimal_and_group, decimals_of, precision
 from engagekit.metrics.catalog import CHANNELS, METRICS
+from engagekit.reports.churning import GROUPS
 from engagekit.score.scorecard import SEGMENTS
 
 FILES = {code: sorted((LOCALES / code).glob("*.toml")) for code in LANGUAGES}
@@ -43,6 +44,7 @@ def test_everything_that_a_report_can_name_has_a_word():
     wanted |= {f"warning.{caution}" for caution in cautions if caution}
     wanted |= {f"channel.{channel}" for channel in CHANNELS}
     wanted |= {f"table.{table}" for table in TABLES} | {f"feature.{name}" for name in (*FEATURES, *SIGNALS)}
+    wanted |= {f"group.{group}" for group in GROUPS}
     wanted |= {f"segment.{segment}{end}" for segment in SEGMENTS for end in ("", "_action")}
     checks = {check.name for table in TABLES.values() for column in table.columns.values() for check in column.checks}
     wanted |= {f"refused.{reason}" for reason in checks | {"missing"}}

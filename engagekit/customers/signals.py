@@ -9,7 +9,7 @@ import narwhals as nw
 
 from engagekit.customers.windows import DAY_US
 from engagekit.errors import DataError
-from engagekit.frames.engine import small_table, with_one_key_type
+from engagekit.frames.engine import collected, small_table, with_one_key_type
 from engagekit.frames.times import micros_at, span_us, with_micros
 from engagekit.prepare.contracts import NEVER_US, covered, paid_periods
 from engagekit.prepare.history import DATED_BY, Past
@@ -69,18 +69,21 @@ SIGNAL_TABLES = tuple(dict.fromkeys(each.table for each in SIGNALS.values()))
 
 
 def signals_of(past: Past) -> list[str]:
-    """Signals whose table and columns a history has.
+    """Signals whose table and columns a history has, in frames of the engine that its interactions are of.
 
     Examples
     --------
     >>> import polars as pl
     >>> from engagekit.prepare.history import History
-    >>> tickets = pl.DataFrame({"customer_id": ["a"], "opened_at": [dt.datetime(2026, 1, 5)]})
-    >>> signals_of(History({"tickets": tickets}).before(dt.datetime(2026, 2, 1)))
+    >>> seen = pl.DataFrame({"customer_id": ["a"], "time": [dt.datetime(2026, 1, 5)], "action": ["view"]})
+    >>> tables = {"interactions": seen, "tickets": seen.rename({"time": "opened_at"})}
+    >>> signals_of(History(tables).before(dt.datetime(2026, 2, 1)))
     ['tickets']
     """
-    known = {table: set(past.columns(table)) for table in SIGNAL_TABLES if table in past}
-    return [name for name, each in SIGNALS.items() if known.get(each.table, set()).issuperset(each.needs)]
+    own = {table: set(past.columns(table)) for table in SIGNAL_TABLES if table in past}
+    engine = past.rows("interactions", ["customer_id"]).implementation
+    joined = [t for t in own if "customer_id" in own[t] and past.rows(t, ["customer_id"]).implementation is engine]
+    return [name for name, each in SIGNALS.items() if each.table in joined and own[each.table].issuperset(each.needs)]
 
 
 def with_signals(rows: Rows, past: Past, dates: Sequence[dt.datetime], window: str) -> Rows:
@@ -131,7 +134,11 @@ def with_signals(rows: Rows, past: Past, dates: Sequence[dt.datetime], window: s
         of_table = {name: SIGNALS[name] for name in names if SIGNALS[name].table == table}
         if not of_table:
             continue
-        rows, made = with_one_key_type(rows, _at_dates(past, of_table, dates, window), "customer_id")
+        made = _at_dates(past, of_table, dates, window)
+        key = rows.collect_schema()["customer_id"]
+        if key.is_integer() and made.collect_schema()["customer_id"].is_float():  # pandas has no blank whole number
+            made = made.with_columns(nw.col("customer_id").cast(key))
+        rows, made = with_one_key_type(rows, made, "customer_id")
         rows = rows.join(made, on=["customer_id", "date"], how="left")
         filled = {name: nw.col(name).fill_null(0) for name, each in of_table.items() if each.how == "count"}
         if "monthly_value" in of_table:
@@ -149,6 +156,8 @@ def _at_dates(past: Past, signals: dict[str, Signal], dates: Sequence[dt.datetim
     ends = [micros_at(rows, DATED_BY[table][-1], date) for date in dates]
     if table == "subscriptions":
         rows = paid_periods(rows.to_native(), past.churn.late if past.churn else dt.timedelta(0))
+        if rows.implementation is nw.Implementation.POLARS:
+            rows = nw.from_native(collected(rows).lazy())  # worked out once, not for each date
     window_us, counted = span_us("window", window, "d"), {n: s for n, s in signals.items() if s.how != "contract"}
     spans = {name: _spans(rows, signal, window_us) for name, signal in counted.items()}
     numbered = [span.with_columns(signal=nw.lit(place, nw.Int32)) for place, span in enumerate(spans.values())]

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import duckdb
 import narwhals as nw
 import polars as pl
 import pytest
@@ -197,7 +198,7 @@ def test_any_tables_give_what_a_loop_over_their_rows_gives(made):
         assert row == naive(own, date, 28 * DAY)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(random_tables)
 def test_many_dates_at_once_give_what_each_date_gives_alone(made):
     _, history = random_history(made, churn=CHURN)
@@ -238,6 +239,22 @@ def test_a_history_has_the_signals_of_its_own_columns_alone():
     assert not set(SIGNALS).intersection(
         customer_features(History({"interactions": some["interactions"]}), END).columns
     )
+
+
+def test_whole_numbers_that_pandas_made_floats_because_one_is_blank_are_the_same_customers():
+    some = {name: frame.with_columns(pl.col("customer_id").replace_strict({"a": 1, "b": 2, "c": 3}, default=None))
+            for name, frame in tables().items()}  # fmt: skip
+    pandas = {name: frame.to_pandas() for name, frame in some.items()}
+    assert pandas["surveys"]["customer_id"].dtype == float
+    assert customer_features(History(pandas), END)["tickets"].tolist() == [1, 2, 0]
+
+
+def test_a_table_of_another_engine_than_the_interactions_adds_nothing():
+    connection = duckdb.connect()
+    seen = tables()["interactions"]
+    connection.register("seen", seen.to_arrow())
+    mixed = History(tables() | {"interactions": connection.table("seen")})
+    assert not set(SIGNALS).intersection(customer_features(mixed, END).columns)
 
 
 def test_an_attribute_of_that_name_is_refused():

@@ -16,6 +16,7 @@ from engagekit.customers.features import snapshots
 from engagekit.customers.groups import check_groups, with_groups
 from engagekit.customers.lifecycle import lifecycle
 from engagekit.customers.rfm import rfm
+from engagekit.customers.signals import SIGNALS
 from engagekit.customers.slopes import trailing_slopes
 from engagekit.customers.win_back import win_back
 from engagekit.data.business import Business
@@ -31,6 +32,7 @@ from engagekit.metrics.metric import Metric
 from engagekit.prepare.business_tables import PERIODS, BusinessTables
 from engagekit.prepare.leaving import ChurnDefinition
 from engagekit.prepare.tables import MADE_OF, Prepared
+from engagekit.score.components import tables_of
 from engagekit.score.scorecard import Scorecard
 from engagekit.score.verdict import Verdict, verdict
 from engagekit.value.p_alive import with_p_alive
@@ -193,7 +195,7 @@ class Study(BusinessTables):
         return made
 
     def features(self, dates: Iterable[dt.datetime] | None = None) -> "pd.DataFrame":
-        """What each customer did in the score's window before each date; by default the end."""
+        """What is known of each customer with an interaction in the score's window before each date (the end)."""
         days = list(dates or [self.end])
         if set(days) <= set(self._features["date"]):
             return self._features.filter(pl.col("date").is_in(days)).to_pandas()
@@ -232,6 +234,21 @@ class Study(BusinessTables):
         past = self.firewall.before(self.data_end)
         return table if self.churn.contractual else with_p_alive(table, past, self.dates)
 
+    @property
+    def modelled(self) -> pl.DataFrame:
+        """``dataset`` with the features that models use: of other tables only those that ``[churn] signals`` names.
+
+        Raises
+        ------
+        DataError
+            It names a table that is not there.
+        """
+        for name in self.business.churn.signals:
+            if not self.has(name):
+                raise DataError(f"signals: there are no {name}. Add the table, or take it out.", file="[churn]")
+        others = [name for name, each in SIGNALS.items() if each.table not in self.business.churn.signals]
+        return self.dataset.drop(*NOT_COUNTED, *others, strict=False)
+
     @cached_property
     def verdict(self) -> Verdict:
         """The score on trial: whether it predicts who leaves, and better than recency."""
@@ -251,9 +268,8 @@ class Study(BusinessTables):
 
     @cached_property
     def _comparison(self) -> Comparison:
-        rows = self.dataset.drop(NOT_COUNTED, strict=False)
         settings = self.business.churn
-        return compare_models(rows, self.churn, use=settings.use, accept=settings.accept)
+        return compare_models(self.modelled, self.churn, use=settings.use, accept=settings.accept)
 
     def paid_now(self) -> pl.DataFrame:
         """Customers under contract at the end of the data, and what they pay: ``customer_id, monthly_value``."""
@@ -302,8 +318,8 @@ class Study(BusinessTables):
         Returns
         -------
         pandas.DataFrame
-            As ``engagekit.measure`` gives it. Metrics whose table feeds the score carry the warning ``circular`` when
-            they are shown by segment.
+            As ``engagekit.measure`` gives it. Metrics whose table feeds the score, which is that of any of its
+            components, carry the warning ``circular`` when they are shown by segment.
 
         Raises
         ------
@@ -344,7 +360,8 @@ class Study(BusinessTables):
         length = None if every is None else PERIODS.get(every, every)
         measured = measure(rows.to_native(), metrics, by=by, every=length, at=at, as_of=self.end)
         result: pl.DataFrame = nw.from_native(measured).to_polars()
-        if "segment" in {*by, *where} and MADE_OF.get(table, table) in ("interactions", "scores"):
+        feeds = {"scores", *(tables_of(self.scorecard.features) if self.scorecard else ())}
+        if "segment" in {*by, *where} and MADE_OF.get(table, table) in feeds:
             circular = pl.concat_str("warning", pl.lit("circular"), separator=" ").str.strip_chars()
             result = result.with_columns(warning=circular)
         return result

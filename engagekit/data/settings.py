@@ -66,7 +66,10 @@ class ScoreSettings(BaseModel):
 
 
 class ChurnSettings(BaseModel):
-    """Contacts (share of churners they keep, cost, number), and the columns and the model that the business accepts."""
+    """Contacts (share of churners they keep, cost, number), the columns and the model that the business accepts.
+
+    ``signals`` are the tables besides interactions whose features the models use.
+    """
 
     model_config = STRICT
     acceptance: float = Field(default=0.1, gt=0, le=1)
@@ -74,6 +77,7 @@ class ChurnSettings(BaseModel):
     capacity: int = Field(default=100, ge=1)
     accept: list[str] = []
     use: str = ""
+    signals: list[Literal["surveys", "tickets", "subscriptions"]] = []
 
 
 class ReportSettings(BaseModel):

@@ -7,7 +7,7 @@ from engagekit.language import LANGUAGES
 
 SHARED = (  # the same in English, names, and words that business.toml has
     "accept action analytics ascarza chat constant csat csv data date delta ends engagekit facebook folder freeze "
-    "funnel google had id inclusive indonesia instagram keep latest media median melayu model neutral nps overlaps per "
+    "google had id inclusive indonesia instagram keep latest media median melayu model neutral nps overlaps per "
     "ramadan refund segment smote sms target telegram tiktok unit universal utc utf value wald whatsapp wilson "
     "youtube"
 )

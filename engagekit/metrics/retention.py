@@ -10,6 +10,7 @@ from engagekit.metrics.metric import Ratio, Total
 __all__ = [
     "active_customers",
     "annualised",
+    "cancellations",
     "churn_rate",
     "churn_rate_average_base",
     "customers_of",
@@ -18,6 +19,7 @@ __all__ = [
     "lost_to_acquired_ratio",
     "net_revenue_retention",
     "new_customers",
+    "onboarding_rate",
     "reactivation_rate",
     "retention_rate",
     "revenue_churn_rate",
@@ -155,7 +157,9 @@ stickiness = Ratio(
 )
 
 
-def customers_of(name: str, channel: str, table: str, reference: str) -> Total:
+def customers_of(
+    name: str, channel: str, table: str, reference: str, better: Literal["higher", "lower"] = "higher"
+) -> Total:
     """Total of the different customers of a table, each once a period.
 
     Examples
@@ -175,13 +179,29 @@ def customers_of(name: str, channel: str, table: str, reference: str) -> Total:
         cluster="customer_id",
         once="xy",
         measured_in="count",
-        better="higher",
+        better=better,
         reference=reference,
     )
 
 
 active_customers = customers_of("active_customers", "retention", "interactions", f"{SKOK} Active users.")
 new_customers = customers_of("new_customers", "retention", "customers", f"{FARRIS} Acquisition.")
+cancellations = customers_of("cancellations", "retention", "cancellations", f"{SKOK} Churned customers.", "lower")
+
+onboarding_rate = Ratio(
+    name="onboarding_rate",
+    channel="retention",
+    table="newcomers",
+    columns=("onboarded", "customer_id"),
+    valid=are_flags("onboarded"),
+    numerator=nw.col("onboarded").cast(nw.Float64),
+    bounded=True,
+    method="wilson",
+    unit="customer",
+    measured_in="rate",
+    better="higher",
+    reference="Ellis, S., & Brown, M. (2017). Hacking Growth. Currency. Activation rate.",
+)
 
 
 def annualised(rate: float, periods: float = MONTHS_A_YEAR) -> float:

@@ -370,7 +370,6 @@ class Study(BusinessTables):
         [1, 1, 1, 0]
         """
         rows = self._grouped("interactions", self.described("interactions"), "time", [by] if by else [])
-        check_groups(rows, [by] if by else [])
         made = funnel(rows, steps, within, by=by, as_of=self.end)
         return made.to_pandas() if isinstance(made, pl.DataFrame) else made
 

@@ -37,6 +37,7 @@ def funnels(study: Study) -> list[Section]:
 def _funnel(study: Study, funnel: FunnelSettings, table: pd.DataFrame) -> Section:
     language, text = study.language, study.language.text
     steps = " → ".join(_action(language, step) for step in funnel.steps)
+    shown = safe_table(table, "customers")["value"].notna()
     figure = Figure(
         partial(_bars, language),
         steps,
@@ -49,9 +50,9 @@ def _funnel(study: Study, funnel: FunnelSettings, table: pd.DataFrame) -> Sectio
         lambda safe: list(_answer(study, funnel, safe)),
         people="customers",
         cells=partial(_cells, language),
-        figure=figure if safe_table(table, "customers")["value"].notna().any() else None,
+        figure=figure if shown.any() else None,
         notes=[text("funnel.note", first=_action(language, funnel.steps[0]))],
-        parts=list(_by_channel(study, funnel)),
+        parts=list(_by_channel(study, funnel)) if shown.iloc[-1] else [],
     )
 
 
@@ -61,7 +62,8 @@ def _answer(study: Study, funnel: FunnelSettings, table: pd.DataFrame) -> Iterat
     first, *_, last = table.to_dict("records")
     named = {step: _action(language, step) for step in funnel.steps}
     within, date = _time(language, span_us("within", funnel.within, "mhd") / US_AN_HOUR), language.date(study.end)
-    if table["customers"].isna().any():
+    all_shown = table["customers"].notna().all()
+    if not all_shown:
         yield text("funnel.few", fewest=FEWEST)
     if first["customers"] == 0:
         yield text("funnel.nobody", first=named[first["step"]], within=within, date=date)
@@ -71,7 +73,7 @@ def _answer(study: Study, funnel: FunnelSettings, table: pd.DataFrame) -> Iterat
         yield text("funnel.result", n=language.number(first["customers"]), **known, **ends)
         if last["customers"]:
             yield text("funnel.time", time=_time(language, last["median_hours"]))
-    if len(table) > 2 and table["step_value"].min() < 1:
+    if all_shown and len(table) > 2 and table["step_value"].min() < 1:
         place = int(table["step_value"].argmin())
         before, step = (named[table["step"].iloc[at]] for at in (place - 1, place))
         yield text("funnel.drop", before=before, step=step, share=language.percent(table["step_value"].iloc[place]))

@@ -23,8 +23,11 @@ def shop(people, language="en", steps=STEPS, name="", as_of="2026-03-01"):
     ]
     frame = pl.DataFrame(rows, schema=["customer_id", "time", "action", "channel"], orient="row")
     study = Study.of(interactions=frame, as_of=as_of, language=language)
-    declared = FunnelSettings(name=name, steps=steps, within="7d")
-    study.business = study.business.model_copy(update={"funnels": [declared]})
+    return declared_in(study, FunnelSettings(name=name, steps=steps, within="7d"))
+
+
+def declared_in(study, funnel):
+    study.business = study.business.model_copy(update={"funnels": [funnel]})
     return study
 
 
@@ -87,6 +90,13 @@ def test_the_rest_of_the_channels_is_their_sum():
     assert other["value"] == sum(who % 2 for who in of_rest) / 15
 
 
+def test_many_channels_do_not_stop_the_report():
+    study = shop([[VIEW, CART, BUY]] * 210)
+    rows = study.described("interactions").with_columns(channel=pl.col("customer_id"))
+    (section,) = funnels(declared_in(Study.of(interactions=rows, as_of="2026-03-01"), *study.business.funnels))
+    assert section.parts[0].table["channel"].iloc[-1] == "other channels together (205)"
+
+
 def test_one_channel_is_not_compared():
     (section,) = funnels(shop([[VIEW, CART, BUY]] * 7))
     assert section.parts == []
@@ -95,6 +105,7 @@ def test_one_channel_is_not_compared():
 def test_a_step_that_few_reached_is_hidden_with_the_next_smallest():
     study = shop([[VIEW, CART, BUY]] * 3 + [[VIEW, CART]] * 6 + [[VIEW]] * 9)
     (section,) = funnels(study)
+    assert section.parts == []
     assert section.table["customers"].dropna().tolist() == [18]
     assert section.answer == [
         "Fewer than 5 customers reached a step, so its numbers and those of the next smallest step are not shown."

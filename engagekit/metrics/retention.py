@@ -16,6 +16,7 @@ __all__ = [
     "customers_of",
     "first_purchase_churn_rate",
     "gross_revenue_retention",
+    "interactions",
     "lost_to_acquired_ratio",
     "net_revenue_retention",
     "new_customers",
@@ -185,6 +186,17 @@ def customers_of(
 
 
 active_customers = customers_of("active_customers", "retention", "interactions", f"{SKOK} Active users.")
+interactions = Total(
+    name="interactions",
+    channel="retention",
+    table="interactions",
+    columns=("customer_id",),
+    value=nw.lit(1.0),
+    unit="interaction",
+    measured_in="count",
+    better="higher",
+    reference="Blazwa, Customer Engagement Score: frequency.",
+)
 new_customers = customers_of("new_customers", "retention", "customers", f"{FARRIS} Acquisition.")
 cancellations = customers_of("cancellations", "retention", "cancellations", f"{SKOK} Churned customers.", "lower")
 

@@ -179,7 +179,7 @@ LISTED = [
     (EVENTS, "registrations attendees registration_rate attendance_rate interactions_per_attendee"),
     (TICKETS, "tickets_opened handling_hours mean_handling_hours reopen_rate ticket_satisfaction_rate"),
     (WAITS, "first_response_hours first_response_p90_hours resolution_hours"),
-    (ACTIVITY, "active_customers new_customers cancellations"),
+    (ACTIVITY, "active_customers interactions new_customers cancellations"),
     (NEWCOMERS, "onboarding_rate"),
     (JOINED, "loyalty_participation_rate referral_rate"),
 ]

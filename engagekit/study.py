@@ -27,6 +27,7 @@ from engagekit.errors import DataError
 from engagekit.frames.engine import collected
 from engagekit.metrics.catalog import METRICS, metric_named
 from engagekit.metrics.every_metric import last_changes, measure_table
+from engagekit.metrics.funnel import funnel
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric
 from engagekit.prepare.business_tables import PERIODS, BusinessTables
@@ -348,11 +349,7 @@ class Study(BusinessTables):
             source = MADE_OF.get(table, "interactions" if table in SNAPSHOTS else table)
             raise DataError(f"is needed for {metrics[0].name}, and not given. Add it.", file=f"[tables.{source}]")
         frame, at = made
-        customers = (
-            collected(nw.from_native(self.described("customers")).lazy()) if "customers" in self._frames else None
-        )
-        grouped = with_groups(frame, at, [*by, *where], table, customers, self._groups, PERIODS[self.period])
-        rows = nw.from_native(grouped)
+        rows = nw.from_native(self._grouped(table, frame, at, [*by, *where]))
         for word, wanted in where.items():
             values = wanted if isinstance(wanted, list | tuple | set) else [wanted]
             rows = rows.filter(nw.col(word).is_in(list(values)))
@@ -365,6 +362,43 @@ class Study(BusinessTables):
             circular = pl.concat_str("warning", pl.lit("circular"), separator=" ").str.strip_chars()
             result = result.with_columns(warning=circular)
         return result
+
+    def _grouped(self, table: str, frame: Any, at: str, words: list[str]) -> Any:
+        """Rows of a table with the columns and groups that words name."""
+        known = "customers" in self._frames
+        customers = collected(nw.from_native(self.described("customers")).lazy()) if known else None
+        return with_groups(frame, at, words, table, customers, self._groups, PERIODS[self.period])
+
+    def funnel(self, steps: Sequence[str], within: str, by: str = "") -> "pd.DataFrame":
+        """How many customers complete a funnel, as ``engagekit.funnel`` gives it, before the end.
+
+        Parameters
+        ----------
+        steps : sequence of str
+            Two or more actions, in their order.
+        within : str
+            Time from the first step, such as ``7d``.
+        by : str, optional
+            Group of a customer at the entry, a word as ``measure`` takes it.
+
+        Examples
+        --------
+        >>> from datetime import datetime
+        >>> done = pl.DataFrame({"customer_id": ["a", "a", "b"], "action": ["view", "purchase", "view"],
+        ...     "channel": ["app", "app", "web"], "time": [datetime(2026, 1, day) for day in (1, 3, 2)]})
+        >>> study = Study.of(interactions=done, as_of="2026-02-01")
+        >>> study.funnel(["view", "purchase"], "7d", by="channel")["customers"].tolist()
+        [1, 1, 1, 0]
+        """
+        rows = self._grouped("interactions", self.described("interactions"), "time", [by] if by else [])
+        made = funnel(rows, steps, within, by=by, as_of=self.end)
+        return made.to_pandas() if isinstance(made, pl.DataFrame) else made
+
+    @cached_property
+    def funnels(self) -> "list[pd.DataFrame]":
+        """Funnels that the business declares, in their order; none without interactions."""
+        declared = self.business.funnels if self.has("interactions") else []
+        return [self.funnel(each.steps, each.within) for each in declared]
 
     @property
     def _groups(self) -> dict[str, Callable[[], pl.DataFrame]]:

@@ -1,10 +1,11 @@
-"""Sections of business.toml that say how to measure: [score], [support] and [web]."""
+"""Sections of business.toml that say how to measure: [score], [support], [web] and [[funnels]]."""
 
 import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from engagekit.data.steps import funnel_steps
 from engagekit.data.working_week import holidays_of, shifts
 from engagekit.display.markup import template_names
 
@@ -13,6 +14,7 @@ __all__ = [
     "STRICT",
     "ChurnSettings",
     "ComponentSettings",
+    "FunnelSettings",
     "ReportSettings",
     "ScoreSettings",
     "SupportSettings",
@@ -156,3 +158,17 @@ class WebSettings(BaseModel):
         if not GAP.fullmatch(gap):
             raise ValueError(f'{gap!r} is not minutes or hours such as "30m" or "2h"')
         return gap
+
+
+class FunnelSettings(BaseModel):
+    """Actions that customers go through in this order, and the time that they have from the first one."""
+
+    model_config = STRICT
+    name: str = ""
+    steps: list[Label]
+    within: str
+
+    @model_validator(mode="after")
+    def _a_funnel(self) -> Self:
+        funnel_steps(self.steps, self.within)
+        return self

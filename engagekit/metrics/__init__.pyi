@@ -37,6 +37,7 @@ from .mailing import unsubscribe_sent_rate as unsubscribe_sent_rate
 from .metric import per_person as per_person
 from .retention import active_customers as active_customers
 from .retention import annualised as annualised
+from .retention import cancellations as cancellations
 from .retention import churn_rate as churn_rate
 from .retention import churn_rate_average_base as churn_rate_average_base
 from .retention import dormant_customers as dormant_customers
@@ -46,6 +47,7 @@ from .retention import interactions as interactions
 from .retention import lost_to_acquired_ratio as lost_to_acquired_ratio
 from .retention import net_revenue_retention as net_revenue_retention
 from .retention import new_customers as new_customers
+from .retention import onboarding_rate as onboarding_rate
 from .retention import reactivation_rate as reactivation_rate
 from .retention import resurrected_customers as resurrected_customers
 from .retention import retention_rate as retention_rate
@@ -67,6 +69,7 @@ from .sales import repeat_purchase_rate as repeat_purchase_rate
 from .sales import revenue as revenue
 from .sales import revenue_per_customer as revenue_per_customer
 from .social import clicks as clicks
+from .social import comment_reply_rate as comment_reply_rate
 from .social import comments as comments
 from .social import follower_engagement_rate as follower_engagement_rate
 from .social import impression_engagement_rate as impression_engagement_rate
@@ -74,6 +77,8 @@ from .social import impressions as impressions
 from .social import likes as likes
 from .social import mean_post_engagement_rate as mean_post_engagement_rate
 from .social import mention_balance as mention_balance
+from .social import mention_reply_hours as mention_reply_hours
+from .social import mention_reply_rate as mention_reply_rate
 from .social import mentions as mentions
 from .social import negative_mention_rate as negative_mention_rate
 from .social import positive_mention_rate as positive_mention_rate

@@ -10,6 +10,7 @@ from engagekit.metrics.metric import Ratio, Total
 __all__ = [
     "active_customers",
     "annualised",
+    "cancellations",
     "churn_rate",
     "churn_rate_average_base",
     "customers_of",
@@ -20,6 +21,7 @@ __all__ = [
     "lost_to_acquired_ratio",
     "net_revenue_retention",
     "new_customers",
+    "onboarding_rate",
     "reactivation_rate",
     "resurrected_customers",
     "retention_rate",
@@ -160,7 +162,14 @@ stickiness = Ratio(
 )
 
 
-def customers_of(name: str, channel: str, table: str, reference: str, state: str = "") -> Total:
+def customers_of(
+    name: str,
+    channel: str,
+    table: str,
+    reference: str,
+    better: Literal["higher", "lower"] = "higher",
+    state: str = "",
+) -> Total:
     """Total of the different customers of a table, or of those in a state, each once a period.
 
     Examples
@@ -181,7 +190,7 @@ def customers_of(name: str, channel: str, table: str, reference: str, state: str
         cluster="customer_id",
         once="xy",
         measured_in="count",
-        better="lower" if state == "dormant" else "higher",
+        better=better,
         reference=reference,
     )
 
@@ -200,8 +209,24 @@ interactions = Total(
 )
 new_customers = customers_of("new_customers", "retention", "customers", f"{FARRIS} Acquisition.")
 returning_customers, resurrected_customers, dormant_customers = (
-    customers_of(f"{state}_customers", "retention", "lifecycle", LIFECYCLE, state)
-    for state in ("returning", "resurrected", "dormant")
+    customers_of(f"{state}_customers", "retention", "lifecycle", LIFECYCLE, "lower" if lost else "higher", state)
+    for state, lost in {"returning": False, "resurrected": False, "dormant": True}.items()
+)
+cancellations = customers_of("cancellations", "retention", "cancellations", f"{SKOK} Churned customers.", "lower")
+
+onboarding_rate = Ratio(
+    name="onboarding_rate",
+    channel="retention",
+    table="newcomers",
+    columns=("onboarded", "customer_id"),
+    valid=are_flags("onboarded"),
+    numerator=nw.col("onboarded").cast(nw.Float64),
+    bounded=True,
+    method="wilson",
+    unit="customer",
+    measured_in="rate",
+    better="higher",
+    reference="Ellis, S., & Brown, M. (2017). Hacking Growth. Currency. Activation rate.",
 )
 
 

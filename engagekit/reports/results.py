@@ -12,7 +12,7 @@ import polars as pl
 
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
-from engagekit.display.section import FEWEST
+from engagekit.display.section import FEWEST, raw_rows, safe_table
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import column_names
 from engagekit.language import Language
@@ -281,6 +281,7 @@ def as_data(study: Study, end: dt.datetime, month: pd.Timestamp, measured: pd.Da
         "as_of": end.date().isoformat(),
         "month": month.strftime("%Y-%m"),
         "metrics": list(_metric_rows(business, measured)),
+        "funnels": list(_funnel_rows(study)),
         "tables": [
             {
                 "table": reading.table,
@@ -315,6 +316,13 @@ def _metric_rows(business: Business, measured: pd.DataFrame) -> Iterator[dict[st
             **Estimate.of(dict(row)).as_dict(),
             "target": business.targets.get(metric.name),
         }
+
+
+def _funnel_rows(study: Study) -> Iterator[dict[str, Any]]:
+    """Funnels, without the numbers of steps that fewer than five customers reached."""
+    for funnel, frame in zip(study.business.funnels, study.funnels, strict=False):
+        rows = [dict(zip(frame, row, strict=True)) for row in raw_rows(safe_table(frame, "customers"))]
+        yield {**funnel.model_dump(), "rows": rows}
 
 
 def check_goals(business: Business) -> None:

@@ -282,8 +282,7 @@ class Study(BusinessTables):
         if self.churn.contractual:
             if not self.has("subscriptions"):
                 return ComingYear(reason="nobody")
-            subscriptions = self.described("subscriptions")
-            return contracts_year(subscriptions, self.paid_now(), self.data_end, self.churn.late)
+            return contracts_year(self.base_rows, self.paid_now(), self.data_end, self.churn.late)
         orders = self.prepared("orders")
         if orders is not None:
             rows = nw.from_native(orders[0]).lazy().filter(nw.col("lines") > 0).select("customer_id", "time", "value")

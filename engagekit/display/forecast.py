@@ -16,12 +16,12 @@ ACCENT, INK = PALETTE["accent"], PALETTE["ink"]
 LINE_HEIGHT = 20
 
 
-def plot_forecast(trial: "pd.DataFrame", ax: "Axes | None" = None, language: Language | None = None) -> "Axes":
+def plot_forecast(tested: "pd.DataFrame", ax: "Axes | None" = None, language: Language | None = None) -> "Axes":
     """Draw a cumulative forecast as a dashed line with its interval, and what came as a solid line.
 
     Parameters
     ----------
-    trial : pandas.DataFrame
+    tested : pandas.DataFrame
         ``date, expected, low, high, came``, two rows at least.
     ax : Axes, optional
         Where to draw; by default on Axes of a figure of their own.
@@ -45,23 +45,23 @@ def plot_forecast(trial: "pd.DataFrame", ax: "Axes | None" = None, language: Lan
     >>> import pandas as pd
     >>> from matplotlib.figure import Figure
     >>> weeks = pd.to_datetime(["2026-01-05", "2026-01-12"])
-    >>> trial = pd.DataFrame({"date": weeks, "expected": [0, 9.0], "low": [0, 4], "high": [0, 15], "came": [0, 12]})
-    >>> [text.get_text() for text in plot_forecast(trial, Figure().add_subplot()).texts]
+    >>> tested = pd.DataFrame({"date": weeks, "expected": [0, 9.0], "low": [0, 4], "high": [0, 15], "came": [0, 12]})
+    >>> [text.get_text() for text in plot_forecast(tested, Figure().add_subplot()).texts]
     ['Came 12', 'Forecast 9']
     """
     columns = ["expected", "low", "high", "came"]
-    trial = checked(trial, columns, ["date"], otherwise="there is no forecast to draw")
+    tested = checked(tested, columns, ["date"], otherwise="there is no forecast to draw")
     ax, language = ax or new_axes(), language or Language("en")
-    ax.fill_between(trial["date"], trial["low"], trial["high"], color=ACCENT, alpha=0.16, lw=0)
-    ax.plot(trial["date"], trial["expected"], color=ACCENT, lw=2, ls="--")
-    ax.plot(trial["date"], trial["came"], color=INK, lw=2)
-    dress_axis(ax, "y", trial[columns].to_numpy().ravel().tolist(), Measure(language, "count"))
-    named = trial["date"].iloc[[0, -1] if is_narrow(ax) else [0, len(trial) // 2, -1]]
+    ax.fill_between(tested["date"], tested["low"], tested["high"], color=ACCENT, alpha=0.16, lw=0)
+    ax.plot(tested["date"], tested["expected"], color=ACCENT, lw=2, ls="--")
+    ax.plot(tested["date"], tested["came"], color=INK, lw=2)
+    dress_axis(ax, "y", tested[columns].to_numpy().ravel().tolist(), Measure(language, "count"))
+    named = tested["date"].iloc[[0, -1] if is_narrow(ax) else [0, len(tested) // 2, -1]]
     ax.set_xticks(named, [language.date(day) for day in named])
     first, *_, end = ax.get_xticklabels()
     first.set_horizontalalignment("left")
     end.set_horizontalalignment("right")
-    last = trial.iloc[-1]
+    last = tested.iloc[-1]
     lines = sorted((("came", INK), ("expected", ACCENT)), key=lambda line: -last[line[0]])
     low, high = ax.get_ylim()
     gap = (last[lines[0][0]] - last[lines[1][0]]) / (high - low) * size_of(ax)[1]

@@ -9,8 +9,8 @@ import polars as pl
 
 from engagekit.display.forecast import plot_forecast
 from engagekit.display.section import Figure, Section, no_cells
-from engagekit.language import Language
-from engagekit.reports.parts import DASH, people, source
+from engagekit.metrics.outlook import outlook
+from engagekit.reports.parts import DASH, source
 from engagekit.reports.results import Results, results
 from engagekit.score.scorecard import SEGMENTS
 from engagekit.study import Study
@@ -25,21 +25,30 @@ def lifetime(study: Study) -> Section:
     Where the assumptions of the models do not hold, the answer says why there is no forecast, or no money.
     """
     report, year = results(study), study.coming_year
-    text = report.language.text
+    language, text, found = report.language, report.language.text, year.as_dict()
+    said = outlook(found, language, report.business.currency)
     if year.reason:
-        values = {name: report.language.number(n) for name, n in year.counts.items()}
-        values["n"] = people(report.language, year.repeat)
-        return Section(text("lifetime.question"), answer=text(f"lifetime.{year.reason}", **values))
-    kind = year.counted
+        return Section(text("lifetime.question"), answer=said)
+    rows = _rows(report, year)
+    if pd.notna(days := rows.get("next_purchase_days", pd.Series([math.nan]))[0]):
+        said.insert(2, text("lifetime.next", date=_day(report, days)))
+    start = language.date(year.hold_out["date"][0])
+    figure = Figure(
+        lambda tested, ax: plot_forecast(tested, ax, language),
+        text(f"lifetime.figure_{year.counted}"),
+        text("lifetime.subtitle", customers=language.number(year.tried), start=start),
+        source(report, "subscriptions" if year.counted == "renewals" else "interactions"),
+        alt=" ".join(said[-2:]),
+    )
     return Section(
         text("lifetime.question"),
-        _rows(report, year),
-        lambda table: _answer(report, year, table.iloc[0]),
+        rows,
+        said,
         people="customers",
         cells=lambda table: _cells(report, year, table),
         words=[text("column.segment")],
-        notes=[text(f"lifetime.note_{kind}"), text("lifetime.note_trial")],
-        parts=[_trial(report, year)],
+        notes=[text(f"lifetime.note_{year.counted}"), text("lifetime.note_hold_out")],
+        parts=[Section("", year.hold_out.to_pandas(), cells=no_cells, figure=figure)],
     )
 
 
@@ -59,60 +68,6 @@ def _rows(report: Results, year: ComingYear) -> pd.DataFrame:
         rows["next_purchase_days"] = [days if (days := median[group]) <= YEAR else math.nan for group in rows.index]
     order = [group for group in ("all", *SEGMENTS, "no_score") if group in rows.index]
     return rows.loc[order].rename_axis("segment").reset_index()
-
-
-def _answer(report: Results, year: ComingYear, total: "pd.Series[Any]") -> list[str]:
-    language, text = report.language, report.language.text
-    bounds = ("", "_low", "_high")
-    numbers = {f"{name}{end}": total.get(f"{name}{end}") for name in (year.column, "kept") for end in bounds}
-    written = {name.replace(year.column, "value"): language.number(value) for name, value in numbers.items()}
-    sentences = [
-        text(
-            f"lifetime.{year.counted}",
-            date=language.date(report.study.data_end),
-            days=YEAR,
-            customers=language.number(total["customers"]),
-            low=written["value_low"],
-            high=written["value_high"],
-            **written,
-        )
-    ]
-    if year.value_reason:
-        sentences.append(text(f"lifetime.money_{year.value_reason}"))
-    else:
-        value, low, high = (_money(report, total[f"expected_value{end}"]) for end in bounds)
-        sentences.append(text("lifetime.value", value=value, low=low, high=high))
-    if pd.notna(days := total.get("next_purchase_days")):
-        sentences.append(text("lifetime.next", date=_day(report, days)))
-    return [*sentences, *_tested(language, year)]
-
-
-def _tested(language: Language, year: ComingYear) -> list[str]:
-    """What the test says, and what follows where what came is outside the interval."""
-    last, text = year.trial.row(-1, named=True), language.text
-    share = abs(last["expected"] - last["came"]) / last["came"] if last["came"] else math.nan
-    off = text(
-        "lifetime.too_low" if last["expected"] < last["came"] else "lifetime.too_high", share=language.percent(share, 0)
-    )
-    numbers = {name: language.number(last[name]) for name in ("expected", "low", "high", "came")}
-    dates = {"start": language.date(year.trial["date"][0]), "end": language.date(last["date"])}
-    return [
-        text("lifetime.trial", off=off, **dates, **numbers),
-        text("lifetime.inside" if year.held else "lifetime.outside"),
-    ]
-
-
-def _trial(report: Results, year: ComingYear) -> Section:
-    text, language = report.language.text, report.language
-    start = language.date(year.trial["date"][0])
-    figure = Figure(
-        lambda trial, ax: plot_forecast(trial, ax, language),
-        text(f"lifetime.figure_{year.counted}"),
-        text("lifetime.subtitle", customers=language.number(year.tried), start=start),
-        source(report, "subscriptions" if year.counted == "renewals" else "interactions"),
-        alt=" ".join(_tested(language, year)),
-    )
-    return Section("", year.trial.to_pandas(), cells=no_cells, figure=figure)
 
 
 def _cells(report: Results, year: ComingYear, table: pd.DataFrame) -> pd.DataFrame:

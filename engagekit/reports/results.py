@@ -213,7 +213,8 @@ class Results:
 
     def as_dict(self) -> dict[str, Any]:
         """The content of ``metrics.json``, described in ``docs/metrics-json.md``."""
-        return as_data(self.study, self.end, self.month, self.measured)
+        data = as_data(self.study, self.end, self.month, self.measured)
+        return data | {"lifetime_value": self.study.coming_year.as_dict()}
 
     def _one(self, rows: pd.DataFrame) -> Estimate:
         if rows.empty:

@@ -10,8 +10,10 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 
+from engagekit.display.section import FEWEST
 from engagekit.frames.engine import collected
-from engagekit.prepare.contracts import NEVER_US, paid_periods
+from engagekit.metrics.estimate import significant
+from engagekit.prepare.contracts import paid_periods
 from engagekit.value.beta_geometric import BetaGeometric
 from engagekit.value.fitting import NoConvergence
 from engagekit.value.forecast import forecast_purchases, forecast_renewals, next_purchase
@@ -25,9 +27,11 @@ __all__ = ["FEWEST_REPEAT", "SHORTEST", "YEAR", "ComingYear", "buyers_year", "co
 YEAR = 365  # days
 FEWEST_REPEAT = 50  # customers who bought again, or contracts that ended, before the hold-out
 SHORTEST = 180  # days of data
+NEAR = 0.2  # how far from the median a paid period may be to count for the mean
+SOON = 0.005  # part of a period by which a renewal may be early, as where clocks change
 POINTS = 12  # of the hold-out, at most
 DAY_US = 86_400_000_000
-TRIAL: dict[str, Any] = {
+TESTED: dict[str, Any] = {
     "date": pl.Datetime("us"),
     "expected": pl.Float64,
     "low": pl.Float64,
@@ -45,7 +49,7 @@ class ComingYear:
     reason : str
         Why there is no forecast: ``too_short`` (a history under 180 days), ``too_few`` (fewer than 50 customers who
         bought again, or contracts that ended, before the hold-out), ``no_fit`` (the data do not determine the model),
-        ``nobody`` (no purchase or running contract); empty where there is one.
+        ``nobody`` (fewer than five customers with a purchase or a running contract); empty where there is one.
     value_reason : str
         Why there is no money: ``no_values``, ``no_fit``, ``value_not_independent``, ``heavy_tail``, or empty.
     repeat, days : int
@@ -56,7 +60,7 @@ class ComingYear:
         Fitted to all data; None where there is none.
     ahead : int
         The year in the model's periods: 365 days, or renewals that come up.
-    trial : polars.DataFrame
+    hold_out : polars.DataFrame
         The hold-out, cumulative: ``date, expected, low, high, came``; the first row is the date that it starts on.
     tried : int
         Customers in it.
@@ -70,7 +74,7 @@ class ComingYear:
     model: BetaGeometric | ShiftedBetaGeometric | None = None
     spend: GammaGamma | None = None
     ahead: int = YEAR
-    trial: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TRIAL))
+    hold_out: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TESTED))
     tried: int = 0
 
     @property
@@ -87,12 +91,6 @@ class ComingYear:
     def column(self) -> str:
         """Column of ``totals`` that has it."""
         return "renewals" if self.counted == "renewals" else "purchases"
-
-    @property
-    def held(self) -> bool:
-        """Whether what came in the hold-out is within the interval."""
-        last = self.trial.row(-1, named=True)
-        return bool(last["low"] <= last["came"] <= last["high"])
 
     @cached_property
     def customers(self) -> pl.DataFrame:
@@ -113,6 +111,39 @@ class ComingYear:
         return self.rows.select("customer_id", p_kept=pl.Series(shares[-1]), renewals=renewals).with_columns(
             expected_value=renewals * self.rows["payment"]
         )
+
+    def as_dict(self) -> dict[str, Any]:
+        """``lifetime_value`` of ``metrics.json``, described in ``docs/metrics-json.md``."""
+        if self.model is None:
+            return {"reason": self.reason, "counts": self.counts}
+        total, last = self.totals().row(0, named=True), self.hold_out.row(-1, named=True)
+
+        def estimate(name: str) -> dict[str, float]:
+            return {"value": total[name], "low": total[f"{name}_low"], "high": total[f"{name}_high"]}
+
+        models = [self.model, *([self.spend] if self.spend else [])]
+        found = {
+            "reason": "",
+            "counted": self.counted,
+            "from": last["date"].date().isoformat(),
+            "days": YEAR,
+            "customers": len(self.rows),
+            "expected": estimate(self.column),
+            "kept": estimate("kept") if "kept" in total else None,
+            "value": None if self.value_reason else estimate("expected_value"),
+            "value_reason": self.value_reason,
+            "hold_out": {
+                "from": self.hold_out["date"][0].date().isoformat(),
+                "to": last["date"].date().isoformat(),
+                "customers": self.tried,
+                **{"value": last["expected"], "low": last["low"], "high": last["high"], "came": last["came"]},
+            },
+            "unit": self.model.unit,
+            "parameters": {
+                type(model).__name__: {name: getattr(model, name) for name in model.names} for model in models
+            },
+        }
+        return significant(found)  # type: ignore[no-any-return]
 
     def totals(self, groups: pl.DataFrame | None = None) -> pl.DataFrame:
         """Forecast of all customers or, with ``customer_id, group``, of each group; null where a customer has none."""
@@ -145,12 +176,12 @@ def buyers_year(purchases: pl.DataFrame, end: dt.datetime) -> ComingYear:
     ('too_few', 0, 273)
     """
     rows = purchases.filter(pl.col("time") < end).with_columns(action=pl.lit("purchase"))
-    if rows.is_empty():
+    if rows["customer_id"].n_unique() < FEWEST:
         return ComingYear(reason="nobody")
     days = (end - rows.select(pl.col("time").min()).item()).days
     if days < SHORTEST:
         return ComingYear(reason="too_short", days=days)
-    dates = _hold_out(end, days, dt.timedelta(days=7))
+    dates = _test_dates(end, days, dt.timedelta(days=7))
     histories = purchase_histories(rows, dates, "day")
     now, before = (histories.filter(pl.col("date") == date).drop("date") for date in (end, dates[0]))
     repeat = int((before["frequency"] > 0).sum())
@@ -164,7 +195,7 @@ def buyers_year(purchases: pl.DataFrame, end: dt.datetime) -> ComingYear:
     expected = forecast_purchases(before, earlier, periods=ahead)
     known = before.select("customer_id", made="frequency")
     later = histories.join(known, "customer_id").group_by("date").agg((pl.col("frequency") - pl.col("made")).sum())
-    trial = _trial(dates, expected.select("^purchases.*$").rows(), later.sort("date")["frequency"].to_list())
+    tested = _as_frame(dates, expected.select("^purchases.*$").rows(), later.sort("date")["frequency"].to_list())
     spend, value_reason = _spend(now)
     return ComingYear(
         value_reason=value_reason,
@@ -173,7 +204,7 @@ def buyers_year(purchases: pl.DataFrame, end: dt.datetime) -> ComingYear:
         rows=now,
         model=model,
         spend=spend,
-        trial=trial,
+        hold_out=tested,
         tried=len(before),
     )
 
@@ -181,7 +212,7 @@ def buyers_year(purchases: pl.DataFrame, end: dt.datetime) -> ComingYear:
 def contracts_year(subscriptions: Any, paid: pl.DataFrame, end: dt.datetime, grace: dt.timedelta) -> ComingYear:
     """Forecast how often the contracts that run now are renewed in the coming year, by the shifted beta-geometric.
 
-    A customer's paid periods with gaps up to the grace are one contract. Its period is the median length of the paid
+    A customer's paid periods with gaps up to the grace are one contract. Its period is the usual length of the paid
     periods that were renewed, else a month.
 
     Parameters
@@ -203,9 +234,9 @@ def contracts_year(subscriptions: Any, paid: pl.DataFrame, end: dt.datetime, gra
     days = (end - collected(first).item()).days
     if days < SHORTEST:
         return ComingYear(reason="too_short", days=days)
-    dates = _hold_out(end, days, dt.timedelta(microseconds=length))
+    dates = _test_dates(end, days, dt.timedelta(microseconds=length))
     until = _micros(dates)
-    started = nw.from_native(subscriptions).filter(nw.col("starts_at") < dates[0]).to_native()
+    started = nw.from_native(subscriptions).filter(nw.col("starts_at") <= dates[0]).to_native()
     before = _contracts(collected(paid_periods(started, grace, dates[0])), until[0], length)
     last = _contracts(periods, until[-1], length)
     repeat = int(before["ended"].sum())
@@ -217,6 +248,9 @@ def contracts_year(subscriptions: Any, paid: pl.DataFrame, end: dt.datetime, gra
     except NoConvergence:
         return ComingYear(reason="no_fit", repeat=repeat, days=days)
     running = before.filter(~pl.col("ended"))
+    now = last.filter(~pl.col("ended")).join(paid, "customer_id", maintain_order="left")
+    if min(len(running), len(now)) < FEWEST:
+        return ComingYear(reason="nobody", repeat=repeat, days=days)
     steps = [round((time - until[0]) / length) for time in until[1:]]
     expected = [forecast_renewals(running, earlier, periods=step).select("^renewals.*$").row(0) for step in steps]
     known = running.select("customer_id", "spell_starts_us", made="renewals")
@@ -224,7 +258,6 @@ def contracts_year(subscriptions: Any, paid: pl.DataFrame, end: dt.datetime, gra
     for time in until:
         then = _contracts(periods, time, length).join(known, ["customer_id", "spell_starts_us"])
         came.append(int((then["renewals"] - then["made"]).clip(0).sum()))
-    now = last.filter(~pl.col("ended")).join(paid, "customer_id", maintain_order="left")
     payment = pl.col("monthly_value") * length / (UNITS["month"] * DAY_US)
     return ComingYear(
         value_reason="no_values" if now["monthly_value"].null_count() else "",
@@ -233,21 +266,21 @@ def contracts_year(subscriptions: Any, paid: pl.DataFrame, end: dt.datetime, gra
         rows=now.select("customer_id", "renewals", payment=payment),
         model=model,
         ahead=max(YEAR * DAY_US // length, 1),
-        trial=_trial(dates, [(0.0, 0.0, 0.0), *expected], came),
+        hold_out=_as_frame(dates, [(0.0, 0.0, 0.0), *expected], came),
         tried=len(running),
     )
 
 
-def _hold_out(end: dt.datetime, days: int, unit: dt.timedelta) -> list[dt.datetime]:
+def _test_dates(end: dt.datetime, days: int, unit: dt.timedelta) -> list[dt.datetime]:
     """Dates of the hold-out, its start first: the last third of the data in whole units, at most so many points."""
     whole = max(dt.timedelta(days=days / 3) // unit, 1)
     step = math.ceil(whole / POINTS)
     return [end - back * unit for back in range(whole // step * step, -1, -step)]
 
 
-def _trial(dates: list[dt.datetime], expected: list[tuple[float, ...]], came: list[int]) -> pl.DataFrame:
+def _as_frame(dates: list[dt.datetime], expected: list[tuple[float, ...]], came: list[int]) -> pl.DataFrame:
     rows = [(date.replace(tzinfo=None), *each, n) for date, each, n in zip(dates, expected, came, strict=True)]
-    return pl.DataFrame(rows, TRIAL, orient="row", strict=False)
+    return pl.DataFrame(rows, TESTED, orient="row", strict=False)
 
 
 def _spend(history: pl.DataFrame) -> tuple[GammaGamma | None, str]:
@@ -267,10 +300,11 @@ def _spend(history: pl.DataFrame) -> tuple[GammaGamma | None, str]:
 
 
 def _length_us(periods: pl.DataFrame) -> int:
-    """Median length of the paid periods that were renewed, in microseconds; else a month."""
-    renewed = periods.filter(pl.col("ends_us") < pl.col("spell_ends_us"), pl.col("ends_us") < NEVER_US)
-    median = (renewed["ends_us"] - renewed["starts_us"]).median()
-    return round(UNITS["month"] * DAY_US) if median is None else round(float(median) / DAY_US) * DAY_US  # type: ignore[arg-type]
+    """Mean length of the renewed paid periods that are near the median, in microseconds; else a month."""
+    length = pl.col("ends_us") - pl.col("starts_us")
+    renewed = periods.filter(pl.col("ends_us") < pl.col("spell_ends_us")).select(length)["ends_us"]
+    usual = renewed.filter((renewed / (renewed.median() or 1) - 1).abs() < NEAR)
+    return round(usual.sum() / len(usual)) if len(usual) else round(UNITS["month"] * DAY_US)
 
 
 def _contracts(periods: pl.DataFrame, until_us: int, length: int) -> pl.DataFrame:
@@ -278,8 +312,8 @@ def _contracts(periods: pl.DataFrame, until_us: int, length: int) -> pl.DataFram
     spells = periods.select("customer_id", "spell_starts_us", "spell_ends_us").unique()
     ended = pl.col("spell_ends_us") <= until_us
     age = (pl.min_horizontal("spell_ends_us", until_us) - pl.col("spell_starts_us")) / length
-    made = pl.when(ended).then((age.round() - 1).clip(0)).otherwise(age.floor())
-    rows = spells.filter(pl.col("spell_starts_us") < until_us).with_columns(ended=ended, renewals=made.cast(pl.Int64))
+    made = pl.when(ended).then((age.round() - 1).clip(0)).otherwise((age + SOON).floor())
+    rows = spells.filter(pl.col("spell_starts_us") <= until_us).with_columns(ended=ended, renewals=made.cast(pl.Int64))
     return rows.drop("spell_ends_us").sort("customer_id", "spell_starts_us")
 
 

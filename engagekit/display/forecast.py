@@ -56,22 +56,18 @@ def plot_forecast(tested: "pd.DataFrame", ax: "Axes | None" = None, language: La
     ax.plot(tested["date"], tested["expected"], color=ACCENT, lw=2, ls="--")
     ax.plot(tested["date"], tested["came"], color=INK, lw=2)
     dress_axis(ax, "y", tested[columns].to_numpy().ravel().tolist(), Measure(language, "count"))
-    named = tested["date"].iloc[[0, -1] if is_narrow(ax) else [0, len(tested) // 2, -1]]
-    ax.set_xticks(named, [language.date(day) for day in named])
-    first, *_, end = ax.get_xticklabels()
-    first.set_horizontalalignment("left")
-    end.set_horizontalalignment("right")
-    last = tested.iloc[-1]
-    lines = sorted((("came", INK), ("expected", ACCENT)), key=lambda line: -last[line[0]])
-    low, high = ax.get_ylim()
-    gap = (last[lines[0][0]] - last[lines[1][0]]) / (high - low) * size_of(ax)[1]
+    narrow, last = is_narrow(ax), tested.iloc[-1]
+    named = tested["date"].iloc[[0, -1] if narrow else [0, len(tested) // 2, -1]]
+    ax.set_xticks(named, [language.month(day, "short") if narrow else language.date(day) for day in named])
+    upper, lower = sorted((("came", INK), ("expected", ACCENT)), key=lambda line: -last[line[0]])
+    bottom, top = ax.get_ylim()
+    gap = (last[upper[0]] - last[lower[0]]) / (top - bottom) * size_of(ax)[1]
     apart = max(0.0, LINE_HEIGHT - gap) / 2
-    for (name, color), nudge in zip(lines, (apart, -apart), strict=True):
+    for (name, color), nudge, row in ((upper, apart, 0), (lower, -apart, 1)):
         text = language.text(f"lifetime.line_{name}", n=language.number(last[name]))
-        beside = {"va": "center"}
-        offset = (8.0, nudge)
-        if is_narrow(ax):
-            above = nudge >= 0 and name == lines[0][0]
-            offset, beside = (-4.0, 8.0 if above else -8.0), {"ha": "right", "va": "bottom" if above else "top"}
-        write_beside(ax, (last["date"], last[name]), offset, text, color=color, weight="bold", **beside)
+        style = {"color": color, "weight": "bold"}
+        if narrow:  # above the lines, which rise from the left
+            write_beside(ax, (0, 1), (4, -LINE_HEIGHT * row), text, xycoords="axes fraction", va="top", **style)
+        else:
+            write_beside(ax, (last["date"], last[name]), (8, nudge), text, va="center", **style)
     return ax

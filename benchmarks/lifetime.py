@@ -10,9 +10,9 @@ the table shows medians, and the ratio of the medians. The synthetic customers a
 one to 39 weeks, once with times to the last digit, which leaves nothing to aggregate, and once in whole days, which is
 how purchases are counted. The two sides must agree on the parameters, else it stops.
 
-``--forecast`` prints instead, in seconds, how well the last part of CDNOW, an online grocery and Online Retail, those of
-them that are in ``../shared/data``, is forecast from what was before: the forecast with the interval of what comes, and
-what came. CDNOW is cut where the papers cut it, at 39 of 78 weeks, and as a report does it, at two thirds.
+``--forecast`` prints instead, in seconds, how well the last part of CDNOW, an online grocery and Online Retail (those
+that are in ``../shared/data``) is forecast from what was before: the forecast with the interval of what comes, and what
+came. CDNOW is cut where the papers cut it, at 39 of 78 weeks, and as a report does it, at two thirds.
 """
 
 import argparse

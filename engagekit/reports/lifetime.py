@@ -55,7 +55,7 @@ def lifetime(study: Study) -> Section:
 def _rows(report: Results, year: ComingYear) -> pd.DataFrame:
     """Forecast of all customers and, where there is a score, of each segment."""
     everybody = year.customers.with_columns(group=pl.lit("all"))
-    tables = [year.totals().with_columns(group=pl.lit("all"))]
+    tables = [year.total.with_columns(group=pl.lit("all"))]
     if len(report.scores):
         segments = report.scores.select("customer_id", group="segment")
         tables.append(year.totals(segments).with_columns(pl.col("group").fill_null("no_score")))

@@ -112,11 +112,16 @@ class ComingYear:
             expected_value=renewals * self.rows["payment"]
         )
 
+    @cached_property
+    def total(self) -> pl.DataFrame:
+        """As ``totals``, of all customers."""
+        return self.totals()
+
     def as_dict(self) -> dict[str, Any]:
         """``lifetime_value`` of ``metrics.json``, described in ``docs/metrics-json.md``."""
         if self.model is None:
             return {"reason": self.reason, "counts": self.counts}
-        total, last = self.totals().row(0, named=True), self.hold_out.row(-1, named=True)
+        total, last = self.total.row(0, named=True), self.hold_out.row(-1, named=True)
 
         def estimate(name: str) -> dict[str, float]:
             return {"value": total[name], "low": total[f"{name}_low"], "high": total[f"{name}_high"]}

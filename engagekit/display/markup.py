@@ -19,6 +19,7 @@ __all__ = [
     "cells",
     "figure",
     "finding",
+    "folded",
     "heading",
     "image",
     "in_jupyter",
@@ -147,16 +148,34 @@ def table(frame: "pd.DataFrame", caption: str = "", *, words: Sequence[str] = ()
 
 
 def cells(
-    columns: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "", *, words: Sequence[str] = ()
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    caption: str = "",
+    *,
+    words: Sequence[str] = (),
+    bars: Sequence[float | None] = (),
 ) -> str:
-    """As ``table``, of the names of columns and of rows of cells.
+    """As ``table``, of the names of columns and of rows of cells; with bars of 0 to 1 below the first number of each.
 
     Examples
     --------
     >>> "<td>42</td>" in cells(["", "May"], [["NPS", "42"]])
     True
+    >>> 'width="50.0"' in cells(["", "May"], [["NPS", "42"]], bars=[0.5])
+    True
     """
-    return _part("table", columns, rows, caption, words)
+    return _part("table", columns, rows, caption, words, [None if bar is None else round(100 * bar, 1) for bar in bars])
+
+
+def folded(label: str, html: str) -> str:
+    """Fold a part under a label that opens it.
+
+    Examples
+    --------
+    >>> folded("and 7 more", "<p>Seven.</p>")
+    '<details class="more"><summary>and 7 more</summary><p>Seven.</p></details>'
+    """
+    return _part("folded", label, Markup(html))  # noqa: S704 - made by markup, escaped
 
 
 def figure(svg_wide: str, svg_narrow: str, *, title: str, subtitle: str, alt: str, source: str) -> str:

@@ -34,6 +34,7 @@ __all__ = [
 MIME = "application/vnd.engagekit.section+json"
 ENGLISH = Language("en")
 FEWEST = 5  # smaller groups of people are not broken out
+SHOWN = 5  # rows of a table whose others are folded
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,10 @@ class Section:
         Gives the table as it is printed, in words; by default the numbers as they are.
     words : sequence of str
         Columns of the cells that hold words.
+    bars : sequence of float
+        Length of a bar below the first number of each row, 0 to 1.
+    more : str
+        What the rows after the fifth are folded under, such as "and 7 more"; without it all are shown.
     figure : Figure, optional
         How the table is drawn.
     tiles : sequence of Tile
@@ -112,6 +117,8 @@ class Section:
         people: str = "",
         cells: "Callable[[pd.DataFrame], pd.DataFrame] | None" = None,
         words: Sequence[str] = (),
+        bars: Sequence[float] = (),
+        more: str = "",
         figure: Figure | None = None,
         tiles: Sequence[markup.Tile] = (),
         notes: Sequence[str] = (),
@@ -126,6 +133,7 @@ class Section:
         self.answer: list[str] = [told] if isinstance(told, str) else list(told)
         self.notes, self.tiles, self.parts = list(notes), list(tiles), list(parts)
         self._cells, self._words, self._figure = cells, list(words), figure
+        self._bars, self._more = list(bars), more
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the table, on new Axes unless some are given.
@@ -153,7 +161,15 @@ class Section:
         """The section as JSON, of which the page makes its part."""
         table = without_ids(self.table)
         cells = self._cells(table) if self._cells else table
-        printed = {"columns": [str(name) for name in cells], "rows": raw_rows(cells), "words": self._words}
+        printed: dict[str, Any] = {
+            "columns": [str(name) for name in cells],
+            "rows": raw_rows(cells),
+            "words": self._words,
+        }
+        if self._bars:
+            printed["bars"] = markup.known_numbers(self._bars)
+        if self._more and len(cells) > SHOWN:
+            printed["more"] = self._more
         return part(
             layer=self.layer,
             question=self.question,
@@ -288,7 +304,10 @@ def content_of(payload: dict[str, Any], language: Language = ENGLISH) -> str:
         parts.append(markup.image(payload["image"], payload["alt"]))
     if printed := payload["table"]:
         rows = [[_written(cell, language) for cell in row] for row in printed["rows"]]
-        parts.append(markup.cells(printed["columns"], rows, words=printed["words"]))
+        bars, more = printed.get("bars", ()), printed.get("more", "")
+        for shown in (slice(SHOWN), slice(SHOWN, None)) if more else (slice(None),):
+            drawn = markup.cells(printed["columns"], rows[shown], words=printed["words"], bars=bars[shown])
+            parts.append(markup.folded(more, drawn) if shown.start else drawn)
     parts += [markup.note(text) for text in payload["notes"]]
     for each in payload["parts"]:
         heading = [markup.heading(each["question"], level=3)] if each["question"] else []

@@ -41,6 +41,7 @@ from .retention import churn_rate as churn_rate
 from .retention import churn_rate_average_base as churn_rate_average_base
 from .retention import first_purchase_churn_rate as first_purchase_churn_rate
 from .retention import gross_revenue_retention as gross_revenue_retention
+from .retention import interactions as interactions
 from .retention import lost_to_acquired_ratio as lost_to_acquired_ratio
 from .retention import net_revenue_retention as net_revenue_retention
 from .retention import new_customers as new_customers

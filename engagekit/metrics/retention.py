@@ -15,6 +15,7 @@ __all__ = [
     "customers_of",
     "first_purchase_churn_rate",
     "gross_revenue_retention",
+    "interactions",
     "lost_to_acquired_ratio",
     "net_revenue_retention",
     "new_customers",
@@ -181,6 +182,17 @@ def customers_of(name: str, channel: str, table: str, reference: str) -> Total:
 
 
 active_customers = customers_of("active_customers", "retention", "interactions", f"{SKOK} Active users.")
+interactions = Total(
+    name="interactions",
+    channel="retention",
+    table="interactions",
+    columns=("customer_id",),
+    value=nw.lit(1.0),
+    unit="interaction",
+    measured_in="count",
+    better="higher",
+    reference="Blazwa, Customer Engagement Score: frequency.",
+)
 new_customers = customers_of("new_customers", "retention", "customers", f"{FARRIS} Acquisition.")
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "repeat_purchase_rate",
     "revenue",
     "revenue_per_customer",
+    "usage_of",
 ]
 
 HAHN = "Hahn, G. J., & Meeker, W. Q. (1991). Statistical Intervals. Wiley."
@@ -210,3 +211,38 @@ product_usage_rate = Ratio(
     better="higher",
     reference="Blazwa, Panduan Lengkap Customer Engagement Score.",
 )
+
+
+def usage_of(feature: str) -> Ratio:
+    """Share of active customers who used one feature, 0 to 1; the mean over all features is ``product_usage_rate``.
+
+    Parameters
+    ----------
+    feature : str
+        An action or a product.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> events = pd.DataFrame({"customer_id": ["a", "a", "b"], "action": ["login", "export", "login"]})
+    >>> usage_of("export")(events).value
+    0.5
+    """
+    named = [nw.col(name).cast(nw.String) == nw.lit(feature) for name in ("action", "product")]
+    used = nw.any_horizontal(*named, ignore_nulls=True)
+    return Ratio(
+        name=feature,
+        table="interactions",
+        columns=("customer_id",),
+        any_of=("action", "product"),
+        numerator=nw.when(used).then(nw.lit(1.0)).otherwise(nw.lit(0.0)),
+        denominator=nw.lit(1.0),
+        bounded=True,
+        method="wilson",
+        unit="customer",
+        cluster="customer_id",
+        once="xy",
+        measured_in="rate",
+        better="higher",
+        reference=product_usage_rate.reference,
+    )

@@ -14,7 +14,11 @@ __all__ = ["PURCHASES", "buyers", "orders"]
 PURCHASES = ("purchase", "refund")
 PRODUCTS = ("first_product", "last_product")
 
-_ENDS = {"first_product": nw.col("first_product").min(), "last_product": nw.col("last_product").max()}
+_ENDS = {
+    "first_product": nw.col("first_product").min(),
+    "last_product": nw.col("last_product").max(),
+    "channel": nw.col("channel").cast(nw.String).min(),
+}
 
 
 def orders(interactions: Any) -> Any:
@@ -27,9 +31,9 @@ def orders(interactions: Any) -> Any:
     Parameters
     ----------
     interactions : frame
-        ``customer_id, time, action, value`` and, where given, ``order_id, product, event_id``; an ``event_id`` must not
-        repeat. A line without a customer is left out. A refund's value is subtracted, whichever sign it has. Purchases
-        of an order that add up to less than zero are a refund.
+        ``customer_id, time, action, value`` and, where given, ``order_id, product, channel, event_id``; an ``event_id``
+        must not repeat. A line without a customer is left out. A refund's value is subtracted, whichever sign it has.
+        Purchases of an order that add up to less than zero are a refund.
 
     Returns
     -------
@@ -38,7 +42,8 @@ def orders(interactions: Any) -> Any:
         line has one), ``lines`` (its purchases), ``gross`` (money of its purchases) and ``refunded`` (money paid
         back, from 0 up). Each of these two is 0 where the order has no such line, and null where it has some and none
         of them has a value. Where interactions have a ``product``, also ``first_product`` and ``last_product``:
-        alphabetically, of the products bought, so that two different ones mean several products.
+        alphabetically, of the products bought, so that two different ones mean several products. Where they have a
+        ``channel``, also the order's: alphabetically the first of its lines.
 
     Examples
     --------
@@ -49,9 +54,12 @@ def orders(interactions: Any) -> Any:
     >>> orders(lines).sort("order_id").select("customer_id", "order_id", "time", "value", "lines").rows()
     [('a', '1', 1, 15.0, 2), ('b', '2', 2, 7.0, 1)]
     """
-    rows = to_narwhals(interactions, ["customer_id", "time", "action", "value"], ["order_id", "product", "event_id"])
+    optional = ["order_id", "product", "channel", "event_id"]
+    rows = to_narwhals(interactions, ["customer_id", "time", "action", "value"], optional)
     check_unique(rows)
-    products = [name for name in PRODUCTS if "product" in rows.collect_schema().names()]
+    known = rows.collect_schema().names()
+    products = [name for name in PRODUCTS if "product" in known]
+    carried = [*products, *(["channel"] if "channel" in known else [])]
     grouped = (
         _order_lines(rows, products)
         .group_by("customer_id", "order_id", "instant", "sort")
@@ -64,7 +72,7 @@ def orders(interactions: Any) -> Any:
             nw.col("gross", "refunded").sum().cast(nw.Float64),
             nw.col("gross").count().alias("paid"),
             nw.col("refunded").count().alias("returned"),
-            *(_ENDS[name] for name in products),
+            *(_ENDS[name] for name in carried),
         )
     )
     net = grouped.select(
@@ -75,7 +83,7 @@ def orders(interactions: Any) -> Any:
         "lines",
         _money("gross", "paid", nw.col("lines")),
         _money("refunded", "returned", nw.col("all_lines") - nw.col("lines")),
-        *products,
+        *carried,
     )
     return to_native(_with_returns_as_refunds(net), interactions)
 

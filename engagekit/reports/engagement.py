@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -11,23 +11,19 @@ from engagekit.display import charts
 from engagekit.display.section import FEWEST, Figure, Section, no_cells, safe_table
 from engagekit.language import Language
 from engagekit.metrics.catalog import METRICS
-from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric, Ratio, per_person
 from engagekit.reports.anomalies import stands_out
+from engagekit.reports.breakdowns import broken_down
 from engagekit.reports.parts import DASH, drawn, printed, source
 from engagekit.reports.results import Results, results
 from engagekit.reports.words import Writer
 from engagekit.study import Study
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 __all__ = ["channel", "channels", "cohorts", "numbers", "trend"]
 
 AGES = (1, 3, 6)
 HEADLINE = ("metric", "month", "value", "interval", "from", "before", "change", "would_have_shown", "target")
 CHANNEL = ("metric", "month", "value", "interval", "from", "before", "all")
-BROKEN_DOWN = {"click_rate": "campaign", "return_on_ad_spend": "channel"}
 COHORT_FRAME, COHORT_ROW = 90, 22  # CSS pixels
 
 
@@ -61,7 +57,7 @@ def channel(study: Study, name: str) -> Section:
         metrics,
         CHANNEL,
         notes=list(_cautions(report, metrics)),
-        parts=[*parts, *_broken_down(report, metrics)],
+        parts=[*parts, *broken_down(study, name)],
     )
 
 
@@ -191,33 +187,6 @@ def _unripe(report: Results, metrics: list[Metric]) -> Iterator[str]:
             names.setdefault((how, metric.ripens_after.removesuffix("d")), []).append(Writer(report).title(metric))
     for (how, days), titles in names.items():
         yield report.language.text(f"ripening.{how}", names="; ".join(titles), days=days)
-
-
-def _broken_down(report: Results, metrics: list[Metric]) -> Iterator[Section]:
-    """A metric by a column of its table, where there is something to compare."""
-    text, writer = report.language.text, Writer(report)
-    for metric in metrics:
-        column = BROKEN_DOWN.get(metric.name, "")
-        groups = report.by(metric, column).sort_values("value", ascending=False) if column else pd.DataFrame()
-        if len(groups) < 2:
-            continue
-        best, worst = (dict(groups.iloc[end]) for end in (0, -1))
-        high, low = (writer.value(metric, Estimate.of(each)) for each in (best, worst))
-        first, last = (report.language.value(column, each[column]) for each in (best, worst))
-        sentence = text("figure.by_sentence", best=first, high=high, worst=last, low=low)
-        figure = Figure(
-            partial(_bars, report, metric, column),
-            text(f"figure.by_{column}", name=writer.title(metric)),
-            text(f"metric.{metric.name}.meaning"),
-            source(report, metric.table),
-        )
-        yield Section("", groups, sentence, cells=no_cells, figure=figure)
-
-
-def _bars(report: Results, metric: Metric, column: str, groups: pd.DataFrame, ax: "Axes") -> "Axes":
-    unit, currency, decimals = metric.measured_in, report.business.currency, Writer(report).decimals(metric)
-    named = groups.assign(label=[report.language.value(column, name) for name in groups[column]])
-    return charts.plot_bars(named, ax, report.language, unit=unit, currency=currency, decimals=decimals)
 
 
 def _came_back(language: Language, cohorts: pd.DataFrame) -> str:

@@ -18,10 +18,11 @@ from engagekit.frames.engine import column_names
 from engagekit.language import Language
 from engagekit.metrics.catalog import CHANNELS, METRICS
 from engagekit.metrics.compare import difference
-from engagekit.metrics.estimate import Estimate
+from engagekit.metrics.estimate import Estimate, significant
 from engagekit.metrics.family import directions, would_have_shown
 from engagekit.metrics.metric import Metric
 from engagekit.prepare.business_tables import SHOWN
+from engagekit.reports.by_group import OF_CUSTOMERS, Groups, broken_down, by_customers
 from engagekit.reports.scoring import NOBODY, Scoring, scoring
 from engagekit.score.components import check_components
 from engagekit.study import Study
@@ -30,6 +31,7 @@ __all__ = ["Results", "as_data", "check_goals", "is_small", "results", "study_da
 
 MOST_ROWS = 1000  # refused rows that are named one by one
 SCHEMA = 2
+BY_PAGE = {"exit_rate"}  # of all pages it is but one over the pages of a visit
 NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, "", "", "no_rows")
 
 
@@ -87,7 +89,8 @@ class Results:
     def channels(self) -> dict[str, list[Metric]]:
         """Channels with data, and the metrics measured of each."""
         measured = set(self.measured["metric"])
-        found = {name: [m for m in metrics if m.name in measured] for name, metrics in CHANNELS.items()}
+        shown = measured - BY_PAGE
+        found = {name: [m for m in metrics if m.name in shown] for name, metrics in CHANNELS.items()}
         return {name: metrics for name, metrics in found.items() if metrics}
 
     @cached_property
@@ -196,25 +199,38 @@ class Results:
     @cached_property
     def _families(self) -> tuple[dict[str, tuple[float, float, float]], dict[str, tuple[float, float, float]]]:
         """Changes of the metrics whose month is the last one that is over, and of the others."""
-        told = [str(name) for name in self._by_metric if not self._is_untold(METRICS[str(name)])]
+        told = [
+            str(name) for name in self._by_metric if not self._is_untold(METRICS[str(name)]) and name not in BY_PAGE
+        ]
         latest = {name: self.change(name) for name in told if self.is_latest(name)}
         return latest, {name: self.change(name) for name in told if name not in latest}
 
     def _is_untold(self, metric: Metric) -> bool:
         return any(is_small(metric, estimate) for estimate in self.current(metric.name)[1:])
 
-    def by(self, metric: Metric, column: str) -> pd.DataFrame:
-        """A metric of one of the business's own tables over all time, by a column of it; empty where it has none."""
-        made = self.study.prepared(metric.table)
-        if made is None or column not in column_names(made[0]):
-            return pd.DataFrame(columns=[column, "value", "low", "high"])
-        measured = self.study.measure(metric, by=column)
-        return measured[measured[column].notna() & measured["value"].notna()]
+    @cached_property
+    def breakdowns(self) -> dict[str, list[Groups]]:
+        """Metrics of each channel by the columns of its tables."""
+        return {name: broken_down(self.study, name) for name in self.channels}
+
+    @cached_property
+    def customer_groups(self) -> list[Groups]:
+        """The main metrics of customers by segment and by what is known of them."""
+        return by_customers(
+            self.study, {name: self.current(name)[0] for name in OF_CUSTOMERS if name in self._by_metric}
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The content of ``metrics.json``, described in ``docs/metrics-json.md``."""
+        grouped = [("", self.customer_groups), *self.breakdowns.items()]
+        rows = [
+            {"channel": channel, "by": each.by, **row}
+            for channel, groups in grouped
+            for each in groups
+            for row in each.table.astype({"group": str}).to_dict("records")
+        ]
         data = as_data(self.study, self.end, self.month, self.measured)
-        return data | {"lifetime_value": self.study.coming_year.as_dict()}
+        return data | {"breakdowns": significant(rows), "lifetime_value": self.study.coming_year.as_dict()}
 
     def _one(self, rows: pd.DataFrame) -> Estimate:
         if rows.empty:
@@ -291,7 +307,7 @@ def check_goals(business: Business) -> None:
         A target names no metric, one that has no better way, or a share that is not between 0 and 1; or a component
         names no feature.
     """
-    goals = f"{business.file.name} [targets]"
+    goals = "business.toml [targets]"
     for name, target in business.targets.items():
         if name not in METRICS:
             raise DataError(f"there is no metric {name!r}. {did_you_mean(name, METRICS)}", file=goals)
@@ -314,6 +330,6 @@ def results(study: Study) -> Results:
     check_goals(study.business)
     if study.business.tables and study.is_empty:
         problem = f"no table has a row before {study.end.date()}. Set a later as_of."
-        raise DataError(problem, file=study.business.file.name)
+        raise DataError(problem, file="business.toml")
     cohorts = study.cohorts() if study.has("interactions") else pd.DataFrame()
     return Results(study, study.language, scoring(study), cohorts)

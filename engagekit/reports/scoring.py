@@ -49,7 +49,7 @@ class Scoring:
     findings: pd.DataFrame
     window: dt.timedelta
 
-    @property
+    @cached_property
     def latest(self) -> pl.DataFrame:
         """Scores at the end."""
         return self.scored.filter(pl.col("date") == self.end)

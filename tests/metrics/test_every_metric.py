@@ -171,7 +171,7 @@ LISTED = [
     (EVENTS, "registrations attendees registration_rate attendance_rate interactions_per_attendee"),
     (TICKETS, "tickets_opened handling_hours mean_handling_hours reopen_rate ticket_satisfaction_rate"),
     (WAITS, "first_response_hours first_response_p90_hours resolution_hours"),
-    (ACTIVITY, "active_customers new_customers"),
+    (ACTIVITY, "active_customers interactions new_customers"),
     (JOINED, "loyalty_participation_rate referral_rate"),
 ]
 FRAMES = {name: frame for frame, names in LISTED for name in names.split()}

@@ -66,7 +66,7 @@ def test_there_is_a_section_for_every_channel_that_has_data(found):
     for name in CHANNELS:
         html = shown(engagement.channel, found["saas"], name)
         assert html.count("<figure") >= 1
-        assert html.count("<table") == 1
+        assert html.count("<table") >= 1
 
 
 def test_a_trend_has_a_sentence_computed_from_the_estimate(found):

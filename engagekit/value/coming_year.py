@@ -175,8 +175,8 @@ def buyers_year(purchases: pl.DataFrame, end: dt.datetime) -> ComingYear:
 
     Examples
     --------
-    >>> two = pl.DataFrame({"customer_id": ["a", "b"], "time": [dt.datetime(2026, 1, 1), dt.datetime(2026, 9, 1)]})
-    >>> year = buyers_year(two, dt.datetime(2026, 10, 1))
+    >>> few = pl.DataFrame({"customer_id": range(9), "time": [dt.datetime(2026, month, 1) for month in range(1, 10)]})
+    >>> year = buyers_year(few, dt.datetime(2026, 10, 1))
     >>> year.reason, year.repeat, year.days
     ('too_few', 0, 273)
     """
@@ -230,6 +230,13 @@ def contracts_year(subscriptions: Any, paid: pl.DataFrame, end: dt.datetime, gra
         End of the data.
     grace : timedelta
         How late a renewal may be.
+
+    Examples
+    --------
+    >>> paid = pl.DataFrame({"customer_id": ["a"], "monthly_value": [9.0]})
+    >>> one = paid.select("customer_id", starts_at=dt.datetime(2026, 1, 1))
+    >>> contracts_year(one, paid, dt.datetime(2026, 10, 1), dt.timedelta(0)).reason
+    'too_few'
     """
     periods = collected(paid_periods(subscriptions, grace, end))
     if periods.is_empty() or paid.is_empty():

@@ -156,7 +156,7 @@ def forecast_renewals(
 
     chances = kept(model)
     mean = chances.sum(0)
-    variance = (2 * steps - 1) @ chances - mean**2
+    variance = ((2 * steps - 1)[:, None] * chances).sum(0) - mean**2
     totals = {
         "renewals": (np.ones(len(made)), lambda of: kept(of).sum(0), mean, variance),
         "kept": (np.ones(len(made)), lambda of: kept(of)[-1], chances[-1], chances[-1] * (1 - chances[-1])),

@@ -110,6 +110,12 @@ def test_metrics_json_is_what_its_page_says(sample_results):
         assert re.fullmatch(r"all|\d{4}-\d{2}", row["period"])
 
 
+def test_a_run_writes_what_results_hold(written_reports):
+    found = json.loads((written_reports["saas", "engagement"] / "metrics.json").read_text("utf-8"))
+    assert found["breakdowns"]
+    assert found["lifetime_value"]["reason"] or found["lifetime_value"]["expected"]["value"] > 0
+
+
 def test_the_churn_of_metrics_json_is_what_its_page_says(written_reports):
     found = json.loads((written_reports["saas", "churn"] / "metrics.json").read_text("utf-8"))
     text = DOCS.read_text("utf-8")

@@ -25,6 +25,7 @@ from engagekit.display.progress import progress
 from engagekit.display.pseudonyms import stand_for
 from engagekit.errors import DataError
 from engagekit.frames.engine import collected
+from engagekit.language import Language
 from engagekit.metrics.catalog import METRICS, metric_named
 from engagekit.metrics.every_metric import last_changes, measure_table
 from engagekit.metrics.funnel import funnel
@@ -36,6 +37,7 @@ from engagekit.prepare.tables import MADE_OF, Prepared
 from engagekit.score.components import tables_of
 from engagekit.score.scorecard import Scorecard
 from engagekit.score.verdict import Verdict, verdict
+from engagekit.value.coming_year import ComingYear, buyers_year, contracts_year
 from engagekit.value.p_alive import with_p_alive
 
 if TYPE_CHECKING:
@@ -278,6 +280,39 @@ class Study(BusinessTables):
         rows = collected(base)
         value = pl.col("opening_value") if "opening_value" in rows.columns else pl.lit(None, pl.Float64)
         return rows.select("customer_id", monthly_value=value)
+
+    def lifetime(self) -> "pd.DataFrame":
+        """What each buyer, or with contracts each customer under contract, is expected to bring in the coming year.
+
+        The year is the 365 days after ``data_end``. See ``ComingYear.customers``; ``coming_year`` has the totals with
+        intervals and the test on the last third of the data.
+
+        Raises
+        ------
+        DataError
+            There are too few data, or the model cannot be fitted to them.
+        """
+        year = self.coming_year
+        if year.reason:
+            raise DataError(Language("en").text(f"lifetime.{year.reason}", **year.counts))
+        return year.customers.to_pandas()
+
+    @cached_property
+    def coming_year(self) -> ComingYear:
+        """What customers will buy or renew in the coming year, and how good such a forecast was before."""
+        if self.churn.contractual:
+            if not self.has("subscriptions"):
+                return ComingYear(reason="nobody")
+            return contracts_year(self.base_rows, self.paid_now(), self.data_end, self.churn.late)
+        orders = self.prepared("orders")
+        if orders is not None:
+            rows = nw.from_native(orders[0]).lazy().filter(nw.col("lines") > 0).select("customer_id", "time", "value")
+        elif self.has("interactions"):
+            rows = nw.from_native(self.described("interactions")).lazy()
+            rows = rows.filter(nw.col("action") == "purchase").select("customer_id", "time")
+        else:
+            return ComingYear(reason="nobody")
+        return buyers_year(collected(rows), self.data_end)
 
     def win_back(self) -> "pd.DataFrame":
         """Customers who churned within the last horizon, the most valuable first, as ``win_back`` gives them."""

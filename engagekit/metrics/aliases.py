@@ -6,6 +6,7 @@ from typing import Any
 from engagekit.language import LANGUAGES, Language
 from engagekit.metrics.card import explain
 from engagekit.metrics.catalog import METRICS, known_aliases, metric_named
+from engagekit.metrics.outlook import outlook
 
 __all__ = ["explain_named"]
 
@@ -41,7 +42,12 @@ def explain_named(name: str, language: str = "en", run: Mapping[str, Any] | None
     measured = {row["metric"] for row in run["metrics"]} if run else set()
     alone = len(metrics) == 1  # of several names only those that the run has are given numbers
     cards = [explain(metric, language, run if alone or metric.name in measured else None) for metric in metrics]
-    return "\n\n".join(filter(None, [alias.get(language, ""), *cards]))
+    said = [alias.get(language, ""), *cards]
+    if run and (expected := run.get(alias.get("result", ""))):
+        business = run["business"]
+        sentences = outlook(expected, Language(language), business["currency"])
+        said.append("\n".join([f"{business['name']}, {run['as_of']}", *sentences]))
+    return "\n\n".join(filter(None, said))
 
 
 def _of_title(name: str) -> str:

@@ -246,13 +246,17 @@ class BusinessTables:
     @cached_property
     def standing(self) -> Any:
         """Where each customer stands on first days of periods, on ``dates``, and now: what ``active_base`` gives."""
+        days = {*self._first_days, *(self.dates if self.has("interactions") else [self.data_end])}
+        base = active_base(self.base_rows, days, self.churn, as_of=self.data_end)
+        return base.collect() if isinstance(base, pl.LazyFrame) else base
+
+    @property
+    def base_rows(self) -> Any:
+        """What a base is made of: interactions or, with contracts, paid periods; up to and including the data's end."""
         table, time = ("subscriptions", "starts_at") if self.churn.contractual else ("interactions", "time")
         past = self.firewall.before(self.data_end + MICROSECOND)  # so that what ends then is over, or renewed then
         optional = ["ends_at", "monthly_value", "subscription_id"] if self.churn.contractual else []
-        rows = past.rows(table, ["customer_id", time], optional).to_native()
-        days = {*self._first_days, *(self.dates if self.has("interactions") else [self.data_end])}
-        base = active_base(rows, days, self.churn, as_of=self.data_end)
-        return base.collect() if isinstance(base, pl.LazyFrame) else base
+        return past.rows(table, ["customer_id", time], optional).to_native()
 
     @cached_property
     def _first_days(self) -> list[dt.datetime]:

@@ -242,7 +242,9 @@ class Results:
         ]
         return as_data(self.study, self.end, self.month, self.measured) | {
             "breakdowns": significant(rows),
+            "funnels": list(_funnel_rows(self.study)),
             "lifecycle": significant(self.states.assign(period=self.states["period"].map(_day)).to_dict("records")),
+            "lifetime_value": self.study.coming_year.as_dict(),
             "rfm": significant(self.rfm.to_dict("records")),
         }
 
@@ -281,7 +283,6 @@ def as_data(study: Study, end: dt.datetime, month: pd.Timestamp, measured: pd.Da
         "as_of": end.date().isoformat(),
         "month": month.strftime("%Y-%m"),
         "metrics": list(_metric_rows(business, measured)),
-        "funnels": list(_funnel_rows(study)),
         "tables": [
             {
                 "table": reading.table,

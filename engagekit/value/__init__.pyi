@@ -1,5 +1,7 @@
 from .beta_geometric import BetaGeometric as BetaGeometric
 from .fitting import NoConvergence as NoConvergence
+from .forecast import forecast_purchases as forecast_purchases
+from .forecast import forecast_renewals as forecast_renewals
 from .gamma_gamma import GammaGamma as GammaGamma
 from .lifetime_value import lifetime_value as lifetime_value
 from .purchase_history import purchase_histories as purchase_histories

@@ -100,12 +100,20 @@ def test_metrics_json_is_what_its_page_says(sample_results):
     assert {key for row in found["metrics"] for key in row} == documented["metrics"]
     for name in ("breakdowns", "lifecycle", "rfm", "tables"):
         assert {key for row in found[name] for key in row} == documented[name]
+    without = {"reason": "too_short", "counts": {}}
+    assert (found["lifetime_value"] | without).keys() == documented["lifetime_value"]
     for row in found["tables"]:
         refused = sum(reason["rows"] for reason in row["refused"])
         assert row["rows"] == row["kept"] + sum(row["left_out"].values()) + refused
     for row in found["metrics"]:
         assert (row["value"] is None) == bool(row["reason"])
         assert re.fullmatch(r"all|\d{4}-\d{2}", row["period"])
+
+
+def test_a_run_writes_what_results_hold(written_reports):
+    found = json.loads((written_reports["saas", "engagement"] / "metrics.json").read_text("utf-8"))
+    assert found["breakdowns"]
+    assert found["lifetime_value"]["reason"] or found["lifetime_value"]["expected"]["value"] > 0
 
 
 def test_the_churn_of_metrics_json_is_what_its_page_says(written_reports):

@@ -1,0 +1,104 @@
+"""Customer lifetime value: what customers will probably bring in the coming year, and whether such a forecast held."""
+
+import datetime as dt
+import math
+from typing import Any
+
+import pandas as pd
+import polars as pl
+
+from engagekit.display.forecast import plot_forecast
+from engagekit.display.section import Figure, Section, no_cells
+from engagekit.metrics.outlook import outlook
+from engagekit.reports.parts import DASH, source
+from engagekit.reports.results import Results, results
+from engagekit.score.scorecard import SEGMENTS
+from engagekit.study import Study
+from engagekit.value.coming_year import YEAR, ComingYear
+
+__all__ = ["lifetime"]
+
+
+def lifetime(study: Study) -> Section:
+    """Expected orders or renewals and their value in the coming year, by segment, and the test on the last third.
+
+    Where the assumptions of the models do not hold, the answer says why there is no forecast, or no money.
+    """
+    report, year = results(study), study.coming_year
+    language, text, found = report.language, report.language.text, year.as_dict()
+    said = outlook(found, language, report.business.currency)
+    if year.reason:
+        return Section(text("lifetime.question"), answer=said)
+    rows = _rows(report, year)
+    if pd.notna(days := rows.get("next_purchase_days", pd.Series([math.nan]))[0]):
+        said.insert(2, text("lifetime.next", date=_day(report, days)))
+    start = language.date(year.hold_out["date"][0])
+    figure = Figure(
+        lambda tested, ax: plot_forecast(tested, ax, language),
+        text(f"lifetime.figure_{year.counted}"),
+        text("lifetime.subtitle", customers=language.number(year.tried), start=start),
+        source(report, "subscriptions" if year.counted == "renewals" else "interactions"),
+        alt=" ".join(said[-2:]),
+    )
+    return Section(
+        text("lifetime.question"),
+        rows,
+        said,
+        people="customers",
+        cells=lambda table: _cells(report, year, table),
+        words=[text("column.segment")],
+        notes=[text(f"lifetime.note_{year.counted}"), text("lifetime.note_hold_out")],
+        parts=[Section("", year.hold_out.to_pandas(), cells=no_cells, figure=figure)],
+    )
+
+
+def _rows(report: Results, year: ComingYear) -> pd.DataFrame:
+    """Forecast of all customers and, where there is a score, of each segment."""
+    everybody = year.customers.with_columns(group=pl.lit("all"))
+    tables = [year.total.with_columns(group=pl.lit("all"))]
+    if len(report.scores):
+        segments = report.scores.select("customer_id", group="segment")
+        tables.append(year.totals(segments).with_columns(pl.col("group").fill_null("no_score")))
+        rest = year.customers.join(segments, "customer_id", "left").with_columns(pl.col("group").fill_null("no_score"))
+        everybody = pl.concat([everybody, rest.select(everybody.columns)])
+    rows = pl.concat(tables, how="diagonal").drop("periods", strict=False).to_pandas().set_index("group")
+    if "next_purchase_days" in everybody.columns:
+        days = everybody.with_columns(pl.col("next_purchase_days").fill_null(math.inf)).group_by("group")
+        median = dict(days.agg(pl.col("next_purchase_days").median()).rows())
+        rows["next_purchase_days"] = [days if (days := median[group]) <= YEAR else math.nan for group in rows.index]
+    order = [group for group in ("all", *SEGMENTS, "no_score") if group in rows.index]
+    return rows.loc[order].rename_axis("segment").reset_index()
+
+
+def _cells(report: Results, year: ComingYear, table: pd.DataFrame) -> pd.DataFrame:
+    language, text = report.language, report.language.text
+
+    def interval(row: Any, name: str, write: Any) -> str:
+        if pd.isna(row[name]):
+            return DASH
+        return f"{write(row[name])} ({write(row[f'{name}_low'])} – {write(row[f'{name}_high'])})"
+
+    rows = []
+    for row in table.to_dict("records"):
+        named = row["segment"] in SEGMENTS
+        cells = {
+            text("column.segment"): text(f"segment.{row['segment']}" if named else f"lifetime.{row['segment']}"),
+            text("column.customers"): language.number(row["customers"]),
+            text(f"lifetime.column_{year.counted}"): interval(row, year.column, language.number),
+        }
+        if not year.value_reason:
+            cells[text("lifetime.column_value")] = interval(row, "expected_value", lambda each: _money(report, each))
+        if "next_purchase_days" in row:
+            days = row["next_purchase_days"]
+            cells[text("lifetime.column_next")] = DASH if pd.isna(days) else _day(report, days)
+        rows.append(cells)
+    return pd.DataFrame(rows)
+
+
+def _money(report: Results, value: float) -> str:
+    return report.language.money(value, report.business.currency, 0)
+
+
+def _day(report: Results, days: float) -> str:
+    """Write the day so many days after the end of the data."""
+    return report.language.date(report.study.data_end.date() + dt.timedelta(days=math.ceil(days)))

@@ -16,7 +16,7 @@ from engagekit.customers.features import snapshots
 from engagekit.customers.groups import check_groups, with_groups
 from engagekit.customers.lifecycle import lifecycle
 from engagekit.customers.rfm import rfm
-from engagekit.customers.signals import SIGNALS
+from engagekit.customers.signals import SIGNALS, signals_of
 from engagekit.customers.slopes import trailing_slopes
 from engagekit.customers.win_back import win_back
 from engagekit.data.business import Business
@@ -198,7 +198,7 @@ class Study(BusinessTables):
         return made
 
     def features(self, dates: Iterable[dt.datetime] | None = None) -> "pd.DataFrame":
-        """What is known of each customer with an interaction in the score's window before each date (the end)."""
+        """Features of customers with an interaction in the score's window before each date; by default the end."""
         days = list(dates or [self.end])
         if set(days) <= set(self._features["date"]):
             return self._features.filter(pl.col("date").is_in(days)).to_pandas()
@@ -249,7 +249,8 @@ class Study(BusinessTables):
         for name in self.business.churn.signals:
             if not self.has(name):
                 raise DataError(f"signals: there are no {name}. Add the table, or take it out.", file="[churn]")
-        others = [name for name, each in SIGNALS.items() if each.table not in self.business.churn.signals]
+        signals = signals_of(self.firewall.before(self.data_end))
+        others = [name for name in signals if SIGNALS[name].table not in self.business.churn.signals]
         return self.dataset.drop(*NOT_COUNTED, *others, strict=False)
 
     @cached_property

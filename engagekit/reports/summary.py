@@ -74,7 +74,7 @@ def changes(study: Study) -> Section:
 def to_do(study: Study) -> Section:
     """Three things to do: with how many customers, and what is at stake.
 
-    A number is named as it is of all customers, never by segment, where one whose table feeds the score is circular.
+    Metrics are those of all customers, never by segment: there a metric whose table feeds the score is circular.
     """
     report = results(study)
     sentences = [sentence for sentence, _ in zip(_things(report), range(MOST_TO_DO), strict=False)]

@@ -45,6 +45,7 @@ from engagekit.churn.dataset import churn_dataset
 from engagekit.churn.expected import expected_sum
 from engagekit.churn.model import ChurnModel
 from engagekit.churn.statistics import Order, brier, mean_of
+from engagekit.customers.signals import SIGNALS
 from engagekit.errors import TooLittle
 from engagekit.prepare.history import History
 from engagekit.prepare.leaving import ChurnDefinition
@@ -279,7 +280,7 @@ def samples() -> None:
         zone = tables["interactions"]["time"].dtype.time_zone
         end = pl.Series([dt.datetime.combine(END, dt.time())]).dt.replace_time_zone(zone)[0]
         dates = [end - dt.timedelta(weeks=12 + 4 * back) for back in range(12)]
-        rows = churn_dataset(History(tables), dates, CHURN, as_of=end).drop("preferred_channel")
+        rows = churn_dataset(History(tables), dates, CHURN, as_of=end).drop("preferred_channel", *SIGNALS, strict=False)
         compared = compare_models(rows, CHURN, candidates=[each for each in CANDIDATES if each.name == "logistic"])
         tested = compared.backtest
         week = (pl.col("week") - pl.lit(tested.test_date.date())).abs()

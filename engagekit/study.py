@@ -14,7 +14,9 @@ from engagekit.churn.dataset import churn_dataset
 from engagekit.customers.cohorts import retention_by_cohort
 from engagekit.customers.features import snapshots
 from engagekit.customers.groups import check_groups, with_groups
+from engagekit.customers.lifecycle import lifecycle
 from engagekit.customers.rfm import rfm
+from engagekit.customers.signals import SIGNALS
 from engagekit.customers.slopes import trailing_slopes
 from engagekit.customers.win_back import win_back
 from engagekit.data.business import Business
@@ -26,11 +28,13 @@ from engagekit.frames.engine import collected
 from engagekit.language import Language
 from engagekit.metrics.catalog import METRICS, metric_named
 from engagekit.metrics.every_metric import last_changes, measure_table
+from engagekit.metrics.funnel import funnel
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric
 from engagekit.prepare.business_tables import PERIODS, BusinessTables
 from engagekit.prepare.leaving import ChurnDefinition
 from engagekit.prepare.tables import MADE_OF, Prepared
+from engagekit.score.components import tables_of
 from engagekit.score.scorecard import Scorecard
 from engagekit.score.verdict import Verdict, verdict
 from engagekit.value.coming_year import ComingYear, buyers_year, contracts_year
@@ -43,7 +47,8 @@ __all__ = ["SNAPSHOTS", "Study"]
 
 NOT_COUNTED = ("preferred_channel", "sentiment_mean")  # features that models do not use
 DERIVED = ("score", "slope", "p_alive")  # predictors of their own, made of the other features
-SNAPSHOTS = ("base", "scores")  # the same customers on many dates, whom a sum over time would count again
+OF_CHURN = ("base", "lifecycle")  # tables that need to know what leaving means
+SNAPSHOTS = (*OF_CHURN, "scores")  # the same customers on many dates, whom a sum over time would count again
 Words = str | Sequence[str]
 
 
@@ -152,6 +157,8 @@ class Study(BusinessTables):
         return made
 
     def _prepare(self, name: str) -> Prepared | None:
+        if name == "lifecycle":
+            return None if self.states.is_empty() else (self.states, "date")
         return self._scores_by_period() if name == "scores" else super()._prepare(name)
 
     def _scores_by_period(self) -> Prepared | None:
@@ -191,7 +198,7 @@ class Study(BusinessTables):
         return made
 
     def features(self, dates: Iterable[dt.datetime] | None = None) -> "pd.DataFrame":
-        """What each customer did in the score's window before each date; by default the end."""
+        """What is known of each customer with an interaction in the score's window before each date (the end)."""
         days = list(dates or [self.end])
         if set(days) <= set(self._features["date"]):
             return self._features.filter(pl.col("date").is_in(days)).to_pandas()
@@ -230,6 +237,21 @@ class Study(BusinessTables):
         past = self.firewall.before(self.data_end)
         return table if self.churn.contractual else with_p_alive(table, past, self.dates)
 
+    @property
+    def modelled(self) -> pl.DataFrame:
+        """``dataset`` with the features that models use: of other tables only those that ``[churn] signals`` names.
+
+        Raises
+        ------
+        DataError
+            It names a table that is not there.
+        """
+        for name in self.business.churn.signals:
+            if not self.has(name):
+                raise DataError(f"signals: there are no {name}. Add the table, or take it out.", file="[churn]")
+        others = [name for name, each in SIGNALS.items() if each.table not in self.business.churn.signals]
+        return self.dataset.drop(*NOT_COUNTED, *others, strict=False)
+
     @cached_property
     def verdict(self) -> Verdict:
         """The score on trial: whether it predicts who leaves, and better than recency."""
@@ -249,9 +271,8 @@ class Study(BusinessTables):
 
     @cached_property
     def _comparison(self) -> Comparison:
-        rows = self.dataset.drop(NOT_COUNTED, strict=False)
         settings = self.business.churn
-        return compare_models(rows, self.churn, use=settings.use, accept=settings.accept)
+        return compare_models(self.modelled, self.churn, use=settings.use, accept=settings.accept)
 
     def paid_now(self) -> pl.DataFrame:
         """Customers under contract at the end of the data, and what they pay: ``customer_id, monthly_value``."""
@@ -323,8 +344,8 @@ class Study(BusinessTables):
             What to measure, by name or itself.
         by : str or sequence of str, optional
             Groups to measure by: columns of the metric's own table first, then attributes of ``customers``, then
-            ``segment``, ``cohort``, ``channel`` (the preferred one) and ``rfm``. A group that changes is the one at the
-            start of each period, so that a customer is not sorted by what the metric counts.
+            ``segment``, ``lifecycle``, ``cohort``, ``channel`` (the preferred one) and ``rfm``. A group that changes is
+            the one at the start of each period, so that a customer is not sorted by what the metric counts.
         where : mapping, optional
             Column or group and the value, or list of values, of the rows that count.
         every : {"week", "month", "quarter"}, optional
@@ -333,8 +354,8 @@ class Study(BusinessTables):
         Returns
         -------
         pandas.DataFrame
-            As ``engagekit.measure`` gives it. Metrics whose table feeds the score carry the warning ``circular`` when
-            they are shown by segment.
+            As ``engagekit.measure`` gives it. Metrics whose table feeds the score, which is that of any of its
+            components, carry the warning ``circular`` when they are shown by segment.
 
         Raises
         ------
@@ -363,11 +384,7 @@ class Study(BusinessTables):
             source = MADE_OF.get(table, "interactions" if table in SNAPSHOTS else table)
             raise DataError(f"is needed for {metrics[0].name}, and not given. Add it.", file=f"[tables.{source}]")
         frame, at = made
-        customers = (
-            collected(nw.from_native(self.described("customers")).lazy()) if "customers" in self._frames else None
-        )
-        grouped = with_groups(frame, at, [*by, *where], table, customers, self._groups, PERIODS[self.period])
-        rows = nw.from_native(grouped)
+        rows = nw.from_native(self._grouped(table, frame, at, [*by, *where]))
         for word, wanted in where.items():
             values = wanted if isinstance(wanted, list | tuple | set) else [wanted]
             rows = rows.filter(nw.col(word).is_in(list(values)))
@@ -375,10 +392,48 @@ class Study(BusinessTables):
         length = None if every is None else PERIODS.get(every, every)
         measured = measure(rows.to_native(), metrics, by=by, every=length, at=at, as_of=self.end)
         result: pl.DataFrame = nw.from_native(measured).to_polars()
-        if "segment" in {*by, *where} and MADE_OF.get(table, table) in ("interactions", "scores"):
+        feeds = {"scores", *(tables_of(self.scorecard.features) if self.scorecard else ())}
+        if "segment" in {*by, *where} and MADE_OF.get(table, table) in feeds:
             circular = pl.concat_str("warning", pl.lit("circular"), separator=" ").str.strip_chars()
             result = result.with_columns(warning=circular)
         return result
+
+    def _grouped(self, table: str, frame: Any, at: str, words: list[str]) -> Any:
+        """Rows of a table with the columns and groups that words name."""
+        known = "customers" in self._frames
+        customers = collected(nw.from_native(self.described("customers")).lazy()) if known else None
+        return with_groups(frame, at, words, table, customers, self._groups, PERIODS[self.period])
+
+    def funnel(self, steps: Sequence[str], within: str, by: str = "") -> "pd.DataFrame":
+        """How many customers complete a funnel, as ``engagekit.funnel`` gives it, before the end.
+
+        Parameters
+        ----------
+        steps : sequence of str
+            Two or more actions, in their order.
+        within : str
+            Time from the first step, such as ``7d``.
+        by : str, optional
+            Group of a customer at the entry, a word as ``measure`` takes it.
+
+        Examples
+        --------
+        >>> from datetime import datetime
+        >>> done = pl.DataFrame({"customer_id": ["a", "a", "b"], "action": ["view", "purchase", "view"],
+        ...     "channel": ["app", "app", "web"], "time": [datetime(2026, 1, day) for day in (1, 3, 2)]})
+        >>> study = Study.of(interactions=done, as_of="2026-02-01")
+        >>> study.funnel(["view", "purchase"], "7d", by="channel")["customers"].tolist()
+        [1, 1, 1, 0]
+        """
+        rows = self._grouped("interactions", self.described("interactions"), "time", [by] if by else [])
+        made = funnel(rows, steps, within, by=by, as_of=self.end)
+        return made.to_pandas() if isinstance(made, pl.DataFrame) else made
+
+    @cached_property
+    def funnels(self) -> "list[pd.DataFrame]":
+        """Funnels that the business declares, in their order; none without interactions."""
+        declared = self.business.funnels if self.has("interactions") else []
+        return [self.funnel(each.steps, each.within) for each in declared]
 
     @property
     def _groups(self) -> dict[str, Callable[[], pl.DataFrame]]:
@@ -390,6 +445,7 @@ class Study(BusinessTables):
             "cohort": self._arrivals,
             "channel": lambda: self._features.select(*of_date, channel="preferred_channel"),
             "rfm": self._rfm,
+            "lifecycle": self._states_before,
         }
         return groups | ({"segment": lambda: self.scored.select(*of_date, "segment")} if self.scorecard else {})
 
@@ -400,6 +456,26 @@ class Study(BusinessTables):
             raise DataError("groups buyers, and there are no orders with a value.", column="rfm")
         groups = rfm(made[0], self.starts("interactions", self.business.score.window) or [self.end])
         return collected(nw.from_native(groups).lazy().select("customer_id", "date", "rfm"))
+
+    def lifecycle(self) -> "pd.DataFrame":
+        """State of each customer in each period that is over: new, active, returning, resurrected or dormant."""
+        return self.states.to_pandas()
+
+    @cached_property
+    def states(self) -> pl.DataFrame:
+        """As ``lifecycle``, in Polars; empty where not two whole periods are known."""
+        table = "subscriptions" if self.churn.contractual else "interactions"
+        begun = self.starts(table, "1d", self.data_end) if self.has(table) else []
+        edges = [day for day in begun if day <= self.end]
+        if len(edges) < 3:
+            return pl.DataFrame(schema={"customer_id": pl.String, "date": pl.Datetime("us"), "state": pl.String})
+        made = lifecycle(self.described(table), edges, self.churn, as_of=self.data_end)
+        return collected(nw.from_native(made).lazy())
+
+    def _states_before(self) -> pl.DataFrame:
+        """State of each customer in the period before each first day."""
+        after = pl.col("date").dt.offset_by(PERIODS[self.period])
+        return self.states.select("customer_id", after.alias("date"), lifecycle="state")
 
     def _arrivals(self) -> pl.DataFrame:
         """Month in which each customer arrived."""
@@ -416,7 +492,7 @@ class Study(BusinessTables):
         """
         parts = []
         for table in dict.fromkeys(metric.table for metric in METRICS.values()):
-            made = self.prepared(table) if table != "base" or self.says_churn else None
+            made = self.prepared(table) if table not in OF_CHURN or self.says_churn else None
             if made is not None:
                 length = PERIODS[self.period]
                 parts += measure_table(table, *made, [length] if table in SNAPSHOTS else [length, None], self.end)

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from words import LOCALES, texts
 
 from engagekit.customers.features import FEATURES
+from engagekit.customers.signals import SIGNALS
 from engagekit.data.tables import TABLES, TYPES
 from engagekit.language import LANGUAGES, Language, decimal_and_group, decimals_of, precision
 from engagekit.metrics.catalog import CHANNELS, METRICS
+from engagekit.reports.churning import GROUPS
 from engagekit.score.scorecard import SEGMENTS
 
 FILES = {code: sorted((LOCALES / code).glob("*.toml")) for code in LANGUAGES}
@@ -41,7 +43,8 @@ def test_everything_that_a_report_can_name_has_a_word():
     cautions = {getattr(metric, name, "") for metric in METRICS.values() for name in ("caution", "above_one")}
     wanted |= {f"warning.{caution}" for caution in cautions if caution}
     wanted |= {f"channel.{channel}" for channel in CHANNELS}
-    wanted |= {f"table.{table}" for table in TABLES} | {f"feature.{name}" for name in FEATURES}
+    wanted |= {f"table.{table}" for table in TABLES} | {f"feature.{name}" for name in (*FEATURES, *SIGNALS)}
+    wanted |= {f"group.{group}" for group in GROUPS}
     wanted |= {f"segment.{segment}{end}" for segment in SEGMENTS for end in ("", "_action")}
     checks = {check.name for table in TABLES.values() for column in table.columns.values() for check in column.checks}
     wanted |= {f"refused.{reason}" for reason in checks | {"missing"}}

@@ -84,6 +84,28 @@ def test_the_score_by_segment_says_that_it_is_circular(sample):
     assert set(measured["segment"].dropna()) == {"advocate", "potential", "at_risk"}
 
 
+def test_what_a_score_is_made_of_is_circular_by_segment_whatever_its_table():
+    names = ["net_promoter_score", "active_customers"]
+    for feature, marked in (("last_nps", {"net_promoter_score"}), ("active_days", {"active_customers"})):
+        of_score = study(scorecard=ek.Scorecard((ek.Component(feature, 1, 0, 10),)))
+        measured = of_score.measure(names, by="segment")
+        assert set(measured["metric"][measured["warning"].str.contains("circular")]) == marked
+        assert not of_score.measure(names, by="plan")["warning"].str.contains("circular").any()
+
+
+def test_models_use_the_other_tables_that_the_business_names():
+    made, names = study(), {"last_nps", "days_since_answer"}
+    assert names <= set(made.dataset.columns)
+    assert not names & set(made.modelled.columns)
+    for table in ("surveys", "tickets"):
+        settings = made.business.churn.model_copy(update={"signals": [table]})
+        made.business = made.business.model_copy(update={"churn": settings})
+        if table == "surveys":
+            assert names <= set(made.modelled.columns)
+    with pytest.raises(DataError, match="signals: there are no tickets"):
+        _ = made.modelled
+
+
 def test_buyers_are_sorted_by_what_they_bought_before_each_month(sample_folders):
     shop = Study(sample_folders["ecommerce"])
     measured = shop.measure("orders_placed", by="rfm", every="month")

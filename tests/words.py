@@ -38,8 +38,8 @@ ALLOWED = {
 LOANS = (  # and names
     "A/B test, Average precision, BG/NBD, Bahasa, bounce rate, Brier, Champions, churn, Customer Effort Score, "
     "customer engagement, English, email, Gamma-Gamma, Gradient boosting, boosting, Kaplan-Meier, lead, leads, lift, "
-    "log loss, Net Promoter Score, odds, open rate, platform, referral, ROC AUC, detractor, "
-    "shifted beta-geometric, spam, stickiness, upselling, cross-selling, win-back"
+    "log loss, Net Promoter Score, odds, open rate, platform, referral, ROC AUC, detractor, spam, stickiness, "
+    "upselling, shifted beta-geometric, cross-selling, win-back, funnel, onboarding"
 )
 LOANED = re.compile(r"\b(?:" + "|".join(sorted(LOANS.split(", "), key=len, reverse=True)) + r")\b", re.IGNORECASE)
 NAMES = re.compile(

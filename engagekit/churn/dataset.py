@@ -7,6 +7,7 @@ from typing import Any
 import narwhals as nw
 
 from engagekit.customers.features import snapshot_rows
+from engagekit.customers.signals import signals_of, with_signals
 from engagekit.customers.windows import DAY_US, last_before, window_values
 from engagekit.frames.engine import ROW, column_names, small_table, to_narwhals, with_one_key_type
 from engagekit.frames.times import days_long, micros_at, with_micros
@@ -63,7 +64,8 @@ def churn_dataset(
         horizon is not over (censored, not stayed); and ``next_value``, money of purchases in the horizon less that of
         refunds, null where it is not over or no value is recorded. A customer who did nothing in the window has counts
         and sums of 0, ``recency_days`` since the last interaction ever or else since joining, and ``tenure_days``;
-        what cannot be computed of nothing (``trend``, ``active_share``, ``preferred_channel``) is null.
+        what cannot be computed of nothing (``trend``, ``active_share``, ``preferred_channel``) is null. What other
+        tables say (``with_signals``) does not need an interaction.
 
         ``recency_gaps`` is ``recency_days`` in mean gaps of the customer's own: the days of the window over its
         ``active_days``; null without any. A week of silence means more of a daily customer than of a monthly one.
@@ -101,6 +103,8 @@ def churn_dataset(
     standing = _standing(history, days, churn, end) if base is None else base
     outcomes = _with_next_value(_base(standing, days, churn, end), known, days, churn)
     made = snapshot_rows(last, days, window, channels, actions) if features is None else _lazy(features)
+    signals = signals_of(last)
+    made = made.drop(signals, strict=False)  # again, also of customers who did nothing in the window
     names = [name for name in made.collect_schema().names() if name not in ("customer_id", "date")]
     outcomes, made = with_one_key_type(outcomes, made, "customer_id")
     rows = outcomes.join(made, on=["customer_id", "date"], how="left")
@@ -111,7 +115,8 @@ def churn_dataset(
     if "customers" not in last:
         names.insert(names.index("tenure_days") + 1, "tenure_share")
         rows = _with_tenure_share(rows, last)
-    return last.to_native(rows.select("customer_id", "date", *names, "churned", "next_value"), "interactions")
+    rows = with_signals(rows, last, days, window)
+    return last.to_native(rows.select("customer_id", "date", *names, *signals, "churned", "next_value"), "interactions")
 
 
 def _standing(history: History, days: list[dt.datetime], churn: ChurnDefinition, end: dt.datetime) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
+from engagekit.customers.signals import with_signals
 from engagekit.customers.windows import DAY_US, window_sums
 from engagekit.errors import DataError
 from engagekit.frames.engine import ROW, collected, with_one_key_type
@@ -55,7 +56,7 @@ def customer_features(
     ----------
     history : History
         With ``interactions``: ``customer_id, time, action`` and, where given, ``channel, value, order_id, duration_s,
-        sentiment, event_id``; and, where given, ``customers``.
+        sentiment, event_id``; and, where given, ``customers``, ``surveys``, ``tickets`` and ``subscriptions``.
     as_of : datetime
         Nothing from then on is used.
     window : str, default "84d"
@@ -88,7 +89,9 @@ def customer_features(
         - ``preferred_channel``: the channel with the most interactions among those that have a column, the
           alphabetically first of several; null without any;
         - ``interactions_<channel>`` for each channel;
-        - the attributes of ``customers`` that the history declares fixed.
+        - the attributes of ``customers`` that the history declares fixed;
+        - what surveys, tickets and subscriptions say, where the history has them with a ``customer_id``: see
+          ``with_signals`` of ``engagekit.customers.signals``.
 
         ``value``, ``duration_s`` and ``sentiment_mean`` are null where the interactions have no such column; the first
         two are 0 where it is blank.
@@ -111,8 +114,8 @@ def customer_features(
     [(2.0, 2, 0.5, 9.0, 2)]
     """
     past = history.before(as_of)
-    rows = snapshot_rows(past, [as_of], window, channels, actions).drop("date")
-    return past.to_native(_in_order(rows, "customer_id"), "interactions")
+    rows = with_signals(snapshot_rows(past, [as_of], window, channels, actions), past, [as_of], window)
+    return past.to_native(_in_order(rows.drop("date"), "customer_id"), "interactions")
 
 
 def snapshots(
@@ -161,7 +164,7 @@ def snapshots(
     if not days:
         raise ValueError("dates: there is none, and there must be one at least")
     past = history.before(days[-1])
-    rows = snapshot_rows(past, days, window, channels, actions)
+    rows = with_signals(snapshot_rows(past, days, window, channels, actions), past, days, window)
     return past.to_native(_in_order(rows, "customer_id", "date"), "interactions")
 
 
@@ -172,7 +175,7 @@ def snapshot_rows(
     channels: Sequence[str] | None = None,
     actions: Sequence[str] | None = None,
 ) -> Rows:
-    """Rows of ``snapshots`` as a Narwhals lazy frame, in no order; the past ends at the last date, and dates rise."""
+    """Rows of ``snapshots`` without other tables' signals, lazy, in no order; the past ends at the last date."""
     kinds = _kinds(past, channels, actions)
     return _described(window_sums(past, dates, window, kinds.counted), past, kinds)
 

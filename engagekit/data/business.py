@@ -31,6 +31,7 @@ from engagekit.data.settings import (
     STRICT,
     ChurnSettings,
     ComponentSettings,
+    FunnelSettings,
     ReportSettings,
     ScoreSettings,
     SupportSettings,
@@ -83,6 +84,7 @@ class Business(BaseModel):
     churn: ChurnSettings = ChurnSettings()
     support: SupportSettings = SupportSettings()
     web: WebSettings = WebSettings()
+    funnels: list[FunnelSettings] = []
     identities: IdentitySettings = IdentitySettings()
     report: ReportSettings = ReportSettings()
     _file: Path = PrivateAttr()

@@ -1,10 +1,11 @@
-"""Sections of business.toml that say how to measure: [score], [support] and [web]."""
+"""Sections of business.toml that say how to measure: [score], [support], [web] and [[funnels]]."""
 
 import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from engagekit.data.steps import funnel_steps
 from engagekit.data.working_week import holidays_of, shifts
 from engagekit.display.markup import template_names
 
@@ -13,6 +14,7 @@ __all__ = [
     "STRICT",
     "ChurnSettings",
     "ComponentSettings",
+    "FunnelSettings",
     "ReportSettings",
     "ScoreSettings",
     "SupportSettings",
@@ -66,7 +68,10 @@ class ScoreSettings(BaseModel):
 
 
 class ChurnSettings(BaseModel):
-    """Contacts (share of churners they keep, cost, number), and the columns and the model that the business accepts."""
+    """Contacts (share of churners they keep, cost, number), the columns and the model that the business accepts.
+
+    ``signals`` are the tables besides interactions whose features the models use.
+    """
 
     model_config = STRICT
     acceptance: float = Field(default=0.1, gt=0, le=1)
@@ -74,6 +79,7 @@ class ChurnSettings(BaseModel):
     capacity: int = Field(default=100, ge=1)
     accept: list[str] = []
     use: str = ""
+    signals: list[Literal["surveys", "tickets", "subscriptions"]] = []
 
 
 class ReportSettings(BaseModel):
@@ -152,3 +158,17 @@ class WebSettings(BaseModel):
         if not GAP.fullmatch(gap):
             raise ValueError(f'{gap!r} is not minutes or hours such as "30m" or "2h"')
         return gap
+
+
+class FunnelSettings(BaseModel):
+    """Actions that customers go through in this order, and the time that they have from the first one."""
+
+    model_config = STRICT
+    name: str = ""
+    steps: list[Label]
+    within: str
+
+    @model_validator(mode="after")
+    def _a_funnel(self) -> Self:
+        funnel_steps(self.steps, self.within)
+        return self

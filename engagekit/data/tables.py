@@ -97,7 +97,7 @@ TABLES: dict[str, Table] = {
             "saves": optional("count", "saves", COUNT),
             "clicks": optional("count", "clicks", COUNT),
             "replies_due": optional("count", "comments that called for a reply", COUNT),
-            "replied": optional("count", "of those, answered", COUNT),
+            "replied": optional("count", "of those, answered", COUNT, not_above("replies_due")),
             "campaign": optional("label", "campaign"),
             "text": optional("text", "its words"),
             "post_id": optional("id", "the post's own id"),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["plot_trend"]
+__all__ = ["name_periods", "plot_trend"]
 
 PAPER, MUTED, GRID, ACCENT = (PALETTE[name] for name in ("paper", "muted", "grid", "accent"))
 LINE_HEIGHT = 20
@@ -84,7 +84,7 @@ def plot_trend(
     _draw_line(ax, frame, known)
     aim = finite([target])
     dress_axis(ax, "y", [*finite([*known["value"], *known["low"], *known["high"]]), *aim], measure)
-    _name_periods(ax, frame, language)
+    name_periods(ax, frame, language)
     _label_end(ax, known, measure)
     for value in aim:
         _label_target(ax, value, float(known["value"].iloc[-1]), measure)
@@ -130,8 +130,8 @@ def _length(starts: "pd.DatetimeIndex") -> str:
     return "3MS" if nearest >= pd.Timedelta(days=89) and not (starts.month % 3 - starts.month[0] % 3).any() else "MS"
 
 
-def _name_periods(ax: "Axes", frame: "pd.DataFrame", language: Language) -> None:
-    """Name some periods, counted back from the last one, and hatch those that are partial."""
+def name_periods(ax: "Axes", frame: "pd.DataFrame", language: Language) -> None:
+    """Name some periods of a frame, counted back from the last one, and hatch those that are ``partial``."""
     import pandas as pd
 
     weekly = _length(pd.DatetimeIndex(frame["period"])) == "7D"

@@ -8,13 +8,15 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from engagekit.frames.engine import to_narwhals
-from engagekit.frames.times import micros_at, span_us, with_micros
+from engagekit.data.steps import funnel_steps
+from engagekit.frames.engine import collected, to_narwhals
+from engagekit.frames.times import micros_at, with_micros
 from engagekit.metrics.intervals import upper_tail, wilson_interval
 
 __all__ = ["funnel"]
 
 HOUR_US = 3_600_000_000
+GROUP = ":group"
 
 
 def funnel(
@@ -22,6 +24,7 @@ def funnel(
     steps: Sequence[str],
     within: str,
     *,
+    by: str = "",
     as_of: dt.datetime | None = None,
     confidence: float = 0.95,
 ) -> Any:
@@ -39,6 +42,8 @@ def funnel(
         Two or more actions, each once, in their order.
     within : str
         Minutes, hours or days from the entry, its end exclusive: ``30m``, ``12h``, ``7d``. A day has 24 hours.
+    by : str, optional
+        Column to group customers by, with its value at their entry; of several at the same time the first in order.
     as_of : datetime, optional
         End of the data. Later interactions are not used. By default the time of the last interaction.
     confidence : float, default 0.95
@@ -51,7 +56,8 @@ def funnel(
         ``low`` and ``high`` (Wilson), ``step_value`` (their share of those at the step before; NaN for the first step
         and where nobody reached the one before), ``median_hours`` (from the entry to the step; NaN where nobody
         reached it) and ``left_out`` (customers who entered too late, the same in each row). All shares are NaN where
-        nobody entered in time.
+        nobody entered in time. With ``by``, these rows for each group, in order, after a column with the group as text;
+        it is missing where the entry has none.
 
     Raises
     ------
@@ -70,20 +76,32 @@ def funnel(
     >>> funnel(interactions, ["view", "purchase"], "7d").select("step", "customers", "value", "median_hours").rows()
     [('view', 2, 1.0, 0.0), ('purchase', 1, 0.5, 48.0)]
     """
-    steps = [steps] if isinstance(steps, str) else list(steps)
-    if len(steps) < 2 or len(set(steps)) < len(steps):
-        raise ValueError(f"steps: {steps} are not two or more actions, each of them once")
-    within_us = span_us("within", within, "mhd")
+    steps, within_us = funnel_steps(steps, within)
     upper_tail(confidence)
-    rows = to_narwhals(interactions, ["customer_id", "time", "action"])
+    rows = to_narwhals(interactions, ["customer_id", "time", "action", *([by] if by else [])])
     rows = rows.filter(~nw.col("customer_id").is_null() & ~nw.col("time").is_null())
     rows = with_micros(rows, "time", "us")
     end_us = None if as_of is None else micros_at(rows, "time", as_of)
     if end_us is not None:
         rows = rows.filter(nw.col("us") < end_us)
-    reached = _reached(rows, steps, within_us).collect("polars").to_native()
-    shares = _shares(reached, steps, within_us, end_us, confidence)
+    found = _reached(rows, steps, within_us)
+    reached = collected(found.join(_groups(rows, steps[0], by), on="customer_id", how="left") if by else found)
+    until: Any = reached["last"].max() if end_us is None else end_us
+    shares = _shares(reached, steps, within_us, until, confidence)
+    if by:
+        groups = reached.filter(pl.col("0").is_not_null())[GROUP].unique().sort(nulls_last=True)
+        parts = (reached.filter(pl.col(GROUP).eq_missing(pl.lit(group, pl.String))) for group in groups)
+        made = [_shares(part, steps, within_us, until, confidence) for part in parts]
+        named = zip([None, *groups], [shares.head(0), *made], strict=True)
+        shares = pl.concat(part.select(pl.lit(group, pl.String).alias(by), pl.all()) for group, part in named)
     return shares.to_pandas() if nw.dependencies.is_pandas_dataframe(interactions) else shares
+
+
+def _groups(rows: nw.LazyFrame[Any], step: str, by: str) -> nw.LazyFrame[Any]:
+    """Value of a column at each customer's first interaction of a step."""
+    taken = rows.filter(nw.col("action") == step).select("customer_id", "us", nw.col(by).cast(nw.String).alias(GROUP))
+    first = taken.group_by("customer_id").agg(nw.col("us").min())
+    return taken.join(first, on=["customer_id", "us"]).group_by("customer_id").agg(nw.col(GROUP).min())
 
 
 def _reached(rows: nw.LazyFrame[Any], steps: list[str], within_us: int) -> nw.LazyFrame[Any]:
@@ -104,13 +122,10 @@ def _reached(rows: nw.LazyFrame[Any], steps: list[str], within_us: int) -> nw.La
     return reached
 
 
-def _shares(
-    reached: pl.DataFrame, steps: list[str], within_us: int, end_us: int | None, confidence: float
-) -> pl.DataFrame:
+def _shares(reached: pl.DataFrame, steps: list[str], within_us: int, end_us: Any, confidence: float) -> pl.DataFrame:
     """Shares, intervals and times of the customers whose ``within`` is over."""
     entered = reached.filter(pl.col("0").is_not_null())
-    end = pl.col("last").max() if end_us is None else pl.lit(end_us)
-    over = reached.filter(pl.col("0") + within_us <= end)
+    over = reached.filter(pl.col("0") + within_us <= pl.lit(end_us, pl.Int64))
     hours = [(over[str(number)] - over["0"]).median() for number in range(len(steps))]
     customers = [over[str(number)].count() for number in range(len(steps))]
     low, high = wilson_interval(customers, customers[0], confidence)

@@ -20,7 +20,17 @@ from engagekit.metrics.sums import sums_and_values
 __all__ = ["framed", "measure", "of_one_kind", "unit_totals"]
 
 NUMBERS = ("number", "count", "flag")
-OF_NUMBERS = {"orders", "buyers", "base", "visits", "views", "activity", "waits"}  # prepared tables without text
+OF_NUMBERS = {
+    "orders",
+    "buyers",
+    "base",
+    "visits",
+    "views",
+    "activity",
+    "newcomers",
+    "replies",
+    "waits",
+}  # prepared tables without text
 SCORE = "score"
 Kind = type[nw.Float64 | nw.String]
 RESULT = {"metric", "period", *FIELDS}

@@ -10,23 +10,29 @@ from engagekit.metrics.metric import Ratio, Total
 __all__ = [
     "active_customers",
     "annualised",
+    "cancellations",
     "churn_rate",
     "churn_rate_average_base",
     "customers_of",
+    "dormant_customers",
     "first_purchase_churn_rate",
     "gross_revenue_retention",
     "interactions",
     "lost_to_acquired_ratio",
     "net_revenue_retention",
     "new_customers",
+    "onboarding_rate",
     "reactivation_rate",
+    "resurrected_customers",
     "retention_rate",
+    "returning_customers",
     "revenue_churn_rate",
     "stickiness",
 ]
 
 MONTHS_A_YEAR = 12
 FARRIS = "Farris, P. W., et al. (2010). Marketing Metrics, 2nd ed. Pearson."
+LIFECYCLE = "Growth accounting: new, active, returning, resurrected and dormant customers."
 SKOK = "Skok, D. SaaS Metrics 2.0. For Entrepreneurs."
 
 _in_base = nw.col("in_base").cast(nw.Float64)
@@ -156,8 +162,15 @@ stickiness = Ratio(
 )
 
 
-def customers_of(name: str, channel: str, table: str, reference: str) -> Total:
-    """Total of the different customers of a table, each once a period.
+def customers_of(
+    name: str,
+    channel: str,
+    table: str,
+    reference: str,
+    better: Literal["higher", "lower"] = "higher",
+    state: str = "",
+) -> Total:
+    """Total of the different customers of a table, or of those in a state, each once a period.
 
     Examples
     --------
@@ -170,13 +183,14 @@ def customers_of(name: str, channel: str, table: str, reference: str) -> Total:
         name=name,
         channel=channel,
         table=table,
-        columns=("customer_id",),
-        value=nw.lit(1.0),
+        columns=("customer_id", "state") if state else ("customer_id",),
+        texts=("state",) if state else (),
+        value=nw.when(nw.col("state") == state).then(nw.lit(1.0)).otherwise(nw.lit(0.0)) if state else nw.lit(1.0),
         unit="customer",
         cluster="customer_id",
         once="xy",
         measured_in="count",
-        better="higher",
+        better=better,
         reference=reference,
     )
 
@@ -194,6 +208,26 @@ interactions = Total(
     reference="Blazwa, Customer Engagement Score: frequency.",
 )
 new_customers = customers_of("new_customers", "retention", "customers", f"{FARRIS} Acquisition.")
+returning_customers, resurrected_customers, dormant_customers = (
+    customers_of(f"{state}_customers", "retention", "lifecycle", LIFECYCLE, "lower" if lost else "higher", state)
+    for state, lost in {"returning": False, "resurrected": False, "dormant": True}.items()
+)
+cancellations = customers_of("cancellations", "retention", "cancellations", f"{SKOK} Churned customers.", "lower")
+
+onboarding_rate = Ratio(
+    name="onboarding_rate",
+    channel="retention",
+    table="newcomers",
+    columns=("onboarded", "customer_id"),
+    valid=are_flags("onboarded"),
+    numerator=nw.col("onboarded").cast(nw.Float64),
+    bounded=True,
+    method="wilson",
+    unit="customer",
+    measured_in="rate",
+    better="higher",
+    reference="Ellis, S., & Brown, M. (2017). Hacking Growth. Currency. Activation rate.",
+)
 
 
 def annualised(rate: float, periods: float = MONTHS_A_YEAR) -> float:

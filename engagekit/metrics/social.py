@@ -1,4 +1,4 @@
-"""Metrics of social media: reactions to posts, and mentions of the brand."""
+"""Metrics of social media: reactions to posts, mentions of the brand, and replies to them."""
 
 from typing import Any, Literal
 
@@ -6,9 +6,11 @@ import narwhals as nw
 
 from engagekit.frames.engine import as_number
 from engagekit.metrics.metric import Ratio, Total
+from engagekit.metrics.quantile import Quantile
 
 __all__ = [
     "clicks",
+    "comment_reply_rate",
     "comments",
     "follower_engagement_rate",
     "impression_engagement_rate",
@@ -16,6 +18,8 @@ __all__ = [
     "likes",
     "mean_post_engagement_rate",
     "mention_balance",
+    "mention_reply_hours",
+    "mention_reply_rate",
     "mentions",
     "negative_mention_rate",
     "positive_mention_rate",
@@ -31,6 +35,7 @@ REACTIONS = ("likes", "comments", "shares", "saves", "clicks")
 NEUTRAL = 0.05  # sentiment nearer to 0 is neither positive nor negative
 HOOTSUITE = "Hootsuite, Engagement rate calculator: six formulas."
 META = "Meta Business Suite, Insights:"
+ANSWERED = "Meta Business Suite, Inbox: response rate and response time."
 HUTTO = "Hutto, C. J., & Gilbert, E. (2014). VADER: A Parsimonious Rule-based Model for Sentiment Analysis. ICWSM."
 
 _fewest = nw.min_horizontal(*REACTIONS)  # null where the platform reports none of them
@@ -160,4 +165,45 @@ positive_mention_rate = _of_mentions(
 )
 negative_mention_rate = _of_mentions(
     "negative_mention_rate", _sentiment <= -NEUTRAL, "lower", bounded=True, method="wilson", measured_in="rate"
+)
+
+comment_reply_rate = Ratio(
+    name="comment_reply_rate",
+    channel="social",
+    table="posts",
+    columns=("replied", "replies_due"),
+    numerator=nw.col("replied"),
+    denominator=nw.col("replies_due"),
+    bounded=True,
+    unit="post",
+    measured_in="rate",
+    better="higher",
+    reference=ANSWERED,
+)
+mention_reply_rate = Ratio(
+    name="mention_reply_rate",
+    channel="social",
+    table="mentions",
+    columns=("replied_at", "time"),
+    numerator=nw.when(~nw.col("time").is_null()).then(as_number(~nw.col("replied_at").is_null())),
+    bounded=True,
+    method="wilson",
+    unit="mention",
+    measured_in="rate",
+    better="higher",
+    ripens_at="replied_at",
+    reference=ANSWERED,
+)
+mention_reply_hours = Quantile(
+    name="mention_reply_hours",
+    channel="social",
+    table="replies",
+    columns=("reply_hours", "answered"),
+    value=nw.col("reply_hours"),
+    observed=nw.col("answered"),
+    least=0,
+    unit="mention",
+    measured_in="hours",
+    better="lower",
+    reference=ANSWERED,
 )

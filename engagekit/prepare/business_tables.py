@@ -108,7 +108,7 @@ class BusinessTables:
         tables = dict(self._frames)
         if self._of_folder and self.has("interactions"):
             tables["interactions"] = self.described("interactions").lazy()
-        return History(tables, fixed=self.business.fixed)
+        return History(tables, fixed=self.business.fixed, churn=self.churn if self.says_churn else None)
 
     @cached_property
     def history(self) -> History:

@@ -76,15 +76,15 @@ def overlapping(subscriptions: Any) -> int:
 
 
 def covered(periods: Rows, time_us: int, overlaps: str) -> Rows:
-    """Customers whom a spell covers at a time, with the ``value`` that they pay; null where it is not known.
+    """Customers whom a spell covers at a time, with its start and the ``value`` that they pay; null if not known.
 
     In a gap within a spell it is that of the periods before. Of one ``subscription_id`` the period that started last
     counts, and without ids all that run or, where ``overlaps`` is ``"latest"``, the one that started last.
     """
     held = periods.filter(nw.col("starts_us") <= time_us, nw.col("spell_ends_us") > time_us)
-    names = periods.collect_schema().names()
+    names, begun = periods.collect_schema().names(), nw.col("spell_starts_us").max()
     if "monthly_value" not in names:
-        return held.group_by("customer_id").agg(nw.len().alias("periods"))
+        return held.group_by("customer_id").agg(begun)
     runs = nw.when(nw.col("ends_us") > time_us)
     held = held.with_columns(until_us=runs.then(nw.lit(NEVER_US)).otherwise(nw.col("ends_us")))
     held = held.filter(nw.col("until_us") == nw.col("until_us").max().over("customer_id"))
@@ -94,8 +94,9 @@ def covered(periods: Rows, time_us: int, overlaps: str) -> Rows:
         latest = nw.col("subscription_id").is_null() | own if "subscription_id" in names else nw.lit(value=True)
     held = held.with_columns(latest=latest).filter(nw.col("latest"))
     blank = nw.col("monthly_value").is_null().cast(nw.Int64)
-    sums = held.with_columns(blank=blank).group_by("customer_id").agg(nw.col("monthly_value", "blank").sum())
-    return sums.select("customer_id", value=nw.when(nw.col("blank") == 0).then(nw.col("monthly_value")))
+    sums = held.with_columns(blank=blank).group_by("customer_id").agg(begun, nw.col("monthly_value", "blank").sum())
+    value = nw.when(nw.col("blank") == 0).then(nw.col("monthly_value"))
+    return sums.select("customer_id", "spell_starts_us", value=value)
 
 
 def _with_spells(rows: Rows, grace: int, as_of_us: int | None) -> Rows:

@@ -14,6 +14,7 @@ from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import collected, column_names, to_narwhals, to_native
 from engagekit.frames.times import micros_at, with_micros
 from engagekit.prepare.interactions import known_interactions, unique
+from engagekit.prepare.leaving import ChurnDefinition
 
 if TYPE_CHECKING:
     from engagekit.data.business import Business
@@ -90,11 +91,13 @@ class History:
     ('1', datetime.datetime(2026, 1, 5, 0, 0), None)
     """
 
-    def __init__(self, tables: Mapping[str, Any], *, fixed: Iterable[str] = ()) -> None:
+    def __init__(
+        self, tables: Mapping[str, Any], *, fixed: Iterable[str] = (), churn: ChurnDefinition | None = None
+    ) -> None:
         for name in tables:
             if name not in DATED_BY:
                 raise ValueError(f"there is no table {name!r}. {did_you_mean(name, DATED_BY)}")
-        self._tables = dict(tables)
+        self._tables, self._churn = dict(tables), churn
         self._fixed = (fixed,) if isinstance(fixed, str) else tuple(fixed)
         known = column_names(tables["customers"]) if "customers" in tables else []
         for name in self._fixed:
@@ -115,7 +118,7 @@ class History:
             Take Polars LazyFrames instead of pandas DataFrames, as ``Business.table`` does.
         """
         tables = {n: business.table(n, lazy=True) if lazy else business.table(n) for n in business.tables}
-        return cls(tables, fixed=business.fixed)
+        return cls(tables, fixed=business.fixed, churn=ChurnDefinition.of(business))
 
     def changed(self, change: Callable[[str, Rows], Rows]) -> "History":
         """Give another history, each of whose tables a function made of its name and rows."""
@@ -123,7 +126,7 @@ class History:
         for name, frame in self._tables.items():
             names = column_names(frame)
             tables[name] = to_native(change(name, to_narwhals(frame, names)).select(names), frame)
-        return History(tables, fixed=self._fixed)
+        return History(tables, fixed=self._fixed, churn=self._churn)
 
     def ends(self) -> dt.datetime:
         """Give the time of the last interaction: whatever comes after it is not over, as far as the data tell.
@@ -142,7 +145,7 @@ class History:
 
     def before(self, as_of: dt.datetime) -> "Past":
         """Tables for features, labels, scores and models: only what is known to have been known before a date."""
-        return Past(self._tables, self._fixed, as_of, "hidden", lambda: self._unique_interactions)
+        return Past(self._tables, self._fixed, as_of, "hidden", lambda: self._unique_interactions, self._churn)
 
     def described(self, as_of: dt.datetime) -> "Past":
         """Tables for describing: rows and cells dated before a date, and undated totals as the export had them."""
@@ -195,9 +198,10 @@ class Past:
         as_of: dt.datetime,
         undated: Literal["hidden", "kept"],
         interactions: Callable[[], Any],
+        churn: ChurnDefinition | None = None,
     ) -> None:
         self._tables, self._undated, self._interactions = tables, undated, interactions
-        self.fixed, self.as_of = fixed, as_of
+        self.fixed, self.as_of, self.churn = fixed, as_of, churn
 
     def __getitem__(self, name: str) -> Any:
         """Give a table in the caller's kind of frame.

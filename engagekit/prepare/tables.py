@@ -12,6 +12,7 @@ from engagekit.data.settings import WebSettings
 from engagekit.data.working_week import WorkingWeek
 from engagekit.frames.engine import collected, column_names
 from engagekit.prepare.activity import monthly_activity
+from engagekit.prepare.newcomers import newcomers
 from engagekit.prepare.orders import buyers, orders
 from engagekit.prepare.visits import views, visits
 from engagekit.prepare.working_hours import support_hours
@@ -24,7 +25,9 @@ Tables = Mapping[str, Any]
 REPEAT_WINDOW = "90d"
 AT_ONCE = 1_000_000  # interactions that visits are made of at once
 MADE_OF = {
-    **dict.fromkeys(("orders", "buyers", "visits", "views", "activity"), "interactions"),
+    **dict.fromkeys(("orders", "buyers", "visits", "views", "activity", "newcomers"), "interactions"),
+    "cancellations": "customers",
+    "replies": "mentions",
     "waits": "tickets",
     "invitations": "surveys",
 }
@@ -68,6 +71,9 @@ def prepared_table(
         "visits": lambda: _visits(frame, end, web),
         "views": lambda: _views(frame, end, web),
         "activity": lambda: _activity(tables, end, web),
+        "newcomers": lambda: _newcomers(frame, tables.get("customers"), end, web),
+        "cancellations": lambda: _cancellations(frame),
+        "replies": lambda: (support_hours(frame, end, week, "time"), "time"),
         "waits": lambda: (support_hours(frame, end, week), "opened_at"),
         "invitations": lambda: (frame, "sent_at") if "sent_at" in column_names(frame) else None,
     }
@@ -140,6 +146,23 @@ def _on_the_web(interactions: Any) -> Any:
     if not channels:
         return None
     return nw.to_native(rows.filter(nw.col("channel").cast(nw.String).is_in(channels), nw.col("action") != "refund"))
+
+
+def _newcomers(interactions: Any, customers: Any, end: dt.datetime, web: WebSettings) -> Prepared | None:
+    """Newcomers; None where no key action is recorded, or where each would arrive with one."""
+    is_key = nw.col("action").is_in(web.key_actions)
+    recorded = collected(nw.from_native(interactions).lazy().select(keys=is_key.any(), others=(~is_key).any()))
+    dated = customers is not None and "joined_at" in column_names(customers)
+    if not recorded["keys"].item() or not (dated or recorded["others"].item()):
+        return None
+    return newcomers(interactions, end, web.key_actions, customers), "arrived_at"
+
+
+def _cancellations(customers: Any) -> Prepared | None:
+    """Customers who cancelled."""
+    if "cancelled_at" not in column_names(customers):
+        return None
+    return nw.from_native(customers).filter(~nw.col("cancelled_at").is_null()).to_native(), "cancelled_at"
 
 
 def _activity(tables: Tables, end: dt.datetime, web: WebSettings) -> Prepared:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import narwhals as nw
@@ -17,30 +17,41 @@ from engagekit.frames.times import micros_at, with_micros
 __all__ = ["support_hours"]
 
 US_AN_HOUR = 3_600_000_000
-ENDS = {"first_human_reply_at": ("response_hours", "replied"), "solved_at": ("resolution_hours", "solved")}
+ENDS = {  # of what begins at a time: when it ends, and the columns of the wait
+    "opened_at": {"first_human_reply_at": ("response_hours", "replied"), "solved_at": ("resolution_hours", "solved")},
+    "time": {"replied_at": ("reply_hours", "answered")},
+}
 
 Moments = NDArray[np.int64]  # microseconds since 1970
 
 
-def support_hours(tickets: Any, as_of: dt.datetime, week: WorkingWeek | None = None) -> Any:
-    """Tickets with the hours to the first human reply and to the solution, within working hours.
+def support_hours(
+    tickets: Any,
+    as_of: dt.datetime,
+    week: WorkingWeek | None = None,
+    begins: Literal["opened_at", "time"] = "opened_at",
+) -> Any:
+    """Tickets or mentions with the hours to the first human reply and to the solution, within working hours.
 
     Parameters
     ----------
     tickets : frame
-        ``opened_at`` and, where given, ``first_human_reply_at``, ``solved_at``; other columns are carried along.
+        ``opened_at`` and, where given, ``first_human_reply_at``, ``solved_at``; other columns are carried along. Of
+        mentions ``time`` and ``replied_at``.
     as_of : datetime
         Tickets opened from then on are left out, and what was done from then on is not seen: it is blank.
     week : WorkingWeek, optional
         Without it all hours count.
+    begins : {"opened_at", "time"}
+        Column from which is waited; ``time`` of mentions.
 
     Returns
     -------
     frame of the caller's kind
-        The tickets, with ``response_hours`` and ``replied``, ``resolution_hours`` and ``solved``, each pair where its
-        time is given. Of a ticket that is still open the flag is false and the hours are those until ``as_of``: it
-        takes longer. One that was solved without a reply waited for one until then. The tickets of a DuckDB or Spark
-        frame are collected, and come back as a Polars LazyFrame.
+        The tickets, with ``response_hours`` and ``replied``, ``resolution_hours`` and ``solved``, or the mentions with
+        ``reply_hours`` and ``answered``, each pair where its time is given. Of what is still open the flag is false and
+        the hours are those until ``as_of``: it takes longer. A ticket that was solved without a reply waited for one
+        until then. The rows of a DuckDB or Spark frame are collected, and come back as a Polars LazyFrame.
 
     Raises
     ------
@@ -66,24 +77,25 @@ def support_hours(tickets: Any, as_of: dt.datetime, week: WorkingWeek | None = N
     [(0.75, True)]
     """
     names = nw.from_native(tickets).collect_schema().names()
-    given = [name for name in ENDS if name in names]
-    rows = to_narwhals(tickets, ["opened_at", *names])
-    for name in ("opened_at", *given):
+    ends = ENDS[begins]
+    given = [name for name in ends if name in names]
+    rows = to_narwhals(tickets, [begins, *names])
+    for name in (begins, *given):
         rows = with_micros(rows, name, f"{name}:us")
-    end = micros_at(rows, "opened_at", as_of)
-    rows = rows.filter(nw.col("opened_at:us") < end)
+    end = micros_at(rows, begins, as_of)
+    rows = rows.filter(nw.col(f"{begins}:us") < end)
     known = {name: nw.col(f"{name}:us") < micros_at(rows, name, as_of) for name in given}
     rows = rows.with_columns(nw.when(before).then(nw.col(name)).alias(name) for name, before in known.items())
-    zoned = getattr(rows.collect_schema()["opened_at"], "time_zone", None) is not None
+    zoned = getattr(rows.collect_schema()[begins], "time_zone", None) is not None
     frame: pl.DataFrame = rows.collect("polars").to_native()
-    opened = frame["opened_at:us"].to_numpy()
+    opened = frame[f"{begins}:us"].to_numpy()
     worked = _worked(week, zoned, int(opened.min(initial=end)), end)
     last = pl.repeat(end, frame.height, dtype=pl.Int64, eager=True)
     if "solved_at" in given:
         last = frame["solved_at:us"].zip_with(frame["solved_at"].is_not_null(), last)
     columns: dict[str, pl.Series] = {}
     for name in given:
-        hours, done = ENDS[name]
+        hours, done = ends[name]
         happened = frame[name].is_not_null()
         until = frame[f"{name}:us"].zip_with(happened, last).to_numpy()
         columns |= {hours: pl.Series((worked(until) - worked(opened)) / US_AN_HOUR), done: happened}

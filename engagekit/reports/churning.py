@@ -21,6 +21,7 @@ from engagekit.churn.leakage import TOO_GOOD, later_events, leaking_column, no_s
 from engagekit.churn.model import ChurnModel
 from engagekit.churn.survival import churn_times, survival
 from engagekit.customers.features import customer_features
+from engagekit.customers.signals import SIGNAL_TABLES, SIGNALS
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
 from engagekit.decisions.contacts import contacts
@@ -33,7 +34,7 @@ from engagekit.metrics.estimate import significant
 from engagekit.metrics.retention import churn_rate
 from engagekit.prepare.history import History
 from engagekit.reports.results import as_data, check_goals
-from engagekit.study import DERIVED, NOT_COUNTED, Study
+from engagekit.study import DERIVED, Study
 
 __all__ = ["GROUPS", "Churning", "churning"]
 
@@ -46,7 +47,9 @@ GROUPS = {  # features that can stand in for one another
     "manner": ("active_share", "trend"),
     "purchases": ("value", "orders"),
     "tenure": ("tenure_days", "tenure_share"),
+    **{table: tuple(name for name, each in SIGNALS.items() if each.table == table) for table in SIGNAL_TABLES},
 }
+OF_CUSTOMERS = ("interactions", "customers", *SIGNAL_TABLES)
 REASONS, LEAST_ODDS = 3, 1.1  # told of a customer; multiple of the odds from which one is worth telling
 ROUNDING = 1e-9  # of a mean of equal chances
 
@@ -208,7 +211,7 @@ def churning(study: Study) -> Churning:
         raise DataError("is a name of ours. Map that column to another in [tables.customers.columns].", column=name)
     if not study.has("interactions"):
         raise DataError("there are no interactions, so nobody can be told to leave.", file=business.file.name)
-    rows = study.dataset.drop(NOT_COUNTED, strict=False)
+    rows = study.modelled
     for name in business.churn.accept:
         if name not in rows.columns:
             raise ValueError(f"accept: {name!r} is not a column. {did_you_mean(name, _features(rows))}")
@@ -281,10 +284,10 @@ def _looked_into(study: Study, known: pl.DataFrame, compared: Comparison) -> tup
 
 def _counted_anew(study: Study, test: pl.DataFrame, date: dt.datetime) -> pl.DataFrame:
     """Test rows with features of a history that ends on their date."""
-    early = {name: study.described(name) for name in ("customers", "subscriptions") if study.has(name)}
+    early = {name: study.described(name) for name in OF_CUSTOMERS if study.has(name)}
     early["interactions"] = study.described("interactions").filter(pl.col("time") < date)
-    window = study.business.score.window
-    again = churn_dataset(History(early, fixed=study.business.fixed), [date], study.churn, window=window, as_of=date)
+    window, history = study.business.score.window, History(early, fixed=study.business.fixed, churn=study.churn)
+    again = churn_dataset(history, [date], study.churn, window=window, as_of=date)
     again = collected(nw.from_native(again).lazy())
     again = pl.concat([again, test.head(0)], how="diagonal_relaxed").select(test.columns).drop("churned")
     return test.select("customer_id", "churned").join(again, on="customer_id", how="left", maintain_order="left")
@@ -292,11 +295,12 @@ def _counted_anew(study: Study, test: pl.DataFrame, date: dt.datetime) -> pl.Dat
 
 def _leaking(study: Study, date: dt.datetime) -> pd.DataFrame:
     """Whether the features know the future, tried on a sample of customers."""
-    tables = {name: study.described(name) for name in ("interactions", "customers", "subscriptions") if study.has(name)}
+    tables = {name: study.described(name) for name in OF_CUSTOMERS if study.has(name)}
     some = tables["interactions"]["customer_id"].unique().sort().head(SAMPLED)
-    sample = {name: frame.filter(pl.col("customer_id").is_in(some.implode())) for name, frame in tables.items()}
+    own = {name: frame for name, frame in tables.items() if "customer_id" in frame.columns}
+    sample = {name: frame.filter(pl.col("customer_id").is_in(some.implode())) for name, frame in own.items()}
     features = partial(customer_features, window=study.business.score.window)
-    return leaking_column(features, History(sample, fixed=study.business.fixed), date)
+    return leaking_column(features, History(sample, fixed=study.business.fixed, churn=study.churn), date)
 
 
 def _features(rows: pl.DataFrame) -> list[str]:

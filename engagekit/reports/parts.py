@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import pandas as pd
+import polars as pl
 
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
 from engagekit.display import markup
-from engagekit.display.section import FEWEST
+from engagekit.display.section import FEWEST, Section, hidden_cells
 from engagekit.language import Language
 from engagekit.metrics.metric import Metric
 from engagekit.prepare.tables import MADE_OF
@@ -26,6 +27,7 @@ __all__ = [
     "drawable",
     "drawn",
     "moved",
+    "moves",
     "people",
     "printed",
     "source",
@@ -94,13 +96,44 @@ def people(language: Language, count: int) -> str:
     return language.text("estimate.fewer", n=FEWEST) if 0 < count < FEWEST else language.number(count)
 
 
+def moves(language: Language, question: str, pairs: pl.DataFrame, named: Callable[[Any], str], heading: str) -> Section:
+    """Customers by the group that they were in and the one that they are in; fewer than five are not told.
+
+    Parameters
+    ----------
+    language : Language
+    question : str
+        Heading of the section.
+    pairs : polars.DataFrame
+        ``before, after, customers``, the groups in the order in which they are shown.
+    named : callable
+        Writes a group.
+    heading : str
+        Column, a key of the locale, that names the groups.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for (new,), column in pairs.group_by("after", maintain_order=True):
+        hidden = hidden_cells(column["customers"].to_list())
+        for place, (old, customers) in enumerate(column.select("before", "customers").iter_rows()):
+            row = rows.setdefault(named(old), {language.text(f"column.{heading}"): named(old)})
+            row[named(new)] = math.nan if place in hidden else customers
+    table = pd.DataFrame(list(rows.values()))
+
+    def cells(table: pd.DataFrame) -> pd.DataFrame:
+        return table.assign(**{name: [language.number(n) for n in table[name]] for name in table.columns[1:]})
+
+    return Section(question, table, cells=cells)
+
+
 def between(language: Language, low: float, high: float, decimals: int = 0) -> str:
     """Write the ends of an interval of a fraction: 38% – 46%."""
     return f"{language.percent(low, decimals)} – {language.percent(high, decimals)}"
 
 
 def source(report: Report, table: str) -> str:
-    """Line under a figure: the file that it was made of, and how many rows were kept."""
+    """Line under a figure: the file that it was made of, and how many rows were kept; empty of a caller's frames."""
+    if not report.business.name:
+        return ""
     base = "subscriptions" if report.business.contractual else "interactions"
     sources = MADE_OF | {"base": base, "scores": "interactions"}
     reading = report.business.reading(sources.get(table, table))

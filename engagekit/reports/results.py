@@ -12,7 +12,7 @@ import polars as pl
 
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
-from engagekit.display.section import FEWEST
+from engagekit.display.section import FEWEST, raw_rows, safe_table
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import column_names
 from engagekit.language import Language
@@ -24,6 +24,7 @@ from engagekit.metrics.metric import Metric
 from engagekit.prepare.business_tables import SHOWN
 from engagekit.reports.by_group import OF_CUSTOMERS, Groups, broken_down, by_customers
 from engagekit.reports.scoring import NOBODY, Scoring, scoring
+from engagekit.reports.standing import rfm_table, states_by_period
 from engagekit.score.components import check_components
 from engagekit.study import Study
 
@@ -220,6 +221,16 @@ class Results:
             self.study, {name: self.current(name)[0] for name in OF_CUSTOMERS if name in self._by_metric}
         )
 
+    @cached_property
+    def states(self) -> pd.DataFrame:
+        """Customers by period and state of the lifecycle."""
+        return states_by_period(self.study)
+
+    @cached_property
+    def rfm(self) -> pd.DataFrame:
+        """Buyers by RFM group."""
+        return rfm_table(self.study)
+
     def as_dict(self) -> dict[str, Any]:
         """The content of ``metrics.json``, described in ``docs/metrics-json.md``."""
         grouped = [("", self.customer_groups), *self.breakdowns.items()]
@@ -229,8 +240,12 @@ class Results:
             for each in groups
             for row in each.table.astype({"group": str}).to_dict("records")
         ]
-        data = as_data(self.study, self.end, self.month, self.measured)
-        return data | {"breakdowns": significant(rows), "lifetime_value": self.study.coming_year.as_dict()}
+        return as_data(self.study, self.end, self.month, self.measured) | {
+            "breakdowns": significant(rows),
+            "lifecycle": significant(self.states.assign(period=self.states["period"].map(_day)).to_dict("records")),
+            "rfm": significant(self.rfm.to_dict("records")),
+            "lifetime_value": self.study.coming_year.as_dict(),
+        }
 
     def _one(self, rows: pd.DataFrame) -> Estimate:
         if rows.empty:
@@ -238,9 +253,14 @@ class Results:
         return Estimate.of(dict(rows.iloc[0]))
 
 
+def _day(period: dt.datetime) -> str:
+    return period.date().isoformat()
+
+
 def is_small(metric: Metric, estimate: Estimate) -> bool:
-    """Whether an estimate is of fewer than five people, of whom nothing is told."""
-    return metric.unit == "customer" and 0 < estimate.units < FEWEST
+    """Whether an estimate is of fewer than five people, or counts fewer than five, of whom nothing is told."""
+    people = estimate.value if metric.measured_in == "count" else estimate.units
+    return metric.unit == "customer" and 0 < people < FEWEST
 
 
 def study_data(study: Study) -> dict[str, Any]:
@@ -262,6 +282,7 @@ def as_data(study: Study, end: dt.datetime, month: pd.Timestamp, measured: pd.Da
         "as_of": end.date().isoformat(),
         "month": month.strftime("%Y-%m"),
         "metrics": list(_metric_rows(business, measured)),
+        "funnels": list(_funnel_rows(study)),
         "tables": [
             {
                 "table": reading.table,
@@ -296,6 +317,13 @@ def _metric_rows(business: Business, measured: pd.DataFrame) -> Iterator[dict[st
             **Estimate.of(dict(row)).as_dict(),
             "target": business.targets.get(metric.name),
         }
+
+
+def _funnel_rows(study: Study) -> Iterator[dict[str, Any]]:
+    """Funnels, without the numbers of steps that fewer than five customers reached."""
+    for funnel, frame in zip(study.business.funnels, study.funnels, strict=False):
+        rows = [dict(zip(frame, row, strict=True)) for row in raw_rows(safe_table(frame, "customers"))]
+        yield {**funnel.model_dump(), "rows": rows}
 
 
 def check_goals(business: Business) -> None:

@@ -9,12 +9,12 @@ import polars as pl
 
 from engagekit.display import charts
 from engagekit.display.pseudonyms import KEY, keyed
-from engagekit.display.section import FEWEST, Figure, Section, hidden_cells, no_cells
+from engagekit.display.section import FEWEST, Figure, Section, no_cells
 from engagekit.language import decimals_of, whole_parts
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.intervals import wilson_interval
 from engagekit.reports.engagement import trend
-from engagekit.reports.parts import ARROW, DASH, between, drawable, people, printed, source, with_interval
+from engagekit.reports.parts import ARROW, DASH, between, drawable, moves, people, printed, source, with_interval
 from engagekit.reports.results import Results, results
 from engagekit.reports.scoring import Scoring
 from engagekit.reports.words import Writer
@@ -102,6 +102,10 @@ def fallen(study: Study) -> Section | None:
         return Section(text("fallen.title"), answer=text("fallen.none"))
     dates = {"before": language.date(scoring.before), "after": language.date(scoring.end)}
     listed = fell.head(FALLEN)
+    pairs = scoring.transitions.select(before="segment_before", after="segment_after", customers="customers")
+
+    def named(segment: str | None) -> str:
+        return text(f"segment.{segment}") if segment else text("fallen.no_score")
 
     def cells(table: pd.DataFrame) -> pd.DataFrame:
         rows = listed.to_dicts()
@@ -121,7 +125,7 @@ def fallen(study: Study) -> Section | None:
         text("fallen.caption", **dates),
         **printed(language, cells, words=("segment", "came_of")),
         notes=[text("fallen.keyed") if keyed() else text("fallen.unkeyed", key=KEY)],
-        parts=[_migration(report, scoring, text("fallen.migration", **dates))],
+        parts=[moves(language, text("fallen.migration", **dates), pairs, named, "segment")],
     )
 
 
@@ -327,24 +331,3 @@ def _segments_of(report: Results, moved: pl.DataFrame, row: dict[str, Any]) -> s
     pair = [f"segment_{side}" for side in ("before", "after")]
     same = moved.filter(pl.col(name) == row[name] for name in pair).height
     return DASH if same < FEWEST else ARROW.join(report.language.text(f"segment.{row[name]}") for name in pair)
-
-
-def _migration(report: Results, scoring: Scoring, question: str) -> Section:
-    """Customers by the segment they were in and the one they are in; fewer than five are not told."""
-    text, number = report.language.text, report.language.number
-
-    def named(segment: str | None) -> str:
-        return text(f"segment.{segment}") if segment else text("fallen.no_score")
-
-    rows: dict[str, dict[str, Any]] = {}
-    for (new,), column in scoring.transitions.group_by("segment_after", maintain_order=True):
-        hidden = hidden_cells(column["customers"].to_list())
-        for place, (old, customers) in enumerate(column.select("segment_before", "customers").iter_rows()):
-            row = rows.setdefault(named(old), {text("column.segment"): named(old)})
-            row[named(new)] = math.nan if place in hidden else customers
-    table = pd.DataFrame(list(rows.values()))
-
-    def cells(table: pd.DataFrame) -> pd.DataFrame:
-        return table.assign(**{name: [number(n) for n in table[name]] for name in table.columns[1:]})
-
-    return Section(question, table, cells=cells)

@@ -72,7 +72,10 @@ def changes(study: Study) -> Section:
 
 
 def to_do(study: Study) -> Section:
-    """Three things to do: with how many customers, and what is at stake."""
+    """Three things to do: with how many customers, and what is at stake.
+
+    A number is named as it is of all customers, never by segment, where one whose table feeds the score is circular.
+    """
     report = results(study)
     sentences = [sentence for sentence, _ in zip(_things(report), range(MOST_TO_DO), strict=False)]
     return Section(report.language.text("summary.to_do"), answer=sentences, layer="summary")

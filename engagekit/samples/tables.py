@@ -36,6 +36,7 @@ __all__ = ["ARM_BASELINE", "make_tables"]
 TESTED_AT = (dt.date(2026, 6, 1) - START).days * DAY + 9 * HOUR
 PERIOD = 30 * DAY
 REFERRED, ANSWERED_IN, WORDY = 0.3, 1.5 * DAY, 0.35
+REPLY_DUE, REPLIED = 0.4, 0.75
 ARM_BASELINE = 0.12
 SURVEYS = {  # invitations a week, mean score, its gain for each unit of engagement, its spread
     "nps": (0.024, 8.0, 1.2, 2.0),
@@ -62,14 +63,15 @@ def make_tables(rng: Rng, shop: Shop, people: People) -> dict[str, pl.DataFrame]
     dict of str to polars.DataFrame
         Rows by the name of their table.
     """
+    answers = rng.spawn(1)[0]  # of its own, so that what is answered moves no other number
     visits = make_visits(rng, shop, people)
     columns: dict[str, Columns | pl.DataFrame] = {
         "interactions": visits,
-        "customers": _customers(rng, shop, people),
+        "customers": _customers(rng, shop, people) | _reasons(answers, shop, people),
         "subscriptions": _subscriptions(shop, people),
         "surveys": pl.concat([_survey(rng, shop, people, kind) for kind in SURVEYS]),
-        "posts": _posts(rng, shop, people),
-        "mentions": _mentions(rng, shop, people),
+        "posts": _answered_posts(answers, _posts(rng, shop, people)),
+        "mentions": _answered_mentions(answers, _mentions(rng, shop, people)),
         "mailings": _mailings(rng, shop, people),
         "attendance": _attendance(rng, shop, people),
         "tickets": _tickets(rng, shop, people),
@@ -104,6 +106,14 @@ def _customers(rng: Rng, shop: Shop, people: People) -> Columns:
         "loyalty_member": rng.random(count) < 1 / (1 + np.exp(0.6 - people.engagement[:, 0])),
         "opted_out": rng.random(count) < 0.06,
     }
+
+
+def _reasons(rng: Rng, shop: Shop, people: People) -> Columns:
+    """Why customers cancelled, where they have contracts."""
+    if not shop["contract"]:
+        return {}
+    stayed = ~np.isfinite(people.left_at)
+    return {"cancel_reason": blank(stayed, any_of(rng, shop["cancel_reasons"], stayed.size))}
 
 
 def _subscriptions(shop: Shop, people: People) -> Columns:
@@ -195,6 +205,20 @@ def _posts(rng: Rng, shop: Shop, people: People) -> Columns:
         "text": any_of(rng, shop["posts"], posted_at.size),
     }
     return _counted(rng, shop, "posts", columns)
+
+
+def _answered_posts(rng: Rng, posts: Columns) -> Columns:
+    """Posts with the comments that call for a reply, and those that got one."""
+    due = rng.binomial(posts["comments"], REPLY_DUE)
+    return posts | {"replies_due": due, "replied": rng.binomial(due, REPLIED)}
+
+
+def _answered_mentions(rng: Rng, mentions: Columns) -> Columns:
+    """Mentions with the time of the answer, where there was one."""
+    time = mentions["time"]
+    replied = awake(time + 5 * HOUR * np.exp(rng.normal(0, 1.2, time.size)))
+    silent = (rng.random(time.size) > REPLIED) | (replied >= SPAN)
+    return mentions | {"replied_at": np.where(silent, np.nan, replied)}
 
 
 def _mentions(rng: Rng, shop: Shop, people: People) -> Columns:

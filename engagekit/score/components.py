@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import narwhals as nw
 
 from engagekit.customers.features import FEATURES
+from engagekit.customers.signals import SIGNALS
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import column_names, to_narwhals
 
 if TYPE_CHECKING:
     from engagekit.data.business import Business
 
-__all__ = ["PRESETS", "Component", "channels_of", "check_components", "component_rows"]
+__all__ = ["PRESETS", "Component", "channels_of", "check_components", "component_rows", "tables_of"]
 
 BY_CHANNEL, PREFERRED = "interactions_", "preferred_channel_"
-NUMBERS = tuple(name for name in FEATURES if name != "preferred_channel")
+NUMBERS = (*(name for name in FEATURES if name != "preferred_channel"), *SIGNALS)
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {  # what the Blazwa article measures in each kind of business
     "ecommerce": {  # buys often, leaves reviews, recommends
         "orders": {"weight": 0.3},
@@ -95,11 +96,12 @@ class Component:
 
 
 def check_components(business: "Business") -> None:
-    """Check that each component of a business's score names a feature.
+    """Check that each component of a business's score names a feature, and that the business has its table.
 
-    A component is named after a numeric feature; ``interactions_<channel>`` counts the interactions of a channel, and
-    ``preferred_channel_<channel>`` is 1 for a customer who prefers that channel and 0 for others. Whether a channel
-    occurs in the data is not checked: it may have no interactions yet.
+    A component is named after a numeric feature, or one of ``SIGNALS``, which surveys, tickets and subscriptions have;
+    ``interactions_<channel>`` counts the interactions of a channel, and ``preferred_channel_<channel>`` is 1 for a
+    customer who prefers that channel and 0 for others. Whether a channel occurs in the data is not checked: it may have
+    no interactions yet.
 
     Parameters
     ----------
@@ -109,13 +111,30 @@ def check_components(business: "Business") -> None:
     Raises
     ------
     DataError
-        A component names no feature. The message names the nearest one and the two forms for a channel.
+        A component names no feature: the message names the nearest one and the two forms for a channel. Or it is made
+        of a table that the business does not have.
     """
+    place = f"{business.file.name} [score.components]"
     for name in business.score.components:
         if name not in NUMBERS and not _channel(name, BY_CHANNEL) and not _channel(name, PREFERRED):
             forms = f"Of one channel, write {BY_CHANNEL}<channel> or {PREFERRED}<channel>."
             problem = f"there is no feature {name!r}. {did_you_mean(name, NUMBERS)} {forms}"
-            raise DataError(problem, file=f"{business.file.name} [score.components]")
+            raise DataError(problem, file=place)
+        if name in SIGNALS and SIGNALS[name].table not in business.tables:
+            table = SIGNALS[name].table
+            problem = f"{name} is made of {table}, and there is no [tables.{table}]. Add the table, or take {name} out."
+            raise DataError(problem, file=place)
+
+
+def tables_of(features: Iterable[str]) -> set[str]:
+    """Tables that features are made of: what feeds a score.
+
+    Examples
+    --------
+    >>> sorted(tables_of(["orders", "interactions_web", "last_nps"]))
+    ['interactions', 'surveys']
+    """
+    return {SIGNALS[name].table if name in SIGNALS else "interactions" for name in features}
 
 
 def channels_of(names: Iterable[str]) -> list[str] | None:

@@ -144,6 +144,11 @@ def test_a_folder_without_settings_says_how_to_make_them(tmp_path):
         ),
         (HEAD + '[support]\nholidays = "ID"\n', "support: no day has hours. Add them below [support.hours], such as"),
         (HEAD + "[web]\nfeature = []\n", "web.feature: there is no such key. Did you mean features?"),
+        (
+            HEAD + '[[funnels]]\nstep = ["a", "b"]\nwithin = "7d"\n',
+            "funnels.step: there is no such key. Did you mean steps?",
+        ),
+        (HEAD + '[[funnels]]\nsteps = ["a", "b"]\n', "funnels.within: is missing. Add it."),
     ],
 )
 def test_a_wrong_unknown_or_missing_key_is_named_with_its_place(folder, settings, facts):
@@ -223,6 +228,11 @@ def test_a_wrong_unknown_or_missing_key_is_named_with_its_place(folder, settings
         ("web = {engaged_after_s = 9}", "web.engaged_after_s", "greater than or equal to 10 (found 9)"),
         ("web = {engaged_after_s = 61}", "web.engaged_after_s", "less than or equal to 60 (found 61)"),
         ('web = {features = "export"}', "web.features", "'export'"),
+        ('funnels = [{steps = ["view"], within = "7d"}]', "funnels", "steps: ['view'] are not two or more actions"),
+        ('funnels = [{steps = ["a", "b", "a"], within = "7d"}]', "funnels", "each of them once"),
+        ('funnels = [{steps = ["a", "b"], within = "2w"}]', "funnels", "within: '2w' is not a number of minutes or"),
+        ('funnels = [{steps = ["a", ""], within = "7d"}]', "funnels.steps", "''"),
+        ('funnels = {steps = ["a", "b"], within = "7d"}', "funnels", "valid list"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place(folder, line, place, value):

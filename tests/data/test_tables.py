@@ -207,6 +207,7 @@ def test_satisfaction_with_a_ticket_lies_between_one_and_five():
         ("mailings", "unsubscribes", "delivered"),
         ("mailings", "complaints", "delivered"),
         ("mailings", "machine_opens", "opens"),
+        ("posts", "replied", "replies_due"),
     ],
 )
 def test_a_part_is_not_above_its_whole(table, column, other):

@@ -22,7 +22,8 @@ from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Metric, Ratio, Total
 from engagekit.metrics.quantile import Quantile
 
-PREPARED = {"scores", "orders", "buyers", "base", "visits", "views", "activity", "waits", "invitations"}
+PREPARED = {"scores", "orders", "buyers", "base", "lifecycle", "visits", "views", "activity", "waits", "invitations"}
+PREPARED |= {"newcomers", "cancellations", "replies"}
 PEOPLE = [f"c{number}" for number in range(12)]
 FLAGS = [True, False, True, None, False, False, True, False, True, False, False, True]
 DAYS = [dt.datetime(2026, 5, day) for day in range(1, 13)]
@@ -99,10 +100,14 @@ POSTS = {
     "shares": [10, 0, 1, None],
     "clicks": [5, 9, None, 0],
     "saves": [3, None, 1, 0],
+    "replies_due": [6, 2, None, 0],
+    "replied": [4, 2, None, 0],
 }
 MENTIONS = {
     "text": ["good", "bad", "it is there", "fine", "never again", None, "ok"],
     "sentiment": [0.8, -0.6, 0.01, 0.3, -0.9, None, 0.2],
+    "time": [*DAYS[:6], None],
+    "replied_at": [DAYS[1], None, DAYS[4], None, DAYS[6], DAYS[5], DAYS[7]],
 }
 CAMPAIGNS = {
     "spend": [100.0, 120.0, 30.0, 65.0],
@@ -132,9 +137,15 @@ WAITS = {
     "resolution_hours": [2.0 * number for number in range(120)],
     "solved": [number % 5 != 0 for number in range(120)],
 }
+REPLIES = {"reply_hours": WAITS["response_hours"], "answered": WAITS["replied"]}
+NEWCOMERS = {"customer_id": PEOPLE, "onboarded": FLAGS}
 REVIEWS = {"score": [5, 4, 4, 1, None, 3], "kind": ["review"] * 5 + ["csat"]}
 ACTIONS = {"action": ["view", "view", "purchase", "view", None], "event_id": PEOPLE[:5]}
 INVITATIONS = {"sent_at": [*DAYS[:11], None], "answered_at": [*DAYS[1:5], *[None] * 7, DAYS[0]]}
+STANDING = {
+    "customer_id": CUSTOMERS,
+    "state": ["new", "active", "returning", "dormant", "resurrected", "dormant", "returning", "dormant"],
+}
 JOINED = {"customer_id": PEOPLE, "loyalty_member": FLAGS, "referred_by": ["c9", "c1", *[None] * 10]}
 
 LISTED = [
@@ -161,8 +172,9 @@ LISTED = [
     (MAILINGS, "open_rate human_open_rate click_rate click_to_open_rate mail_conversion_rate click_conversion_rate"),
     (MAILINGS, "unsubscribe_rate unsubscribe_sent_rate undelivered_rate complaint_rate mails_delivered"),
     (POSTS, "reach_engagement_rate impression_engagement_rate follower_engagement_rate mean_post_engagement_rate"),
-    (POSTS, "reactions_per_post reactions likes comments shares clicks saves reach impressions"),
-    (MENTIONS, "mentions mention_balance positive_mention_rate negative_mention_rate"),
+    (POSTS, "reactions_per_post reactions likes comments shares clicks saves reach impressions comment_reply_rate"),
+    (MENTIONS, "mentions mention_balance positive_mention_rate negative_mention_rate mention_reply_rate"),
+    (REPLIES, "mention_reply_hours"),
     (
         CAMPAIGNS,
         "return_on_ad_spend lead_rate campaign_conversion_rate cost_per_lead cost_per_conversion leads_per_hour",
@@ -171,7 +183,9 @@ LISTED = [
     (EVENTS, "registrations attendees registration_rate attendance_rate interactions_per_attendee"),
     (TICKETS, "tickets_opened handling_hours mean_handling_hours reopen_rate ticket_satisfaction_rate"),
     (WAITS, "first_response_hours first_response_p90_hours resolution_hours"),
-    (ACTIVITY, "active_customers interactions new_customers"),
+    (ACTIVITY, "active_customers interactions new_customers cancellations"),
+    (STANDING, "returning_customers resurrected_customers dormant_customers"),
+    (NEWCOMERS, "onboarding_rate"),
     (JOINED, "loyalty_participation_rate referral_rate"),
 ]
 FRAMES = {name: frame for frame, names in LISTED for name in names.split()}

@@ -173,10 +173,10 @@ def test_other_arguments_that_cannot_be_are_refused():
         funnel(events(*SHOP).drop("action"), STEPS, "7d")
 
 
-def slow_funnel(rows, steps, within, end=None):
+def slow_funnel(rows, steps, within, end=None, last=None):
     """Customers at each step, median hours to it, and who was left out, in plain Python."""
     interactions = [row for row in rows if end is None or row[1] < end]
-    end = max((row[1] for row in interactions), default=None) if end is None else end
+    end = last or (max((row[1] for row in interactions), default=None) if end is None else end)
     hours, left_out = [[] for _ in steps], 0
     for who in {row[0] for row in interactions}:
         entries = [at for name, at, action in interactions if name == who and action == steps[0]]
@@ -214,6 +214,76 @@ def test_a_funnel_equals_a_second_route_in_any_order_of_rows(rows, within, end):
     as_of = None if end is None else START + end * HOUR
     for frame in (events(*rows), events(*rows).reverse()):
         close(funnel(frame, STEPS, f"{within}h", as_of=as_of), slow_funnel(rows, STEPS, within, end))
+
+
+ENTRIES = st.lists(
+    st.tuples(
+        st.sampled_from("abcdef"),
+        st.integers(0, 20),
+        st.sampled_from([*STEPS, "view"]),
+        st.sampled_from(["app", "web", None]),
+    ),
+    max_size=30,
+)
+
+
+def slow_groups(rows, within, end):
+    """Funnels of the customers of each group, which is that of their earliest view, in plain Python."""
+    until = max((at for _, at, _, _ in rows), default=None) if end is None else end  # of all groups
+    seen = [row for row in rows if end is None or row[1] < end]
+    members = {}
+    for who in {row[0] for row in seen}:
+        views = [(at, channel) for name, at, action, channel in seen if name == who and action == STEPS[0]]
+        if views:
+            first = [channel for at, channel in views if at == min(at for at, _ in views) and channel]
+            members.setdefault(min(first, default=None), []).append(who)
+    return {
+        group: slow_funnel([row[:3] for row in seen if row[0] in whose], STEPS, within, last=until)
+        for group, whose in members.items()
+    }
+
+
+def with_channel(rows):
+    channels = pl.Series("channel", [row[3] for row in rows], pl.String)
+    return events(*(row[:3] for row in rows)).with_columns(channels)
+
+
+def check_groups_of(result, expected):
+    result = pl.from_pandas(result) if isinstance(result, pd.DataFrame) else result
+    groups = sorted(expected, key=lambda group: (group is None, group or ""))
+    assert result["channel"].to_list() == [group for group in groups for _ in STEPS]
+    for group, part in zip(groups, result.iter_slices(len(STEPS)), strict=True):
+        close(part, expected[group])
+
+
+@given(ENTRIES, st.integers(1, 12), st.none() | st.integers(0, 25))
+def test_groups_equal_a_second_route(rows, within, end):
+    as_of = None if end is None else START + end * HOUR
+    result = funnel(with_channel(rows), STEPS, f"{within}h", by="channel", as_of=as_of)
+    check_groups_of(result, slow_groups(rows, within, end))
+
+
+def test_customers_count_in_the_group_of_their_entry_on_every_engine(on_engine):
+    rows = [("a", 0, "view", "web"), ("a", 1, "cart", "app"), ("a", 5, "view", "app"), ("b", 2, "view", "app")]
+    rows += [("c", 3, "view", None), ("c", 4, "cart", "web"), ("d", 3, "cart", "web"), ("e", 899, "view", "web")]
+    rows += [("f", 6, "view", "web"), ("f", 6, "view", "app"), ("z", 900, "login", "web")]
+    result = funnel(on_engine(with_channel(rows)), ["view", "cart"], "7d", by="channel")
+    assert list(result.columns) == ["channel", *COLUMNS]
+    assert rows_of(result, "step", "customers", "left_out") == [
+        ("view", 2, 0),
+        ("cart", 0, 0),
+        ("view", 1, 1),
+        ("cart", 1, 1),
+        ("view", 1, 0),
+        ("cart", 1, 0),
+    ]
+    assert [None if pd.isna(name) else name for name in result["channel"]][::2] == ["app", "web", None]
+
+
+def test_without_an_entry_there_are_no_groups():
+    result = funnel(with_channel([("a", 0, "login", "web")]), STEPS, "7d", by="channel")
+    assert result.is_empty()
+    assert result.columns == ["channel", *COLUMNS]
 
 
 def test_every_engine_equals_the_second_route(on_engine):

@@ -1,3 +1,4 @@
+import datetime as dt
 import math
 
 import numpy as np
@@ -9,12 +10,15 @@ from statsmodels.stats.proportion import proportion_confint
 from engagekit import DataError
 from engagekit.metrics import (
     clicks,
+    comment_reply_rate,
     comments,
     follower_engagement_rate,
     impression_engagement_rate,
     likes,
     mean_post_engagement_rate,
     mention_balance,
+    mention_reply_hours,
+    mention_reply_rate,
     mentions,
     negative_mention_rate,
     positive_mention_rate,
@@ -193,3 +197,27 @@ def test_the_balance_has_the_interval_of_a_net_promoter_score_from_minus_1_to_1(
 def test_a_sentiment_beyond_1_is_refused(metric, wrong):
     with pytest.raises(DataError, match=f"row 1: sentiment {wrong}"):
         metric([1.0, wrong])
+
+
+def test_comments_answered_are_those_that_called_for_a_reply():
+    posts = pl.DataFrame({"replies_due": [6, 4, 0, None], "replied": [3, 4, 0, None]})
+    estimate = comment_reply_rate(posts)
+    assert (estimate.value, estimate.numerator, estimate.denominator) == (0.7, 7, 10)
+    with pytest.raises(DataError):
+        comment_reply_rate(pl.DataFrame({"replies_due": [1], "replied": [2]}))
+
+
+def test_mentions_without_an_answer_count_as_unanswered():
+    day = dt.datetime(2026, 5, 1)
+    answers = pl.DataFrame({"time": [day] * 5, "replied_at": [day, day, None, day, None]})
+    estimate = mention_reply_rate(answers)
+    assert (estimate.value, estimate.n) == (0.6, 5)
+    assert (estimate.low, estimate.high) == pytest.approx(proportion_confint(3, 5, 0.05, "wilson"))
+
+
+def test_the_median_wait_of_a_mention_counts_those_that_still_wait():
+    waits = pl.DataFrame({"reply_hours": [1.0, 2.0, 3.0, 4.0, 9.0], "answered": [True, True, True, False, False]})
+    assert mention_reply_hours(waits).value == 3  # S falls by fifths: 0.8, 0.6, 0.4
+    assert "censored" in mention_reply_hours(waits).warning
+    waiting = waits.with_columns(answered=pl.Series([True, True, False, False, False]))
+    assert mention_reply_hours(waiting).reason == "not_reached"

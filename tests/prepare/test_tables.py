@@ -186,6 +186,46 @@ DONE = """ticket_id,opened_at,first_human_reply_at,solved_at,reopened,score,work
 """
 
 
+MENTIONS = """time,channel,text,replied_at
+2026-05-01 16:30,x,a,2026-05-05 09:15
+2026-05-29 16:30,x,b,
+2026-05-30 10:00,x,c,2026-06-02 10:00
+"""
+OPEN_DAYS = "".join(f'{day} = "09:00-17:00"\n' for day in ("monday", "tuesday", "friday"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "hours"),
+    [
+        ("", [88.75, 55.5, 38.0]),
+        (f"[support.hours]\n{OPEN_DAYS}", [8.75, 0.5, 0.0]),
+    ],
+)
+def test_mentions_wait_in_working_hours_and_those_without_an_answer_by_the_end_wait_on(opened, settings, hours):
+    found = prepared(opened(settings, mentions=MENTIONS), "replies", end=LONDON_END)
+    assert found["reply_hours"].to_list() == hours
+    assert found["answered"].to_list() == [True, False, False]
+
+
+CUSTOMERS = """customer_id,joined_at,cancelled_at,cancel_reason
+a,2026-01-01,2026-04-03,price
+b,2026-01-02,2026-05-04,price
+c,2026-01-03,2026-05-05,moved
+d,2026-01-04,,
+e,2026-01-05,2026-06-01,price
+"""
+
+
+def test_cancellations_are_counted_by_when_and_by_why(opened):
+    study = Study(opened('as_of = "2026-06-01"\n', customers=CUSTOMERS))
+    monthly = study.measure("cancellations", every="month")
+    assert monthly["value"].tolist() == [1, 2]
+    by_reason = study.measure("cancellations", by="cancel_reason").set_index("cancel_reason")["value"]
+    assert by_reason.to_dict() == {"price": 2, "moved": 1}
+    short = "customer_id,joined_at\na,2026-01-01\n"
+    assert "cancellations" not in there(opened(customers=short), None, LONDON_END)
+
+
 def test_what_came_of_a_ticket_later_is_not_known_by_the_end(opened):
     found = prepared(opened(tickets=DONE), "tickets", end=LONDON_END)
     assert found["ticket_id"].to_list() == ["1", "2", "3", "4"]
@@ -246,6 +286,8 @@ def test_a_sample_allows_every_table(sample_folders, kind):
     opened = Study(sample_folders[kind])
     business, end = opened.business, opened.end
     names = [*MADE_OF, "base", "scores", "tickets", "campaigns"]
+    if kind == "ecommerce":  # nobody cancels
+        assert opened.prepared(names.pop(names.index("cancellations"))) is None
     found = {name: opened.prepared(name) for name in names}
     frames = {name: frame for name, (frame, _) in found.items()}
     assert all(frame.height > 0 for frame in frames.values())

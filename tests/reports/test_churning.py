@@ -33,6 +33,19 @@ def test_the_candidates_have_the_score_and_where_nobody_has_a_contract_the_chanc
     assert "p_alive" not in found["saas"].comparison.candidates
 
 
+@pytest.mark.soak
+def test_a_model_learns_from_the_tables_that_the_business_names(churn_samples, tmp_path):
+    folder = Path(shutil.copytree(churn_samples["ecommerce"], tmp_path / "ecommerce"))
+    settings = folder / "business.toml"
+    text = settings.read_text("utf-8").replace("[churn]\n", '[churn]\nsignals = ["surveys", "subscriptions"]\n')
+    settings.write_text(text, "utf-8")
+    told = churning(Study(folder))
+    assert len(told.suspects) == 0
+    groups = set(told.importance["group"])
+    assert {"surveys", "subscriptions"} <= groups
+    assert "tickets" not in groups
+
+
 def test_contacts_are_worth_their_cost_and_no_more_than_can_be_made(churn_samples, found, tmp_path):
     folder = Path(shutil.copytree(churn_samples["saas"], tmp_path / "saas"))
     settings = folder / "business.toml"

@@ -98,7 +98,7 @@ def test_metrics_json_is_what_its_page_says(sample_results):
     assert found.keys() == documented["Top level"] | documented["Top level of an engagement report"]
     assert found["schema"] == 2
     assert {key for row in found["metrics"] for key in row} == documented["metrics"]
-    for name in ("breakdowns", "tables"):
+    for name in ("breakdowns", "lifecycle", "rfm", "tables"):
         assert {key for row in found[name] for key in row} == documented[name]
     without = {"reason": "too_short", "counts": {}}
     assert (found["lifetime_value"] | without).keys() == documented["lifetime_value"]
@@ -132,7 +132,7 @@ def test_the_churn_of_metrics_json_is_what_its_page_says(written_reports):
 @pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
 def test_every_metric_of_the_kit_is_measured_of_a_sample(sample_results, kind):
     found = sample_results[kind]
-    contractual = {"gross_revenue_retention", "net_revenue_retention", "revenue_churn_rate"}
+    contractual = {"gross_revenue_retention", "net_revenue_retention", "revenue_churn_rate", "cancellations"}
     expected = set(METRICS) - (contractual if kind == "ecommerce" else set())
     assert set(found.measured["metric"]) == expected
     assert all(found.current(name)[0] is not None for name in expected)

@@ -8,6 +8,7 @@ import pytest
 from engagekit.reports import summary
 from engagekit.reports.results import results
 from engagekit.reports.words import Writer
+from engagekit.study import Study
 
 KINDS = ["ecommerce", "saas", "subscription"]
 
@@ -66,3 +67,16 @@ def test_what_changed_is_what_the_tables_call_a_change(found):
 def test_results_of_a_study_are_made_once(found):
     assert results(found.study) is results(found.study)
     assert isinstance(summary.judgement(found.study).table, pd.DataFrame)
+
+
+def test_no_thing_to_do_is_a_number_by_segment(found, monkeypatch):
+    """By segment a number whose table feeds the score is circular."""
+    groups, measure = [], Study.measure
+
+    def recorded(study, metrics, by=(), *more, **options):
+        groups.append(by)
+        return measure(study, metrics, by, *more, **options)
+
+    monkeypatch.setattr(Study, "measure", recorded)
+    assert len(summary.to_do(found.study).answer) == 3
+    assert not any(groups)

@@ -111,6 +111,31 @@ def test_a_component_that_is_no_feature_is_named_with_what_there_is(made, name, 
         check_components(made(f"{name} = {{weight = 1, low = 0, high = 5}}"))
 
 
+SURVEYS = """
+[tables.surveys]
+file = "surveys.csv"
+columns = {customer_id = "customer_id", kind = "kind", score = "score", answered_at = "answered_at"}
+"""
+
+
+def test_a_score_from_surveys_needs_that_table(made):
+    """Four of five orders are 40 of 50 points, the last answer of 7 is 35 of 50."""
+    parts = "orders = {weight = 1, low = 0, high = 5}\nlast_nps = {weight = 1, low = 0, high = 10}"
+    business = made(parts)
+    with pytest.raises(DataError, match=r"last_nps is made of surveys, and there is no \[tables.surveys\]"):
+        check_components(business)
+    rows = [("a", "nps", score, DAY - back * dt.timedelta(days=1)) for score, back in ((2, 3), (7, 1), (9, -20))]
+    names = ["customer_id", "kind", "score", "answered_at"]
+    pl.DataFrame(rows, names, orient="row").write_csv(business.folder / "surveys.csv")
+    file = business.folder / "business.toml"
+    file.write_text(file.read_text() + SURVEYS)
+    business = Business.open(business.folder)
+    check_components(business)
+    scored = Scorecard.of(business).history(History.of(business), [business.end()])
+    assert scored[["score", "coverage", "last_nps_points"]].to_numpy().tolist() == [[75, 1, 35]]
+    assert "Jawaban NPS terakhir (0 sampai 10) 35 dari 50" in Scorecard.of(business).explain(scored, "a", "id")
+
+
 def test_bounds_of_a_channel_are_frozen(made):
     """In the window of the only date twenty customers have one interaction and twenty have two."""
     business = made("interactions_social = {weight = 1}")

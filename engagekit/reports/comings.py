@@ -1,0 +1,134 @@
+"""Who comes, stays and goes: the lifecycle by period, the movement between its states, and the groups of buyers."""
+
+import math
+from collections.abc import Callable
+
+import pandas as pd
+import polars as pl
+
+from engagekit.customers.lifecycle import NOT_YET, STATES, lifecycle_flows
+from engagekit.display import charts
+from engagekit.display.section import Figure, Section
+from engagekit.reports.holidays import period_named
+from engagekit.reports.parts import DASH, moves, printed, source
+from engagekit.reports.results import Results, results
+from engagekit.reports.standing import rfm_moves
+from engagekit.study import Study
+
+__all__ = ["comings_and_goings", "rfm_groups"]
+
+COMING = ("returning", "resurrected", "new")
+
+
+def comings_and_goings(study: Study) -> Section | None:
+    """How many were new, stayed, came back or became dormant, and who went from which state into which."""
+    report = results(study)
+    text, table = report.language.text, report.states
+    if not study.has("interactions"):
+        return None
+    if table.empty:
+        return Section(text("lifecycle.question"), answer=text("lifecycle.too_short"))
+    figure = Figure(
+        lambda periods, ax: charts.plot_lifecycle(periods, ax, report.language),
+        text("lifecycle.title"),
+        text("lifecycle.subtitle"),
+        source(report, "base"),
+    )
+    order = pl.Enum([*STATES, NOT_YET])
+    flows = lifecycle_flows(study.states).filter(pl.col("date") == pl.col("date").max())
+    pairs = flows.sort(pl.col("after").cast(order), pl.col("before").cast(order))
+    last = table["period"].iloc[-1]
+    moved = text("lifecycle.moves", period=period_named(report, last))
+    return Section(
+        text("lifecycle.question"),
+        table,
+        _sentence(report, table),
+        cells=lambda safe: _states(report, safe),
+        words=[text("column.meaning")],
+        figure=figure,
+        parts=[moves(report.language, moved, pairs, lambda name: text(f"state.{name}"), "state")],
+    )
+
+
+def rfm_groups(study: Study) -> Section | None:
+    """Groups of buyers by how recently and how often they bought, what they brought, and who moved between them."""
+    report = results(study)
+    text, language, table = report.language.text, report.language, report.rfm
+    if table.empty:
+        return None
+    empty = [
+        text(f"rfm.{name}") for name, number in zip(table["group"], table["customers"], strict=True) if number == 0
+    ]
+    notes = [text("rfm.note"), *([text("rfm.nobody", names=", ".join(empty))] if empty else [])]
+    moved = rfm_moves(study)
+    parts = []
+    if moved:
+        dates = {"before": language.date(moved[0]), "after": language.date(study.end)}
+
+        def named(group: str | None) -> str:
+            return text(f"rfm.{group}") if group else text("rfm.no_order")
+
+        parts = [moves(language, text("rfm.moves", **dates), moved[1], named, "group")]
+    return Section(
+        text("rfm.question"),
+        table[table["customers"] != 0].reset_index(drop=True),
+        lambda safe: _best(report, safe),
+        **printed(language, lambda safe: _groups(report, safe), words=("action",)),
+        notes=notes,
+        parts=parts,
+    )
+
+
+def _sentence(report: Results, table: pd.DataFrame) -> str:
+    """What became of the customers in the last period; only how many stayed where a number is too small to be shown."""
+    row, number = table.iloc[-1], report.language.number
+    known = {"period": period_named(report, row["period"]), "stayed": number(row["active"])}
+    numbers = {"new": row["new"], "back": row["returning"] + row["resurrected"], "gone": row["dormant"]}
+    if math.isnan(row["active"]) or any(map(math.isnan, numbers.values())):
+        return report.language.text("lifecycle.stayed", **known) if math.isfinite(row["active"]) else ""
+    shown = {name: number(count) for name, count in numbers.items()}
+    return report.language.text("lifecycle.sentence", **known, **shown)
+
+
+def _states(report: Results, table: pd.DataFrame) -> pd.DataFrame:
+    """States in the last two periods, and what each means."""
+    text, number = report.language.text, report.language.number
+    rows = {"active": "active", "new": "new", "returning": "returning", "resurrected": "resurrected"}
+    rows |= {"all_dormant": "dormant"}
+    shown = table.tail(2)
+    cells = {text("column.state"): [text(f"state.{name}") for name in rows.values()]}
+    for row in shown.to_dict("records"):
+        heading = period_named(report, row["period"])
+        cells[heading] = [DASH if math.isnan(row[name]) else number(row[name]) for name in rows]
+    days = report.study.churn.horizon.removesuffix("d")
+    cells[text("column.meaning")] = [text(f"state.{name}_meaning", days=days) for name in rows.values()]
+    return pd.DataFrame(cells)
+
+
+def _best(report: Results, table: pd.DataFrame) -> str:
+    """The group that brought the largest part of the revenue."""
+    known = table.dropna(subset=["value"]).sort_values("value", ascending=False, kind="stable")
+    total = known["value"].sum()
+    if len(known) < 2 or not total > 0:
+        return ""
+    best = known.to_dict("records")[0]
+    language = report.language
+    shares = {"share": language.percent(best["value"] / total, 0), "n": language.number(best["customers"])}
+    return language.text("rfm.best", name=language.text(f"rfm.{best['group']}"), **shares)
+
+
+def _groups(report: Results, table: pd.DataFrame) -> pd.DataFrame:
+    language, total = report.language, table["value"].sum()
+
+    def written(values: "pd.Series[float]", write: Callable[[float], str]) -> list[str]:
+        return [DASH if math.isnan(value) else write(value) for value in values]
+
+    return pd.DataFrame(
+        {
+            "group": [language.text(f"rfm.{name}") for name in table["group"]],
+            "customers": written(table["customers"], language.number),
+            "revenue_share": written(table["value"] / total, lambda share: language.percent(share, 0)),
+            "median_days": written(table["recency_days"], language.number),
+            "action": [language.text(f"rfm_action.{name}") for name in table["group"]],
+        }
+    )

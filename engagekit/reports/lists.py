@@ -1,0 +1,105 @@
+"""Who to win back, who to thank, and who is nearly an advocate: how many for the page, who for the private list."""
+
+import narwhals as nw
+import pandas as pd
+import polars as pl
+
+from engagekit.display.section import FEWEST, Section
+from engagekit.frames.engine import collected, column_names
+from engagekit.reports.parts import printed
+from engagekit.reports.results import Results, results
+from engagekit.score.nearly import CLOSE, nearly_there
+from engagekit.study import Study
+
+__all__ = ["lists", "private_list"]
+
+
+def lists(study: Study) -> Section | None:
+    """How many are on each list, and what holds back those who are nearly advocates."""
+    report = results(study)
+    language, named = report.language, _listed(report)
+    sentences = []
+    for name, customers in named.items():
+        if len(customers) < FEWEST:
+            continue
+        known = {"n": language.text("unit.customer", n=language.number(len(customers)))}
+        known["days"] = report.study.churn.horizon.removesuffix("d")
+        if name == "nearly":
+            most = customers["component"].dropna().mode()
+            known |= {
+                "points": language.number(CLOSE),
+                "component": language.feature(most.iloc[0]) if len(most) else "–",
+            }
+        sentences.append(language.text(f"lists.{name}", **known))
+    if not sentences:
+        return None
+    return Section(
+        language.text("lists.question"),
+        answer=sentences,
+        notes=[language.text("lists.note")],
+        parts=_held_back(report, named),
+    )
+
+
+def private_list(study: Study) -> pd.DataFrame:
+    """The three lists with real ids, for their owner: what ``write_private`` takes."""
+    report = results(study)
+    language = report.language
+    parts = [
+        customers.assign(list=language.text(f"lists.list_{name}"))
+        for name, customers in _listed(report).items()
+        if len(customers)
+    ]
+    if not parts:
+        return pd.DataFrame()
+    table = pd.concat(parts, ignore_index=True)
+    if "component" in table:
+        table["component"] = [language.feature(name) if isinstance(name, str) else None for name in table["component"]]
+    columns = [name for name in ("list", "customer_id", "score", "component", "gain", "value") if name in table]
+    heads = {"list": language.text("lists.list")}
+    return table[columns].rename(columns=lambda name: heads.get(name) or language.text(f"column.{name}"))
+
+
+def _listed(report: Results) -> dict[str, pd.DataFrame]:
+    """Customers to win back, advocates, and those who are nearly, without who opted out."""
+    study, made = report.study, dict[str, pd.DataFrame]()
+    if study.has("subscriptions" if study.churn.contractual else "interactions"):
+        made["win_back"] = study.win_back()
+    if report.scoring is not None:
+        scores = report.scores
+        advocates = scores.filter(pl.col("segment") == "advocate").sort(
+            "score", "customer_id", descending=[True, False]
+        )
+        made["advocates"] = advocates.select("customer_id", "score").to_pandas()
+        made["nearly"] = nearly_there(report.scoring.scorecard, scores).to_pandas()
+    silent = _opted_out(study)
+    return {name: customers[~customers["customer_id"].isin(silent)] for name, customers in made.items()}
+
+
+def _opted_out(study: Study) -> list[object]:
+    customers = study.described("customers") if study.has("customers") else None
+    if customers is None or "opted_out" not in column_names(customers):
+        return []
+    return collected(nw.from_native(customers).lazy().filter(nw.col("opted_out")))["customer_id"].to_list()
+
+
+def _held_back(report: Results, named: dict[str, pd.DataFrame]) -> list[Section]:
+    """The component that most customers who are nearly advocates lack points in."""
+    near, language = named.get("nearly", pd.DataFrame()), report.language
+    if not len(near) or near["component"].isna().all():
+        return []
+    by_component = (
+        near.groupby("component")["gain"].agg(["size", "mean"]).sort_values("size", ascending=False, kind="stable")
+    )
+    table = by_component.reset_index().rename(columns={"size": "customers", "mean": "gain"})
+
+    def cells(table: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "component": [language.feature(name) for name in table["component"]],
+                "customers": [language.number(n) for n in table["customers"]],
+                "gain": [language.number(points, 1) for points in table["gain"]],
+            }
+        )
+
+    return [Section(language.text("lists.held_back"), table, people="customers", **printed(language, cells))]

@@ -8,7 +8,7 @@ from engagekit.frames.engine import column_names
 from engagekit.reports.parts import people
 from engagekit.study import Study
 
-__all__ = ["birthdays", "private_list"]
+__all__ = ["birthday_list", "birthdays"]
 
 DAYS = 30
 DATES = ("birthday", "next_birthday")
@@ -16,12 +16,12 @@ DATES = ("birthday", "next_birthday")
 
 def birthdays(study: Study) -> list[Section]:
     """A section that says how many customers have a birthday soon; none where nobody has."""
-    language, count = study.language, len(private_list(study))
+    language, count = study.language, len(birthday_list(study))
     known = {"n": people(language, count), "days": language.number(DAYS), "date": language.date(study.end)}
     return [Section(language.text("birthday.question"), answer=language.text("birthday.answer", **known))] * (count > 0)
 
 
-def private_list(study: Study) -> pd.DataFrame:
+def birthday_list(study: Study) -> pd.DataFrame:
     """The customers with real ids, for their owner: what ``write_private`` takes; empty without birthdays."""
     customers = study.described("customers") if study.has("customers") else None
     if customers is None or "birthday" not in column_names(customers):

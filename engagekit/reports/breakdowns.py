@@ -133,7 +133,8 @@ def _heading(report: Results, by: str) -> str:
 def _named(report: Results, by: str, group: object) -> str:
     if by == "segment":
         return report.language.text(f"segment.{group}")
-    return report.language.value("flag" if str(group) in ("True", "False") else by, str(group))
+    kind = "flag" if str(group) in ("True", "False") else "action" if by == "feature" else by
+    return report.language.value(kind, str(group))
 
 
 def _amount(writer: Writer, metric: Metric, value: float) -> str:

@@ -21,7 +21,7 @@ COMING = ("returning", "resurrected", "new")
 
 
 def comings_and_goings(study: Study) -> Section | None:
-    """How many were new, stayed, came back or became dormant, and who went from which state into which."""
+    """How many were new, stayed, came back or became dormant, who went from which state into which, and RFM groups."""
     report = results(study)
     text, table = report.language.text, report.states
     if not study.has("interactions"):
@@ -39,6 +39,7 @@ def comings_and_goings(study: Study) -> Section | None:
     pairs = flows.sort(pl.col("after").cast(order), pl.col("before").cast(order))
     last = table["period"].iloc[-1]
     moved = text("lifecycle.moves", period=period_named(report, last))
+    bought = [part for part in [rfm_groups(study)] if part]
     return Section(
         text("lifecycle.question"),
         table,
@@ -46,7 +47,7 @@ def comings_and_goings(study: Study) -> Section | None:
         cells=lambda safe: _states(report, safe),
         words=[text("column.meaning")],
         figure=figure,
-        parts=[moves(report.language, moved, pairs, lambda name: text(f"state.{name}"), "state")],
+        parts=[moves(report.language, moved, pairs, lambda name: text(f"state.{name}"), "state"), *bought],
     )
 
 

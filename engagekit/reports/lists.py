@@ -1,4 +1,4 @@
-"""Who to win back, who to thank, and who is nearly an advocate: how many for the page, who for the private list."""
+"""Who to win back, to thank and to help along, and whose birthday comes: how many for the page, who in private."""
 
 import narwhals as nw
 import pandas as pd
@@ -11,7 +11,7 @@ from engagekit.reports.results import Results, results
 from engagekit.score.nearly import CLOSE, nearly_there
 from engagekit.study import Study
 
-__all__ = ["lists", "private_list"]
+__all__ = ["lists", "private_list", "private_lists"]
 
 
 def lists(study: Study) -> Section | None:
@@ -39,6 +39,12 @@ def lists(study: Study) -> Section | None:
         notes=[language.text("lists.note")],
         parts=_held_back(report, named),
     )
+
+
+def private_lists(study: Study) -> dict[str, pd.DataFrame]:
+    """What goes into ``private/`` by the name of its file; a list of nobody is not written."""
+    made = {"lists": private_list(study), "birthdays": birthday_list(study)}
+    return {name: listed for name, listed in made.items() if len(listed)}
 
 
 def private_list(study: Study) -> pd.DataFrame:

@@ -114,7 +114,7 @@ def check_components(business: "Business") -> None:
         A component names no feature: the message names the nearest one and the two forms for a channel. Or it is made
         of a table that the business does not have.
     """
-    place = f"{business.file.name} [score.components]"
+    place = "business.toml [score.components]"
     for name in business.score.components:
         if name not in NUMBERS and not _channel(name, BY_CHANNEL) and not _channel(name, PREFERRED):
             forms = f"Of one channel, write {BY_CHANNEL}<channel> or {PREFERRED}<channel>."

@@ -5,7 +5,7 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from engagekit.reports.birthdays import birthdays, private_list
+from engagekit.reports.birthdays import birthday_list, birthdays
 from engagekit.study import Study
 
 JOINED = dt.datetime(2026, 1, 1)
@@ -32,7 +32,7 @@ def test_the_page_says_how_many_and_the_list_who(language):
     (section,) = birthdays(study)
     assert section.answer[0].startswith(SAID[language])
     assert "real-" not in str(section.payload)
-    listed = private_list(study)
+    listed = birthday_list(study)
     assert listed.to_numpy().tolist()[0] == ["real-0", "1990-11-03", "2026-11-03", 2]
     assert len(listed) == 6
 
@@ -40,7 +40,7 @@ def test_the_page_says_how_many_and_the_list_who(language):
 def test_fewer_than_five_are_not_counted_out():
     (section,) = birthdays(shop(3))
     assert section.answer[0].startswith("fewer than 5 customers have a birthday")
-    assert len(private_list(shop(3))) == 3
+    assert len(birthday_list(shop(3))) == 3
 
 
 def test_without_a_birthday_there_is_neither_section_nor_list():
@@ -48,12 +48,12 @@ def test_without_a_birthday_there_is_neither_section_nor_list():
     no_birthdays = Study.of(customers=pl.DataFrame({"customer_id": ["a"], "joined_at": [JOINED]}))
     for study in (everybody_out, shop(0), no_birthdays):
         assert birthdays(study) == []
-        assert private_list(study).empty
+        assert birthday_list(study).empty
 
 
 def test_a_sample_lists_its_real_ids(sample_results):
     study = sample_results["saas"].study
     customers = study.table("customers").set_index("customer_id")
-    listed = private_list(study)
+    listed = birthday_list(study)
     assert len(listed) > 5
     assert not customers.loc[listed.iloc[:, 0], "opted_out"].any()

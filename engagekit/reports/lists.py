@@ -6,7 +6,8 @@ import polars as pl
 
 from engagekit.display.section import FEWEST, Section
 from engagekit.frames.engine import collected, column_names
-from engagekit.reports.parts import printed
+from engagekit.reports.birthdays import birthday_list, birthdays
+from engagekit.reports.parts import DASH, printed
 from engagekit.reports.results import Results, results
 from engagekit.score.nearly import CLOSE, nearly_there
 from engagekit.study import Study
@@ -26,19 +27,13 @@ def lists(study: Study) -> Section | None:
         known["days"] = report.study.churn.horizon.removesuffix("d")
         if name == "nearly":
             most = customers["component"].dropna().mode()
-            known |= {
-                "points": language.number(CLOSE),
-                "component": language.feature(most.iloc[0]) if len(most) else "–",
-            }
+            known["component"] = language.feature(most.iloc[0]) if len(most) else DASH
+            known["points"] = language.number(CLOSE)
         sentences.append(language.text(f"lists.{name}", **known))
-    if not sentences:
+    parts = [*_held_back(report, named), *birthdays(study)]
+    if not sentences and not parts:
         return None
-    return Section(
-        language.text("lists.question"),
-        answer=sentences,
-        notes=[language.text("lists.note")],
-        parts=_held_back(report, named),
-    )
+    return Section(language.text("lists.question"), answer=sentences, notes=[language.text("lists.note")], parts=parts)
 
 
 def private_lists(study: Study) -> dict[str, pd.DataFrame]:

@@ -246,7 +246,6 @@ class Results:
             "lifecycle": significant(self.states.assign(period=self.states["period"].map(_day)).to_dict("records")),
             "lifetime_value": self.study.coming_year.as_dict(),
             "rfm": significant(self.rfm.to_dict("records")),
-            "lifetime_value": self.study.coming_year.as_dict(),
         }
 
     def _one(self, rows: pd.DataFrame) -> Estimate:

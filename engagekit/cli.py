@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 LOG_WIDTH = 140  # of tables that go into a file
-DONE, SOME_FAILED, USAGE = 0, 1, 2
+DONE, SOME_FAILED, USAGE, ALERT = 0, 1, 2, 5
 
 app = typer.Typer(
     help="Measure customer engagement from a business's own exports, and write its report.",
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 Kind = Literal["ecommerce", "saas", "subscription"]
 Code = Literal["id", "ms", "en"]
+Period = Literal["week", "month", "quarter"]
 Businesses = Annotated[list[Path], typer.Argument(help="Folders of businesses, each with its business.toml.")]
 
 
@@ -126,9 +127,12 @@ def report(
         str,
         typer.Option(help="Which report: engagement, churn, or your own .ipynb; by default what business.toml lists."),
     ] = "",
+    period: Annotated[
+        Period | None, typer.Option(help="What is compared; by default what business.toml says, or months.")
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="How many businesses at once.")] = 1,
 ) -> None:
-    """Write the reports of businesses, and their index. Exits with 1 if one failed."""
+    """Write the reports of businesses, and their index. Exits with 1 if one failed, else with 5 on an alert."""
     console = _console()
     businesses, given = [path for path in businesses if not _is_nowhere(console, path, out)], businesses
     if not businesses:
@@ -157,13 +161,15 @@ def report(
             bar.update(task, description=heading or "Reports")
 
         try:
-            runs = write_reports(businesses, out, template=template, as_of=as_of, jobs=jobs, done=done, begun=begun)
+            asked = {"template": template, "as_of": as_of, "period": period or ""}
+            runs = write_reports(businesses, out, **asked, jobs=jobs, done=done, begun=begun)
         except (OutputLocked, ValueError, OSError) as error:
             bar.stop()
             _stop(str(error))
     console.print(f"Index: {out / 'index.html'}", soft_wrap=True, markup=False)
     done_all = len(businesses) == len(given) and all(run.status == "ok" for run in runs)
-    raise typer.Exit(DONE if done_all else SOME_FAILED)
+    crossed = ALERT if any(run.alerts for run in runs) else DONE
+    raise typer.Exit(crossed if done_all else SOME_FAILED)
 
 
 @app.command()
@@ -332,6 +338,8 @@ def _say(console: "Console", run: "Run") -> None:
             soft_wrap=True,
             markup=False,
         )
+        for sentence in run.alerts:
+            console.print(f"alert   {run.name}: {sentence}", style="yellow", soft_wrap=True, markup=False)
     else:
         console.print(f"failed  {run.name}: {run.error}", style="red", soft_wrap=True, markup=False)
 

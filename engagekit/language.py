@@ -21,6 +21,7 @@ COMPACT_FROM = 1_000_000
 BY_CHANNEL = {"interactions_": "interactions", "preferred_channel_": "preferred_channel"}  # prefixes of features
 MISSING = "–"
 MINUS = "−"
+PERIOD = re.compile(r"\{period(s?)\}")  # the word for the periods that a report compares
 COUNTED = re.compile(r"\{(\w+):([^{}|]*)\|([^{}|]*)\}")  # {n:customer|customers}
 FEWEST_DECIMALS = {"rate": 1, "points": 1, "ratio": 1, "hours": 1}
 SIGNIFICANT = 2
@@ -34,6 +35,8 @@ class Language:
     ----------
     code : {"id", "ms", "en"}
         Indonesian, Malay or English.
+    period : {"month", "week", "quarter"}
+        What is compared, which ``{period}`` and ``{periods}`` in a text stand for.
 
     Examples
     --------
@@ -41,9 +44,12 @@ class Language:
     'Rp1,25 juta'
     >>> Language("en").text("unit.customer", n="4,338"), Language("en").text("unit.customer", n="1")
     ('4,338 customers', '1 customer')
+    >>> Language("en", "week").text("summary.no_month")
+    'There is no week before to compare with.'
     """
 
     code: str
+    period: str = "month"
 
     def __post_init__(self) -> None:
         if self.code not in LANGUAGES:
@@ -69,6 +75,9 @@ class Language:
             if part not in text:
                 raise KeyError(f"{key} has no text in locales/{self.code}/")
             text = text[part]
+        if PERIOD.search(text):
+            text = PERIOD.sub(lambda word: str(_texts(self.code)["period"][self.period + word[1]]), text)
+            text = text[:1].upper() + re.sub(r"(?<=[.] )[a-z]", lambda letter: letter[0].upper(), text[1:])
         if not values:
             return str(text)
         return COUNTED.sub(lambda form: form[2] if self._is_one(values[form[1]]) else form[3], text).format(**values)
@@ -194,6 +203,22 @@ class Language:
         """Write the month of a day: Oktober 2026, or Okt 26 where ``width`` is ``short``."""
         pattern = "LLLL y" if width == "long" else "LLL yy"
         return str(dates.format_date(day, pattern, locale=self.locale))
+
+    def named(self, day: dt.date, width: str = "long") -> str:
+        """Write the period that starts on a day: its month, the day of a week, the first month of a quarter.
+
+        Examples
+        --------
+        >>> Language("en", "week").named(dt.date(2026, 11, 2)), Language("en").named(dt.date(2026, 11, 1), "short")
+        ('the week of 2 November 2026', 'Nov 26')
+        """
+        if self.period == "month":
+            return self.month(day, width)
+        if width == "short":
+            return str(dates.format_date(day, "d LLL yy" if self.period == "week" else "QQQ yy", locale=self.locale))
+        if self.period == "week":
+            return self.text("period.week_of", date=self.date(day))
+        return self.text("period.quarter_from", date=self.month(day))
 
 
 def decimal_and_group(code: str) -> tuple[str, str]:

@@ -47,6 +47,7 @@ __all__ = ["SNAPSHOTS", "Study"]
 
 NOT_COUNTED = ("preferred_channel", "sentiment_mean")  # features that models do not use
 DERIVED = ("score", "slope", "p_alive")  # predictors of their own, made of the other features
+MONTHLY = ("activity",)  # tables with a row a customer and month, of which no week can be told
 OF_CHURN = ("base", "lifecycle")  # tables that need to know what leaving means
 SNAPSHOTS = (*OF_CHURN, "scores")  # the same customers on many dates, whom a sum over time would count again
 Words = str | Sequence[str]
@@ -61,8 +62,8 @@ class Study(BusinessTables):
         The business, or its folder.
     as_of : date or ISO str, optional
         Everything before it counts; by default what ``business.toml`` says.
-    period : {"month", "week", "quarter"}
-        Length of the periods that are compared.
+    period : {"month", "week", "quarter"}, optional
+        Length of the periods that are compared; by default what ``business.toml`` says.
 
     Attributes
     ----------
@@ -83,13 +84,13 @@ class Study(BusinessTables):
         self,
         business: Business | str | Path,
         as_of: dt.date | str | None = None,
-        period: Literal["week", "month", "quarter"] = "month",
+        period: Literal["week", "month", "quarter"] | None = None,
     ) -> None:
         opened = business if isinstance(business, Business) else Business.open(business)
         frames = {name: opened.table(name, lazy=True) for name in progress(list(opened.tables), "Reading")}
         if "interactions" in frames:  # read once each, so that the id, their largest column, is not needed any more
             frames["interactions"] = frames["interactions"].drop("event_id", strict=False)
-        super().__init__(opened, frames, opened.end(as_of), period, None)
+        super().__init__(opened, frames, opened.end(as_of), period or opened.report.period, None)
         self._scorecard: Scorecard | None = None
         stand_for(self.customer_ids)
 
@@ -391,6 +392,10 @@ class Study(BusinessTables):
             rows = rows.filter(nw.col(word).is_in(list(values)))
         check_groups(rows.to_native(), by)
         length = None if every is None else PERIODS.get(every, every)
+        if length == PERIODS["week"] and table in MONTHLY:
+            raise ValueError(
+                f"{metrics[0].name}: is of whole months, two of which a week can share. Take every='month'"
+            )
         measured = measure(rows.to_native(), metrics, by=by, every=length, at=at, as_of=self.end)
         result: pl.DataFrame = nw.from_native(measured).to_polars()
         feeds = {"scores", *(tables_of(self.scorecard.features) if self.scorecard else ())}
@@ -495,8 +500,9 @@ class Study(BusinessTables):
         for table in dict.fromkeys(metric.table for metric in METRICS.values()):
             made = self.prepared(table) if table not in OF_CHURN or self.says_churn else None
             if made is not None:
-                length = PERIODS[self.period]
-                parts += measure_table(table, *made, [length] if table in SNAPSHOTS else [length, None], self.end)
+                length = None if self.period == "week" and table in MONTHLY else PERIODS[self.period]
+                lengths = [length] if table in SNAPSHOTS else list(dict.fromkeys([length, None]))
+                parts += measure_table(table, *made, lengths, self.end)
         empty = pl.DataFrame(schema={"metric": pl.String, "period": pl.Datetime("us")})
         return (pl.concat(parts) if parts else empty).to_pandas()
 

@@ -29,6 +29,7 @@ from engagekit.data.reading import Reading
 from engagekit.data.settings import (
     DAYS,
     STRICT,
+    Alert,
     ChurnSettings,
     ComponentSettings,
     FunnelSettings,
@@ -80,6 +81,7 @@ class Business(BaseModel):
     contractual: StrictBool = Field(default=None, validate_default=True)
     fixed: list[str] = []
     targets: dict[str, float] = {}
+    alerts: dict[str, Alert] = {}
     score: ScoreSettings = ScoreSettings()
     churn: ChurnSettings = ChurnSettings()
     support: SupportSettings = SupportSettings()

@@ -12,6 +12,7 @@ from engagekit.display.markup import template_names
 __all__ = [
     "DAYS",
     "STRICT",
+    "Alert",
     "ChurnSettings",
     "ComponentSettings",
     "FunnelSettings",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 DAYS = r"^[1-9]\d{0,3}d$"
+ALERT = re.compile(r"(?:[<>] *-?\d+(?:\.\d+)?|falls|rises)")
 GAP = re.compile(r"[1-9]\d{0,3}[mh]")
 STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -82,13 +84,23 @@ class ChurnSettings(BaseModel):
     signals: list[Literal["surveys", "tickets", "subscriptions"]] = []
 
 
-class ReportSettings(BaseModel):
-    """Reports that are written where none is named, of the kit's templates: a notebook of one's own is code.
+def _rule(text: str) -> str:
+    if not ALERT.fullmatch(text):
+        raise ValueError(f'{text!r} is no rule. Write "> 0.08", "< 30", "falls" or "rises"')
+    return text
 
-    Such a notebook is named on the command line.
+
+Alert = Annotated[str, AfterValidator(_rule)]
+
+
+class ReportSettings(BaseModel):
+    """Reports that are written where none is named, of the kit's templates, and the periods that they compare.
+
+    A notebook of one's own is code, and so is named on the command line.
     """
 
     model_config = STRICT
+    period: Literal["week", "month", "quarter"] = "month"
     templates: list[str] = Field(default=["engagement"], min_length=1)
 
     @field_validator("templates")

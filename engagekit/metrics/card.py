@@ -1,6 +1,5 @@
 """The card of a metric: its meaning, formula and source, and the formula with the numbers of a run."""
 
-import datetime as dt
 import math
 import re
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from engagekit.errors import did_you_mean
 from engagekit.language import Language, decimals_of, precision
 from engagekit.metrics.declaration import MADE_BY, Declaration
 from engagekit.metrics.estimate import FIELDS, Estimate
+from engagekit.metrics.season import first_day, last_named
 
 __all__ = ["card", "explain", "with_numbers"]
 
@@ -71,7 +71,7 @@ def explain(metric: Declaration, language: str = "en", run: Mapping[str, Any] | 
     >>> print(explain(open_rate).splitlines()[0])
     Open rate (open_rate)
     """
-    speaking = Language(language)
+    speaking = Language(language, run.get("period", "month") if run else "month")
     words = _words(metric, speaking)
     lines = [f"{words['title']} ({metric.name})", words["meaning"], "", f"  {_typed(words['formula'])}", ""]
     lines += [f"{words['measured_in']}; {words['better']}. {words['unit']}."]
@@ -171,8 +171,9 @@ def _periods(metric: Declaration, language: Language, run: Mapping[str, Any]) ->
     if not rows:
         measured = {row["metric"] for row in run["metrics"]}
         raise ValueError(f"{metric.name} was not measured in this run. {did_you_mean(metric.name, measured)}")
-    months = [month for month, row in rows.items() if month <= run["month"] and row["value"] is not None]
-    latest = max(months or [month for month in rows if month <= run["month"]], default="")
+    last = last_named(run)
+    over = [period for period in rows if period != ALL_TIME and period <= last]
+    latest = max([period for period in over if rows[period]["value"] is not None] or over, default="")
     shown = [period for period in (latest, ALL_TIME) if period in rows]
     business = run["business"]
     lines = [f"{business['name']}, {run['as_of']}"]
@@ -188,7 +189,7 @@ def _when(metric: Declaration, period: str, language: Language, business: Mappin
     """Name of a month; for a base, with the days of its horizon where the run records them."""
     if period == ALL_TIME:
         return language.text("column.all")
-    month = language.month(dt.date.fromisoformat(f"{period}-01"))
+    month = language.named(first_day(period))
     if metric.table != "base" or "horizon" not in business:
         return month
     days = language.text("unit.day", n=language.number(int(business["horizon"].removesuffix("d"))))

@@ -1,8 +1,10 @@
 """What the calendar does to a comparison: the same period a year before, and holidays that follow the moon."""
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["HOLIDAYS", "LUNAR_COUNTRIES", "holiday_days", "next_start", "year_before"]
+__all__ = ["HOLIDAYS", "LUNAR_COUNTRIES", "first_day", "holiday_days", "last_named", "next_start", "year_before"]
 
 HOLIDAYS = {  # days beside the first day of the feast; Ramadan has 29 or 30, of which these are sure
     "ramadan": range(-29, 0),
@@ -35,6 +37,30 @@ def year_before(start: dt.date, period: str) -> dt.date:
     ('2025-03-01', '2025-03-17')
     """
     return start - 52 * A_WEEK if period == "week" else start.replace(year=start.year - 1)
+
+
+def first_day(period: str) -> dt.date:
+    """First day of a period as ``metrics.json`` names it: a month by ``YYYY-MM``, others by their ISO date.
+
+    Examples
+    --------
+    >>> first_day("2026-10").isoformat(), first_day("2026-10-26").isoformat()
+    ('2026-10-01', '2026-10-26')
+    """
+    return dt.date.fromisoformat(period if len(period) > len("2026-10") else f"{period}-01")
+
+
+def last_named(run: Mapping[str, Any]) -> str:
+    """Name of the last period that was over, in the rows of a ``metrics.json``.
+
+    Examples
+    --------
+    >>> last_named({"month": "2026-10"})
+    '2026-10'
+    >>> last_named({"month": "2026-10", "period": "week", "last_period": "2026-10-26"})
+    '2026-10-26'
+    """
+    return str(run["month"] if run.get("period", "month") == "month" else run["last_period"])
 
 
 def next_start(start: dt.date, period: str, steps: int = 1) -> dt.date:

@@ -118,7 +118,7 @@ class BusinessTables:
     @property
     def language(self) -> Language:
         """Language of the business."""
-        return Language(self.business.language)
+        return Language(self.business.language, self.period)
 
     @property
     def readings(self) -> list[Reading]:
@@ -233,7 +233,8 @@ class BusinessTables:
         if name not in MADE_OF:
             return None
         tables = {table: self.described(table) for table in self._frames}
-        return prepared_table(name, tables, self.end, self.business.web, self.business.week, self.prepared)
+        length = PERIODS[self.period]
+        return prepared_table(name, tables, self.end, self.business.web, self.business.week, self.prepared, length)
 
     @cached_property
     def _base(self) -> Any:

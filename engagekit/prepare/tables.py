@@ -40,6 +40,7 @@ def prepared_table(
     web: WebSettings,
     week: WorkingWeek | None,
     prepared: Callable[[str], Prepared | None],
+    length: str = "1mo",
 ) -> Prepared | None:
     """One prepared table, and the column that dates its rows; None where the business lacks what it is made of.
 
@@ -57,6 +58,8 @@ def prepared_table(
         Working hours; without it all hours count.
     prepared : callable
         Gives the prepared table of a name, where one is made of another.
+    length : {"1w", "1mo", "1q"}
+        Of the periods that are compared.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def prepared_table(
     frame = tables[MADE_OF[name]]
     makers: dict[str, Callable[[], Prepared | None]] = {
         "orders": lambda: _orders(frame),
-        "buyers": lambda: _buyers(prepared("orders"), tables.get("customers"), end),
+        "buyers": lambda: _buyers(prepared("orders"), tables.get("customers"), end, length),
         "visits": lambda: _visits(frame, end, web),
         "views": lambda: _views(frame, end, web),
         "activity": lambda: _activity(tables, end, web),
@@ -85,10 +88,10 @@ def _orders(interactions: Any) -> Prepared | None:
     return (orders(interactions), "time") if "value" in column_names(interactions) else None
 
 
-def _buyers(made: Prepared | None, customers: Any, end: dt.datetime) -> Prepared | None:
-    """Buyers of whole months, without those who joined before the day of the first order.
+def _buyers(made: Prepared | None, customers: Any, end: dt.datetime, length: str) -> Prepared | None:
+    """Buyers of whole periods, without those who joined before the day of the first order.
 
-    Those may have bought before the data begin. Of a month whose last day has no whole window behind it only the first
+    Those may have bought before the data begin. Of a period whose last day has no whole window behind it only the first
     days would be told.
     """
     if made is None:
@@ -99,8 +102,8 @@ def _buyers(made: Prepared | None, customers: Any, end: dt.datetime) -> Prepared
         first_day = collected(nw.from_native(ordered).lazy().select(nw.col("time").min()))["time"].dt.truncate("1d")
         arrivals = collected(nw.from_native(customers).lazy())
         bought = bought.join(arrivals.filter(pl.col("joined_at") < first_day.item()), on="customer_id", how="anti")
-    month = pl.col("first_at").dt.truncate("1mo")
-    return bought.filter(month.dt.offset_by("1mo").dt.offset_by(REPEAT_WINDOW) <= end), "first_at"
+    over = pl.col("first_at").dt.truncate(length).dt.offset_by(length).dt.offset_by(REPEAT_WINDOW)
+    return bought.filter(over <= end), "first_at"
 
 
 def _visits(interactions: Any, end: dt.datetime, web: WebSettings) -> Prepared | None:

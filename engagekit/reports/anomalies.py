@@ -8,7 +8,7 @@ import pandas as pd
 from engagekit.metrics.anomalies import FEWEST_POINTS, SHORTEST, Anomaly, anomaly
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.family import Z95, discoveries
-from engagekit.reports.holidays import holidays_in, period_named
+from engagekit.reports.holidays import holidays_in
 from engagekit.reports.parts import drawn
 from engagekit.reports.results import Results
 from engagekit.reports.words import Writer
@@ -58,7 +58,7 @@ def stands_out(report: Results, metric: str) -> str:
         return ""
     writer, text, line = Writer(report), report.language.text, _line(report, metric)
     about, day = METRICS[metric], line["period"].iloc[called.place]
-    known = {"name": writer.title(about), "month": period_named(report, day)}
+    known = {"name": writer.title(about), "month": report.language.named(day)}
     if called.kind == "shift":
         old, new = (writer.amount(about, level) for level in (called.usual, called.unusual))
         return text(f"anomaly.{called.direction}", **known, old=old, new=new)

@@ -1,6 +1,5 @@
 """Many businesses: each one's failure is its own, with progress and an index."""
 
-import datetime as dt
 import json
 import os
 from collections import Counter
@@ -15,6 +14,7 @@ from filelock import FileLock, Timeout
 from engagekit.data.business import Business, slug_of
 from engagekit.errors import DataError
 from engagekit.language import Language, precision
+from engagekit.metrics.season import first_day, last_named
 from engagekit.reports.page import Entry, index_page
 from engagekit.reports.record import FAILED, Run, one_line, record_failure
 from engagekit.reports.run import check_request, report_name, run
@@ -32,7 +32,7 @@ HEADLINE = (
 MOST_NUMBERS = 3
 DEFAULT = "engagement"
 LONGEST_NAME = 100  # of a business that could not be opened, in the list and in paths
-Task = tuple[Path, Path, str, str, str]
+Task = tuple[Path, Path, str, str, str, str]
 
 
 class OutputLocked(RuntimeError):
@@ -45,6 +45,7 @@ def report(
     *,
     template: str = "",
     as_of: str = "",
+    period: str = "",
     jobs: int = 1,
     done: Callable[[Run], None] | None = None,
     begun: Callable[[str], None] | None = None,
@@ -64,6 +65,8 @@ def report(
         business lists in ``[report] templates``.
     as_of : str, optional
         ISO date that takes the place of the ones in ``business.toml``.
+    period : {"week", "month", "quarter"}, optional
+        Takes the place of the one in each ``business.toml``.
     jobs : int, default 1
         How many run at once.
     done : callable, optional
@@ -82,9 +85,9 @@ def report(
     OutputLocked
         Another run writes to ``out``.
     ValueError
-        The template is unknown, or ``as_of`` is no ISO date.
+        The template or the period is unknown, or ``as_of`` is no ISO date.
     """
-    check_request(template or DEFAULT, as_of)
+    check_request(template or DEFAULT, as_of, period)
     paths = list({_settings(path): path for path in map(Path, businesses)}.values())
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -93,7 +96,7 @@ def report(
     try:
         with FileLock(out / ".lock").acquire(timeout=0):
             tasks = [
-                (path, out, name, as_of, twice.get(path, ""))
+                (path, out, name, as_of, period, twice.get(path, ""))
                 for path in paths
                 for name in ([template] if template else templates_of(path))
             ]
@@ -140,13 +143,19 @@ def _share_cores(jobs: int) -> None:
 
 
 def _guarded(
-    path: Path, out: Path, template: str, as_of: str, problem: str, begun: Callable[[str], None] | None = None
+    path: Path,
+    out: Path,
+    template: str,
+    as_of: str,
+    period: str,
+    problem: str,
+    begun: Callable[[str], None] | None = None,
 ) -> Run:
     """Run a business; whatever it raises becomes the reason of its failure."""
     try:
         if problem:
             raise DataError(problem, file=path)
-        return run(path, out, template=template, as_of=as_of, begun=begun)
+        return run(path, out, template=template, as_of=as_of, period=period, begun=begun)
     except Exception as error:  # one business must not stop the others
         return _failed(path, out, template, error)
 
@@ -205,8 +214,9 @@ def _entry(home: Path, failed: Path) -> Entry:
         if not home.is_dir():
             return Entry(name, "", "failed", "en", error=error)
         results = json.loads((home / "metrics.json").read_text("utf-8"))
-        business, language = results["business"], Language(results["business"]["language"])
-        month = language.month(dt.date.fromisoformat(f"{results['month']}-01"))
+        business = results["business"]
+        language = Language(business["language"], results.get("period", "month"))
+        month = language.named(first_day(results.get("last_period", results["month"])))
         headline = list(_headline(results, language))[:MOST_NUMBERS]
     except Exception as problem:  # whatever somebody has made of these files
         reason = one_line(f"{home.name} cannot be read: {problem!r}. Run it again.")
@@ -214,19 +224,21 @@ def _entry(home: Path, failed: Path) -> Entry:
     about = language.question(home.name) or home.name
     href = f"{home.parent.name}/{home.name}/report.html"
     status: Literal["ok", "failed"] = "failed" if error else "ok"
-    return Entry(business["name"], href, status, language.code, month, headline, error, bool(error), about)
+    alerts = [alert["sentence"] for alert in results.get("alerts", ()) if alert["crossed"]]
+    return Entry(business["name"], href, status, language.code, month, headline, error, bool(error), about, alerts)
 
 
 def _headline(results: dict[str, Any], language: Language) -> Iterator[tuple[str, str]]:
     """Title and value of the first metrics of ``HEADLINE``, in their latest whole month, named if it is older."""
     for name in HEADLINE:
         valued = [row for row in results["metrics"] if row["metric"] == name and row["value"] is not None]
-        rows = sorted((row for row in valued if row["period"] <= results["month"]), key=lambda row: row["period"])
+        last = last_named(results)
+        rows = sorted((row for row in valued if row["period"] <= last), key=lambda row: row["period"])
         if rows:
             row, unit = rows[-1], rows[-1]["measured_in"]
             printed = [*rows[-2:], *(every for every in valued if every["period"] == "all")]
             decimals = precision(unit, [row["target"], *(each["value"] for each in printed)])
             value = language.amount(row["value"], unit, results["business"]["currency"], decimals)
-            older = language.month(dt.date.fromisoformat(f"{row['period']}-01"), "short")
+            older = language.named(first_day(row["period"]), "short")
             title = language.text(f"metric.{name}.title")
-            yield title if row["period"] == results["month"] else f"{title} ({older})", value
+            yield title if row["period"] == last else f"{title} ({older})", value

@@ -49,9 +49,10 @@ def _side_by_side(report: Results, groups: Groups) -> Section:
             if metric is sure and not isinstance(sure, Total):
                 ends = [_amount(writer, metric, row[end]) for end in ("low", "high")]
                 cells[text("column.interval")] = DASH if DASH in ends else " – ".join(ends)
-        n = by_metric[metrics[0].name]["n"]
+        counted = next((each for each in metrics if math.isfinite(by_metric[each.name]["value"])), metrics[0])
+        n = by_metric[counted.name]["n"]
         cells[text("column.from")] = (
-            DASH if math.isnan(n) else text(f"unit.{metrics[0].unit}", n=report.language.number(n))
+            DASH if math.isnan(n) else text(f"unit.{counted.unit}", n=report.language.number(n))
         )
         rows.append(cells)
     first = groups.table[groups.table["metric"] == metrics[0].name]["value"]

@@ -20,9 +20,9 @@ __all__ = ["BREAKDOWNS", "OF_CUSTOMERS", "Groups", "broken_down", "by_customers"
 BREAKDOWNS: dict[str, dict[str, tuple[str, ...]]] = {  # by channel: a column of its table, and what is shown by it
     "sales": {"channel": ("revenue", "orders_placed", "order_value")},
     "retention": {"channel": ("active_customers", "interactions"), "cancel_reason": ("cancellations",)},
-    "survey": {"about": ("satisfaction_rate", "net_promoter_score", "review_mean")},
-    "web": {"page": ("exit_rate", "page_views")},
-    "mailing": {"campaign": ("click_rate", "unsubscribe_rate", "mails_delivered")},
+    "survey": {"about": ("satisfaction_rate", "net_promoter_score", "effort_mean", "review_mean")},
+    "web": {"page": ("exit_rate", "page_views"), "channel": ("conversion_rate", "sessions", "bounce_rate")},
+    "mailing": {"campaign": ("click_rate", "mail_conversion_rate", "unsubscribe_rate", "mails_delivered")},
     "social": {"platform": ("reach_engagement_rate", "reach", "reactions"), "channel": ("mentions", "mention_balance")},
     "campaigns": {
         "campaign": ("return_on_ad_spend", "spend", "cost_per_lead", "cost_per_conversion"),
@@ -30,7 +30,8 @@ BREAKDOWNS: dict[str, dict[str, tuple[str, ...]]] = {  # by channel: a column of
     },
     "attendance": {"event": ("attendance_rate", "attendees", "interactions_per_attendee")},
     "support": dict.fromkeys(
-        ("reason", "agent", "channel"), ("tickets_opened", "ticket_satisfaction_rate", "first_response_hours")
+        ("reason", "agent", "channel"),
+        ("tickets_opened", "ticket_satisfaction_rate", "first_response_hours", "resolution_hours"),
     ),
 }
 GROUPINGS = ("segment", "plan", "loyalty_member", "cohort")

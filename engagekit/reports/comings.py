@@ -9,7 +9,6 @@ import polars as pl
 from engagekit.customers.lifecycle import NOT_YET, STATES, lifecycle_flows
 from engagekit.display import charts
 from engagekit.display.section import Figure, Section
-from engagekit.reports.holidays import period_named
 from engagekit.reports.parts import DASH, moves, printed, source
 from engagekit.reports.results import Results, results
 from engagekit.reports.standing import rfm_moves
@@ -38,7 +37,7 @@ def comings_and_goings(study: Study) -> Section | None:
     flows = lifecycle_flows(study.states).filter(pl.col("date") == pl.col("date").max())
     pairs = flows.sort(pl.col("after").cast(order), pl.col("before").cast(order))
     last = table["period"].iloc[-1]
-    moved = text("lifecycle.moves", period=period_named(report, last))
+    moved = text("lifecycle.moves", when=report.language.named(last))
     bought = [part for part in [rfm_groups(study)] if part]
     return Section(
         text("lifecycle.question"),
@@ -83,7 +82,7 @@ def rfm_groups(study: Study) -> Section | None:
 def _sentence(report: Results, table: pd.DataFrame) -> str:
     """What became of the customers in the last period; only how many stayed where a number is too small to be shown."""
     row, number = table.iloc[-1], report.language.number
-    known = {"period": period_named(report, row["period"]), "stayed": number(row["active"])}
+    known = {"when": report.language.named(row["period"]), "stayed": number(row["active"])}
     numbers = {"new": row["new"], "back": row["returning"] + row["resurrected"], "gone": row["dormant"]}
     if math.isnan(row["active"]) or any(map(math.isnan, numbers.values())):
         return report.language.text("lifecycle.stayed", **known) if math.isfinite(row["active"]) else ""
@@ -99,7 +98,7 @@ def _states(report: Results, table: pd.DataFrame) -> pd.DataFrame:
     shown = table.tail(2)
     cells = {text("column.state"): [text(f"state.{name}") for name in rows.values()]}
     for row in shown.to_dict("records"):
-        heading = period_named(report, row["period"])
+        heading = report.language.named(row["period"])
         cells[heading] = [DASH if math.isnan(row[name]) else number(row[name]) for name in rows]
     days = report.study.churn.horizon.removesuffix("d")
     cells[text("column.meaning")] = [text(f"state.{name}_meaning", days=days) for name in rows.values()]

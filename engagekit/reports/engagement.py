@@ -135,7 +135,7 @@ def _row(writer: Writer, metric: Metric, columns: tuple[str, ...]) -> dict[str, 
     target = report.business.targets.get(metric.name)
     cells = {
         "metric": writer.title(metric),
-        "month": DASH if period is None else report.language.month(period, "short"),
+        "month": DASH if period is None else report.language.named(period, "short"),
         "value": writer.value(metric, new),
         "interval": writer.bounds(metric, new),
         "from": writer.units(metric, new),

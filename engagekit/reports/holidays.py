@@ -8,7 +8,7 @@ from babel.lists import format_list
 from engagekit.metrics.season import LUNAR_COUNTRIES, holiday_days, next_start
 from engagekit.reports.results import Results
 
-__all__ = ["holidays_apart", "holidays_between", "holidays_in", "is_kept", "period_named", "previous"]
+__all__ = ["holidays_apart", "holidays_between", "holidays_in", "is_kept", "previous"]
 
 COUNTRIES = {"IDR": "ID", "MYR": "MY"}  # by currency, where the business names none
 MORE_DAYS = 7  # of Ramadan in one period than in the other
@@ -47,14 +47,6 @@ def is_kept(report: Results) -> bool:
     return _country(report) in LUNAR_COUNTRIES
 
 
-def period_named(report: Results, day: dt.date) -> str:
-    """Name of a month, or of a week or quarter by its start."""
-    language, period = report.language, report.study.period
-    if period == "month":
-        return language.month(day)
-    return language.text(f"season.{period}", date=language.date(day) if period == "week" else language.month(day))
-
-
 def previous(report: Results) -> dt.date:
     """First day of the period before the one that is reported."""
     return next_start(report.month.date(), report.study.period, -1)
@@ -69,7 +61,7 @@ def _country(report: Results) -> str:
 
 
 def _two(report: Results, day: dt.date, other: dt.date) -> dict[str, Any]:
-    return {"month": period_named(report, day), "other": period_named(report, other)}
+    return {"month": report.language.named(day), "other": report.language.named(other)}
 
 
 def _listed(report: Results, names: list[str]) -> str:

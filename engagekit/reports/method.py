@@ -91,7 +91,7 @@ def method(study: Study) -> Section:
     text = report.language.text
     known = {
         "as_of": report.language.date(report.end.date()),
-        "month": report.language.month(report.month),
+        "month": report.language.named(report.month),
         "zone": report.business.time_zone,
         "horizon": report.business.horizon.removesuffix("d"),
     }

@@ -41,6 +41,8 @@ class Entry:
         The run failed, but ``href`` leads to an earlier report.
     about : str
         The question that the report answers.
+    alerts : sequence of str
+        Sentences of the alerts that were crossed.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Entry:
     error: str = ""
     previous: bool = False
     about: str = ""
+    alerts: Sequence[str] = ()
 
 
 def page(notebook: "nbformat.NotebookNode", language: Language, *, title: str, subtitle: str, footer: str) -> str:

@@ -39,6 +39,8 @@ class Run:
         Where its files are; empty if nothing could be written.
     seconds : float
         How long it took.
+    alerts : tuple of str
+        Sentences of the alerts that were crossed.
     """
 
     slug: str
@@ -48,6 +50,7 @@ class Run:
     error: str
     folder: str
     seconds: float
+    alerts: tuple[str, ...] = ()
 
 
 def record_failure(out: Path, run: Run) -> Run:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import polars as pl
@@ -21,6 +21,7 @@ from engagekit.metrics.compare import difference
 from engagekit.metrics.estimate import Estimate, significant
 from engagekit.metrics.family import directions, would_have_shown
 from engagekit.metrics.metric import Metric
+from engagekit.metrics.season import next_start
 from engagekit.prepare.business_tables import SHOWN
 from engagekit.reports.by_group import OF_CUSTOMERS, Groups, broken_down, by_customers
 from engagekit.reports.scoring import NOBODY, Scoring, scoring
@@ -28,7 +29,7 @@ from engagekit.reports.standing import rfm_table, states_by_period
 from engagekit.score.components import check_components
 from engagekit.study import Study
 
-__all__ = ["Results", "as_data", "check_goals", "is_small", "results", "study_data"]
+__all__ = ["Results", "as_data", "beyond", "check_goals", "is_small", "results", "study_data"]
 
 MOST_ROWS = 1000  # refused rows that are named one by one
 SCHEMA = 2
@@ -136,7 +137,7 @@ class Results:
             period = None if ripe.empty else ripe["period"].iloc[-1]
             unripe = valued["warning"].str.contains("unripe").tail(1).any()
             new = self._one(ripe.tail(1)) if len(ripe) or not unripe else replace(NOTHING, reason="unripe")
-            old = NOTHING if period is None else self._before(metric, series, period - pd.DateOffset(months=1))
+            old = NOTHING if period is None else self._before(metric, series, next_start(period, self.study.period, -1))
             self._current[metric] = (period, new, old)
         return self._current[metric]
 
@@ -152,7 +153,7 @@ class Results:
             return "equal_age"
         return "older" if made and declared.ripens_after else ""
 
-    def _before(self, metric: str, series: pd.DataFrame, month: pd.Timestamp) -> Estimate:
+    def _before(self, metric: str, series: pd.DataFrame, month: dt.date) -> Estimate:
         if self.ripening(metric) == "equal_age":
             earlier = self.study.earlier
             made = earlier.prepared(METRICS[metric].table)
@@ -240,7 +241,10 @@ class Results:
             for each in groups
             for row in each.table.astype({"group": str}).to_dict("records")
         ]
+        from engagekit.reports.alerts import alerts  # which writes its sentences with what is said of these results
+
         return as_data(self.study, self.end, self.month, self.measured) | {
+            "alerts": significant(alerts(self)),
             "breakdowns": significant(rows),
             "funnels": list(_funnel_rows(self.study)),
             "lifecycle": significant(self.states.assign(period=self.states["period"].map(_day)).to_dict("records")),
@@ -256,6 +260,13 @@ class Results:
 
 def _day(period: dt.datetime) -> str:
     return period.date().isoformat()
+
+
+def beyond(estimate: Estimate, limit: float) -> Literal["above", "below", "close"]:
+    """Where an estimate lies beside a limit: ``close`` where its interval holds it."""
+    if estimate.low < limit < estimate.high or not math.isfinite(estimate.value):
+        return "close"
+    return "above" if estimate.value > limit else "below" if estimate.value < limit else "close"
 
 
 def is_small(metric: Metric, estimate: Estimate) -> bool:
@@ -282,7 +293,9 @@ def as_data(study: Study, end: dt.datetime, month: pd.Timestamp, measured: pd.Da
         "churn_definition": asdict(study.churn),
         "as_of": end.date().isoformat(),
         "month": month.strftime("%Y-%m"),
-        "metrics": list(_metric_rows(business, measured)),
+        "period": study.period,
+        "last_period": month.date().isoformat(),
+        "metrics": list(_metric_rows(business, measured, study.period)),
         "tables": [
             {
                 "table": reading.table,
@@ -305,7 +318,7 @@ def as_data(study: Study, end: dt.datetime, month: pd.Timestamp, measured: pd.Da
     }
 
 
-def _metric_rows(business: Business, measured: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def _metric_rows(business: Business, measured: pd.DataFrame, length: str) -> Iterator[dict[str, Any]]:
     for _, row in measured.iterrows():
         metric, period = METRICS[row["metric"]], row["period"]
         yield {
@@ -313,7 +326,7 @@ def _metric_rows(business: Business, measured: pd.DataFrame) -> Iterator[dict[st
             "channel": metric.channel,
             "measured_in": metric.measured_in,
             "better": metric.better,
-            "period": "all" if pd.isna(period) else period.strftime("%Y-%m"),
+            "period": "all" if pd.isna(period) else period.strftime("%Y-%m" if length == "month" else "%Y-%m-%d"),
             **Estimate.of(dict(row)).as_dict(),
             "target": business.targets.get(metric.name),
         }
@@ -343,6 +356,11 @@ def check_goals(business: Business) -> None:
             raise DataError(f"{name} has no better way, neither up nor down, so it has no target. Drop it.", file=goals)
         if getattr(METRICS[name], "bounded", False) and not 0 <= target <= 1:
             raise DataError(f"{name}: {target:g} is not between 0 and 1. Write 35 % as 0.35.", file=goals)
+    for name in business.alerts:
+        if name not in METRICS:
+            raise DataError(
+                f"there is no metric {name!r}. {did_you_mean(name, METRICS)}", file="business.toml [alerts]"
+            )
     check_components(business)
 
 

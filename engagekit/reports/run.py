@@ -6,6 +6,7 @@ kernel completed.
 """
 
 import datetime as dt
+import json
 import os
 import shutil
 import tempfile
@@ -20,6 +21,7 @@ from engagekit.data.business import Business, slug_of
 from engagekit.display.markup import template_names, template_path
 from engagekit.errors import DataError, did_you_mean
 from engagekit.language import Language
+from engagekit.prepare.business_tables import PERIODS
 from engagekit.reports.kernel import KERNEL, execute, remove_abandoned
 from engagekit.reports.outputs import PRIVATE, SENTINEL
 from engagekit.reports.page import page
@@ -38,6 +40,7 @@ def run(
     *,
     template: str = "engagement",
     as_of: str = "",
+    period: str = "",
     parameters: Mapping[str, Any] | None = None,
     timeout: int = TIMEOUT_S,
     begun: Callable[[str], None] | None = None,
@@ -58,6 +61,8 @@ def run(
         A notebook of ``templates/``, without its ending, or the path of one of your own.
     as_of : str, optional
         ISO date that takes the place of the one in ``business.toml``.
+    period : {"week", "month", "quarter"}, optional
+        Takes the place of the one in ``business.toml``.
     parameters : mapping, optional
         Further parameters of the template.
     timeout : int, default 600
@@ -84,6 +89,7 @@ def run(
     template = report_name(template)
     final, failed = home / template, home / f"{template}{FAILED}"
     given = {"business": _from(final, business.file), "as_of": as_of, **(parameters or {})}
+    given |= {"period": period} if period else {}
     copy = _with_last_cell(notebook)
     _check_parameters(copy, template, given)
     remove_abandoned()
@@ -96,7 +102,8 @@ def run(
             shutil.rmtree(stage / PRIVATE, ignore_errors=True)
         place, seconds = failed if error else final, round(time.monotonic() - started, 2)
         status: Literal["ok", "failed"] = "failed" if error else "ok"
-        result = Run(business.slug, business.name, template, status, error, place.as_posix(), seconds)
+        alerts = () if error else _alerts(stage)
+        result = Run(business.slug, business.name, template, status, error, place.as_posix(), seconds, alerts)
         write_json(stage / "run.json", record_of(result, business, notebook, given, stage))
         shutil.rmtree(failed, ignore_errors=True)
         _publish(stage, place)
@@ -114,15 +121,17 @@ def report_name(template: str) -> str:
     return slug_of(Path(template).stem) or "report" if template.endswith(OWN) else template
 
 
-def check_request(template: str, as_of: str) -> None:
+def check_request(template: str, as_of: str, period: str = "") -> None:
     """Check what is asked for before any business is run.
 
     Raises
     ------
     ValueError
-        The template is unknown, or ``as_of`` is no ISO date.
+        The template or the period is unknown, or ``as_of`` is no ISO date.
     """
     _template(template)
+    if period and period not in PERIODS:
+        raise ValueError(f"period: {period!r} is none of {', '.join(PERIODS)}")
     if as_of:
         try:
             dt.date.fromisoformat(as_of)
@@ -217,6 +226,17 @@ def _write(stage: Path, business: Business) -> str:
     (stage / "report.html").write_text(text, "utf-8")
     write_json(stage / "metrics.json", metrics)
     return ""
+
+
+def _alerts(stage: Path) -> tuple[str, ...]:
+    """Write ``alerts.json`` where the business has alerts, and give the sentences of those that were crossed."""
+    data = json.loads((stage / "metrics.json").read_text("utf-8"))
+    if not data.get("alerts"):
+        return ()
+    crossed = [alert for alert in data["alerts"] if alert["crossed"]]
+    business = {name: data["business"][name] for name in ("slug", "name", "language")}
+    write_json(stage / "alerts.json", {"schema": 1, "business": business, "as_of": data["as_of"], "alerts": crossed})
+    return tuple(alert["sentence"] for alert in crossed)
 
 
 def _sentinel(notebook: Any) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.family import directions
 from engagekit.metrics.season import year_before
 from engagekit.reports.anomalies import anomalies, stands_out
-from engagekit.reports.holidays import holidays_between, period_named, previous
+from engagekit.reports.holidays import holidays_between, previous
 from engagekit.reports.parts import moved, printed
 from engagekit.reports.results import Results, is_small, results
 from engagekit.reports.words import Writer
@@ -36,7 +36,7 @@ def season(study: Study) -> Section:
     a_year_before = pd.Timestamp(year_before(report.month, study.period))
     between = [holidays_between(report, previous(report), report.month)]
     between += [holidays_between(report, a_year_before, report.month)] if len(rows) else []
-    answer = [*_changes(writer, rows, period_named(report, a_year_before)), *filter(None, between), *_unusual(report)]
+    answer = [*_changes(writer, rows, report.language.named(a_year_before)), *filter(None, between), *_unusual(report)]
     answer += [] if len(rows) else [text("season.no_year")]
     notes = {
         "season.note": len(rows) > 0,
@@ -95,7 +95,7 @@ def _cells(writer: Writer, row: Mapping[Any, Any]) -> dict[str, str]:
     metric, language = METRICS[row["metric"]], writer.language
     return {
         "metric": writer.title(metric),
-        "month": language.month(row["period"], "short"),
+        "month": language.named(row["period"], "short"),
         "value": writer.amount(metric, row["value"]),
         "year_before": writer.amount(metric, row["year_before"]),
         "change": language.text(f"direction.{row['change']}"),

@@ -57,7 +57,7 @@ def changes(study: Study) -> Section:
     latest = (metric for metric in METRICS.values() if report.is_latest(metric.name))
     compared = [metric for metric in latest if writer.direction(metric) != "unknown"]
     before = previous(report)
-    month = report.language.month(before)
+    month = report.language.named(before)
     changed = [metric for metric in compared if writer.direction(metric) != "none"]
     estimates = ((metric, *report.current(metric.name)[1:]) for metric in changed)
     sentences = moved(writer, month, ((m, writer.direction(m), old.value, new.value) for m, new, old in estimates))

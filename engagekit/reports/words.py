@@ -12,7 +12,8 @@ from engagekit.display.section import FEWEST
 from engagekit.language import Language, precision, whole_percents
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
-from engagekit.reports.results import Results, is_small
+from engagekit.metrics.season import next_start
+from engagekit.reports.results import Results, beyond, is_small
 from engagekit.score.scorecard import SEGMENTS
 
 __all__ = ["Writer", "tone_of"]
@@ -102,8 +103,8 @@ class Writer:
         if not math.isfinite(old.value):
             return "", ""
         direction = self.direction(metric)
-        before = (period or self.results.month) - pd.DateOffset(months=1)
-        known = {"old": self.value(metric, old), "month": self.language.month(before)}
+        before = next_start(period or self.results.month, self.results.study.period, -1)
+        known = {"old": self.value(metric, old), "month": self.language.named(before)}
         return self.language.text(f"change.{direction}", **known), tone_of(metric, direction)
 
     def direction(self, metric: Metric) -> str:
@@ -120,10 +121,12 @@ class Writer:
 
     def reached(self, metric: Metric, estimate: Estimate, target: float) -> str:
         """``reached``, ``missed`` or ``close``: the last where the interval holds the target."""
-        if estimate.low < target < estimate.high:
+        if estimate.value == target:
+            return "reached"
+        place = beyond(estimate, target)
+        if place == "close":
             return "close"
-        above = estimate.value >= target
-        return "reached" if above == (metric.better != "lower") or estimate.value == target else "missed"
+        return "reached" if (place == "above") == (metric.better != "lower") else "missed"
 
     def headline(self) -> list[Metric]:
         """At most six metrics for the first screen."""
@@ -195,8 +198,8 @@ class Writer:
         return f"{title}, {days}"
 
     def month(self, day: pd.Timestamp | dt.date) -> str:
-        """Name of a month."""
-        return self.language.month(day)
+        """Name of a period by its first day."""
+        return self.language.named(day)
 
 
 def tone_of(metric: Metric, direction: str) -> Tone:

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 import engagekit
-from engagekit import prepare
+from engagekit import customers, prepare
 from engagekit.data.tables import TABLES
 from engagekit.language import LANGUAGES, Language
 from engagekit.metrics.card import card, explain, with_numbers
@@ -208,7 +208,8 @@ def test_it_says_which_rows_and_columns_count_and_what_makes_the_table(name, mes
 
 def test_what_makes_every_prepared_table_is_a_function_of_the_kit():
     prepared = {metric.table for metric in METRICS.values()} - TABLES.keys()
-    modules = [importlib.import_module(f"engagekit.prepare.{module.name}") for module in iter_modules(prepare.__path__)]
+    rooms = [(room, module.name) for room in (prepare, customers) for module in iter_modules(room.__path__)]
+    modules = [importlib.import_module(f"{room.__name__}.{name}") for room, name in rooms]
     known = {"score", *engagekit.__all__, *(name for module in modules for name in module.__all__)}
     for table in prepared:
         metric = next(metric for metric in METRICS.values() if metric.table == table)

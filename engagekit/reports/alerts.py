@@ -1,0 +1,60 @@
+"""Alerts: which of the rules in ``[alerts]`` of ``business.toml`` were crossed, by more than chance could explain."""
+
+from typing import Any
+
+from engagekit.display.section import Section, no_cells
+from engagekit.metrics.catalog import METRICS
+from engagekit.reports.results import Results, beyond, is_small, results
+from engagekit.reports.words import Writer
+from engagekit.study import Study
+
+__all__ = ["alerts", "alerts_section"]
+
+SIDES = {">": "above", "<": "below"}
+DIRECTIONS = {"falls": "lower", "rises": "higher"}
+
+
+def alerts(report: Results) -> list[dict[str, Any]]:
+    """Each rule with the numbers that it is about, whether it is crossed, and the sentence that says so.
+
+    A limit is crossed where the interval of the latest period with a value lies beyond it (of a total, which has none,
+    the value). ``falls`` and ``rises`` are the verdict on the change since the period before, of the same family as
+    everywhere in the report. What is not measured, or of fewer than five people, is not crossed.
+    """
+    return [_judged(report, name, rule) for name, rule in report.business.alerts.items()]
+
+
+def alerts_section(study: Study) -> Section | None:
+    """The rules that were crossed, on top of the page; nothing without one."""
+    report = results(study)
+    crossed = [alert["sentence"] for alert in alerts(report) if alert["crossed"]]
+    if not crossed:
+        return None
+    return Section(report.language.text("alerts.question"), answer=crossed, cells=no_cells, layer="summary")
+
+
+def _judged(report: Results, name: str, rule: str) -> dict[str, Any]:
+    metric, writer = METRICS[name], Writer(report)
+    period, new, old = report.current(name)
+    limit = float(rule[1:]) if rule[0] in SIDES else None
+    if limit is None:
+        crossed = writer.direction(metric) == DIRECTIONS[rule]
+    else:
+        crossed = not is_small(metric, new) and beyond(new, limit) == SIDES[rule[0]]
+    crossed = crossed and period is not None
+    sentence = ""
+    if crossed and period is not None:
+        key = rule if limit is None else SIDES[rule[0]]
+        known = {"name": writer.title(metric), "month": writer.month(period), "value": writer.value(metric, new)}
+        known |= {"old": writer.value(metric, old)} if limit is None else {"limit": writer.amount(metric, limit)}
+        sentence = report.language.text(f"alerts.{key}", **known)
+    numbers = {"value": new.value, "low": new.low, "high": new.high, "before": old.value, "n": new.units}
+    hidden = is_small(metric, new) or is_small(metric, old)
+    return {
+        "metric": name,
+        "rule": rule,
+        "crossed": crossed,
+        "sentence": sentence,
+        "period": None if period is None else period.date().isoformat(),
+        **{key: None if hidden else number for key, number in numbers.items()},
+    }

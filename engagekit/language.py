@@ -148,6 +148,17 @@ class Language:
             return MISSING
         return _with_minus(numbers.format_percent(fraction, format=_pattern(decimals) + "%", locale=self.locale))
 
+    def percent_change(self, fraction: float) -> str:
+        """Write a relative change with its sign, in whole per cent.
+
+        Examples
+        --------
+        >>> Language("en").percent_change(0.052), Language("en").percent_change(-0.3)
+        ('+5%', '−30%')
+        """
+        written = self.percent(fraction, 0)
+        return f"+{written}" if fraction > 0 and _has_digit(written) else written
+
     def money(self, value: float | None, currency: str, decimals: int | None = None) -> str:
         """Write an amount of money with its currency's own decimals, or with none where ``decimals`` is 0.
 

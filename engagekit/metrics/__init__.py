@@ -1,4 +1,4 @@
-"""One number over many rows, with its interval: 114 metrics, and what measures, compares and explains them.
+"""One number over many rows, with its interval: 115 metrics, and what measures, compares and explains them.
 
 Every metric is an attribute of this package, such as ``engagekit.metrics.open_rate``, loaded when it is first used.
 """

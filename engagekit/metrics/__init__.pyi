@@ -72,6 +72,7 @@ from .social import clicks as clicks
 from .social import comment_reply_rate as comment_reply_rate
 from .social import comments as comments
 from .social import follower_engagement_rate as follower_engagement_rate
+from .social import followers as followers
 from .social import impression_engagement_rate as impression_engagement_rate
 from .social import impressions as impressions
 from .social import likes as likes

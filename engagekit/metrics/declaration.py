@@ -78,6 +78,8 @@ class Declaration:
     once : {"", "y", "xy", "mean"}
         Terms of which a unit counts the highest of its rows instead of their sum; ``mean``: each unit counts once, with
         the mean of its rows.
+    latest : str, default ""
+        Column of times by which only the last row of each unit counts, such as of a stand that is read now and then.
     person : str, default ""
         Column that says whose a row is, where the frame has it. Rows of one person depend on one another, so that the
         interval takes them for fewer; a row without a person stands alone.
@@ -116,6 +118,7 @@ class Declaration:
     unit: str = ""
     cluster: str | None = None
     once: Literal["", "y", "xy", "mean"] = ""
+    latest: str = ""
     person: str = ""
     ripens_after: str = ""
     ripens_at: str = ""
@@ -188,11 +191,11 @@ class Declaration:
         """Columns to read from a frame whose columns are ``names``."""
         available = [name for name in self.any_of if name in names] or self.any_of[:1]
         person = self.person if self.person in names else None
-        return [*self.columns, *self.where, *available, *filter(None, [self.cluster, person])]
+        return [*self.columns, *self.where, *available, *filter(None, [self.cluster, self.latest, person])]
 
     def allowed_by(self, columns: Sequence[str]) -> bool:
         """Whether a table with these columns has all that it needs."""
-        needed = {*self.columns, *self.where}
+        needed = {*self.columns, *self.where, *filter(None, [self.latest])}
         return needed <= set(columns) and (not self.any_of or bool(set(self.any_of) & set(columns)))
 
     def margins(self, x: nw.Expr, y: nw.Expr | None) -> list[nw.Expr]:

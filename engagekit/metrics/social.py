@@ -13,6 +13,7 @@ __all__ = [
     "comment_reply_rate",
     "comments",
     "follower_engagement_rate",
+    "followers",
     "impression_engagement_rate",
     "impressions",
     "likes",
@@ -122,6 +123,21 @@ saves = _total_of("saves")
 clicks = _total_of("clicks")
 reach = _total_of("reach")
 impressions = _total_of("impressions")
+
+followers = Total(
+    name="followers",
+    channel="social",
+    table="posts",
+    value="followers",
+    least=0,
+    unit="platform",
+    cluster="platform",
+    once="xy",
+    latest="posted_at",
+    measured_in="count",
+    better="higher",
+    reference=f"{META} followers.",
+)
 
 mentions = Total(
     name="mentions",

@@ -21,6 +21,7 @@ from engagekit.metrics.intervals import Floats
 __all__ = ["PRODUCTS_OF_PEOPLE", "sums_and_values"]
 
 EXAMPLES = 3
+LATEST = ":latest"
 SPARK_PASS = 10
 PRODUCTS_OF_PEOPLE = ("xx", "xn", "nn", "xxx", "xxn", "xnn", "nnn")  # x the total of a person, n the rows
 ONES = {"xy": "x", "xxy": "xx", "xyy": "x"}
@@ -178,12 +179,23 @@ def _plan_of_rows(rows: Rows, metrics: Sequence[Declaration], keys: list[str]) -
 
 def _plan_of_units(rows: Rows, metrics: Sequence[Declaration], keys: list[str], cluster: str) -> Rows:
     """Plan of sums by group over the totals of each unit."""
+    for metric in (metric for metric in metrics if metric.latest):
+        rows = _with_the_last(rows, metric, [*keys, cluster])
     totals = _merged(_unit_totals(metric) for metric in metrics)
     units = _grouped(rows, list(dict.fromkeys([*keys, cluster])), totals)
     ones = _merged(_unit_denominator(metric) for metric in metrics)
     units = units.with_columns(**ones) if ones else units
     counts = {f"{metric.name}:n": nw.col(f"{metric.name}:n").sum() for metric in metrics}
     return _grouped(units, keys, counts | _merged(_moments(metric, True) for metric in metrics))
+
+
+def _with_the_last(rows: Rows, metric: Declaration, unit: list[str]) -> Rows:
+    """Rows in which a metric is missing but in the last ones of each unit that count."""
+    (name,) = _names(metric)
+    time = nw.when(~nw.col(name).is_null()).then(nw.col(metric.latest))
+    rows = rows.with_columns(time.alias(LATEST))
+    last = nw.when(nw.col(LATEST) == nw.col(LATEST).max().over(*dict.fromkeys(unit))).then(nw.col(name))
+    return rows.with_columns(last.alias(name)).drop(LATEST)
 
 
 def _plan_of_people(rows: Rows, metrics: Sequence[Declaration], keys: list[str], person: str) -> Rows:

@@ -11,11 +11,12 @@ from engagekit.display import charts
 from engagekit.display.section import FEWEST, Figure, Section, no_cells, safe_table
 from engagekit.language import Language
 from engagekit.metrics.catalog import METRICS
-from engagekit.metrics.metric import Metric, Ratio, per_person
+from engagekit.metrics.estimate import Estimate
+from engagekit.metrics.metric import Metric, Ratio, Total, per_person
 from engagekit.reports.anomalies import stands_out
 from engagekit.reports.breakdowns import broken_down
 from engagekit.reports.parts import DASH, drawn, printed, source
-from engagekit.reports.results import Results, results
+from engagekit.reports.results import Results, is_small, results
 from engagekit.reports.words import Writer
 from engagekit.study import Study
 
@@ -139,13 +140,22 @@ def _row(writer: Writer, metric: Metric, columns: tuple[str, ...]) -> dict[str, 
         "value": writer.value(metric, new),
         "interval": writer.bounds(metric, new),
         "from": writer.units(metric, new),
-        "before": writer.value(metric, old),
+        "before": _before(writer, metric, new, old),
         "change": report.language.text(f"direction.{writer.direction(metric)}"),
         "would_have_shown": _size(writer, metric),
         "target": DASH if target is None else writer.amount(metric, target),
         "all": writer.value(metric, report.overall(metric.name)),
     }
     return {column: cells[column] for column in columns}
+
+
+def _before(writer: Writer, metric: Metric, new: Estimate, old: Estimate) -> str:
+    """Write the value before; of a total, which has no interval, also by how much it changed."""
+    before = writer.value(metric, old)
+    if not isinstance(metric, Total) or is_small(metric, new) or is_small(metric, old) or not old.value > 0:
+        return before
+    change = new.value / old.value - 1
+    return before if math.isnan(change) else f"{before} ({writer.language.percent_change(change)})"
 
 
 def _size(writer: Writer, metric: Metric) -> str:

@@ -103,6 +103,11 @@ POSTS = {
     "replies_due": [6, 2, None, 0],
     "replied": [4, 2, None, 0],
 }
+STANDS = {
+    "platform": ["x", "facebook", "x", "facebook"],
+    "posted_at": [dt.datetime(2026, 5, day) for day in (1, 2, 3, 4)],
+    "followers": [100, 40, 120, None],
+}
 MENTIONS = {
     "text": ["good", "bad", "it is there", "fine", "never again", None, "ok"],
     "sentiment": [0.8, -0.6, 0.01, 0.3, -0.9, None, 0.2],
@@ -172,6 +177,7 @@ LISTED = [
     (MAILINGS, "open_rate human_open_rate click_rate click_to_open_rate mail_conversion_rate click_conversion_rate"),
     (MAILINGS, "unsubscribe_rate unsubscribe_sent_rate undelivered_rate complaint_rate mails_delivered"),
     (POSTS, "reach_engagement_rate impression_engagement_rate follower_engagement_rate mean_post_engagement_rate"),
+    (STANDS, "followers"),
     (POSTS, "reactions_per_post reactions likes comments shares clicks saves reach impressions comment_reply_rate"),
     (MENTIONS, "mentions mention_balance positive_mention_rate negative_mention_rate mention_reply_rate"),
     (REPLIES, "mention_reply_hours"),
@@ -199,7 +205,9 @@ def frame_of(metric: Metric) -> pl.DataFrame:
 
 
 def under_new_ids(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns((pl.col(name) + "-again") for name in frame.columns if name.endswith("_id"))
+    return frame.with_columns(
+        (pl.col(name) + "-again") for name in frame.columns if name.endswith("_id") or name == "platform"
+    )
 
 
 def width(estimate) -> float:

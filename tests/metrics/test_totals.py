@@ -9,6 +9,7 @@ import engagekit as ek
 from engagekit.metrics import (
     active_customers,
     conversions,
+    followers,
     impressions,
     leads,
     mails_delivered,
@@ -82,3 +83,17 @@ def test_a_column_is_added_up_without_what_is_missing(metric):
 
 def test_a_plain_list_of_customers_will_do():
     assert (active_customers(["a", "b", "a", None]).value, visitors(["a", "a"]).value) == (2, 1)
+
+
+def test_followers_are_the_last_of_each_platform_in_the_period():
+    posts = pl.DataFrame(
+        {
+            "platform": ["x", "x", "x", "facebook", "facebook", "x"],
+            "posted_at": [*(at(1, day) for day in (1, 20, 25, 3, 30)), at(2, 2)],
+            "followers": [100, 130, None, 50, 40, 90],
+        }
+    )
+    assert months(followers, posts, "posted_at") == [170, 90]  # 130 and 40, the last that are known; then 90
+    assert (followers(posts).value, followers(posts).units) == (130, 2)  # 90 and 40
+    by_platform = followers(posts, by="platform")
+    assert dict(by_platform.select("platform", "value").rows()) == {"facebook": 40, "x": 90}

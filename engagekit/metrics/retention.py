@@ -208,10 +208,9 @@ interactions = Total(
     reference="Blazwa, Customer Engagement Score: frequency.",
 )
 new_customers = customers_of("new_customers", "retention", "customers", f"{FARRIS} Acquisition.")
-returning_customers, resurrected_customers, dormant_customers = (
-    customers_of(f"{state}_customers", "retention", "lifecycle", LIFECYCLE, "lower" if lost else "higher", state)
-    for state, lost in {"returning": False, "resurrected": False, "dormant": True}.items()
-)
+returning_customers = customers_of("returning_customers", "retention", "lifecycle", LIFECYCLE, state="returning")
+resurrected_customers = customers_of("resurrected_customers", "retention", "lifecycle", LIFECYCLE, state="resurrected")
+dormant_customers = customers_of("dormant_customers", "retention", "lifecycle", LIFECYCLE, "lower", "dormant")
 cancellations = customers_of("cancellations", "retention", "cancellations", f"{SKOK} Churned customers.", "lower")
 
 onboarding_rate = Ratio(

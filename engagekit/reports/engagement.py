@@ -110,7 +110,7 @@ def _trend(report: Results, metric: Metric) -> _Trend:
     currency, language = report.business.currency, report.language
     figure = Figure(
         lambda series, ax: charts.plot_trend(
-            series, ax, language, unit=unit, currency=currency, target=target, decimals=writer.decimals(metric)
+            series, ax, language, unit=unit, currency=currency, target=target, decimals=writer.results.decimals(metric)
         ),
         title if writer.direction(metric) == "unknown" else f"{title}: {writer.change(metric)[0]}",
         text(f"metric.{metric.name}.meaning"),

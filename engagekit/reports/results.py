@@ -15,7 +15,7 @@ from engagekit.data.reading import Reading
 from engagekit.display.section import FEWEST, raw_rows, safe_table
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import column_names
-from engagekit.language import Language
+from engagekit.language import Language, precision
 from engagekit.metrics.catalog import CHANNELS, METRICS
 from engagekit.metrics.compare import difference
 from engagekit.metrics.estimate import Estimate, significant
@@ -97,14 +97,15 @@ class Results:
 
     @cached_property
     def _by_metric(self) -> dict[Any, pd.DataFrame]:
-        return dict(tuple(self.measured.groupby("metric", sort=False)))
+        """Rows of each metric by period; none of one that has only a value over all time."""
+        parts = dict(tuple(self.measured[self.measured["period"].notna()].groupby("metric", sort=False)))
+        return {name: parts.get(name, self.measured.head(0)) for name in self.measured["metric"].unique()}
 
     def _rows(self, metric: str) -> pd.DataFrame:
         return self._by_metric.get(metric, self.measured.head(0))
 
     def _months(self, metric: str) -> pd.DataFrame:
-        rows = self._rows(metric)
-        return rows[rows["period"].notna()].tail(SHOWN + 1).reset_index(drop=True)
+        return self._rows(metric).tail(SHOWN + 1).reset_index(drop=True)
 
     def series(self, metric: str) -> pd.DataFrame:
         """A metric by month, oldest first; months of fewer than five customers are blank."""
@@ -121,8 +122,24 @@ class Results:
 
     def overall(self, metric: str) -> Estimate:
         """A metric over all time before the end."""
-        rows = self._rows(metric)
-        return self._one(rows[rows["period"].isna()])
+        return self._overall.get(metric, NOTHING)
+
+    @cached_property
+    def _overall(self) -> dict[str, Estimate]:
+        rows = self.measured[self.measured["period"].isna()]
+        return {row["metric"]: Estimate.of(dict(row)) for _, row in rows.iterrows()}
+
+    def decimals(self, metric: Metric) -> int | None:
+        """Decimals of a metric wherever the report prints it."""
+        if metric.name not in self._decimals:
+            _, new, old = self.current(metric.name)
+            values = [self.overall(metric.name).value, new.value, old.value, self.business.targets.get(metric.name)]
+            self._decimals[metric.name] = precision(metric.measured_in, values)
+        return self._decimals[metric.name]
+
+    @cached_property
+    def _decimals(self) -> dict[str, int | None]:
+        return {}
 
     @cached_property
     def _current(self) -> dict[str, tuple[pd.Timestamp | None, Estimate, Estimate]]:

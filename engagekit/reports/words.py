@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from engagekit.display.section import FEWEST
-from engagekit.language import Language, precision, whole_percents
+from engagekit.language import Language, whole_percents
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
 from engagekit.metrics.season import next_start
@@ -50,17 +50,10 @@ class Writer:
         """The report's language."""
         return self.results.language
 
-    def decimals(self, metric: Metric) -> int | None:
-        """Decimals of a metric wherever this report prints it."""
-        _, new, old = self.results.current(metric.name)
-        target = self.results.business.targets.get(metric.name)
-        values = [self.results.overall(metric.name).value, new.value, old.value, target]
-        return precision(metric.measured_in, values)
-
     def amount(self, metric: Metric, value: float) -> str:
         """Write a metric's number with the decimals that all of its numbers have."""
         currency = self.results.business.currency
-        return self.language.amount(value, metric.measured_in, currency, self.decimals(metric))
+        return self.language.amount(value, metric.measured_in, currency, self.results.decimals(metric))
 
     def value(self, metric: Metric, estimate: Estimate) -> str:
         """Write the value of an estimate; that of fewer than five people is not told."""

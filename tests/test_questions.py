@@ -136,7 +136,7 @@ def test_figures_of_cohorts_and_scores(study):
         ("nps", ["net_promoter_score"]),
         ("csat", ["satisfaction_rate"]),
         ("ces", ["effort_mean", "engagement_score"]),
-        ("clv", ["lifetime_value"]),
+        ("clv", ["study.lifetime"]),
     ],
 )
 def test_what_people_call_a_metric_is_explained(name, stands_for, language):

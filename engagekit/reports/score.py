@@ -40,10 +40,11 @@ def score(study: Study) -> Section:
         return Section(text("section.score"), answer=text("points.no_score"))
     days, number = report.business.score.window.removesuffix("d"), report.language.number(len(known))
     sentence = text("points.engaged" if writer.segments else "points.active", n=number, days=days, **writer.shares)
-    parts = [_components(report, report.scoring)]
+    made_well = audit(study)
+    parts = [_components(report, report.scoring), *([made_well] if made_well else [])]
     if not writer.segments:
         return Section(text("section.score"), answer=sentence, notes=[text("section.small_segment")], parts=parts)
-    parts += [trend(study, MEDIAN)] if drawable(report, METRICS[MEDIAN]) else []
+    parts[1:1] = [trend(study, MEDIAN)] if drawable(report, METRICS[MEDIAN]) else []
     parts = [_distribution(report, sentence), _segments(report, writer), *parts]
     return Section(text("section.score"), answer=sentence, parts=parts)
 

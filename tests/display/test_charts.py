@@ -132,7 +132,7 @@ def test_a_partial_month_is_hollow_hatched_and_named():
         drawing.PALETTE["paper"]
     ]
     assert [patch.get_hatch() for patch in ax.patches] == ["////"]
-    assert "month not complete" in texts(ax)
+    assert "Incomplete month" in texts(ax)
 
 
 def test_the_solid_line_stops_before_a_partial_month():

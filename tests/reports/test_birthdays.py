@@ -21,8 +21,8 @@ def shop(count, language="en", **more):
 
 SAID = {
     "en": "6 customers have a birthday in the 30 days from 1 November 2026 and have not opted out of messages.",
-    "id": "6 pelanggan berulang tahun dalam 30 hari mulai 1 November 2026 dan tidak menolak pesan.",
-    "ms": "6 pelanggan menyambut hari jadi dalam 30 hari mulai 1 November 2026 dan tidak menolak mesej.",
+    "id": "6 pelanggan berulang tahun dalam 30 hari mulai 1 November 2026 dan tidak menolak menerima pesan.",
+    "ms": "6 pelanggan menyambut hari jadi dalam 30 hari mulai 1 November 2026 dan tidak menolak menerima mesej.",
 }
 
 

@@ -98,8 +98,8 @@ def test_nps_by_plan_by_hand_in_three_languages():
     assert values(plans, "net_promoter_score") == {"basic": 50, "gold": -50}  # (6 - 2) / 8 and (2 - 6) / 8
     for language, sentence in {
         "en": "Net Promoter Score (NPS): highest for basic, 50.0; lowest for gold, −50.0.",
-        "id": "Net Promoter Score (NPS): tertinggi basic, 50,0; terendah gold, −50,0.",
-        "ms": "Skor Promoter Bersih (NPS): tertinggi basic, 50.0; terendah gold, −50.0.",
+        "id": "Net Promoter Score (NPS): tertinggi pada basic, 50,0; terendah pada gold, −50,0.",
+        "ms": "Skor Promoter Bersih (NPS): tertinggi bagi basic, 50.0; terendah bagi gold, −50.0.",
     }.items():
         section = customer_groups(study(language, customers=customers, surveys=answers))
         assert section.answer == [sentence]

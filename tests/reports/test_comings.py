@@ -32,9 +32,9 @@ STEADY = {(1, 2, 3, 4): 10, (1, 2, 3): 8, (1, 2, 4): 7, (4,): 6}
 @pytest.mark.parametrize(
     ("language", "sentence"),
     [
-        ("en", "April 2026: 10 customers stayed active, 6 were new, 7 came back and 8 were no longer active."),
-        ("id", "April 2026: 10 pelanggan tetap aktif, 6 baru, 7 kembali, dan 8 tidak aktif lagi."),
-        ("ms", "April 2026: 10 pelanggan kekal aktif, 6 baharu, 7 kembali dan 8 tidak aktif lagi."),
+        ("en", "In April 2026, 10 customers stayed active, 6 were new, 7 came back and 8 were no longer active."),
+        ("id", "Pada April 2026, 10 pelanggan tetap aktif, 6 baru, 7 kembali, dan 8 tidak aktif lagi."),
+        ("ms", "Pada April 2026, 10 pelanggan kekal aktif, 6 baharu, 7 kembali dan 8 tidak aktif lagi."),
     ],
 )
 def test_a_sentence_by_hand(language, sentence):
@@ -55,7 +55,7 @@ def test_a_sentence_by_hand(language, sentence):
 
 def test_of_fewer_than_five_and_the_next_smallest_nothing_is_told():
     section = comings_and_goings(study(STEADY | {(4,): 3}))
-    assert section.answer == ["April 2026: 10 customers stayed active."]
+    assert section.answer == ["In April 2026, 10 customers stayed active."]
     assert section.table.iloc[-1][["new", "returning"]].isna().all()
 
 
@@ -95,7 +95,7 @@ def test_rfm_sums_to_all_buyers_and_says_which_group_is_empty(sample_results):
     assert section.parts[0].table.shape[0] <= 11
     once = study({(4,): 12})
     section = rfm_groups(once)
-    assert [note for note in section.notes if note.startswith("Nobody is in:")]
+    assert [note for note in section.notes if note.startswith("Groups without buyers:")]
     assert section.table["customers"].sum() == 12
 
 

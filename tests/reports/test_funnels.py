@@ -43,17 +43,17 @@ ANSWERS = {
         "Left out: 5 customers who started less than 7 days before 1 March 2026, because their time is not over.",
     ],
     "id": [
-        "21 pelanggan memulai dengan tayangan halaman; 28,6% di antaranya (13,8% – 50,0%) mencapai pembelian "
+        '21 pelanggan memulai dengan "tayangan halaman"; 28,6% di antaranya (13,8% – 50,0%) mencapai "pembelian" '
         "dalam 7 hari.",
-        "Median waktu dari awal sampai akhir 3 hari.",
-        "Penurunan terbesar dari tayangan halaman ke cart: 42,9% pelanggan melanjutkan.",
+        "Median waktu dari awal sampai akhir adalah 3 hari.",
+        'Penurunan terbesar terjadi dari "tayangan halaman" ke "cart": 42,9% pelanggan lanjut ke langkah itu.',
         "Dikecualikan: 5 pelanggan yang memulai kurang dari 7 hari sebelum 1 Maret 2026, karena waktunya belum habis.",
     ],
     "ms": [
-        "21 pelanggan bermula dengan paparan halaman; 28.6% daripadanya (13.8% – 50.0%) mencapai pembelian "
+        '21 pelanggan bermula dengan "paparan halaman"; 28.6% daripada mereka (13.8% – 50.0%) mencapai "pembelian" '
         "dalam 7 hari.",
         "Median masa dari permulaan hingga akhir ialah 3 hari.",
-        "Penurunan terbesar ialah dari paparan halaman ke cart: 42.9% pelanggan meneruskan.",
+        'Penurunan terbesar berlaku dari "paparan halaman" ke "cart": 42.9% pelanggan meneruskan ke langkah itu.',
         "Dikecualikan: 5 pelanggan yang bermula kurang daripada 7 hari sebelum 1 Mac 2026, kerana masanya belum tamat.",
     ],
 }

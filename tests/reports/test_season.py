@@ -100,8 +100,8 @@ CLOSING = {
 
 
 APART = {
-    "ecommerce": "Idul Fitri dan Tahun Baru Imlek jatuh hanya pada salah satu bulan.",
-    "saas": "Hari Raya Aidilfitri dan Tahun Baharu Cina jatuh pada satu bulan sahaja.",
+    "ecommerce": "Idul Fitri dan Tahun Baru Imlek hanya jatuh pada salah satu dari kedua bulan itu.",
+    "saas": "Hari Raya Aidilfitri dan Tahun Baharu Cina jatuh pada satu sahaja daripada dua bulan itu.",
     "subscription": "Eid al-Fitr",
 }
 

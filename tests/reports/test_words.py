@@ -12,10 +12,18 @@ from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.compare import difference
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.family import directions
+from engagekit.reports.results import Results
 from engagekit.reports.words import Writer
 
 TICKETS = replace(METRICS["tickets_opened"], better="lower")
 NPS, CHURN, VALUE = METRICS["net_promoter_score"], METRICS["churn_rate"], METRICS["order_value"]
+
+
+def printing(**parts):
+    """Results that hold these parts, and print numbers as all results do."""
+    made = SimpleNamespace(_decimals={}, **parts)
+    made.decimals = lambda metric: Results.decimals(made, metric)
+    return made
 
 
 def compared(new, old):
@@ -23,7 +31,8 @@ def compared(new, old):
     now = pd.Timestamp("2026-10-01")
     moved = difference(old, new)
     change = moved.value, moved.low, moved.high
-    return SimpleNamespace(
+    return printing(
+        study=SimpleNamespace(period="month"),
         language=Language("en"),
         business=SimpleNamespace(currency="GBP", targets={}),
         month=now,
@@ -37,7 +46,7 @@ def compared(new, old):
 def writer(code="en", currency="GBP", **targets):
     business = SimpleNamespace(currency=currency, targets=targets)
     nothing = {"current": lambda _: (None, NOTHING, NOTHING), "overall": lambda _: NOTHING}
-    return Writer(SimpleNamespace(language=Language(code), business=business, **nothing))
+    return Writer(printing(language=Language(code), business=business, **nothing))
 
 
 def estimate(value, half, n=1203):

@@ -318,6 +318,10 @@ class Study(BusinessTables):
 
     def win_back(self) -> "pd.DataFrame":
         """Customers who churned within the last horizon, the most valuable first, as ``win_back`` gives them."""
+        return self._win_back.copy()
+
+    @cached_property
+    def _win_back(self) -> "pd.DataFrame":
         customers = self.described("customers") if self.has("customers") else None
         rows = win_back(self.firewall, self.data_end, self.churn, customers=customers)
         return collected(nw.from_native(rows).lazy()).to_pandas()

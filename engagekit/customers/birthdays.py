@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from engagekit.customers.win_back import without_opted_out
 from engagekit.frames.engine import collected, to_narwhals
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ def birthdays(customers: Any, as_of: dt.date, days: int = 30) -> "pd.DataFrame":
     if not 1 <= days <= LONGEST:
         raise ValueError(f"days: {days} is not between 1 and {LONGEST}")
     today = as_of.date() if isinstance(as_of, dt.datetime) else as_of
-    rows = collected(to_narwhals(customers, ["customer_id", "birthday"], ["opted_out"]))
-    rows = rows.filter(~pl.col("opted_out").fill_null(False)) if "opted_out" in rows.columns else rows
+    rows = collected(without_opted_out(to_narwhals(customers, ["customer_id", "birthday"]), customers))
     born = pl.col("birthday").cast(pl.Date)
     this_year, next_year = (_in_year(born, today.year + later) for later in (0, 1))
     until = (pl.col("next_birthday") - pl.lit(today)).dt.total_days()

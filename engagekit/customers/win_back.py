@@ -14,7 +14,7 @@ from engagekit.prepare.contracts import NEVER_US, paid_periods
 from engagekit.prepare.history import History, Past
 from engagekit.prepare.leaving import ChurnDefinition
 
-__all__ = ["win_back"]
+__all__ = ["win_back", "without_opted_out"]
 
 Rows = nw.LazyFrame[Any]
 MICROSECOND = dt.timedelta(microseconds=1)
@@ -71,7 +71,7 @@ def win_back(history: History, as_of: dt.datetime, churn: ChurnDefinition, *, cu
     past, since = history.before(as_of), days_later(as_of, -churn.ahead)
     rows = _ended(past, since, churn) if churn.contractual else _silent(history.before(since), past, churn)
     if customers is not None:
-        rows = _without_opted_out(rows, customers)
+        rows = without_opted_out(rows, customers)
     rows = rows.sort("value", "customer_id", descending=[True, False], nulls_last=True)
     return past.to_native(rows, "subscriptions" if churn.contractual else "interactions")
 
@@ -118,8 +118,21 @@ def _with_recency(rows: Rows, past: Past) -> Rows:
     return rows.join(last, on="customer_id", how="left")
 
 
-def _without_opted_out(rows: Rows, customers: Any) -> Rows:
-    """Leave out customers who want no messages."""
+def without_opted_out(rows: Rows, customers: Any) -> Rows:
+    """Leave out customers who want no messages; who did not say is not among them.
+
+    Raises
+    ------
+    DataError
+        ``opted_out`` holds no yes and no.
+
+    Examples
+    --------
+    >>> who = nw.from_native(pl.LazyFrame({"customer_id": ["a", "b"]}))
+    >>> wishes = pl.DataFrame({"customer_id": ["a", "b"], "opted_out": [True, None]})
+    >>> without_opted_out(who, wishes).collect()["customer_id"].to_list()
+    ['b']
+    """
     table = to_narwhals(customers, ["customer_id"], ["opted_out"])
     schema = table.collect_schema()
     if "opted_out" not in schema:

@@ -16,6 +16,7 @@ from engagekit.language import Language, precision
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 __all__ = [
     "FEWEST",
@@ -24,6 +25,7 @@ __all__ = [
     "Section",
     "content_of",
     "hidden_cells",
+    "hidden_in",
     "html_of",
     "no_cells",
     "part",
@@ -232,6 +234,25 @@ def hidden_cells(counts: Sequence[float]) -> set[int]:
     few = {place for place, count in enumerate(counts) if 0 < count < FEWEST}
     others = [place for place, count in enumerate(counts) if count >= FEWEST]
     return few | ({min(others, key=counts.__getitem__)} if len(few) == 1 and others else set())
+
+
+def hidden_in(counts: "NDArray[np.float64]") -> "NDArray[np.bool_]":
+    """Which counts of a table of rows and columns are not told, so that none can be worked out of a total of either.
+
+    Examples
+    --------
+    >>> hidden_in(np.array([[9.0, 3.0], [8.0, 7.0], [0.0, 9.0]])).tolist()
+    [[True, True], [True, True], [False, False]]
+    """
+    hidden = (counts > 0) & (counts < FEWEST)
+    while True:
+        before = hidden.copy()
+        for line, told in (*zip(counts, hidden, strict=True), *zip(counts.T, hidden.T, strict=True)):
+            others = np.flatnonzero(~told & (line > 0))
+            if told.sum() == 1 and len(others):
+                told[others[line[others].argmin()]] = True
+        if (hidden == before).all():
+            return hidden
 
 
 def no_cells(table: "pd.DataFrame") -> "pd.DataFrame":

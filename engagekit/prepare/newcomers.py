@@ -29,8 +29,9 @@ def newcomers(
     customers : frame, optional
         ``customer_id`` and, if known, ``joined_at``, when the customer arrived; else it is the first interaction.
         Customers who joined before the day of the first interaction are left out: what they did then is not recorded.
+        Without it customers from before the data begin seem new.
     within : str, default "7d"
-        Days of 24 hours from the arrival, their end exclusive.
+        Days of 24 hours from the arrival, their end exclusive; a key action earlier on the day of arrival counts too.
 
     Returns
     -------
@@ -46,9 +47,7 @@ def newcomers(
     """
     rows = to_narwhals(interactions, ["customer_id", "time", "action"])
     rows = rows.filter(~nw.col("customer_id").is_null() & ~nw.col("time").is_null())
-    key = nw.when(nw.col("action").is_in(list(key_actions))).then(nw.col("time"))
-    firsts = rows.with_columns(key=key).group_by("customer_id").agg(nw.col("time", "key").min())
-    arrived = collected(firsts)
+    arrived = collected(rows.group_by("customer_id").agg(nw.col("time").min()))
     if customers is not None and "joined_at" in column_names(customers):
         begin = arrived["time"].dt.truncate("1d").min()
         joined = collected(to_narwhals(customers, ["customer_id", "joined_at"])).drop_nulls()
@@ -57,8 +56,11 @@ def newcomers(
         arrived = collected(seen).join(collected(known), on="customer_id", how="full", coalesce=True)
         arrived = arrived.with_columns(time=pl.coalesce("joined_at", "time")).filter(pl.col("time") >= pl.lit(begin))
     days = days_long("within", within)
-    return (
-        arrived.filter(pl.col("time") <= days_later(as_of, -days))
-        .select("customer_id", arrived_at="time", onboarded=(pl.col("key") < pl.col("time") + days).fill_null(False))
-        .sort("customer_id")
-    )
+    arrived = arrived.filter(pl.col("time") <= days_later(as_of, -days)).select("customer_id", arrived_at="time")
+    keys = rows.filter(nw.col("action").is_in(list(key_actions))).select("customer_id", "time")
+    done, known = with_one_key_type(keys, nw.from_native(arrived).lazy(), "customer_id")
+    key = collected(done).join(collected(known), on="customer_id")
+    since = pl.col("arrived_at").dt.truncate("1d")  # an order may be what makes a customer, some seconds before
+    onboarded = key.filter(pl.col("time") >= since, pl.col("time") < pl.col("arrived_at") + days)["customer_id"]
+    there = pl.col("customer_id").is_in(onboarded.unique().implode())
+    return collected(known).with_columns(onboarded=there).sort("customer_id")

@@ -17,7 +17,8 @@ PRODUCTS = ("first_product", "last_product")
 _ENDS = {
     "first_product": nw.col("first_product").min(),
     "last_product": nw.col("last_product").max(),
-    "channel": nw.col("channel").cast(nw.String).min(),
+    "channel": nw.col("channel").min(),
+    "bought_through": nw.col("bought_through").min(),
 }
 
 
@@ -43,7 +44,7 @@ def orders(interactions: Any) -> Any:
         back, from 0 up). Each of these two is 0 where the order has no such line, and null where it has some and none
         of them has a value. Where interactions have a ``product``, also ``first_product`` and ``last_product``:
         alphabetically, of the products bought, so that two different ones mean several products. Where they have a
-        ``channel``, also the order's: alphabetically the first of its lines.
+        ``channel``, also the order's: alphabetically the first of its purchases or, without one, of its refunds.
 
     Examples
     --------
@@ -59,7 +60,7 @@ def orders(interactions: Any) -> Any:
     check_unique(rows)
     known = rows.collect_schema().names()
     products = [name for name in PRODUCTS if "product" in known]
-    carried = [*products, *(["channel"] if "channel" in known else [])]
+    through = ["channel", "bought_through"] if "channel" in known else []
     grouped = (
         _order_lines(rows, products)
         .group_by("customer_id", "order_id", "instant", "sort")
@@ -72,7 +73,7 @@ def orders(interactions: Any) -> Any:
             nw.col("gross", "refunded").sum().cast(nw.Float64),
             nw.col("gross").count().alias("paid"),
             nw.col("refunded").count().alias("returned"),
-            *(_ENDS[name] for name in carried),
+            *(_ENDS[name] for name in (*products, *through)),
         )
     )
     net = grouped.select(
@@ -83,7 +84,8 @@ def orders(interactions: Any) -> Any:
         "lines",
         _money("gross", "paid", nw.col("lines")),
         _money("refunded", "returned", nw.col("all_lines") - nw.col("lines")),
-        *carried,
+        *products,
+        *([nw.coalesce("bought_through", "channel").alias("channel")] if through else []),
     )
     return to_native(_with_returns_as_refunds(net), interactions)
 
@@ -96,6 +98,9 @@ def _order_lines(rows: nw.LazyFrame[Any], products: list[str]) -> nw.LazyFrame[A
     signed = nw.when((nw.col("action") == "refund") & (value > 0)).then(0 - value).otherwise(value)
     rows = rows.filter(nw.col("action").is_in(PURCHASES), ~nw.col("customer_id").is_null()).with_columns(value=signed)
     bought, returned = (nw.when(nw.col("action") == action) for action in PURCHASES)
+    if "channel" in rows.collect_schema().names():
+        rows = rows.with_columns(nw.col("channel").cast(nw.String))
+        rows = rows.with_columns(bought.then(nw.col("channel")).alias("bought_through"))
     return rows.with_columns(
         alone.then(nw.col("time")).alias("instant"),
         alone.then(nw.col("action")).alias("sort"),

@@ -1,9 +1,12 @@
 """Alerts: which of the rules in ``[alerts]`` of ``business.toml`` were crossed, by more than chance could explain."""
 
+from functools import lru_cache
 from typing import Any
 
-from engagekit.display.section import Section, no_cells
+from engagekit.display.section import FEWEST, Section, no_cells
 from engagekit.metrics.catalog import METRICS
+from engagekit.metrics.estimate import Estimate
+from engagekit.metrics.metric import Metric
 from engagekit.reports.results import Results, beyond, is_small, results
 from engagekit.reports.words import Writer
 from engagekit.study import Study
@@ -11,9 +14,11 @@ from engagekit.study import Study
 __all__ = ["alerts", "alerts_section"]
 
 SIDES = {">": "above", "<": "below"}
+PERSONAL = ("answer", "invitation", "ticket")  # units that are of one person each
 DIRECTIONS = {"falls": "lower", "rises": "higher"}
 
 
+@lru_cache(maxsize=4)
 def alerts(report: Results) -> list[dict[str, Any]]:
     """Each rule with the numbers that it is about, whether it is crossed, and the sentence that says so.
 
@@ -33,6 +38,11 @@ def alerts_section(study: Study) -> Section | None:
     return Section(report.language.text("alerts.question"), answer=crossed, cells=no_cells, layer="summary")
 
 
+def _is_of_few(metric: Metric, estimate: Estimate) -> bool:
+    """Whether an estimate is of fewer than five people, answers or tickets."""
+    return is_small(metric, estimate) or (metric.unit in PERSONAL and 0 < estimate.units < FEWEST)
+
+
 def _judged(report: Results, name: str, rule: str) -> dict[str, Any]:
     metric, writer = METRICS[name], Writer(report)
     period, new, old = report.current(name)
@@ -40,8 +50,9 @@ def _judged(report: Results, name: str, rule: str) -> dict[str, Any]:
     if limit is None:
         crossed = writer.direction(metric) == DIRECTIONS[rule]
     else:
-        crossed = not is_small(metric, new) and beyond(new, limit) == SIDES[rule[0]]
-    crossed = crossed and period is not None
+        crossed = beyond(metric, new, limit) == SIDES[rule[0]]
+    hidden = any(_is_of_few(metric, estimate) for estimate in ((new, old) if limit is None else (new,)))
+    crossed = crossed and period is not None and not hidden
     sentence = ""
     if crossed and period is not None:
         key = rule if limit is None else SIDES[rule[0]]
@@ -49,7 +60,6 @@ def _judged(report: Results, name: str, rule: str) -> dict[str, Any]:
         known |= {"old": writer.value(metric, old)} if limit is None else {"limit": writer.amount(metric, limit)}
         sentence = report.language.text(f"alerts.{key}", **known)
     numbers = {"value": new.value, "low": new.low, "high": new.high, "before": old.value, "n": new.units}
-    hidden = is_small(metric, new) or is_small(metric, old)
     return {
         "metric": name,
         "rule": rule,

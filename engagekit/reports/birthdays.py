@@ -1,5 +1,7 @@
 """Birthdays in the coming days: how many for the page, and who for the business's private list."""
 
+from functools import lru_cache
+
 import pandas as pd
 
 from engagekit.customers.birthdays import birthdays as coming_birthdays
@@ -21,6 +23,7 @@ def birthdays(study: Study) -> list[Section]:
     return [Section(language.text("birthday.question"), answer=language.text("birthday.answer", **known))] * (count > 0)
 
 
+@lru_cache(maxsize=4)
 def birthday_list(study: Study) -> pd.DataFrame:
     """The customers with real ids, for their owner: what ``write_private`` takes; empty without birthdays."""
     customers = study.described("customers") if study.has("customers") else None

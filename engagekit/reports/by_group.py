@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from engagekit.display.section import hidden_cells
+from engagekit.display.section import FEWEST, hidden_cells
 from engagekit.frames.engine import collected, column_names
+from engagekit.frames.periods import period_starts
 from engagekit.metrics.catalog import METRICS
-from engagekit.metrics.metric import Total
+from engagekit.metrics.metric import Metric, Total
+from engagekit.metrics.retention import customers_of
 from engagekit.metrics.sales import usage_of
+from engagekit.score.scorecard import SEGMENTS
 from engagekit.study import SNAPSHOTS, Study
 
 __all__ = ["BREAKDOWNS", "OF_CUSTOMERS", "Groups", "broken_down", "by_customers"]
@@ -77,7 +80,7 @@ def broken_down(study: Study, channel: str) -> list[Groups]:
             continue
         values, more = _commonest(study, METRICS[of_tables[0]].table, by)
         if len(values) > 1:
-            measured = study.measure(of_tables, by=by, where={by: values})
+            measured = study.measure([*of_tables, *_people(study, of_tables)], by=by, where={by: values})
             parts.append(Groups(by, _sorted_groups(study, _grouped(measured, by), of_tables), more))
     parts += _usage(study) if channel == "sales" else []
     return [groups for groups in parts if groups.table["group"].nunique() > 1]
@@ -90,6 +93,8 @@ def _usage(study: Study) -> list[Groups]:
         return []
     measured = study.measure([usage_of(name) for name in features], every=study.period)
     last = measured[measured["period"] == pd.Timestamp(study.last_period.replace(tzinfo=None))]
+    few = last["units"].between(1, FEWEST - 1)
+    last = last.assign(**{name: last[name].astype(float).mask(few) for name in ("value", "low", "high", "units")})
     table = last.assign(group=last["metric"], metric="product_usage_rate", n=last["units"].astype(float))
     return [Groups("feature", table.sort_values(["value", "group"], ascending=[False, True])[COLUMNS].head(MOST))]
 
@@ -109,21 +114,25 @@ def by_customers(study: Study, periods: Mapping[str, pd.Timestamp | None]) -> li
         if not _knows(study, by):
             continue
         shown = [name for name in of_people if by != "segment" or METRICS[name].table != "scores"]
-        measured = pd.concat(list(_measured(study, shown, by, periods)), ignore_index=True)
+        if not shown:
+            continue
+        values, more = _values(study, by)
+        measured = pd.concat(list(_measured(study, shown, by, periods, {by: values})), ignore_index=True)
         table = _sorted_groups(study, measured[measured["group"].notna()], shown, by_name=by == "cohort")
         if table["group"].nunique() > 1:
-            parts.append(Groups(by, table))
+            parts.append(Groups(by, table, more))
     return parts
 
 
 def _measured(
-    study: Study, names: list[str], by: str, periods: Mapping[str, pd.Timestamp | None]
+    study: Study, names: list[str], by: str, periods: Mapping[str, pd.Timestamp | None], where: Mapping[str, list[str]]
 ) -> Iterable[pd.DataFrame]:
     """Metrics by a group of customers, of their period or over all time."""
     for dated in (True, False):
         some = [name for name in names if (METRICS[name].table in SNAPSHOTS) == dated]
         if some:
-            rows = _grouped(study.measure(some, by=by, every=study.period if dated else None), by)
+            asked: list[Metric | str] = [*some, *([] if dated else _people(study, some))]
+            rows = _grouped(study.measure(asked, by=by, where=where, every=study.period if dated else None), by)
             yield rows[rows["period"] == rows["metric"].map(dict(periods))] if dated else rows
 
 
@@ -140,6 +149,23 @@ def _knows(study: Study, by: str) -> bool:
     if by == "cohort":
         return study.has("interactions")
     return study.has("customers") and by in column_names(study.described("customers"))
+
+
+def _people(study: Study, names: Iterable[str]) -> list[Total]:
+    """Totals of the people in the tables of some metrics: different customers, and rows that name none."""
+    tables = dict.fromkeys(METRICS[name].table for name in names if _of_people(study, name))
+    nobody = nw.when(nw.col("customer_id").is_null()).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
+    known = [customers_of(f"{table}:known", "", table, "") for table in tables]
+    return known + [Total(f"{table}:unknown", table=table, columns=("customer_id",), value=nobody) for table in tables]
+
+
+def _values(study: Study, by: str) -> tuple[list[str], int]:
+    """The groups that are looked at: the last months of arrival, or the commonest values; and how many others."""
+    if by == "segment":
+        return list(SEGMENTS), 0
+    if by == "cohort":
+        return [day.strftime("%Y-%m") for day in period_starts(study.end, "month", MOST)], 0
+    return _commonest(study, "customers", by)
 
 
 def _of_people(study: Study, name: str) -> bool:
@@ -165,10 +191,13 @@ def _commonest(study: Study, table: str, column: str) -> tuple[list[str], int]:
 
 def _sorted_groups(study: Study, measured: pd.DataFrame, names: list[str], *, by_name: bool = False) -> pd.DataFrame:
     """Rows without those of fewer than five people, by the weight of their group in the first metric."""
+    people = measured[measured["metric"].str.endswith((":known", ":unknown"))]
+    of_table = people.assign(table=people["metric"].str.split(":").str[0]).groupby(["table", "group"])["value"].sum()
     parts = []
     for name in names:
-        rows = measured[measured["metric"] == name]
-        small = hidden_cells(rows["units"].tolist()) if _of_people(study, name) else set()
+        rows, made_of = measured[measured["metric"] == name], METRICS[name].table
+        counts = [of_table.get((made_of, group), units) for group, units in rows[["group", "units"]].to_numpy()]
+        small = hidden_cells(counts) if _of_people(study, name) else set()
         hidden = np.isin(np.arange(len(rows)), list(small))
         numbers = {column: rows[column].astype(float).mask(hidden) for column in ("value", "low", "high", "units")}
         parts.append(rows.assign(**numbers))

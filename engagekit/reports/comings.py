@@ -8,7 +8,7 @@ import polars as pl
 
 from engagekit.customers.lifecycle import NOT_YET, STATES, lifecycle_flows
 from engagekit.display import charts
-from engagekit.display.section import Figure, Section
+from engagekit.display.section import FEWEST, Figure, Section
 from engagekit.reports.parts import DASH, moves, printed, source
 from engagekit.reports.results import Results, results
 from engagekit.reports.standing import rfm_moves
@@ -22,9 +22,10 @@ COMING = ("returning", "resurrected", "new")
 def comings_and_goings(study: Study) -> Section | None:
     """How many were new, stayed, came back or became dormant, who went from which state into which, and RFM groups."""
     report = results(study)
-    text, table = report.language.text, report.states
-    if not study.has("interactions"):
+    text = report.language.text
+    if not study.has("subscriptions" if study.churn.contractual else "interactions"):
         return None
+    table = report.states
     if table.empty:
         return Section(text("lifecycle.question"), answer=text("lifecycle.too_short"))
     figure = Figure(
@@ -45,7 +46,7 @@ def comings_and_goings(study: Study) -> Section | None:
         _sentence(report, table),
         cells=lambda safe: _states(report, safe),
         words=[text("column.meaning")],
-        figure=figure,
+        figure=figure if table["active"].notna().any() else None,
         parts=[moves(report.language, moved, pairs, lambda name: text(f"state.{name}"), "state"), *bought],
     )
 
@@ -80,24 +81,24 @@ def rfm_groups(study: Study) -> Section | None:
 
 
 def _sentence(report: Results, table: pd.DataFrame) -> str:
-    """What became of the customers in the last period; only how many stayed where a number is too small to be shown."""
+    """What became of the customers in the last period."""
     row, number = table.iloc[-1], report.language.number
-    known = {"when": report.language.named(row["period"]), "stayed": number(row["active"])}
-    numbers = {"new": row["new"], "back": row["returning"] + row["resurrected"], "gone": row["dormant"]}
-    if math.isnan(row["active"]) or any(map(math.isnan, numbers.values())):
-        return report.language.text("lifecycle.stayed", **known) if math.isfinite(row["active"]) else ""
+    when = report.language.named(row["period"])
+    if math.isnan(row["active"]):
+        return report.language.text("lifecycle.few", when=when, fewest=FEWEST)
+    back = row["returning"] + (0 if math.isnan(row["resurrected"]) else row["resurrected"])
+    numbers = {"stayed": row["active"], "new": row["new"], "back": back, "gone": row["dormant"]}
     shown = {name: number(count) for name, count in numbers.items()}
-    return report.language.text("lifecycle.sentence", **known, **shown)
+    return report.language.text("lifecycle.sentence", when=when, **shown)
 
 
 def _states(report: Results, table: pd.DataFrame) -> pd.DataFrame:
     """States in the last two periods, and what each means."""
     text, number = report.language.text, report.language.number
     rows = {"active": "active", "new": "new", "returning": "returning", "resurrected": "resurrected"}
-    rows |= {"all_dormant": "dormant"}
-    shown = table.tail(2)
+    rows |= {"dormant": "gone", "all_dormant": "dormant"}
     cells = {text("column.state"): [text(f"state.{name}") for name in rows.values()]}
-    for row in shown.to_dict("records"):
+    for row in table.tail(2).to_dict("records"):
         heading = report.language.named(row["period"])
         cells[heading] = [DASH if math.isnan(row[name]) else number(row[name]) for name in rows]
     days = report.study.churn.horizon.removesuffix("d")
@@ -107,18 +108,16 @@ def _states(report: Results, table: pd.DataFrame) -> pd.DataFrame:
 
 def _best(report: Results, table: pd.DataFrame) -> str:
     """The group that brought the largest part of the revenue."""
-    known = table.dropna(subset=["value"]).sort_values("value", ascending=False, kind="stable")
-    total = known["value"].sum()
-    if len(known) < 2 or not total > 0:
+    known = table.dropna(subset=["share"]).sort_values("share", ascending=False, kind="stable")
+    if len(known) < 2:
         return ""
-    best = known.to_dict("records")[0]
-    language = report.language
-    shares = {"share": language.percent(best["value"] / total, 0), "n": language.number(best["customers"])}
+    best, language = known.to_dict("records")[0], report.language
+    shares = {"share": language.percent(best["share"], 0), "n": language.number(best["customers"])}
     return language.text("rfm.best", name=language.text(f"rfm.{best['group']}"), **shares)
 
 
 def _groups(report: Results, table: pd.DataFrame) -> pd.DataFrame:
-    language, total = report.language, table["value"].sum()
+    language = report.language
 
     def written(values: "pd.Series[float]", write: Callable[[float], str]) -> list[str]:
         return [DASH if math.isnan(value) else write(value) for value in values]
@@ -127,7 +126,7 @@ def _groups(report: Results, table: pd.DataFrame) -> pd.DataFrame:
         {
             "group": [language.text(f"rfm.{name}") for name in table["group"]],
             "customers": written(table["customers"], language.number),
-            "revenue_share": written(table["value"] / total, lambda share: language.percent(share, 0)),
+            "revenue_share": written(table["share"], lambda share: language.percent(share, 0)),
             "median_days": written(table["recency_days"], language.number),
             "action": [language.text(f"rfm_action.{name}") for name in table["group"]],
         }

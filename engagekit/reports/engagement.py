@@ -154,6 +154,8 @@ def _before(writer: Writer, metric: Metric, new: Estimate, old: Estimate) -> str
     before = writer.value(metric, old)
     if not isinstance(metric, Total) or is_small(metric, new) or is_small(metric, old) or not old.value > 0:
         return before
+    if metric.latest and new.units != old.units:  # a unit that is not there has not gone
+        return before
     change = new.value / old.value - 1
     return before if math.isnan(change) else f"{before} ({writer.language.percent_change(change)})"
 

@@ -67,7 +67,7 @@ def _answer(study: Study, funnel: FunnelSettings, table: pd.DataFrame) -> Iterat
         yield text("funnel.few", fewest=FEWEST)
     if first["customers"] == 0:
         yield text("funnel.nobody", first=named[first["step"]], within=within, date=date)
-    elif not math.isnan(last["value"]):
+    elif not (math.isnan(first["customers"]) or math.isnan(last["value"])):
         known = {"share": language.percent(last["value"]), "interval": between(language, last["low"], last["high"], 1)}
         ends = {"first": named[first["step"]], "last": named[last["step"]], "within": within}
         yield text("funnel.result", n=language.number(first["customers"]), **known, **ends)
@@ -97,21 +97,23 @@ def _not_recorded(study: Study, funnel: FunnelSettings) -> Iterator[str]:
 def _by_channel(study: Study, funnel: FunnelSettings) -> Iterator[Section]:
     """Shares that reached the last step by the channel of the entry: the five largest, and the rest together."""
     language, text = study.language, study.language.text
-    groups = study.funnel(funnel.steps, funnel.within, by="channel").groupby("channel", sort=False)
+    groups = study.funnel(funnel.steps, funnel.within, by="channel").groupby("channel", sort=False, dropna=False)
     ends = groups["customers"].agg(customers="first", reached="last").reset_index()
     ends = ends[ends["customers"] > 0].sort_values(["customers", "channel"], ascending=[False, True])
     if len(ends) < 2:
         return
-    rows = [(language.value("channel", name), n, reached) for name, n, reached in ends.to_numpy().tolist()]
-    shown, rest = rows[:MOST_CHANNELS], rows[MOST_CHANNELS:]
+    known, unknown = ends[ends["channel"].notna()], ends[ends["channel"].isna()]
+    rows = [(language.value("channel", name), n, reached) for name, n, reached in known.to_numpy().tolist()]
+    shown, rest = rows[:MOST_CHANNELS], [*rows[MOST_CHANNELS:], *unknown.to_numpy().tolist()]
     if rest:
         name = text("funnel.other_channels", n=language.number(len(rest)))
         shown.append((name, sum(row[1] for row in rest), sum(row[2] for row in rest)))
     table = pd.DataFrame(shown, columns=["channel", "customers", "reached"])
     table["value"] = table["reached"] / table["customers"]
     table["low"], table["high"] = wilson_interval(table["reached"], table["customers"])
-    shares = table.drop(columns="reached")
-    yield Section(text("funnel.by_channel"), shares, people="customers", cells=partial(_cells, language))
+    few = table["reached"].between(1, FEWEST - 1)
+    shares = table.assign(fewest=table["reached"].where(few, table["customers"])).drop(columns="reached")
+    yield Section(text("funnel.by_channel"), shares, people="fewest", cells=partial(_cells, language))
 
 
 def _cells(language: Language, table: pd.DataFrame) -> pd.DataFrame:

@@ -1,11 +1,15 @@
 """Who to win back, to thank and to help along, and whose birthday comes: how many for the page, who in private."""
 
+from functools import lru_cache
+from typing import Any
+
 import narwhals as nw
 import pandas as pd
 import polars as pl
 
+from engagekit.customers.win_back import without_opted_out
 from engagekit.display.section import FEWEST, Section
-from engagekit.frames.engine import collected, column_names
+from engagekit.frames.engine import collected
 from engagekit.reports.birthdays import birthday_list, birthdays
 from engagekit.reports.parts import DASH, printed
 from engagekit.reports.results import Results, results
@@ -61,6 +65,7 @@ def private_list(study: Study) -> pd.DataFrame:
     return table[columns].rename(columns=lambda name: heads.get(name) or language.text(f"column.{name}"))
 
 
+@lru_cache(maxsize=4)
 def _listed(report: Results) -> dict[str, pd.DataFrame]:
     """Customers to win back, advocates, and those who are nearly, without who opted out."""
     study, made = report.study, dict[str, pd.DataFrame]()
@@ -73,15 +78,14 @@ def _listed(report: Results) -> dict[str, pd.DataFrame]:
         )
         made["advocates"] = advocates.select("customer_id", "score").to_pandas()
         made["nearly"] = nearly_there(report.scoring.scorecard, scores).to_pandas()
-    silent = _opted_out(study)
-    return {name: customers[~customers["customer_id"].isin(silent)] for name, customers in made.items()}
+    wishes = study.described("customers") if study.has("customers") else None
+    return {name: listed if wishes is None else _willing(listed, wishes) for name, listed in made.items()}
 
 
-def _opted_out(study: Study) -> list[object]:
-    customers = study.described("customers") if study.has("customers") else None
-    if customers is None or "opted_out" not in column_names(customers):
-        return []
-    return collected(nw.from_native(customers).lazy().filter(nw.col("opted_out")))["customer_id"].to_list()
+def _willing(listed: pd.DataFrame, customers: Any) -> pd.DataFrame:
+    rows = nw.from_native(pl.from_pandas(listed[["customer_id"]])).lazy()
+    kept = collected(without_opted_out(rows, customers))["customer_id"].to_list()
+    return listed[listed["customer_id"].isin(kept)].reset_index(drop=True)
 
 
 def _held_back(report: Results, named: dict[str, pd.DataFrame]) -> list[Section]:

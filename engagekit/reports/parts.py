@@ -10,7 +10,7 @@ import polars as pl
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
 from engagekit.display import markup
-from engagekit.display.section import FEWEST, Section, hidden_cells
+from engagekit.display.section import FEWEST, Section, hidden_in
 from engagekit.language import Language
 from engagekit.metrics.metric import Metric
 from engagekit.prepare.tables import MADE_OF
@@ -111,13 +111,12 @@ def moves(language: Language, question: str, pairs: pl.DataFrame, named: Callabl
     heading : str
         Column, a key of the locale, that names the groups.
     """
-    rows: dict[str, dict[str, Any]] = {}
-    for (new,), column in pairs.group_by("after", maintain_order=True):
-        hidden = hidden_cells(column["customers"].to_list())
-        for place, (old, customers) in enumerate(column.select("before", "customers").iter_rows()):
-            row = rows.setdefault(named(old), {language.text(f"column.{heading}"): named(old)})
-            row[named(new)] = math.nan if place in hidden else customers
-    table = pd.DataFrame(list(rows.values()))
+    counts: dict[str, dict[str, float]] = {}
+    for old, new, customers in pairs.select("before", "after", "customers").iter_rows():
+        counts.setdefault(named(old), {})[named(new)] = customers
+    raw = pd.DataFrame.from_dict(counts, orient="index")
+    hidden = hidden_in(raw.fillna(0).to_numpy(float))
+    table = raw.mask(hidden).rename_axis(language.text(f"column.{heading}")).reset_index()
 
     def cells(table: pd.DataFrame) -> pd.DataFrame:
         return table.assign(**{name: [language.number(n) for n in table[name]] for name in table.columns[1:]})

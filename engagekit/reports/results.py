@@ -20,7 +20,7 @@ from engagekit.metrics.catalog import CHANNELS, METRICS
 from engagekit.metrics.compare import difference
 from engagekit.metrics.estimate import Estimate, significant
 from engagekit.metrics.family import directions, would_have_shown
-from engagekit.metrics.metric import Metric
+from engagekit.metrics.metric import Metric, Total
 from engagekit.metrics.season import next_start
 from engagekit.prepare.business_tables import SHOWN
 from engagekit.reports.by_group import OF_CUSTOMERS, Groups, broken_down, by_customers
@@ -111,7 +111,8 @@ class Results:
         """A metric by month, oldest first; months of fewer than five customers are blank."""
         if metric not in self._series:
             months = self._months(metric)
-            small = (METRICS[metric].unit == "customer") & months["units"].between(1, FEWEST - 1)
+            people = months["value" if METRICS[metric].measured_in == "count" else "units"]
+            small = (METRICS[metric].unit == "customer") & (people > 0) & (people < FEWEST)
             shown = {name: months[name].mask(small) for name in ("value", "low", "high")}
             self._series[metric] = months.assign(**shown)
         return self._series[metric]
@@ -279,9 +280,10 @@ def _day(period: dt.datetime) -> str:
     return period.date().isoformat()
 
 
-def beyond(estimate: Estimate, limit: float) -> Literal["above", "below", "close"]:
-    """Where an estimate lies beside a limit: ``close`` where its interval holds it."""
-    if estimate.low < limit < estimate.high or not math.isfinite(estimate.value):
+def beyond(metric: Metric, estimate: Estimate, limit: float) -> Literal["above", "below", "close"]:
+    """Where an estimate lies beside a limit: ``close`` where its interval holds it, or where it should have one."""
+    unsure = math.isnan(estimate.low) and not isinstance(metric, Total)
+    if unsure or estimate.low < limit < estimate.high or not math.isfinite(estimate.value):
         return "close"
     return "above" if estimate.value > limit else "below" if estimate.value < limit else "close"
 
@@ -352,7 +354,9 @@ def _metric_rows(business: Business, measured: pd.DataFrame, length: str) -> Ite
 def _funnel_rows(study: Study) -> Iterator[dict[str, Any]]:
     """Funnels, without the numbers of steps that fewer than five customers reached."""
     for funnel, frame in zip(study.business.funnels, study.funnels, strict=False):
-        rows = [dict(zip(frame, row, strict=True)) for row in raw_rows(safe_table(frame, "customers"))]
+        few = frame["left_out"].between(1, FEWEST - 1)
+        safe = safe_table(frame.assign(left_out=frame["left_out"].astype(float).mask(few)), "customers")
+        rows = [dict(zip(frame, row, strict=True)) for row in raw_rows(safe)]
         yield {**funnel.model_dump(), "rows": rows}
 
 
@@ -373,11 +377,14 @@ def check_goals(business: Business) -> None:
             raise DataError(f"{name} has no better way, neither up nor down, so it has no target. Drop it.", file=goals)
         if getattr(METRICS[name], "bounded", False) and not 0 <= target <= 1:
             raise DataError(f"{name}: {target:g} is not between 0 and 1. Write 35 % as 0.35.", file=goals)
-    for name in business.alerts:
+    for name, rule in business.alerts.items():
+        problem = ""
         if name not in METRICS:
-            raise DataError(
-                f"there is no metric {name!r}. {did_you_mean(name, METRICS)}", file="business.toml [alerts]"
-            )
+            problem = f"there is no metric {name!r}. {did_you_mean(name, METRICS)}"
+        elif rule in ("falls", "rises") and isinstance(METRICS[name], Total):
+            problem = f'{name} is a total, of which chance is not known. Give it a limit, such as "< 100".'
+        if problem:
+            raise DataError(problem, file="business.toml [alerts]")
     check_components(business)
 
 

@@ -2,14 +2,15 @@
 
 import datetime as dt
 import math
+from functools import lru_cache
 
 import narwhals as nw
 import pandas as pd
 import polars as pl
 
-from engagekit.customers.lifecycle import STATES, lifecycle_flows
+from engagekit.customers.lifecycle import lifecycle_flows
 from engagekit.customers.rfm import GROUPS, rfm
-from engagekit.display.section import hidden_cells, safe_table
+from engagekit.display.section import FEWEST, safe_table
 from engagekit.frames.engine import collected
 from engagekit.frames.times import days_later, days_long
 from engagekit.study import Study
@@ -18,14 +19,15 @@ __all__ = ["COUNTED", "RFM", "rfm_moves", "rfm_table", "states_by_period"]
 
 COUNTED = ("active", "returning", "resurrected", "new", "dormant", "all_dormant")
 RFM = list(dict.fromkeys(name for row in GROUPS.values() for name in reversed(row)))
-NOBODY = pd.DataFrame(columns=["group", "customers", "orders", "value", "recency_days"])
+NOBODY = pd.DataFrame(columns=["group", "customers", "orders", "value", "recency_days", "share"])
 
 
 def states_by_period(study: Study) -> pd.DataFrame:
     """Customers by period and state: who was ``active`` ..., who became ``dormant``, and ``all_dormant``.
 
-    A row a ``period`` from the second that is known on; numbers from 1 to 4, and the next smallest where it is only
-    one, are blank.
+    A row a ``period`` from the second that is known on. Where few returned or were resurrected they are told together,
+    as ``returning``; a period in which a number is still from 1 to 4 is blank, since the numbers of a period and those
+    beside it add up. ``all_dormant`` is that of the last period alone.
     """
     states = study.states
     if states["date"].n_unique() < 2:
@@ -35,16 +37,27 @@ def states_by_period(study: Study) -> pd.DataFrame:
     gone = dict(became.group_by("date").agg(pl.col("customers").sum()).iter_rows())
     rows = []
     for date in states["date"].unique().sort()[1:]:
-        numbers = [counts.get((date, state), 0) for state in COUNTED if state in STATES and state != "dormant"]
-        numbers += [gone.get(date, 0), counts.get((date, "dormant"), 0)]
-        hidden = hidden_cells(numbers)
-        shown = [math.nan if place in hidden else float(number) for place, number in enumerate(numbers)]
-        rows.append([date.replace(tzinfo=None), *shown])
-    return pd.DataFrame(rows, columns=["period", *COUNTED])
+        new, active, returning, resurrected = (
+            counts.get((date, state), 0) for state in ("new", "active", "returning", "resurrected")
+        )
+        back: list[float] = [returning, resurrected]
+        if any(0 < number < FEWEST for number in back):
+            back = [returning + resurrected, math.nan]  # told together, as those who came back
+        shown = [active, *back, new, gone.get(date, 0), math.nan]
+        if any(0 < number < FEWEST for number in shown):
+            shown = [math.nan] * len(shown)  # one number of a period can be worked out of the others and its neighbours
+        rows.append([date.replace(tzinfo=None), *map(float, shown)])
+    table = pd.DataFrame(rows, columns=["period", *COUNTED])
+    all_dormant = counts.get((states["date"].max(), "dormant"), 0)
+    if table["active"].iloc[-1:].notna().all() and not 0 < all_dormant < FEWEST:
+        table.loc[table.index[-1], "all_dormant"] = float(all_dormant)
+    return table
 
 
 def rfm_table(study: Study) -> pd.DataFrame:
-    """Buyers by RFM group at the end: ``group, customers, orders, value, recency_days`` (median), the best first.
+    """Buyers by RFM group at the end, the best first: ``group, customers, orders, value, recency_days, share``.
+
+    ``recency_days`` is a median, ``share`` that of the revenue of all groups.
 
     Groups of fewer than five are blank, and so is the next smallest where it is only one.
     """
@@ -56,8 +69,10 @@ def rfm_table(study: Study) -> pd.DataFrame:
         pl.len().alias("customers"), pl.col("orders", "value").sum(), pl.col("recency_days").median()
     )
     every = pl.DataFrame({"group": RFM}).join(sums, left_on="group", right_on="rfm", how="left", maintain_order="left")
-    table = every.with_columns(pl.col("customers", "orders", "value").fill_null(0)).to_pandas()
-    return safe_table(table, "customers")
+    counted = every.with_columns(
+        pl.col("customers", "orders").fill_null(0), share=pl.col("value") / pl.col("value").sum()
+    )
+    return safe_table(counted.to_pandas(), "customers")
 
 
 def rfm_moves(study: Study) -> tuple[dt.datetime, pl.DataFrame] | None:
@@ -76,6 +91,7 @@ def rfm_moves(study: Study) -> tuple[dt.datetime, pl.DataFrame] | None:
     return earlier, pairs.sort(pl.col("after").cast(order), pl.col("before").cast(order), nulls_last=True)
 
 
+@lru_cache(maxsize=4)
 def _rfm(study: Study) -> pl.DataFrame | None:
     """RFM groups one window of the score before the end, where anybody had bought by then, and at the end."""
     made = study.prepared("orders")

@@ -116,7 +116,7 @@ class Writer:
         """``reached``, ``missed`` or ``close``: the last where the interval holds the target."""
         if estimate.value == target:
             return "reached"
-        place = beyond(estimate, target)
+        place = beyond(metric, estimate, target)
         if place == "close":
             return "close"
         return "reached" if (place == "above") == (metric.better != "lower") else "missed"

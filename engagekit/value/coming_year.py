@@ -277,7 +277,7 @@ def contracts_year(subscriptions: Any, paid: pl.DataFrame, end: dt.datetime, gra
         days=days,
         rows=now.select("customer_id", "renewals", payment=payment),
         model=model,
-        ahead=max(YEAR * DAY_US // length, 1),
+        ahead=max(round(YEAR * DAY_US / length), 1),
         hold_out=_as_frame(dates, [(0.0, 0.0, 0.0), *expected], came),
         tried=len(running),
     )
@@ -314,7 +314,8 @@ def _spend(history: pl.DataFrame) -> tuple[GammaGamma | None, str]:
 def _length_us(periods: pl.DataFrame) -> int:
     """Mean length of the renewed paid periods that are near the median, in microseconds; else a month."""
     length = pl.col("ends_us") - pl.col("starts_us")
-    renewed = periods.filter(pl.col("ends_us") < pl.col("spell_ends_us")).select(length)["ends_us"]
+    last = pl.col("ends_us").max().over("customer_id", "spell_starts_us")
+    renewed = periods.filter(pl.col("ends_us") < last).select(length)["ends_us"]
     usual = renewed.filter((renewed / (renewed.median() or 1) - 1).abs() < NEAR)
     return round(usual.sum() / len(usual)) if len(usual) else round(UNITS["month"] * DAY_US)
 

@@ -56,6 +56,13 @@ def test_arrival_is_the_joining_date_and_who_never_did_anything_counts():
     assert onboarded(made) == {"late": True, "never": False, "quick": True, "silent": False}
 
 
+def test_a_key_action_before_the_day_of_arrival_does_not_count_and_one_on_it_does():
+    rows = [("guest", 1, "purchase"), ("guest", 21, "view"), ("buyer", 20.4, "purchase"), ("again", 1, "purchase")]
+    rows += [("again", 22, "purchase")]
+    made = newcomers(done(*rows), END, ["purchase"], joined(guest=20, buyer=20.5, again=20))
+    assert onboarded(made) == {"again": True, "buyer": True, "guest": False}
+
+
 def test_the_rate_is_measured_by_the_month_of_arrival():
     rows = [(f"c{n}", n, "view") for n in range(40)] + [(f"c{n}", n + 2, "purchase") for n in range(0, 40, 4)]
     study = Study.of(interactions=done(*rows).with_columns(channel=pl.lit("web")), as_of="2026-03-01")
@@ -81,7 +88,7 @@ def test_the_rate_equals_a_loop_over_customers(rows, dates):
         if arrived is None:
             arrived = min(day for day, _ in own)
         if arrived >= begin and arrived + 7 <= 35:
-            expected[who] = any(action == "purchase" and day < arrived + 7 for day, action in own)
+            expected[who] = any(action == "purchase" and arrived <= day < arrived + 7 for day, action in own)
     made = newcomers(done(*rows), FIRST + 35 * DAY, ["purchase"], joined(**dates))
     assert onboarded(made) == expected
     estimate = metrics.onboarding_rate(made)

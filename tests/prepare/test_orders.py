@@ -344,3 +344,18 @@ def test_an_event_that_repeats_is_refused_and_unique_ones_are_ordered_once():
     with pytest.raises(DataError, match="event_id: 1 rows repeat"):
         orders(lines)
     assert orders(lines[1:])["value"].sort().to_list() == [5, 10]
+
+
+def test_an_order_has_the_channel_of_its_purchases_not_of_its_refund():
+    lines = pl.DataFrame(
+        {
+            "customer_id": ["a", "a", "b"],
+            "time": [1, 9, 3],
+            "action": ["purchase", "refund", "refund"],
+            "value": [100.0, 10.0, 5.0],
+            "order_id": ["1", "1", None],
+            "channel": ["web", "email", "store"],
+        }
+    )
+    made = orders(lines).sort("customer_id").select("customer_id", "value", "channel")
+    assert made.rows() == [("a", 90.0, "web"), ("b", -5.0, "store")]

@@ -128,3 +128,9 @@ def test_the_exit_code_is_5_and_a_failure_outranks_it(tmp_path):
     assert "below your limit" in (out / "index.html").read_text("utf-8")
     (tmp_path / "b" / "surveys.csv").write_text("odd\n")
     assert CliRunner().invoke(app, ["report", str(alerted), str(calm), "--out", str(out)]).exit_code == 1
+
+
+def test_one_answer_raises_no_alert_and_a_total_needs_a_limit(tmp_path):
+    assert crossed(shop(tmp_path, {"promoter_rate": "> 0.4"}, months=((0, 20), (1, 0)))) == {"promoter_rate": False}
+    with pytest.raises(DataError, match="mails_delivered is a total, of which chance is not known. Give it a limit"):
+        results(Study(shop(tmp_path, {"mails_delivered": "falls"})))

@@ -114,3 +114,34 @@ def test_usage_by_feature_averages_to_the_product_usage_rate(sample_results):
     assert features.table["value"].mean() == pytest.approx(usage.value)
     assert set(features.table["n"]) == {usage.units}
     assert features.table["value"].is_monotonic_decreasing
+
+
+def test_one_customer_with_many_orders_is_one_of_fewer_than_five_people():
+    lines = [(f"w{n}", "web", 10.0) for n in range(20)] + [(f"s{n}", "store", 10.0) for n in range(9)]
+    lines += [("only", "phone", 50.0)] * 24
+    frame = pd.DataFrame(lines, columns=["customer_id", "channel", "value"]).assign(action="purchase")
+    frame["time"] = [DAY + pd.Timedelta(hours=n) for n in range(len(frame))]
+    (sales, *_) = broken_down(study(interactions=frame), "sales")
+    shown = values(sales, "revenue")
+    assert shown["web"] == 200
+    assert pd.isna(shown["phone"])
+    assert pd.isna(shown["store"])  # else the 24 orders could be worked out of the revenue of all
+
+
+def test_of_130_plans_the_commonest_are_shown():
+    people = [f"c{n}" for n in range(140)]
+    plans = [f"p{n:03}" for n in range(130)] + ["p000"] * 10
+    customers = pd.DataFrame({"customer_id": people, "joined_at": DAY, "plan": plans})
+    answers = pd.DataFrame({"customer_id": people, "kind": "nps", "score": 10, "answered_at": DAY})
+    (groups,) = [
+        each
+        for each in by_customers(study(customers=customers, surveys=answers), {"net_promoter_score": None})
+        if each.by == "plan"
+    ]
+    assert (groups.more, groups.table["group"].nunique()) == (110, 20)
+
+
+def test_answers_without_a_customer_have_no_groups_of_customers():
+    customers = pd.DataFrame({"customer_id": ["a"], "joined_at": DAY, "plan": "gold"})
+    answers = pd.DataFrame({"kind": "nps", "score": [10] * 9, "answered_at": DAY})
+    assert by_customers(study(customers=customers, surveys=answers), {"net_promoter_score": None}) == []

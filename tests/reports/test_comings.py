@@ -53,10 +53,20 @@ def test_a_sentence_by_hand(language, sentence):
     assert sum(flows.table.select_dtypes("number").sum()) == 10 + 7 + 6 + 8
 
 
-def test_of_fewer_than_five_and_the_next_smallest_nothing_is_told():
+def test_of_a_period_with_fewer_than_five_nothing_is_told():
     section = comings_and_goings(study(STEADY | {(4,): 3}))
-    assert section.answer == ["In April 2026, 10 customers stayed active."]
-    assert section.table.iloc[-1][["new", "returning"]].isna().all()
+    few = (
+        "In April 2026, fewer than 5 customers were new, came back or became inactive, so the numbers of that month are"
+    )
+    assert section.answer == [f"{few} not shown."]
+    assert section.table.iloc[-1].drop("period").isna().all()
+
+
+def test_few_who_came_back_late_are_told_with_those_who_came_back_soon():
+    late = {(1, 4): 3, (1, 2, 4): 9, (1, 2, 3, 4): 10, (1, 2, 3): 8, (4,): 6}
+    table = comings_and_goings(study(late)).table.iloc[-1]
+    assert table["returning"] == 12  # 9 after March, 3 after more than 60 days
+    assert pd.isna(table["resurrected"])
 
 
 def test_two_periods_are_too_few():

@@ -122,3 +122,35 @@ def test_lists_have_real_ids_in_private_and_numbers_on_the_page(sample_results):
 def test_without_a_score_there_is_still_a_list_to_win_back():
     section = lists(study({(1, 2): 9, (1, 2, 3, 4): 9}))
     assert section.answer == ["To win back: 9 customers, who stopped within the last 60 days."]
+
+
+def test_three_customers_are_told_nothing_of_and_nothing_fails():
+    section = comings_and_goings(study({(1, 2, 3, 4): 3}))
+    assert section.payload["figure"] is None
+    assert "fewer than 5" in section.answer[0]
+
+
+def test_the_share_of_a_group_is_that_of_all_revenue_where_another_group_is_hidden():
+    rows = [("top", 20_000.0, month) for month in (1, 2, 3, 4)] * 1
+    rows += [(f"c{number}", 10.0, month) for number in range(30) for month in range(1 + number % 4, 5)]
+    frame = pd.DataFrame(rows, columns=["customer_id", "value", "month"])
+    frame["time"] = [dt.datetime(2026, month, 3) for month in frame["month"]]
+    made = Study.of(
+        as_of="2026-05-01", interactions=frame.assign(action="purchase", channel="web"), churn=CHURN, currency="IDR"
+    )
+    table = results(made).rfm
+    assert table["share"].sum() <= 1
+    for row in table.dropna(subset=["share"]).to_dict("records"):
+        assert row["share"] == pytest.approx(row["value"] / frame["value"].sum())
+
+
+def test_contracts_without_interactions_have_their_lifecycle_too():
+    starts = [dt.datetime(2026, *day) for day in ((1, 1), (1, 1), (3, 1), (4, 20))]
+    ends = [None, dt.datetime(2026, 3, 1), None, None]
+    rows = [(f"{n}-{copy}", starts[n], ends[n], 5.0) for n in range(4) for copy in range(6)]
+    paid = pd.DataFrame(rows, columns=["customer_id", "starts_at", "ends_at", "monthly_value"])
+    made = Study.of(
+        as_of="2026-05-01", subscriptions=paid, churn=ChurnDefinition(horizon="28d", contractual=True), currency="IDR"
+    )
+    table = comings_and_goings(made).table.set_index("period")
+    assert table.loc["2026-04-01", ["active", "new", "dormant", "all_dormant"]].tolist() == [12, 6, 0, 6]

@@ -163,3 +163,17 @@ def test_a_study_gives_a_frame_of_customers_and_makes_it_once(bought):
     assert days_long("year", "365d").days == study.coming_year.ahead
     with pytest.raises(DataError, match="32 customers bought again"):
         Study.of(interactions=lines.filter(pl.col("customer_id") < 40), churn=churn, as_of=END).lifetime()
+
+
+@pytest.mark.parametrize("month", [3, 4, 6])
+def test_a_year_of_monthly_contracts_is_twelve_renewals_whichever_month_it_begins_in(month):
+    end, rng, rows = dt.datetime(2026, month, 15), np.random.default_rng(5), []
+    for customer in range(1000):
+        number, leaves = int(rng.integers(0, 20)), rng.beta(0.8, 4)
+        while number < (end.year - 2024) * 12 + month and rng.random() > leaves:
+            starts, ends = (dt.datetime(2024 + n // 12, n % 12 + 1, 1) for n in (number, number + 1))
+            rows.append((f"c{customer}", starts, ends, 9.0))
+            number += 1
+    frame = pl.DataFrame(rows, ["customer_id", "starts_at", "ends_at", "monthly_value"], orient="row")
+    paid = frame.filter(pl.col("ends_at") >= end).select("customer_id", "monthly_value")
+    assert contracts_year(frame, paid, end, NONE).ahead == 12

@@ -124,6 +124,7 @@ def test_a_template_is_copied_to_be_changed_and_no_file_is_written_over(tmp_path
     assert "is no notebook" in call("init", "--template", "churn", tmp_path / "mine").output
 
 
+@pytest.mark.soak
 def test_a_score_without_bounds_is_frozen_before_its_report(shop, tmp_path):
     shop = Path(shutil.copytree(shop, tmp_path / "kedai"))
     settings = shop / "business.toml"
@@ -157,6 +158,7 @@ def test_every_failure_is_told_and_the_exit_code_is_1(shop, tmp_path):
     assert "business.toml: is not there. Make it with: engagekit init" in reported.output
 
 
+@pytest.mark.soak
 def test_a_business_that_is_not_there_leaves_nothing_behind_unless_it_had_a_report(shop, tmp_path):
     assert call("report", tmp_path / "nope", "--out", tmp_path / "out").exit_code == 1
     assert list(tmp_path.iterdir()) == []

@@ -285,6 +285,7 @@ def test_files_of_several_months_are_one_table_and_all_columns_are_told(tmp_path
     assert frame.select("impressions", "shares", "clicks").rows() == [(1000, 1, None), (1000, 1, None)]
 
 
+@pytest.mark.soak
 def test_two_commands_reach_a_report_from_the_orders_of_a_shop(tmp_path):
     lines = [WRITTEN["shopify_orders"]]
     for n in range(400):

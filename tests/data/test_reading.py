@@ -520,7 +520,7 @@ CELLS = {
 }
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(st.none(), st.tuples(*CELLS.values())), max_size=12))
 def test_what_is_kept_left_out_and_refused_adds_up_to_the_rows(tmp_path, lines):
     rows = [(number, row) for number, row in enumerate(lines, start=2) if row is not None and any(row)]

@@ -51,6 +51,7 @@ def test_one_failure_leaves_the_others_alone_and_is_in_the_index(tmp_path):
     assert january["click_rate"]["value"] == 0.05
 
 
+@pytest.mark.soak
 def test_a_business_lists_its_templates_and_a_run_says_what_it_is_at(tmp_path):
     listed, headings = shop(tmp_path, "good", settings='[report]\ntemplates = ["engagement", "churn"]\n'), []
     runs = report([listed], tmp_path / "out", begun=headings.append)

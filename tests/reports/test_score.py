@@ -134,6 +134,7 @@ def test_the_audit_says_every_finding_in_every_language(found):
             assert opening in text, name
 
 
+@pytest.mark.soak
 def test_actions_that_are_recorded_quieten_the_audit(folder, found):
     silent = found.scoring.findings["finding"].tolist().count("no_action")
     assert silent

@@ -106,7 +106,7 @@ APART = {
 }
 
 
-@pytest.mark.parametrize("kind", EID)
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=[pytest.mark.soak] * (kind != "ecommerce")) for kind in EID])
 def test_the_month_of_eid_is_named_and_on_the_first_screen_where_it_is_kept(sample_folders, kind):
     study = Study(sample_folders[kind], "2026-04-01")
     (told,) = (sentence for sentence in season.season(study).answer if EID[kind] in sentence)

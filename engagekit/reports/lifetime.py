@@ -5,7 +5,6 @@ import math
 from typing import Any
 
 import pandas as pd
-import polars as pl
 
 from engagekit.display.forecast import plot_forecast
 from engagekit.display.section import Figure, Section, no_cells
@@ -14,7 +13,7 @@ from engagekit.reports.parts import DASH, source
 from engagekit.reports.results import Results, results
 from engagekit.score.scorecard import SEGMENTS
 from engagekit.study import Study
-from engagekit.value.coming_year import YEAR, ComingYear
+from engagekit.value.coming_year import ComingYear
 
 __all__ = ["lifetime"]
 
@@ -29,7 +28,7 @@ def lifetime(study: Study) -> Section:
     said = outlook(found, language, report.business.currency)
     if year.reason:
         return Section(text("lifetime.question"), answer=said)
-    rows = _rows(report, year)
+    rows = report.lifetime
     if pd.notna(days := rows.get("next_purchase_days", pd.Series([math.nan]))[0]):
         said.insert(2, text("lifetime.next", date=_day(report, days)))
     start = language.date(year.hold_out["date"][0])
@@ -50,24 +49,6 @@ def lifetime(study: Study) -> Section:
         notes=[text(f"lifetime.note_{year.counted}"), text("lifetime.note_hold_out")],
         parts=[Section("", year.hold_out.to_pandas(), cells=no_cells, figure=figure)],
     )
-
-
-def _rows(report: Results, year: ComingYear) -> pd.DataFrame:
-    """Forecast of all customers and, where there is a score, of each segment."""
-    everybody = year.customers.with_columns(group=pl.lit("all"))
-    tables = [year.total.with_columns(group=pl.lit("all"))]
-    if len(report.scores):
-        segments = report.scores.select("customer_id", group="segment")
-        tables.append(year.totals(segments).with_columns(pl.col("group").fill_null("no_score")))
-        rest = year.customers.join(segments, "customer_id", "left").with_columns(pl.col("group").fill_null("no_score"))
-        everybody = pl.concat([everybody, rest.select(everybody.columns)])
-    rows = pl.concat(tables, how="diagonal").drop("periods", strict=False).to_pandas().set_index("group")
-    if "next_purchase_days" in everybody.columns:
-        days = everybody.with_columns(pl.col("next_purchase_days").fill_null(math.inf)).group_by("group")
-        median = dict(days.agg(pl.col("next_purchase_days").median()).rows())
-        rows["next_purchase_days"] = [days if (days := median[group]) <= YEAR else math.nan for group in rows.index]
-    order = [group for group in ("all", *SEGMENTS, "no_score") if group in rows.index]
-    return rows.loc[order].rename_axis("segment").reset_index()
 
 
 def _cells(report: Results, year: ComingYear, table: pd.DataFrame) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from engagekit.metrics.season import next_start
 from engagekit.prepare.business_tables import SHOWN
 from engagekit.reports.by_group import OF_CUSTOMERS, Groups, broken_down, by_customers
 from engagekit.reports.scoring import NOBODY, Scoring, scoring
-from engagekit.reports.standing import rfm_table, states_by_period
+from engagekit.reports.standing import lifetime_table, rfm_table, states_by_period
 from engagekit.score.components import check_components
 from engagekit.study import Study
 
@@ -250,6 +250,11 @@ class Results:
         """Buyers by RFM group."""
         return rfm_table(self.study)
 
+    @cached_property
+    def lifetime(self) -> pd.DataFrame:
+        """What is expected of the coming year, of all customers and by segment."""
+        return lifetime_table(self.study.coming_year, self.scores)
+
     def as_dict(self) -> dict[str, Any]:
         """The content of ``metrics.json``, described in ``docs/metrics-json.md``."""
         grouped = [("", self.customer_groups), *self.breakdowns.items()]
@@ -259,6 +264,8 @@ class Results:
             for each in groups
             for row in each.table.astype({"group": str}).to_dict("records")
         ]
+        expected = significant(self.lifetime.to_dict("records"))
+        segments = {"segments": expected} if expected else {}
         from engagekit.reports.alerts import alerts  # which writes its sentences with what is said of these results
 
         return as_data(self.study, self.end, self.month, self.measured) | {
@@ -266,7 +273,7 @@ class Results:
             "breakdowns": significant(rows),
             "funnels": list(_funnel_rows(self.study)),
             "lifecycle": significant(self.states.assign(period=self.states["period"].map(_day)).to_dict("records")),
-            "lifetime_value": self.study.coming_year.as_dict(),
+            "lifetime_value": self.study.coming_year.as_dict() | segments,
             "rfm": significant(self.rfm.to_dict("records")),
         }
 

@@ -1,4 +1,4 @@
-"""Where customers stand, as data: states of the lifecycle by period, and groups of buyers. Small groups are blank."""
+"""Where customers stand, as data: states by period, groups of buyers, and the coming year. Small groups are blank."""
 
 import datetime as dt
 import math
@@ -13,9 +13,11 @@ from engagekit.customers.rfm import GROUPS, rfm
 from engagekit.display.section import FEWEST, safe_table
 from engagekit.frames.engine import collected
 from engagekit.frames.times import days_later, days_long
+from engagekit.score.scorecard import SEGMENTS
 from engagekit.study import Study
+from engagekit.value.coming_year import YEAR, ComingYear
 
-__all__ = ["COUNTED", "RFM", "rfm_moves", "rfm_table", "states_by_period"]
+__all__ = ["COUNTED", "RFM", "lifetime_table", "rfm_moves", "rfm_table", "states_by_period"]
 
 COUNTED = ("active", "returning", "resurrected", "new", "dormant", "all_dormant")
 RFM = list(dict.fromkeys(name for row in GROUPS.values() for name in reversed(row)))
@@ -89,6 +91,29 @@ def rfm_moves(study: Study) -> tuple[dt.datetime, pl.DataFrame] | None:
     order = pl.Enum(RFM)
     pairs = after.join(before, on="customer_id", how="left").group_by("before", "after").len("customers")
     return earlier, pairs.sort(pl.col("after").cast(order), pl.col("before").cast(order), nulls_last=True)
+
+
+def lifetime_table(year: ComingYear, scores: pl.DataFrame) -> pd.DataFrame:
+    """Forecast of all customers and, where there is a score, of each ``segment``; empty without a forecast.
+
+    Segments of fewer than five customers are blank, and so is the next smallest where it is only one.
+    """
+    if year.reason:
+        return pd.DataFrame()
+    everybody = year.customers.with_columns(group=pl.lit("all"))
+    tables = [year.total.with_columns(group=pl.lit("all"))]
+    if len(scores):
+        segments = scores.select("customer_id", group="segment")
+        tables.append(year.totals(segments).with_columns(pl.col("group").fill_null("no_score")))
+        rest = year.customers.join(segments, "customer_id", "left").with_columns(pl.col("group").fill_null("no_score"))
+        everybody = pl.concat([everybody, rest.select(everybody.columns)])
+    rows = pl.concat(tables, how="diagonal").drop("periods", strict=False).to_pandas().set_index("group")
+    if "next_purchase_days" in everybody.columns:
+        days = everybody.with_columns(pl.col("next_purchase_days").fill_null(math.inf)).group_by("group")
+        median = dict(days.agg(pl.col("next_purchase_days").median()).rows())
+        rows["next_purchase_days"] = [days if (days := median[group]) <= YEAR else math.nan for group in rows.index]
+    order = [group for group in ("all", *SEGMENTS, "no_score") if group in rows.index]
+    return safe_table(rows.loc[order].rename_axis("segment").reset_index(), "customers")
 
 
 @lru_cache(maxsize=4)

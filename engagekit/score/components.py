@@ -76,6 +76,11 @@ class Component:
             raise ValueError(f"{self.feature}: weight is {self.weight}, and must be above 0")
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise ValueError(f"{self.feature}: low is {self.low} and high {self.high}; low must be below high")
+        for name, allowed in (("direction", ("up", "down")), ("scale", ("linear", "log"))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{self.feature}: {name} is {getattr(self, name)!r}, and must be {' or '.join(allowed)}"
+                )
         if self.scale == "log" and self.low < 0:
             raise ValueError(f"{self.feature}: low is {self.low}, and on a log scale must be 0 or above")
         if self.cap is not None and not self.low < self.cap:

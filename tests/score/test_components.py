@@ -151,3 +151,9 @@ def test_a_channel_without_interactions_cannot_be_frozen(made):
     business = made("interactions_shop = {weight = 1}")
     with pytest.raises(DataError, match=r"interactions_shop: is 0 for .*Give it low and high, or drop it\."):
         freeze(business, starts="2026-01-01")
+
+
+@pytest.mark.parametrize(("name", "value"), [("direction", "sideways"), ("scale", "percentile")])
+def test_a_direction_or_scale_that_there_is_not_is_refused(name, value):
+    with pytest.raises(ValueError, match=f"orders: {name} is '{value}', and must be"):
+        Component("orders", 1, 0, 10, **{name: value})

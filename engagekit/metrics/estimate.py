@@ -3,8 +3,9 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from numbers import Integral
 from typing import Any, Self
+
+import numpy as np
 
 from engagekit.display.card import card_html, card_text, with_interval
 
@@ -121,6 +122,4 @@ def significant(value: Any, digits: int = DIGITS) -> Any:
         return {name: significant(each, digits) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [significant(each, digits) for each in value]
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        return int(value)  # of NumPy's kinds too
-    return value
+    return int(value) if isinstance(value, np.integer) else value

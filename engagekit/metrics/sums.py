@@ -15,6 +15,7 @@ import polars as pl
 
 from engagekit.errors import DataError
 from engagekit.frames.engine import ROW, as_floats, one_where
+from engagekit.frames.exact import MONEY, in_parts
 from engagekit.metrics.declaration import Declaration
 from engagekit.metrics.intervals import Floats
 
@@ -82,7 +83,8 @@ def _own_sums(place: dict[str, pl.DataFrame], metric: Declaration) -> Sums:
     prefix = f"{metric.name}:"
     own = {name: frame[name] for name, frame in place.items() if name.startswith(prefix)}
     filled = {name: column.fill_null(0) if column.null_count() else column for name, column in own.items()}
-    return {name.removeprefix(prefix): column.to_numpy().astype(float) for name, column in filled.items()}
+    sums = {name.removeprefix(prefix): column.to_numpy().astype(float) for name, column in filled.items()}
+    return sums | {"x": sums["x"] / MONEY} if _is_exact(metric) else sums
 
 
 def _values(terms: pl.DataFrame, metric: Declaration, keys: list[str]) -> tuple[pl.DataFrame, Values]:
@@ -108,8 +110,14 @@ def _with_terms(rows: Rows, metrics: Sequence[Declaration]) -> Rows:
 
 def _terms(metric: Declaration) -> Named:
     x, y = metric.terms
+    x = in_parts(x, MONEY) if _is_exact(metric) else x
     terms = {"x": x} if y is None else {"x": x, "y": y}
     return {f"{metric.name}:{name}": term for name, term in terms.items()}
+
+
+def _is_exact(metric: Declaration) -> bool:
+    """Whether a total of money is added up in whole ten-thousandths, so that threads do not change its last bits."""
+    return metric.measured_in == "money" and metric.sums == ("x",)
 
 
 def _names(metric: Declaration) -> list[str]:

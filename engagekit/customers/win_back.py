@@ -128,6 +128,7 @@ def without_opted_out(rows: Rows, customers: Any) -> Rows:
 
     Examples
     --------
+    >>> import polars as pl
     >>> who = nw.from_native(pl.LazyFrame({"customer_id": ["a", "b"]}))
     >>> wishes = pl.DataFrame({"customer_id": ["a", "b"], "opted_out": [True, None]})
     >>> without_opted_out(who, wishes).collect()["customer_id"].to_list()

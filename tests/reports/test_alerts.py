@@ -113,21 +113,20 @@ def test_an_unknown_metric_or_rule_is_refused_with_the_way_out(tmp_path):
 
 
 def test_the_exit_code_is_5_and_a_failure_outranks_it(tmp_path):
-    alerted, calm = (shop(tmp_path / name, rules) for name, rules in (("a", {"promoter_rate": "< 0.4"}), ("b", {})))
+    alerted, broken = shop(tmp_path / "a", {"promoter_rate": "< 0.4"}), shop(tmp_path / "b", {})
     out = tmp_path / "out"
-    result = CliRunner().invoke(app, ["report", str(alerted), str(calm), "--out", str(out)])
+    result = CliRunner().invoke(app, ["report", str(alerted), "--out", str(out)])
     assert result.exit_code == 5, result.output
     assert "Promoters, February 2026: 26.7%, below your limit of 40.0%." in " ".join(result.output.split())
     written = json.loads((out / "a" / "engagement" / "alerts.json").read_text("utf-8"))
     assert [row["metric"] for row in written["alerts"]] == ["promoter_rate"]
     assert "c2-" not in json.dumps(written)
     assert json.loads((out / "a" / "engagement" / "run.json").read_text("utf-8"))["alerts"]
-    assert not (out / "b" / "engagement" / "alerts.json").exists()
     page = (out / "a" / "engagement" / "report.html").read_text("utf-8")
     assert page.index("<h2>Alerts</h2>") < page.index("How engaged")
     assert "below your limit" in (out / "index.html").read_text("utf-8")
-    (tmp_path / "b" / "surveys.csv").write_text("odd\n")
-    assert CliRunner().invoke(app, ["report", str(alerted), str(calm), "--out", str(out)]).exit_code == 1
+    (broken / "business.toml").write_text("name = 1")
+    assert CliRunner().invoke(app, ["report", str(alerted), str(broken), "--out", str(out)]).exit_code == 1
 
 
 def test_one_answer_raises_no_alert_and_a_total_needs_a_limit(tmp_path):

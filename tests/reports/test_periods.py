@@ -1,7 +1,6 @@
 """Weeks and quarters: what is compared, how it is named, and what cannot be told by week."""
 
 import datetime as dt
-import shutil
 
 import pandas as pd
 import pytest
@@ -12,6 +11,16 @@ from engagekit.reports.results import as_data, results
 from engagekit.reports.summary import changes
 from engagekit.reports.words import Writer
 
+TOML = """
+name = "Senja"
+kind = "ecommerce"
+language = "en"
+currency = "IDR"
+time_zone = "Asia/Jakarta"
+as_of = "2026-11-02"
+[tables.surveys]
+file = "surveys.csv"
+"""
 CHURN = ChurnDefinition(horizon="28d", active_window="28d", contractual=False)
 
 
@@ -54,8 +63,10 @@ def test_the_change_names_the_period_before():
     assert writer.change(net_promoter_score)[0] == "down from 50.0 in the week of 19 October 2026"
 
 
-def test_metrics_json_names_weeks_by_their_first_day(sample_folders):
-    study = Study(sample_folders["saas"], "2026-11-02", "week")
+def test_metrics_json_names_weeks_by_their_first_day(tmp_path):
+    answers("week").table("surveys").to_csv(tmp_path / "surveys.csv", index=False)
+    (tmp_path / "business.toml").write_text(TOML)
+    study = Study(tmp_path, period="week")
     data = as_data(study, study.end, results(study).month, study.measured)
     assert (data["period"], data["last_period"], data["month"]) == ("week", "2026-10-26", "2026-10")
     assert {row["period"] for row in data["metrics"]} >= {"2026-10-19", "2026-10-26", "all"}
@@ -75,8 +86,7 @@ def test_without_an_earlier_period_nothing_is_compared():
     assert changes(study).answer == ["There is no week before to compare with."]
 
 
-def test_business_toml_says_the_period_and_an_argument_outranks_it(sample_folders, tmp_path):
-    settings = (sample_folders["saas"] / "business.toml").read_text("utf-8")
-    shutil.copytree(sample_folders["saas"] / "data", tmp_path / "data")
-    (tmp_path / "business.toml").write_text(settings + '\n[report]\nperiod = "quarter"\n', "utf-8")
+def test_business_toml_says_the_period_and_an_argument_outranks_it(tmp_path):
+    answers("week").table("surveys").to_csv(tmp_path / "surveys.csv", index=False)
+    (tmp_path / "business.toml").write_text(TOML + '[report]\nperiod = "quarter"\n')
     assert (Study(tmp_path).period, Study(tmp_path, period="week").period) == ("quarter", "week")

@@ -172,7 +172,10 @@ def test_a_score_whose_months_share_their_days_is_not_tested(sample_results):
 
 @pytest.mark.parametrize(
     ("as_of", "period", "back"),
-    [("2026-10-26", "week", pd.DateOffset(weeks=52)), ("2026-10-01", "quarter", pd.DateOffset(years=1))],
+    [
+        ("2026-10-26", "week", pd.DateOffset(weeks=52)),
+        pytest.param("2026-10-01", "quarter", pd.DateOffset(years=1), marks=pytest.mark.soak),
+    ],
 )
 def test_weeks_and_quarters_have_a_year_before_too(sample_folders, as_of, period, back):
     study = Study(sample_folders["ecommerce"], as_of, period)

@@ -1,10 +1,10 @@
 """Numbers by group, as data: each channel by a column of its own table, and the main numbers by group of customers."""
 
+import math
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import narwhals as nw
-import numpy as np
 import pandas as pd
 import polars as pl
 
@@ -49,6 +49,7 @@ OF_CUSTOMERS = (
     "stickiness",
 )
 COLUMNS = ["group", "metric", "value", "low", "high", "n", "warning"]
+NUMBERS = ("value", "low", "high", "units")
 MOST = 20  # groups that are looked at: those with the most rows
 
 
@@ -94,7 +95,7 @@ def _usage(study: Study) -> list[Groups]:
     measured = study.measure([usage_of(name) for name in features], every=study.period)
     last = measured[measured["period"] == pd.Timestamp(study.last_period.replace(tzinfo=None))]
     few = last["units"].between(1, FEWEST - 1)
-    last = last.assign(**{name: last[name].astype(float).mask(few) for name in ("value", "low", "high", "units")})
+    last = last.assign(**{name: last[name].astype(float).mask(few) for name in NUMBERS})
     table = last.assign(group=last["metric"], metric="product_usage_rate", n=last["units"].astype(float))
     return [Groups("feature", table.sort_values(["value", "group"], ascending=[False, True])[COLUMNS].head(MOST))]
 
@@ -191,22 +192,26 @@ def _commonest(study: Study, table: str, column: str) -> tuple[list[str], int]:
 
 def _sorted_groups(study: Study, measured: pd.DataFrame, names: list[str], *, by_name: bool = False) -> pd.DataFrame:
     """Rows without those of fewer than five people, by the weight of their group in the first metric."""
-    people = measured[measured["metric"].str.endswith((":known", ":unknown"))]
-    of_table = people.assign(table=people["metric"].str.split(":").str[0]).groupby(["table", "group"])["value"].sum()
-    parts = []
-    for name in names:
-        rows, made_of = measured[measured["metric"] == name], METRICS[name].table
-        counts = [of_table.get((made_of, group), units) for group, units in rows[["group", "units"]].to_numpy()]
-        small = hidden_cells(counts) if _of_people(study, name) else set()
-        hidden = np.isin(np.arange(len(rows)), list(small))
-        numbers = {column: rows[column].astype(float).mask(hidden) for column in ("value", "low", "high", "units")}
-        parts.append(rows.assign(**numbers))
-    table = pd.concat(parts, ignore_index=True).assign(n=lambda rows: rows["units"])
-    weight = table["value" if isinstance(METRICS[names[0]], Total) else "denominator"]
-    weights = dict.fromkeys(table["group"], 0.0)
-    weights |= dict(table.assign(weight=weight)[table["metric"] == names[0]][["group", "weight"]].dropna().to_numpy())
+    by_metric: dict[str, list[dict[Any, Any]]] = {}
+    for row in measured.to_dict("records"):
+        by_metric.setdefault(row["metric"], []).append(row)
+    people: dict[tuple[str, object], float] = {}
+    for name, (table, _, kind) in ((name, name.partition(":")) for name in by_metric):
+        for row in by_metric[name] if kind else ():
+            people[table, row["group"]] = people.get((table, row["group"]), 0.0) + row["value"]
+    weighed = "value" if isinstance(METRICS[names[0]], Total) else "denominator"
+    weights = {row["group"]: 0.0 for name in names for row in by_metric.get(name, ())}
+    weights |= {row["group"]: row[weighed] for row in by_metric.get(names[0], ()) if row[weighed] == row[weighed]}
     ordered = sorted(weights, key=str, reverse=by_name)
-    ordered = ordered if by_name else sorted(ordered, key=weights.__getitem__, reverse=True)
-    places = {group: place for place, group in enumerate(ordered[:MOST])}
-    table = table[table["group"].isin(places)].assign(place=lambda rows: rows["group"].map(places))
-    return table.sort_values("place", kind="stable")[COLUMNS].reset_index(drop=True)
+    ordered = (ordered if by_name else sorted(ordered, key=weights.__getitem__, reverse=True))[:MOST]
+    shown: dict[object, list[dict[str, Any]]] = {group: [] for group in ordered}
+    for name in names:
+        rows, made_of = by_metric.get(name, []), METRICS[name].table
+        counts = [people.get((made_of, row["group"]), row["units"]) for row in rows]
+        hidden = hidden_cells(counts) if _of_people(study, name) else set()
+        for place, row in enumerate(rows):
+            numbers = {column: math.nan if place in hidden else float(row[column]) for column in NUMBERS}
+            if row["group"] in shown:
+                named = {"group": row["group"], "metric": name, "warning": row["warning"]}
+                shown[row["group"]].append(named | numbers | {"n": numbers["units"]})
+    return pd.DataFrame([row for group in ordered for row in shown[group]], columns=COLUMNS)

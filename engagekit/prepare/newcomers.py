@@ -51,9 +51,9 @@ def newcomers(
     if customers is not None and "joined_at" in column_names(customers):
         begin = arrived["time"].dt.truncate("1d").min()
         joined = collected(to_narwhals(customers, ["customer_id", "joined_at"])).drop_nulls()
-        seen, known = (nw.from_native(frame).lazy() for frame in (arrived, joined))
-        seen, known = with_one_key_type(seen, known, "customer_id")
-        arrived = collected(seen).join(collected(known), on="customer_id", how="full", coalesce=True)
+        arrivals, known = (nw.from_native(frame).lazy() for frame in (arrived, joined))
+        arrivals, known = with_one_key_type(arrivals, known, "customer_id")
+        arrived = collected(arrivals).join(collected(known), on="customer_id", how="full", coalesce=True)
         arrived = arrived.with_columns(time=pl.coalesce("joined_at", "time")).filter(pl.col("time") >= pl.lit(begin))
     days = days_long("within", within)
     arrived = arrived.filter(pl.col("time") <= days_later(as_of, -days)).select("customer_id", arrived_at="time")

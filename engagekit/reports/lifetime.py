@@ -24,8 +24,8 @@ def lifetime(study: Study) -> Section:
     Where the assumptions of the models do not hold, the answer says why there is no forecast, or no money.
     """
     report, year = results(study), study.coming_year
-    language, text, found = report.language, report.language.text, year.as_dict()
-    said = outlook(found, language, report.business.currency)
+    language, text, forecast = report.language, report.language.text, year.as_dict()
+    said = outlook(forecast, language, report.business.currency)
     if year.reason:
         return Section(text("lifetime.question"), answer=said)
     rows = report.lifetime

@@ -127,7 +127,7 @@ class ComingYear:
             return {"value": total[name], "low": total[f"{name}_low"], "high": total[f"{name}_high"]}
 
         models = [self.model, *([self.spend] if self.spend else [])]
-        found = {
+        content = {
             "reason": "",
             "counted": self.counted,
             "from": last["date"].date().isoformat(),
@@ -148,7 +148,7 @@ class ComingYear:
                 type(model).__name__: {name: getattr(model, name) for name in model.names} for model in models
             },
         }
-        return significant(found)  # type: ignore[no-any-return]
+        return significant(content)  # type: ignore[no-any-return]
 
     def totals(self, groups: pl.DataFrame | None = None) -> pl.DataFrame:
         """Forecast of all customers or, with ``customer_id, group``, of each group; null where a customer has none."""

@@ -207,7 +207,7 @@ def _sorted_groups(study: Study, measured: pd.DataFrame, names: list[str], *, by
     shown: dict[object, list[dict[str, Any]]] = {group: [] for group in ordered}
     for name in names:
         rows, made_of = by_metric.get(name, []), METRICS[name].table
-        counts = [people.get((made_of, row["group"]), row["units"]) for row in rows]
+        counts = [min(people.get((made_of, row["group"]), row["units"]), row["units"]) for row in rows]
         hidden = hidden_cells(counts) if _of_people(study, name) else set()
         for place, row in enumerate(rows):
             numbers = {column: math.nan if place in hidden else float(row[column]) for column in NUMBERS}

@@ -145,3 +145,15 @@ def test_answers_without_a_customer_have_no_groups_of_customers():
     customers = pd.DataFrame({"customer_id": ["a"], "joined_at": DAY, "plan": "gold"})
     answers = pd.DataFrame({"kind": "nps", "score": [10] * 9, "answered_at": DAY})
     assert by_customers(study(customers=customers, surveys=answers), {"net_promoter_score": None}) == []
+
+
+def test_an_answer_of_fewer_than_five_is_blank_although_others_answered_something_else():
+    people = [f"c{n}" for n in range(30)]
+    customers = pd.DataFrame({"customer_id": people, "joined_at": DAY, "plan": ["a"] * 10 + ["b"] * 10 + ["c"] * 10})
+    kinds = ["nps"] * 3 + ["csat"] * 7 + ["nps"] * 20
+    scores = [10] * 3 + [5] * 7 + [10] * 20
+    answers = pd.DataFrame({"customer_id": people, "kind": kinds, "score": scores, "answered_at": DAY})
+    (plans, *_) = by_customers(study(customers=customers, surveys=answers), {"net_promoter_score": None})
+    shown = values(plans, "net_promoter_score")
+    assert pd.isna(shown["a"])
+    assert sum(pd.isna(value) for value in shown.values()) == 2  # and the next smallest

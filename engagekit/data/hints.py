@@ -15,6 +15,7 @@ Hint = tuple[str, Mapping[str, object]]  # key of ``hint``, and the values of it
 REFUNDS = re.compile("(?i)refund|pengembalian|bayaran balik")
 UNIQUE = re.compile("(?i)uni(que|k)")
 WHO, FEWEST = "customer_id", 5
+MANY, STARS = 30, 5  # answers of which some are above five where they are asked for on a scale of 0 to 10
 
 
 def hints(readings: Sequence[Reading], ids: Identities) -> Iterator[Hint]:
@@ -61,12 +62,21 @@ def _columns(reading: Reading) -> Iterator[Hint]:
             better = [name for name in unread if UNIQUE.search(name) and ours.rstrip("s") in name.casefold()]
             if (ours, "above_delivered") in reasons or better:
                 yield "not_people", {"file": file, "column": ours, "better": ", ".join(better)}
+    if reading.table == "surveys" and reading.is_held and (answers := _low_answers(reading.frame)):
+        yield "nps_scale", {"file": file, "n": answers}
     if any(reason == "moved_hour" for reason in reading.amended["reason"]):
         yield "moved_hour", {"file": file}
     if any(way.what == "twice_encoded" for way in reading.ways):
         yield "twice_encoded", {"file": file}
     if len(used) == 1:
         yield "one_column", {"file": file}
+
+
+def _low_answers(rows: pl.DataFrame) -> int:
+    """Number of answers of the Net Promoter Score where none is in the upper half of its scale; 0 if some are."""
+    scores = rows.filter(pl.col("kind").cast(pl.String) == "nps")["score"].drop_nulls()
+    highest = scores.max()
+    return len(scores) if len(scores) >= MANY and isinstance(highest, float | int) and highest <= STARS else 0
 
 
 def _totals_repeat(rows: pl.DataFrame) -> bool:

@@ -250,6 +250,13 @@ class Results:
         """Buyers by RFM group."""
         return rfm_table(self.study)
 
+    def _cohort_rows(self) -> list[dict[str, Any]]:
+        if self.cohorts.empty:
+            return []
+        table = safe_table(self.cohorts[["cohort", "customers", "age", "active", "value"]], "customers")
+        rows: list[dict[str, Any]] = significant(table.assign(cohort=table["cohort"].map(_day)).to_dict("records"))
+        return rows
+
     @cached_property
     def lifetime(self) -> pd.DataFrame:
         """What is expected of the coming year, of all customers and by segment."""
@@ -271,6 +278,7 @@ class Results:
         return as_data(self.study, self.end, self.month, self.measured) | {
             "alerts": significant(alerts(self)),
             "breakdowns": significant(rows),
+            "cohorts": self._cohort_rows(),
             "funnels": list(_funnel_rows(self.study)),
             "lifecycle": significant(self.states.assign(period=self.states["period"].map(_day)).to_dict("records")),
             "lifetime_value": self.study.coming_year.as_dict() | segments,

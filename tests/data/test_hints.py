@@ -93,3 +93,15 @@ def test_every_hint_has_words(code):
         "order_totals",
     ):
         assert Language(code).text(f"hint.{key}", **values)
+
+
+def test_answers_of_the_net_promoter_score_that_never_pass_five_are_pointed_out(hinted):
+    head = "kind,score,answered_at"
+
+    def of(*scores):
+        found = hinted(surveys=[head, *(f"nps,{score},2026-01-05" for score in scores)])[2]
+        return [values["n"] for key, values in found if key == "nps_scale"]
+
+    stars = [1 + number % 5 for number in range(40)]
+    assert of(*stars) == [40]
+    assert of(*stars, 9) == of(*stars[:20]) == []  # some are above; too few to tell

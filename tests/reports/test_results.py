@@ -98,7 +98,7 @@ def test_metrics_json_is_what_its_page_says(sample_results):
     assert found.keys() == documented["Top level"] | documented["Top level of an engagement report"]
     assert found["schema"] == 2
     assert {key for row in found["metrics"] for key in row} == documented["metrics"]
-    for name in ("breakdowns", "lifecycle", "rfm", "tables"):  # the sample has no alerts
+    for name in ("breakdowns", "cohorts", "lifecycle", "rfm", "tables"):  # the sample has no alerts
         assert {key for row in found[name] for key in row} == documented[name]
     without = {"reason": "too_short", "counts": {}}
     assert (found["lifetime_value"] | without).keys() == documented["lifetime_value"]

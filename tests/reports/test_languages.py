@@ -16,7 +16,7 @@ def own_texts(business):
     return texts
 
 
-@pytest.mark.parametrize("kind", ["ecommerce", "saas"])
+@pytest.mark.parametrize("kind", ["ecommerce", pytest.param("saas", marks=pytest.mark.soak)])
 @pytest.mark.parametrize("template", ["engagement", "churn"])
 def test_a_page_has_no_english_word(kind, template, churn_samples, written_reports):
     page = (written_reports[kind, template] / "report.html").read_text("utf-8")

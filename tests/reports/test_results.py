@@ -111,7 +111,7 @@ def test_metrics_json_is_what_its_page_says(sample_results):
 
 
 def test_a_run_writes_what_results_hold(written_reports):
-    found = json.loads((written_reports["saas", "engagement"] / "metrics.json").read_text("utf-8"))
+    found = json.loads((written_reports["ecommerce", "engagement"] / "metrics.json").read_text("utf-8"))
     assert found["breakdowns"]
     assert found["lifetime_value"]["reason"] or found["lifetime_value"]["expected"]["value"] > 0
 

@@ -165,7 +165,7 @@ def test_a_metric_has_the_same_decimals_wherever_it_is_printed(sample_results, k
         assert len(places) <= 1, (metric.name, texts)
 
 
-@pytest.mark.parametrize("kind", ["ecommerce", "saas"])
+@pytest.mark.parametrize("kind", ["ecommerce", pytest.param("saas", marks=pytest.mark.soak)])
 def test_the_index_prints_what_the_page_prints(written_reports, kind):
     folder = written_reports[kind, "engagement"]
     index = (folder.parents[1] / "index.html").read_text("utf-8")

@@ -102,7 +102,7 @@ def freeze(
 ) -> None:
     """Take the bounds of the score's components from a reference period, and keep them in scorecard.json."""
     from engagekit.data.business import Business
-    from engagekit.reports.results import check_goals
+    from engagekit.reports.goals import check_goals
     from engagekit.score.freeze import freeze as freeze_bounds
 
     try:
@@ -222,7 +222,7 @@ def _problems(console: "Console", path: Path) -> "Iterator[str]":
     from engagekit.display.progress import progress
     from engagekit.errors import DataError
     from engagekit.reports.check import Check
-    from engagekit.reports.results import check_goals
+    from engagekit.reports.goals import check_goals
     from engagekit.score.scorecard import Scorecard
 
     try:

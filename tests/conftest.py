@@ -23,7 +23,7 @@ from engagekit.samples.make import make_sample, write_sample
 
 os.environ["PATH"] += "".join(f":{path}" for path in sorted(Path("/usr/lib/postgresql").glob("*/bin")))  # of Debian
 SHARED = Path(__file__).parents[2] / "shared" / "data"
-settings.register_profile("kit", deadline=None, max_examples=50)  # no deadline: the first example pays for imports
+settings.register_profile("kit", deadline=None, max_examples=20)  # no deadline: the first example pays for imports
 settings.register_profile("soak", deadline=None, max_examples=500)  # pytest --hypothesis-profile soak
 settings.load_profile("kit")
 KINDS = ("ecommerce", "saas", "subscription")

@@ -44,7 +44,10 @@ def test_a_notebook_is_kept_without_outputs(path):
     assert all(not cell.outputs and cell.execution_count is None for cell in code_of(notebook))
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+SOAK = [pytest.param(path, marks=[pytest.mark.soak] * (path.stem == "churn"), id=path.stem) for path in TEMPLATES]
+
+
+@pytest.mark.parametrize("path", SOAK)
 def test_a_template_runs_under_bare_papermill(path, sample_folders, tmp_path):
     out = tmp_path / "out.ipynb"
     papermill.execute_notebook(

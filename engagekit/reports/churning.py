@@ -33,7 +33,8 @@ from engagekit.language import Language
 from engagekit.metrics.estimate import significant
 from engagekit.metrics.retention import churn_rate
 from engagekit.prepare.history import History
-from engagekit.reports.results import as_data, check_goals
+from engagekit.reports.goals import check_goals
+from engagekit.reports.metrics_json import as_data
 from engagekit.study import DERIVED, Study
 
 __all__ = ["GROUPS", "Churning", "churning"]

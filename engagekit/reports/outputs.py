@@ -45,7 +45,7 @@ def finish(names: Mapping[str, Any]) -> None:
     from IPython.display import display
 
     from engagekit.decisions.contacts import write_private
-    from engagekit.reports.results import study_data
+    from engagekit.reports.metrics_json import study_data
     from engagekit.study import Study
 
     study = next((value for value in names.values() if isinstance(value, Study)), None)

@@ -2,8 +2,7 @@
 
 import datetime as dt
 import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
@@ -12,8 +11,8 @@ import polars as pl
 
 from engagekit.data.business import Business
 from engagekit.data.reading import Reading
-from engagekit.display.section import FEWEST, raw_rows, safe_table
-from engagekit.errors import DataError, did_you_mean
+from engagekit.display.section import FEWEST, safe_table
+from engagekit.errors import DataError
 from engagekit.frames.engine import column_names
 from engagekit.language import Language, precision
 from engagekit.metrics.catalog import CHANNELS, METRICS
@@ -24,15 +23,14 @@ from engagekit.metrics.metric import Metric, Total
 from engagekit.metrics.season import next_start
 from engagekit.prepare.business_tables import SHOWN
 from engagekit.reports.by_group import OF_CUSTOMERS, Groups, broken_down, by_customers
+from engagekit.reports.goals import check_goals
+from engagekit.reports.metrics_json import as_data, funnel_rows
 from engagekit.reports.scoring import NOBODY, Scoring, scoring
 from engagekit.reports.standing import lifetime_table, rfm_table, states_by_period
-from engagekit.score.components import check_components
 from engagekit.study import Study
 
-__all__ = ["Results", "as_data", "beyond", "check_goals", "is_small", "results", "study_data"]
+__all__ = ["Results", "beyond", "is_small", "results"]
 
-MOST_ROWS = 1000  # refused rows that are named one by one
-SCHEMA = 2
 BY_PAGE = {"exit_rate"}  # of all pages it is but one over the pages of a visit
 NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, "", "", "no_rows")
 
@@ -279,7 +277,7 @@ class Results:
             "alerts": significant(alerts(self)),
             "breakdowns": significant(rows),
             "cohorts": self._cohort_rows(),
-            "funnels": list(_funnel_rows(self.study)),
+            "funnels": list(funnel_rows(self.study)),
             "lifecycle": significant(self.states.assign(period=self.states["period"].map(_day)).to_dict("records")),
             "lifetime_value": self.study.coming_year.as_dict() | segments,
             "rfm": significant(self.rfm.to_dict("records")),
@@ -307,100 +305,6 @@ def is_small(metric: Metric, estimate: Estimate) -> bool:
     """Whether an estimate is of fewer than five people, or counts fewer than five, of whom nothing is told."""
     people = estimate.value if metric.measured_in == "count" else estimate.units
     return metric.unit == "customer" and 0 < people < FEWEST
-
-
-def study_data(study: Study) -> dict[str, Any]:
-    """The content of ``metrics.json`` of a notebook of one's own: with every metric if it asked for all of them."""
-    measured = vars(study).get("measured", pd.DataFrame())
-    return as_data(study, study.end, pd.Timestamp(study.last_period.replace(tzinfo=None)), measured)
-
-
-def as_data(study: Study, end: dt.datetime, month: pd.Timestamp, measured: pd.DataFrame) -> dict[str, Any]:
-    """What every ``metrics.json`` has: whose it is, the metrics that were measured, and what became of the rows."""
-    business = study.business
-    return {
-        "schema": SCHEMA,
-        "business": {
-            "slug": business.slug,
-            **business.model_dump(include={"name", "kind", "language", "currency", "time_zone", "horizon"}),
-        },
-        "churn_definition": asdict(study.churn),
-        "as_of": end.date().isoformat(),
-        "month": month.strftime("%Y-%m"),
-        "period": study.period,
-        "last_period": month.date().isoformat(),
-        "metrics": list(_metric_rows(business, measured, study.period)),
-        "tables": [
-            {
-                "table": reading.table,
-                "file": reading.file,
-                "rows": reading.rows,
-                "kept": reading.kept,
-                "left_out": reading.left_out,
-                "repeated": reading.repeated,
-                "superseded": reading.superseded,
-                "identical": reading.identical,
-                "sha256": {file.file: file.sha256 for file in reading.files},
-                "refused_rows": reading.refused.select("file", "row", "column", "reason").head(MOST_ROWS).rows(),
-                "told": [asdict(way) for way in reading.ways],
-                "overlapping": study.overlapping if reading.table == "subscriptions" else 0,
-                "refused": reading.reasons().to_dicts(),
-                "amended": reading.amendments().to_dicts(),
-            }
-            for reading in map(business.reading, business.tables)
-        ],
-    }
-
-
-def _metric_rows(business: Business, measured: pd.DataFrame, length: str) -> Iterator[dict[str, Any]]:
-    for _, row in measured.iterrows():
-        metric, period = METRICS[row["metric"]], row["period"]
-        yield {
-            "metric": metric.name,
-            "channel": metric.channel,
-            "measured_in": metric.measured_in,
-            "better": metric.better,
-            "period": "all" if pd.isna(period) else period.strftime("%Y-%m" if length == "month" else "%Y-%m-%d"),
-            **Estimate.of(dict(row)).as_dict(),
-            "target": business.targets.get(metric.name),
-        }
-
-
-def _funnel_rows(study: Study) -> Iterator[dict[str, Any]]:
-    """Funnels, without the numbers of steps that fewer than five customers reached."""
-    for funnel, frame in zip(study.business.funnels, study.funnels, strict=False):
-        few = frame["left_out"].between(1, FEWEST - 1)
-        safe = safe_table(frame.assign(left_out=frame["left_out"].astype(float).mask(few)), "customers")
-        rows = [dict(zip(frame, row, strict=True)) for row in raw_rows(safe)]
-        yield {**funnel.model_dump(), "rows": rows}
-
-
-def check_goals(business: Business) -> None:
-    """Check that the targets and the score's components name what there is, and can be reached.
-
-    Raises
-    ------
-    DataError
-        A target names no metric, one that has no better way, or a share that is not between 0 and 1; or a component
-        names no feature.
-    """
-    goals = "business.toml [targets]"
-    for name, target in business.targets.items():
-        if name not in METRICS:
-            raise DataError(f"there is no metric {name!r}. {did_you_mean(name, METRICS)}", file=goals)
-        if not METRICS[name].better:
-            raise DataError(f"{name} has no better way, neither up nor down, so it has no target. Drop it.", file=goals)
-        if getattr(METRICS[name], "bounded", False) and not 0 <= target <= 1:
-            raise DataError(f"{name}: {target:g} is not between 0 and 1. Write 35 % as 0.35.", file=goals)
-    for name, rule in business.alerts.items():
-        problem = ""
-        if name not in METRICS:
-            problem = f"there is no metric {name!r}. {did_you_mean(name, METRICS)}"
-        elif rule in ("falls", "rises") and isinstance(METRICS[name], Total):
-            problem = f'{name} is a total, of which chance is not known. Give it a limit, such as "< 100".'
-        if problem:
-            raise DataError(problem, file="business.toml [alerts]")
-    check_components(business)
 
 
 @lru_cache(maxsize=4)

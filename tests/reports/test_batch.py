@@ -89,6 +89,7 @@ def test_nothing_of_the_page_is_fetched_or_run(tmp_path):
         assert "https://" not in text
 
 
+@pytest.mark.soak
 def test_a_failure_stays_in_the_index_until_it_is_mended(tmp_path):
     broken, good = tmp_path / "broken", shop(tmp_path, "good")
     broken.mkdir()

@@ -94,7 +94,10 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("what", REFUSED)
+ALL = [pytest.param(what, marks=[pytest.mark.soak] * (what != "an error")) for what in REFUSED]
+
+
+@pytest.mark.parametrize("what", ALL)
 def test_what_is_no_page_is_refused_with_its_cell(report, what):
     cell, reason = REFUSED[what]
     done, _ = report(cell)

@@ -7,7 +7,8 @@ import pytest
 
 from engagekit import ChurnDefinition, Study
 from engagekit.language import Language
-from engagekit.reports.results import as_data, results
+from engagekit.reports.metrics_json import as_data
+from engagekit.reports.results import results
 from engagekit.reports.summary import changes
 from engagekit.reports.words import Writer
 

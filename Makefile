@@ -31,7 +31,7 @@ unit: .venv/dev
 notebooks: .venv/dev
 	@$(BIN)/pytest -q --nbval-lax --nbval-current-env notebooks
 
-# What takes long: every test, those marked soak too, with ten times the examples of Hypothesis.
+# What takes long: every test, those marked soak too, with 25 times the examples of Hypothesis.
 soak: .venv/dev
 	@$(BIN)/pytest -q $(SPREAD) --hypothesis-profile soak
 	@$(BIN)/python benchmarks/reports.py --rounds 1 --customers 20000

@@ -117,7 +117,7 @@ def test_a_run_writes_what_results_hold(written_reports):
 
 
 def test_the_churn_of_metrics_json_is_what_its_page_says(written_reports):
-    found = json.loads((written_reports["saas", "churn"] / "metrics.json").read_text("utf-8"))
+    found = json.loads((written_reports["ecommerce", "churn"] / "metrics.json").read_text("utf-8"))
     text = DOCS.read_text("utf-8")
     documented = {
         name: {key for row in re.findall(r"^\|(.+?)\|", part, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)}

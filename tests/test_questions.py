@@ -63,6 +63,7 @@ def test_answers_with_nothing_but_a_score():
     assert ek.metrics.satisfaction_rate(pd.DataFrame({"score": [5, 4, 1, 2]})).value == 0.5
 
 
+@pytest.mark.soak
 def test_a_table_goes_to_excel(study, tmp_path):
     study.table("surveys").to_excel(tmp_path / "surveys.xlsx")
     study.table("interactions").to_excel(tmp_path / "interactions.xlsx")

@@ -29,6 +29,7 @@ def test_nothing_has_moved_between_a_group_and_itself():
     assert indices(drift(rows, rows, ["x"])) == {"x": 0}
 
 
+@pytest.mark.soak
 def test_chance_alone_stays_below_its_bound_in_95_of_100():
     rng = np.random.default_rng(0)
     passed = 0

@@ -39,6 +39,7 @@ def test_honest_data_raise_no_alarm():
     assert suspects_of(leakage_report(train, test)) == {}
 
 
+@pytest.mark.soak
 def test_rows_that_were_resampled_before_the_split_are_found():
     """And a forest on them reaches what no honest one does, as the papers that did it report."""
     table = telco()

@@ -17,7 +17,7 @@ def found(churn_samples):
     return {kind: churning(Study(churn_samples[kind])) for kind in ("ecommerce", "saas")}
 
 
-@pytest.mark.parametrize("kind", ["ecommerce", "saas"])
+@pytest.mark.parametrize("kind", [pytest.param("ecommerce", marks=pytest.mark.soak), "saas"])
 def test_everybody_at_risk_now_has_a_chance_and_a_value(found, kind):
     told = found[kind]
     assert (told.problem, len(told.suspects)) == ("", 0)

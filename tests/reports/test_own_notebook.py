@@ -105,6 +105,7 @@ def test_what_is_no_page_is_refused_with_its_cell(report, what):
     assert reason in done.error
 
 
+@pytest.mark.soak
 def test_a_cell_can_say_in_its_metadata_what_its_figure_shows(report):
     cell = code("from matplotlib import pyplot\n\npyplot.plot([1, 2])\nNone", metadata={"alt": "A line that rises"})
     done, page = report(cell)

@@ -158,6 +158,7 @@ def test_a_business_that_cannot_be_opened_is_an_error_at_once(tmp_path):
         run(tmp_path / "nobody", tmp_path / "out")
 
 
+@pytest.mark.soak
 def test_a_crash_between_two_renames_is_mended(business, template, tmp_path):
     out = tmp_path / "out"
     run(business, out, template=template())

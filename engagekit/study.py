@@ -473,7 +473,7 @@ class Study(BusinessTables):
 
     @cached_property
     def states(self) -> pl.DataFrame:
-        """As ``lifecycle``, in Polars; empty where not two whole periods are known."""
+        """As ``lifecycle``, in Polars; empty where not two whole periods are known, or contracts are not given."""
         table = "subscriptions" if self.churn.contractual else "interactions"
         begun = self.starts(table, "1d", self.data_end) if self.has(table) else []
         edges = [day for day in begun if day <= self.end]

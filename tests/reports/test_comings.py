@@ -7,6 +7,7 @@ import pytest
 
 from engagekit import ChurnDefinition, Study
 from engagekit.customers.lifecycle import lifecycle_flows
+from engagekit.errors import DataError
 from engagekit.reports.comings import comings_and_goings, rfm_groups
 from engagekit.reports.lists import lists, private_list
 from engagekit.reports.results import results
@@ -154,3 +155,13 @@ def test_contracts_without_interactions_have_their_lifecycle_too():
     )
     table = comings_and_goings(made).table.set_index("period")
     assert table.loc["2026-04-01", ["active", "new", "dormant", "all_dormant"]].tolist() == [12, 6, 0, 6]
+
+
+def test_where_customers_have_contracts_and_none_are_given_nothing_is_told_of_states():
+    events = pd.DataFrame({"customer_id": list("abcdef"), "time": dt.datetime(2026, 1, 5), "action": "view"})
+    contracts = ChurnDefinition(horizon="28d", contractual=True)
+    made = Study.of(as_of="2026-05-01", interactions=events.assign(channel="web"), churn=contracts)
+    assert made.lifecycle().empty
+    assert comings_and_goings(made) is None
+    with pytest.raises(DataError, match="is needed for returning_customers"):
+        made.measure("returning_customers", every="month")

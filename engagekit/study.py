@@ -14,7 +14,7 @@ from engagekit.churn.dataset import churn_dataset
 from engagekit.customers.cohorts import retention_by_cohort
 from engagekit.customers.features import snapshots
 from engagekit.customers.groups import check_groups, with_groups
-from engagekit.customers.lifecycle import lifecycle
+from engagekit.customers.lifecycle import lifecycle, lifecycle_flows
 from engagekit.customers.rfm import rfm
 from engagekit.customers.signals import SIGNALS, signals_of
 from engagekit.customers.slopes import trailing_slopes
@@ -481,6 +481,11 @@ class Study(BusinessTables):
             return pl.DataFrame(schema={"customer_id": pl.String, "date": pl.Datetime("us"), "state": pl.String})
         made = lifecycle(self.described(table), edges, self.churn, as_of=self.data_end)
         return collected(nw.from_native(made).lazy())
+
+    @cached_property
+    def flows(self) -> pl.DataFrame:
+        """Customers by date who went from one lifecycle state to another, as ``lifecycle_flows``."""
+        return lifecycle_flows(self.states)
 
     def _states_before(self) -> pl.DataFrame:
         """State of each customer in the period before each first day."""

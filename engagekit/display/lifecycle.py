@@ -63,9 +63,9 @@ def plot_lifecycle(periods: "pd.DataFrame", ax: "Axes | None" = None, language: 
     ax, language = ax or new_axes(), language or Language("en")
     counts = frame[list(COLOURS)].fillna(0.0)
     below = counts["active"] * 0
+    step = frame["period"].diff().min() if len(frame) > 1 else 1
     for state, colour in COLOURS.items():
         heights = -counts[state] if state == "dormant" else counts[state]
-        step = frame["period"].diff().min() if len(frame) > 1 else 1
         start = below * 0 if state == "dormant" else below
         ax.bar(frame["period"], heights, WIDTH * step, start, color=PALETTE[colour], edgecolor=PALETTE["paper"], lw=0.5)
         below = below if state == "dormant" else below + heights

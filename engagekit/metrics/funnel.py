@@ -10,12 +10,11 @@ import polars as pl
 
 from engagekit.data.steps import funnel_steps
 from engagekit.frames.engine import collected, to_narwhals
-from engagekit.frames.times import micros_at, with_micros
+from engagekit.frames.times import HOUR_US, micros_at, with_micros
 from engagekit.metrics.intervals import upper_tail, wilson_interval
 
 __all__ = ["funnel"]
 
-HOUR_US = 3_600_000_000
 GROUP = ":group"
 
 

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from engagekit.data.working_week import WorkingWeek, holidays_of
 from engagekit.frames.engine import to_narwhals, to_native
-from engagekit.frames.times import micros_at, with_micros
+from engagekit.frames.times import HOUR_US, micros_at, with_micros
 
 __all__ = ["support_hours"]
 
-US_AN_HOUR = 3_600_000_000
 ENDS = {  # of what begins at a time: when it ends, and the columns of the wait
     "opened_at": {"first_human_reply_at": ("response_hours", "replied"), "solved_at": ("resolution_hours", "solved")},
     "time": {"replied_at": ("reply_hours", "answered")},
@@ -98,7 +97,7 @@ def support_hours(
         hours, done = ends[name]
         happened = frame[name].is_not_null()
         until = frame[f"{name}:us"].zip_with(happened, last).to_numpy()
-        columns |= {hours: pl.Series((worked(until) - worked(opened)) / US_AN_HOUR), done: happened}
+        columns |= {hours: pl.Series((worked(until) - worked(opened)) / HOUR_US), done: happened}
     return to_native(nw.from_native(frame.select(names).with_columns(**columns).lazy()), tickets)
 
 

@@ -170,6 +170,7 @@ def _values(study: Study, by: str) -> tuple[list[str], int]:
 
 
 def _of_people(study: Study, name: str) -> bool:
+    """Whether the rows a metric is computed of each name their customer."""
     made = study.prepared(METRICS[name].table)
     return made is not None and "customer_id" in column_names(made[0])
 

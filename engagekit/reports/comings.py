@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 import polars as pl
 
-from engagekit.customers.lifecycle import NOT_YET, STATES, lifecycle_flows
+from engagekit.customers.lifecycle import NOT_YET, STATES
 from engagekit.display import charts
 from engagekit.display.section import FEWEST, Figure, Section
 from engagekit.reports.parts import DASH, moves, printed, source
@@ -15,8 +15,6 @@ from engagekit.reports.standing import rfm_moves
 from engagekit.study import Study
 
 __all__ = ["comings_and_goings", "rfm_groups"]
-
-COMING = ("returning", "resurrected", "new")
 
 
 def comings_and_goings(study: Study) -> Section | None:
@@ -35,7 +33,7 @@ def comings_and_goings(study: Study) -> Section | None:
         source(report, "base"),
     )
     order = pl.Enum([*STATES, NOT_YET])
-    flows = lifecycle_flows(study.states).filter(pl.col("date") == pl.col("date").max())
+    flows = study.flows.filter(pl.col("date") == pl.col("date").max())
     pairs = flows.sort(pl.col("after").cast(order), pl.col("before").cast(order))
     last = table["period"].iloc[-1]
     moved = text("lifecycle.moves", when=report.language.named(last))

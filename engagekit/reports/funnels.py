@@ -12,7 +12,7 @@ from engagekit.data.settings import FunnelSettings
 from engagekit.display import charts
 from engagekit.display.section import FEWEST, Figure, Section, safe_table
 from engagekit.frames.engine import collected
-from engagekit.frames.times import span_us
+from engagekit.frames.times import HOUR_US, span_us
 from engagekit.language import Language
 from engagekit.metrics.intervals import wilson_interval
 from engagekit.reports.parts import DASH, between, people, source
@@ -26,7 +26,6 @@ __all__ = ["funnels"]
 
 MOST_CHANNELS, MOST_ACTIONS = 5, 10
 DAY, HOURS_IN_HOURS = 24, 48  # from two days on a time is in days
-US_AN_HOUR = 3_600_000_000
 
 
 def funnels(study: Study) -> list[Section]:
@@ -61,7 +60,7 @@ def _answer(study: Study, funnel: FunnelSettings, table: pd.DataFrame) -> Iterat
     language, text = study.language, study.language.text
     first, *_, last = table.to_dict("records")
     named = {step: _action(language, step) for step in funnel.steps}
-    within, date = _time(language, span_us("within", funnel.within, "mhd") / US_AN_HOUR), language.date(study.end)
+    within, date = _time(language, span_us("within", funnel.within, "mhd") / HOUR_US), language.date(study.end)
     all_shown = table["customers"].notna().all()
     if not all_shown:
         yield text("funnel.few", fewest=FEWEST)

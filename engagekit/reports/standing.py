@@ -8,7 +8,6 @@ import narwhals as nw
 import pandas as pd
 import polars as pl
 
-from engagekit.customers.lifecycle import lifecycle_flows
 from engagekit.customers.rfm import GROUPS, rfm
 from engagekit.display.section import FEWEST, safe_table
 from engagekit.frames.engine import collected
@@ -17,7 +16,7 @@ from engagekit.score.scorecard import SEGMENTS
 from engagekit.study import Study
 from engagekit.value.coming_year import YEAR, ComingYear
 
-__all__ = ["COUNTED", "RFM", "lifetime_table", "rfm_moves", "rfm_table", "states_by_period"]
+__all__ = ["lifetime_table", "rfm_moves", "rfm_table", "states_by_period"]
 
 COUNTED = ("active", "returning", "resurrected", "new", "dormant", "all_dormant")
 RFM = list(dict.fromkeys(name for row in GROUPS.values() for name in reversed(row)))
@@ -35,7 +34,7 @@ def states_by_period(study: Study) -> pd.DataFrame:
     if states["date"].n_unique() < 2:
         return pd.DataFrame(columns=["period", *COUNTED])
     counts = {(date, state): n for date, state, n in states.group_by("date", "state").len().iter_rows()}
-    became = lifecycle_flows(states).filter(pl.col("after") == "dormant", pl.col("before") != "dormant")
+    became = study.flows.filter(pl.col("after") == "dormant", pl.col("before") != "dormant")
     gone = dict(became.group_by("date").agg(pl.col("customers").sum()).iter_rows())
     rows = []
     for date in states["date"].unique().sort()[1:]:

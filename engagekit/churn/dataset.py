@@ -8,9 +8,9 @@ import narwhals as nw
 
 from engagekit.customers.features import snapshot_rows
 from engagekit.customers.signals import signals_of, with_signals
-from engagekit.customers.windows import DAY_US, last_before, window_values
+from engagekit.customers.windows import last_before, window_values
 from engagekit.frames.engine import ROW, column_names, small_table, to_narwhals, with_one_key_type
-from engagekit.frames.times import days_long, micros_at, with_micros
+from engagekit.frames.times import DAY_US, days_long, micros_at, with_micros
 from engagekit.prepare.history import History, Past
 from engagekit.prepare.leaving import ChurnDefinition, active_base, ends_by
 

@@ -7,7 +7,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engagekit.frames.times import days_long, micros_at, with_micros
+from engagekit.frames.times import DAY_US, days_long, micros_at, with_micros
 from engagekit.metrics.kaplan_meier import kaplan_meier
 from engagekit.prepare.contracts import paid_periods
 from engagekit.prepare.history import History, Past
@@ -21,7 +21,6 @@ __all__ = ["churn_times", "survival"]
 Rows = nw.LazyFrame[Any]
 
 MICROSECOND = dt.timedelta(microseconds=1)
-DAY_US = 86_400_000_000
 
 
 def churn_times(

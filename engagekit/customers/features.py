@@ -12,10 +12,10 @@ import narwhals as nw
 import polars as pl
 
 from engagekit.customers.signals import with_signals
-from engagekit.customers.windows import DAY_US, window_sums
+from engagekit.customers.windows import window_sums
 from engagekit.errors import DataError
 from engagekit.frames.engine import ROW, collected, with_one_key_type
-from engagekit.frames.times import with_micros
+from engagekit.frames.times import DAY_US, with_micros
 from engagekit.prepare.history import History, Past
 
 __all__ = ["ACTIVE", "FEATURES", "OUTCOMES", "customer_features", "snapshot_rows", "snapshots"]

@@ -8,9 +8,8 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from engagekit.customers.windows import DAY_US
 from engagekit.frames.engine import collected, one_where, to_narwhals, to_native
-from engagekit.frames.times import micros_at, with_micros
+from engagekit.frames.times import DAY_US, micros_at, with_micros
 
 __all__ = ["GROUPS", "rfm"]
 

@@ -7,10 +7,9 @@ from typing import Any, Literal
 
 import narwhals as nw
 
-from engagekit.customers.windows import DAY_US
 from engagekit.errors import DataError
 from engagekit.frames.engine import collected, small_table, with_one_key_type
-from engagekit.frames.times import micros_at, span_us, with_micros
+from engagekit.frames.times import DAY_US, micros_at, span_us, with_micros
 from engagekit.prepare.contracts import NEVER_US, covered, paid_periods
 from engagekit.prepare.history import DATED_BY, Past
 from engagekit.prepare.leaving import ChurnDefinition

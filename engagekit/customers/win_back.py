@@ -6,10 +6,9 @@ from typing import Any
 import narwhals as nw
 
 from engagekit.customers.features import snapshot_rows
-from engagekit.customers.windows import DAY_US
 from engagekit.errors import DataError
 from engagekit.frames.engine import to_narwhals, with_one_key_type
-from engagekit.frames.times import days_later, micros_at, with_micros
+from engagekit.frames.times import DAY_US, days_later, micros_at, with_micros
 from engagekit.prepare.contracts import NEVER_US, paid_periods
 from engagekit.prepare.history import History, Past
 from engagekit.prepare.leaving import ChurnDefinition

@@ -11,10 +11,10 @@ import polars as pl
 from engagekit.frames.engine import collected, small_table
 from engagekit.frames.exact import MONEY, SCORES, SECONDS, in_parts
 from engagekit.frames.ranges import range_totals
-from engagekit.frames.times import micros_at, span_us, with_micros
+from engagekit.frames.times import DAY_US, micros_at, span_us, with_micros
 from engagekit.prepare.history import Past
 
-__all__ = ["DAY_US", "RECORDED", "last_before", "window_sums", "window_values"]
+__all__ = ["RECORDED", "last_before", "window_sums", "window_values"]
 
 Rows = nw.LazyFrame[Any]
 
@@ -22,7 +22,6 @@ PARTS = {"value": MONEY, "duration_s": SECONDS, "sentiment": SCORES}
 RECORDED = tuple(PARTS)
 HALVES = ("late", "early")
 COUNTS = ("interactions", "active_days", "orders", *HALVES)
-DAY_US = 86_400_000_000
 COUNT = nw.Int32  # of one customer's interactions: there is a row a customer and stretch, and it has many counts
 
 

@@ -12,12 +12,12 @@ import polars as pl
 
 from engagekit.errors import DataError
 
-__all__ = ["HOUR_US", "days_later", "days_long", "local_time", "micros_at", "span_us", "with_micros"]
+__all__ = ["DAY_US", "HOUR_US", "days_later", "days_long", "local_time", "micros_at", "span_us", "with_micros"]
 
 NAMES = {nw.Implementation.DUCKDB: "DuckDB", nw.Implementation.PYSPARK: "Spark"}
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-HOUR_US = 3_600_000_000
-UNITS = {"m": ("minutes", 60_000_000), "h": ("hours", HOUR_US), "d": ("days", 86_400_000_000)}
+HOUR_US, DAY_US = 3_600_000_000, 86_400_000_000
+UNITS = {"m": ("minutes", 60_000_000), "h": ("hours", HOUR_US), "d": ("days", DAY_US)}
 EXAMPLES = {"m": "30m", "h": "12h", "d": "90d"}
 
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from engagekit.display.section import FEWEST
 from engagekit.frames.engine import collected
+from engagekit.frames.times import DAY_US
 from engagekit.metrics.estimate import significant
 from engagekit.prepare.contracts import paid_periods
 from engagekit.value.beta_geometric import BetaGeometric
@@ -30,7 +31,6 @@ SHORTEST = 180  # days of data
 NEAR = 0.2  # how far from the median a paid period may be to count for the mean
 SOON = 0.005  # part of a period by which a renewal may be early, as where clocks change
 POINTS = 12  # of the hold-out, at most
-DAY_US = 86_400_000_000
 TESTED: dict[str, Any] = {
     "date": pl.Datetime("us"),
     "expected": pl.Float64,

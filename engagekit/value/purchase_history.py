@@ -10,7 +10,7 @@ from engagekit.errors import did_you_mean
 from engagekit.frames.engine import small_table, to_native
 from engagekit.frames.exact import MONEY, in_parts
 from engagekit.frames.periods import dated
-from engagekit.frames.times import micros_at, with_micros
+from engagekit.frames.times import DAY_US, micros_at, with_micros
 from engagekit.prepare.interactions import US, valid_interactions
 
 __all__ = ["known_unit", "purchase_histories", "purchase_history"]
@@ -18,7 +18,6 @@ __all__ = ["known_unit", "purchase_histories", "purchase_history"]
 Rows = nw.LazyFrame[Any]
 
 UNITS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "year": 365.25}  # days
-DAY_US = 86_400_000_000
 
 
 def purchase_history(interactions: Any, as_of: dt.datetime, unit: str = "week", *, time_zone: str | None = None) -> Any:

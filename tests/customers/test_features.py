@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from engagekit import DataError
 from engagekit.customers.features import ACTIVE, FEATURES, customer_features, snapshots
 from engagekit.customers.leak import check_no_leak
-from engagekit.customers.windows import DAY_US, last_before
+from engagekit.customers.windows import last_before
+from engagekit.frames.times import DAY_US
 from engagekit.prepare.history import History
 
 DAY = dt.timedelta(days=1)

@@ -30,9 +30,11 @@ from engagekit.data.settings import (
     DAYS,
     STRICT,
     Alert,
+    BenchmarkSettings,
     ChurnSettings,
     ComponentSettings,
     FunnelSettings,
+    GoalSettings,
     ReportSettings,
     ScoreSettings,
     SupportSettings,
@@ -82,6 +84,8 @@ class Business(BaseModel):
     fixed: list[str] = []
     targets: dict[str, float] = {}
     alerts: dict[str, Alert] = {}
+    goals: dict[str, GoalSettings] = {}
+    benchmarks: list[BenchmarkSettings] = []
     score: ScoreSettings = ScoreSettings()
     churn: ChurnSettings = ChurnSettings()
     support: SupportSettings = SupportSettings()

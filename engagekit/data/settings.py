@@ -13,9 +13,11 @@ __all__ = [
     "DAYS",
     "STRICT",
     "Alert",
+    "BenchmarkSettings",
     "ChurnSettings",
     "ComponentSettings",
     "FunnelSettings",
+    "GoalSettings",
     "ReportSettings",
     "ScoreSettings",
     "SupportSettings",
@@ -170,6 +172,26 @@ class WebSettings(BaseModel):
         if not GAP.fullmatch(gap):
             raise ValueError(f'{gap!r} is not minutes or hours such as "30m" or "2h"')
         return gap
+
+
+class BenchmarkSettings(BaseModel):
+    """What others reach, with its provenance: who measured what of how many, and when."""
+
+    model_config = STRICT
+    metric: Label
+    value: float
+    source: Label
+    year: int = Field(ge=1990, le=2100)
+    n: int = Field(ge=1)
+    definition: Label
+
+
+class GoalSettings(BaseModel):
+    """A goal of the business, in its own words, and the metrics that say how far it is."""
+
+    model_config = STRICT
+    title: Label
+    metrics: list[Label] = []
 
 
 class FunnelSettings(BaseModel):

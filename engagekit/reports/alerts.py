@@ -3,11 +3,12 @@
 from functools import lru_cache
 from typing import Any
 
+from engagekit.decisions.targets import beyond
 from engagekit.display.section import FEWEST, Section, no_cells
 from engagekit.metrics.catalog import METRICS
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
-from engagekit.reports.results import Results, beyond, is_small, results
+from engagekit.reports.results import Results, is_small, results
 from engagekit.reports.words import Writer
 from engagekit.study import Study
 

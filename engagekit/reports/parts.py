@@ -30,6 +30,7 @@ __all__ = [
     "moves",
     "people",
     "printed",
+    "some",
     "source",
     "tile",
     "with_interval",
@@ -163,14 +164,20 @@ def moved(writer: Writer, month: str, changes: Iterable[tuple[Metric, str, float
             named[tone_of(metric, direction)].append(f"{writer.title(metric)} ({values})")
     text = writer.language.text
     return [
-        text(f"summary.{tone or 'other'}", month=month, names=_some(writer.language, names))
+        text(f"summary.{tone or 'other'}", month=month, names=some(writer.language, names))
         for tone, names in named.items()
         if names
     ]
 
 
-def _some(language: Language, names: list[str]) -> str:
-    """Write the first names, and how many more there are."""
+def some(language: Language, names: list[str]) -> str:
+    """Write the first three names, and how many more there are.
+
+    Examples
+    --------
+    >>> some(Language("en"), ["a", "b", "c", "d", "e"])
+    'a; b; c; and 2 more'
+    """
     more = len(names) - MOST_NAMED
     rest = [language.text("summary.and_more", n=language.number(more))] if more > 0 else []
     return "; ".join(names[:MOST_NAMED] + rest)

@@ -4,7 +4,7 @@ import datetime as dt
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import polars as pl
@@ -19,7 +19,7 @@ from engagekit.metrics.catalog import CHANNELS, METRICS
 from engagekit.metrics.compare import difference
 from engagekit.metrics.estimate import Estimate, significant
 from engagekit.metrics.family import directions, would_have_shown
-from engagekit.metrics.metric import Metric, Total
+from engagekit.metrics.metric import Metric
 from engagekit.metrics.season import next_start
 from engagekit.prepare.business_tables import SHOWN
 from engagekit.reports.by_group import OF_CUSTOMERS, Groups, broken_down, by_customers
@@ -29,7 +29,7 @@ from engagekit.reports.scoring import NOBODY, Scoring, scoring
 from engagekit.reports.standing import lifetime_table, rfm_table, states_by_period
 from engagekit.study import Study
 
-__all__ = ["Results", "beyond", "is_small", "results"]
+__all__ = ["Results", "is_small", "results"]
 
 BY_PAGE = {"exit_rate"}  # of all pages it is but one over the pages of a visit
 NOTHING = Estimate(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, "", "", "no_rows")
@@ -272,6 +272,7 @@ class Results:
         expected = significant(self.lifetime.to_dict("records"))
         segments = {"segments": expected} if expected else {}
         from engagekit.reports.alerts import alerts  # which writes its sentences with what is said of these results
+        from engagekit.reports.targets import target_rows
 
         return as_data(self.study, self.end, self.month, self.measured) | {
             "alerts": significant(alerts(self)),
@@ -281,6 +282,7 @@ class Results:
             "lifecycle": significant(self.states.assign(period=self.states["period"].map(_day)).to_dict("records")),
             "lifetime_value": self.study.coming_year.as_dict() | segments,
             "rfm": significant(self.rfm.to_dict("records")),
+            "targets": target_rows(self.study),
         }
 
     def _one(self, rows: pd.DataFrame) -> Estimate:
@@ -291,14 +293,6 @@ class Results:
 
 def _day(period: dt.datetime) -> str:
     return period.date().isoformat()
-
-
-def beyond(metric: Metric, estimate: Estimate, limit: float) -> Literal["above", "below", "close"]:
-    """Where an estimate lies beside a limit: ``close`` where its interval holds it, or where it should have one."""
-    unsure = math.isnan(estimate.low) and not isinstance(metric, Total)
-    if unsure or estimate.low < limit < estimate.high or not math.isfinite(estimate.value):
-        return "close"
-    return "above" if estimate.value > limit else "below" if estimate.value < limit else "close"
 
 
 def is_small(metric: Metric, estimate: Estimate) -> bool:

@@ -9,6 +9,7 @@ import polars as pl
 from engagekit.data.tables import TABLES
 from engagekit.display.section import FEWEST, Section, no_cells
 from engagekit.metrics.catalog import METRICS
+from engagekit.reports import targets
 from engagekit.reports.anomalies import newest
 from engagekit.reports.holidays import holidays_apart, is_kept, previous
 from engagekit.reports.parts import MOST_NAMED, moved, people, tile
@@ -119,6 +120,7 @@ def _things(report: Results) -> Iterator[str]:
     yield from _to_keep(report)
     yield from _to_win_back(report)
     yield from _to_mend(report)
+    yield from targets.things(report.study)
     text, writer = report.language.text, Writer(report)
     if writer.segments.get("advocate", 0) >= FEWEST:
         yield text("summary.ask", n=people(report.language, writer.segments["advocate"]))
@@ -165,7 +167,7 @@ def _with_money(report: Results, key: str, known: Mapping[str, str], value: floa
 
 
 def _to_mend(report: Results) -> Iterator[str]:
-    """The number that got worse, the target that is farthest."""
+    """The first main number that got worse."""
     writer, text = Writer(report), report.language.text
     for metric in writer.main():
         _, new, old = report.current(metric.name)
@@ -173,8 +175,3 @@ def _to_mend(report: Results) -> Iterator[str]:
             values = {"old": writer.value(metric, old), "new": writer.value(metric, new)}
             yield text("summary.slipped", name=writer.title(metric), **values)
             break
-    missed = writer.farthest_target()
-    if missed is not None:
-        metric, estimate, target = missed
-        values = {"value": writer.value(metric, estimate), "target": writer.amount(metric, target)}
-        yield text("summary.missed", name=writer.title(metric), **values)

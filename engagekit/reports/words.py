@@ -8,12 +8,13 @@ from typing import Literal
 
 import pandas as pd
 
+from engagekit.decisions.targets import reached
 from engagekit.display.section import FEWEST
 from engagekit.language import Language, whole_percents
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.metric import Metric
 from engagekit.metrics.season import next_start
-from engagekit.reports.results import Results, beyond, is_small
+from engagekit.reports.results import Results, is_small
 from engagekit.score.scorecard import SEGMENTS
 
 __all__ = ["Writer", "tone_of"]
@@ -110,16 +111,7 @@ class Writer:
         if target is None or not math.isfinite(estimate.value) or is_small(metric, estimate):
             return ""
         written = self.amount(metric, target)
-        return self.language.text(f"target.{self.reached(metric, estimate, target)}", target=written)
-
-    def reached(self, metric: Metric, estimate: Estimate, target: float) -> str:
-        """``reached``, ``missed`` or ``close``: the last where the interval holds the target."""
-        if estimate.value == target:
-            return "reached"
-        place = beyond(metric, estimate, target)
-        if place == "close":
-            return "close"
-        return "reached" if (place == "above") == (metric.better != "lower") else "missed"
+        return self.language.text(f"target.{reached(metric, estimate, target)}", target=written)
 
     def headline(self) -> list[Metric]:
         """At most six metrics for the first screen."""
@@ -172,7 +164,7 @@ class Writer:
         for name, target in self.results.business.targets.items():
             estimate = self.results.current(name)[1]
             if name in metrics and math.isfinite(estimate.value):
-                yield metrics[name], self.reached(metrics[name], estimate, target), estimate, target
+                yield metrics[name], reached(metrics[name], estimate, target), estimate, target
 
     @property
     def shares(self) -> dict[str, str]:

@@ -110,7 +110,7 @@ def _head(shop: Shop, kind: str, seed: int, interactions: pl.DataFrame) -> str:
     values = {key: as_toml(shop[key]) for key in ("name", "language", "currency", "time_zone", "contact_cost")}
     components = "\n".join(_components(interactions, shop))
     head: str = shop["settings"]["head"]
-    blocks = {key: shop[key] for key in ("targets", "web", "funnels", "support")}
+    blocks = {key: shop[key] for key in ("targets", "goals", "web", "funnels", "support")}
     return head.format(kind=as_toml(kind), seed=seed, components=components, **blocks, **values)
 
 

@@ -30,6 +30,7 @@ from engagekit.data.settings import (
     DAYS,
     STRICT,
     Alert,
+    BudgetSettings,
     ChurnSettings,
     ComponentSettings,
     FunnelSettings,
@@ -87,6 +88,7 @@ class Business(BaseModel):
     support: SupportSettings = SupportSettings()
     web: WebSettings = WebSettings()
     funnels: list[FunnelSettings] = []
+    budget: BudgetSettings = BudgetSettings()
     identities: IdentitySettings = IdentitySettings()
     report: ReportSettings = ReportSettings()
     _file: Path = PrivateAttr()

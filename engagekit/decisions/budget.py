@@ -1,9 +1,10 @@
 """Budget split: what to spend on each campaign in the next period, how sure that is, and which to stop."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engagekit.decisions.response import INTERVAL, ResponseCurves
 from engagekit.errors import DataError, did_you_mean
@@ -44,7 +45,8 @@ def budget_split(
         lies in 95 % of the draws; ``result_now, result_expected, result_low, result_high`` at the present and the
         recommended spend; ``marginal``, the result of the next unit of money there; ``beyond``: ``above`` or ``below``
         where the recommended spend is outside the range that was tried; ``action``: ``raise``, ``lower`` or ``stop``,
-        or ``keep`` where the present spend is within the interval; and the curve's ``reason``. A campaign is to be
+        ``keep`` where the present spend is within the interval, or empty where nothing is recommended; and the curve's
+        ``reason``. A campaign is to be
         stopped if its best spend is 0 in nine of ten draws, because its first unit of money gives less than the last
         one elsewhere, or if it had spend and no result. With fewer than two curves nothing is recommended except to
         stop, and the other numbers are NaN. ``attrs`` have ``total``; ``gain, gain_low, gain_high``, what the campaigns
@@ -85,7 +87,13 @@ def budget_split(
     _check_total(total, low, high)
     split = table[[curves.by, "spend_now"]].assign(**dict.fromkeys(("recommended", "low", "high"), np.nan))
     stop = useless & (low == 0)
-    attrs = {"total": total, "gain": np.nan, "gain_low": np.nan, "gain_high": np.nan, "reason": "too_few_curves"}
+    attrs: dict[Any, Any] = {
+        "total": total,
+        "gain": np.nan,
+        "gain_low": np.nan,
+        "gain_high": np.nan,
+        "reason": "too_few_curves",
+    }
     if fitted.sum() > 1:
         free = _free_money(total, kept[~fitted].sum(), low[fitted], high[fitted])
         best, draws, stop[fitted] = _optimum(curves, free, low[fitted], high[fitted])
@@ -121,7 +129,7 @@ def best_split(ceilings: Floats, halves: Floats, total: float, minimum: Floats, 
     Notes
     -----
     At the optimum all campaigns within their bounds have the same marginal result 1/u², so that spend =
-    u √(ceiling · half) − half, held within the bounds. Its sum rises piecewise linearly in u, and is solved for exactly.
+    u √(ceiling · half) − half, held within the bounds. Its sum rises piecewise linearly in u: the solution is exact.
 
     Examples
     --------
@@ -174,7 +182,9 @@ def _free_money(total: float, kept: float, low: Floats, high: Floats) -> float:
     return max(free, 0.0)
 
 
-def _optimum(curves: ResponseCurves, total: float, low: Floats, high: Floats) -> tuple[Floats, Floats, Floats]:
+def _optimum(
+    curves: ResponseCurves, total: float, low: Floats, high: Floats
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Split with the highest expected result, the best one of each draw, and which campaigns to stop."""
     draws = best_split(curves.ceilings, curves.halves, total, low, high)
     stop = (low == 0) & ((draws <= ROUNDING * total).mean(axis=0) >= NEARLY_ALL)
@@ -240,8 +250,10 @@ def _with_results(curves: ResponseCurves, split: "pd.DataFrame", table: "pd.Data
     )
 
 
-def _actions(split: "pd.DataFrame", stop: Floats, total: float) -> list[str]:
+def _actions(split: "pd.DataFrame", stop: NDArray[np.bool_], total: float) -> list[str]:
     """What to do with each campaign."""
     now, slack = split["spend_now"], ROUNDING * total
     rises, falls = split["low"] > now + slack, split["high"] < now - slack
-    return np.select([stop.astype(bool), rises, falls], ["stop", "raise", "lower"], "keep").tolist()
+    unknown = split["recommended"].isna()
+    actions: list[str] = np.select([stop, unknown, rises, falls], ["stop", "", "raise", "lower"], "keep").tolist()
+    return actions

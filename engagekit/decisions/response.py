@@ -130,7 +130,7 @@ def fit_response(frame: Any, result: str = "conversions", by: str = "campaign", 
     >>> spend = [20.0, 30.0, 50.0, 75.0, 100.0, 150.0]
     >>> ads = pl.DataFrame({"campaign": "A", "spend": spend, "leads": [100 * each / (50 + each) for each in spend]})
     >>> curves = fit_response(ads, "leads")
-    >>> curves.table[["ceiling", "half_spend"]].round(1).to_numpy().tolist()
+    >>> curves.table[["ceiling", "half_spend"]].round().to_numpy().tolist()
     [[100.0, 50.0]]
     >>> [round(curves.expected("A", 50.0)[0]), round(curves.marginal("A", 50.0)[0], 2)]
     [50, 0.5]

@@ -15,7 +15,7 @@ from engagekit.metrics.intervals import Floats
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["INTERVAL", "RESULTS", "ResponseCurves", "fit_response"]
+__all__ = ["FEWEST_PERIODS", "INTERVAL", "RESULTS", "ResponseCurves", "fit_response"]
 
 RESULTS = ("leads", "conversions", "revenue")
 TIMES = ("starts_at", "ends_at")
@@ -171,7 +171,7 @@ def _periods(frame: Any, result: str, by: str) -> tuple[pl.DataFrame, float]:
     summed = [pl.when(~pl.col(name).has_nulls()).then(pl.col(name).sum()).alias(name) for name in ("spend", "result")]
     rows = rows.sort("spend", "result").group_by(by, *dates, maintain_order=True).agg(summed).sort(by, *dates)
     length = (pl.col("ends_at") - pl.col("starts_at")).dt.total_seconds() / 86400
-    rows = rows.with_columns(days=length, last=pl.col("ends_at") == pl.col("ends_at").max()).filter(pl.col("days") > 0)
+    rows = rows.with_columns(days=pl.when(length > 0).then(length), last=pl.col("ends_at") == pl.col("ends_at").max())
     days = rows.filter("last")["days"].median()
     scaled = rows.with_columns(pl.col("spend", "result") * days / pl.col("days"))
     return scaled, float(str(days))

@@ -14,10 +14,10 @@ from engagekit.metrics.metric import Total
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CONVERSION_VALUE", "COST_OF", "campaign_returns", "campaign_test"]
+__all__ = ["COST_OF", "RETURN", "campaign_returns", "campaign_test"]
 
 COST_OF = {"leads": "cost_per_lead", "conversions": "cost_per_conversion"}
-CONVERSION_VALUE = "return_on_ad_spend"
+RETURN = "return_on_ad_spend"
 RATIOS = (campaigns.cost_per_lead, campaigns.cost_per_conversion, campaigns.return_on_ad_spend)
 TOTALS = ("spend", "hours", "reached", "leads", "conversions", "revenue")
 CONFIDENCE = 0.975  # two-sided 95 %

@@ -77,7 +77,7 @@ def touches(
     begin, end = _positions(seen, converted, within_us)
     touched = end > begin
     credited = seen.with_columns(_credits(len(seen), begin[touched], end[touched], converted.filter(touched)))
-    without = converted.filter(~touched).select("who", pl.lit(None, pl.String).alias("campaign"), "value")
+    without = converted.filter(~touched).select("who", pl.lit(None, seen["campaign"].dtype).alias("campaign"), "value")
     alike = {
         f"{name}{what}": column for name in CONVENTIONS for what, column in (("", 1.0), ("_value", pl.col("value")))
     }
@@ -91,7 +91,9 @@ def touches(
         )
     )
     behind = [pl.when(pl.col(f"{name}_who") > 0).then(pl.col(f"{name}_who")) for name in CONVENTIONS]
-    table = sums.filter(pl.col("linear_who") > 0).select("campaign", *alike, customers=pl.min_horizontal(behind))
+    table = sums.filter(pl.col("linear_who") > 0).select(
+        pl.col("campaign").cast(pl.String), *alike, customers=pl.min_horizontal(behind)
+    )
     valued = table if "value" in rows.columns else table.select(pl.exclude("^.*_value$"))
     return valued.sort("campaign", nulls_last=True).to_pandas()
 
@@ -103,15 +105,18 @@ def _touches_and_conversions(interactions: Any, key_actions: list[str]) -> pl.Da
     rows = rows.filter(~nw.col("customer_id").is_null(), ~nw.col(US).is_null())
     rows = rows.filter(~nw.col("campaign").is_null() | nw.col("action").is_in(key_actions))
     kept = [name for name in (*needed, *optional, US) if name in rows.collect_schema().names() and name != "time"]
-    found = collected(rows.select(kept)).with_columns(pl.col("campaign", "action").cast(pl.String))
-    return found.with_columns(who=pl.col("customer_id").rank("dense").cast(pl.Int64)).drop("customer_id")
+    found = collected(rows.select(kept)).with_columns(pl.col("customer_id", "campaign").cast(pl.String))
+    names: dict[Any, Any] = {
+        name: pl.Enum(found[name].drop_nulls().unique().sort()) for name in ("customer_id", "campaign")
+    }
+    return found.cast(names).with_columns(who=pl.col("customer_id").to_physical().cast(pl.Int64)).drop("customer_id")
 
 
 def _touches(rows: pl.DataFrame, gap_us: int) -> pl.DataFrame:
     """One row a touch, by customer and time."""
     marked = rows.filter(pl.col("campaign").is_not_null()).select("who", "campaign", US).sort("who", "campaign", US)
-    pause = pl.col(US) - pl.col(US).shift().over("who", "campaign")
-    return marked.filter(pause.is_null() | (pause >= gap_us)).sort("who", US, "campaign")
+    follows = (pl.col("who", "campaign") == pl.col("who", "campaign").shift()) & (pl.col(US).diff() < gap_us)
+    return marked.filter(~pl.all_horizontal(follows).fill_null(value=False)).sort("who", US, "campaign")
 
 
 def _conversions(rows: pl.DataFrame, key_actions: list[str]) -> pl.DataFrame:
@@ -119,7 +124,9 @@ def _conversions(rows: pl.DataFrame, key_actions: list[str]) -> pl.DataFrame:
     rows = rows.filter(pl.col("action").is_in(key_actions))
     order = pl.col("order_id").cast(pl.String) if "order_id" in rows.columns else pl.lit(None, pl.String)
     value = pl.col("value").cast(pl.Float64) if "value" in rows.columns else pl.lit(0.0)
-    rows = rows.select("who", "action", US, order_id=order, value=value.fill_nan(0).fill_null(0))
+    rows = rows.select(
+        "who", pl.col("action").cast(pl.String), US, order_id=order, value=value.fill_nan(0).fill_null(0)
+    )
     alone = pl.when(pl.col("order_id").is_null()).then(pl.col(US))
     grouped = rows.sort("value").group_by("who", "action", "order_id", alone.alias("instant"))
     return grouped.agg(pl.col(US).min(), pl.col("value").sum()).sort("who", US, "action", "order_id")
@@ -127,12 +134,14 @@ def _conversions(rows: pl.DataFrame, key_actions: list[str]) -> pl.DataFrame:
 
 def _positions(seen: pl.DataFrame, converted: pl.DataFrame, within_us: int) -> tuple[Places, Places]:
     """First touch of each conversion, and the one after its last."""
-    at, end = seen[US].to_numpy(), converted[US].to_numpy()
-    places = np.unique(np.concatenate([at, end, end - within_us]))
-    width = len(places) + 1
-    touched = seen["who"].to_numpy() * width + np.searchsorted(places, at)
-    who = converted["who"].to_numpy() * width
-    begin, after = (np.searchsorted(touched, who + np.searchsorted(places, t), "right") for t in (end - within_us, end))
+    times = seen[US].unique().sort().to_numpy()
+    who, width = converted["who"].to_numpy(), len(times) + 1
+
+    def place(number: Places, time: Places) -> Places:
+        return number * width + np.searchsorted(times, time, "right")
+
+    touched, end = place(seen["who"].to_numpy(), seen[US].to_numpy()), converted[US].to_numpy()
+    begin, after = (np.searchsorted(touched, place(who, time), "right") for time in (end - within_us, end))
     return begin, after
 
 

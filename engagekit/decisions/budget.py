@@ -27,8 +27,8 @@ def budget_split(
 ) -> "pd.DataFrame":
     """Split of a budget over campaigns that has the highest expected result in the next period.
 
-    Expected is the mean over the draws of the curves. A campaign without a curve keeps what was spent on it in the last
-    period; one that had spend and no result gets its minimum.
+    Expected is the mean over the draws of the curves. A campaign without a curve keeps its share of what was spent in
+    the last period, within its bounds; one that had spend and no result gets its minimum.
 
     Parameters
     ----------
@@ -83,8 +83,9 @@ def budget_split(
     now, fitted = table["spend_now"].to_numpy(float), (table["reason"] == "").to_numpy()
     total = float(now.sum()) if total is None else float(total)
     useless = (table["reason"] == "no_results").to_numpy()
-    kept = np.where(useless, low, np.clip(now, low, high))
     _check_total(total, low, high)
+    shares = now * total / now.sum() if now.sum() else now
+    kept = np.where(useless, low, np.clip(shares, low, high))
     split = table[[curves.by, "spend_now"]].assign(**dict.fromkeys(("recommended", "low", "high"), np.nan))
     stop = useless & (low == 0)
     attrs: dict[Any, Any] = {

@@ -143,10 +143,10 @@ def fit_response(frame: Any, result: str = "conversions", by: str = "campaign", 
     spent = sum(float(part["spend"].sum()) for part in usable.values())
     achieved = [each for part in usable.values() for each in part["result"].to_list() if each > 0]
     unit = float(np.mean(achieved)) if achieved and result == "revenue" else 1.0  # what counts as one result
-    enough = EXPECTED * unit * spent / sum(achieved) if achieved else np.inf
+    enough = EXPECTED * unit / sum(achieved) if achieved else np.inf  # of what the others spent
     rows, draws = [], []
     for place, (name, part) in enumerate(usable.items()):
-        reason = _unfit(part, enough)
+        reason = _unfit(part, enough * (spent - float(part["spend"].sum())))
         drawn = _draws(part, np.random.default_rng([seed, place])) if not reason else np.full((2, 1), np.nan)
         draws += [drawn] if not reason else []
         rows.append(_described(by, name, made[name], part, drawn) | {"reason": reason})

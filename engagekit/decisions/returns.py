@@ -65,11 +65,12 @@ def campaign_returns(frame: Any, by: str = "campaign") -> "pd.DataFrame":
     measured = nw.from_native(measure(frame, [*sums, *ratios], by=by)).to_pandas()
     measured = measured[measured[by].notna()]
     parts = {name: part.set_index(by).sort_index() for name, part in measured.groupby("metric", sort=False)}
-    table = parts["sum:spend"][["n"]].astype(int)
-    table = table.assign(**{each.name.removeprefix("sum:"): parts[each.name]["value"] for each in sums})
+    empty = measured.head(0).set_index(by)
+    table = parts.get("sum:spend", empty)[["n"]].astype(int)
+    table = table.assign(**{each.name.removeprefix("sum:"): parts.get(each.name, empty)["value"] for each in sums})
     for metric in ratios:
         columns = {"value": metric.name, **{name: f"{metric.name}_{name}" for name in ("low", "high", "reason")}}
-        table = table.join(parts[metric.name][list(columns)].rename(columns=columns))
+        table = table.join(parts.get(metric.name, empty)[list(columns)].rename(columns=columns))
     returns: pd.DataFrame = table.reset_index()
     return returns
 

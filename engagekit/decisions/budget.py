@@ -44,14 +44,13 @@ def budget_split(
         A row a campaign: its name, ``spend_now``, ``recommended``; ``low`` and ``high``, between which the best split
         lies in 95 % of the draws; ``result_now, result_expected, result_low, result_high`` at the present and the
         recommended spend; ``marginal``, the result of the next unit of money there; ``beyond``: ``above`` or ``below``
-        where the recommended spend is outside the range that was tried; ``action``: ``raise``, ``lower`` or ``stop``,
-        ``keep`` where the present spend is within the interval, or empty where nothing is recommended; and the curve's
-        ``reason``. A campaign is to be
-        stopped if its best spend is 0 in nine of ten draws, because its first unit of money gives less than the last
-        one elsewhere, or if it had spend and no result. With fewer than two curves nothing is recommended except to
-        stop, and the other numbers are NaN. ``attrs`` have ``total``; ``gain, gain_low, gain_high``, what the campaigns
-        with a curve are expected to give more than the same money in its present shares; and ``reason``:
-        ``too_few_curves`` or empty.
+        where the recommended spend is outside the range that was tried; ``action``; and the curve's ``reason``. The
+        action is ``raise`` or ``lower`` where the present spend is outside the interval, and ``keep`` where it is
+        within or no gain from the same money is clear; ``stop`` if the best spend is 0 in nine of ten draws, because
+        its first unit of money gives less than the last one elsewhere, or if there was spend and no result; else empty.
+        With fewer than two curves nothing is recommended except to stop, and the other numbers are NaN. ``attrs`` have
+        ``total``; ``gain, gain_low, gain_high``, what the campaigns with a curve are expected to give more than the
+        same money in its present shares; and ``reason``: ``too_few_curves`` or empty.
 
     Raises
     ------
@@ -104,7 +103,7 @@ def budget_split(
         attrs |= _gain(curves, best, now[fitted]) | {"reason": ""}
     split.loc[stop, "recommended"] = 0.0
     split = _with_results(curves, split, table)
-    split["action"] = _actions(split, stop, total)
+    split["action"] = _actions(split, stop, attrs)
     split["reason"] = table["reason"]
     split.attrs = attrs
     return split
@@ -251,10 +250,12 @@ def _with_results(curves: ResponseCurves, split: "pd.DataFrame", table: "pd.Data
     )
 
 
-def _actions(split: "pd.DataFrame", stop: NDArray[np.bool_], total: float) -> list[str]:
+def _actions(split: "pd.DataFrame", stop: NDArray[np.bool_], attrs: Mapping[str, Any]) -> list[str]:
     """What to do with each campaign."""
-    now, slack = split["spend_now"], ROUNDING * total
-    rises, falls = split["low"] > now + slack, split["high"] < now - slack
+    now, total = split["spend_now"], attrs["total"]
+    slack = ROUNDING * total
+    unclear = attrs["gain_low"] <= 0 and np.isclose(total, now.sum())
+    rises, falls = (side & (not unclear) for side in (split["low"] > now + slack, split["high"] < now - slack))
     unknown = split["recommended"].isna()
     actions: list[str] = np.select([stop, unknown, rises, falls], ["stop", "", "raise", "lower"], "keep").tolist()
     return actions

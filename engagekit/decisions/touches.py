@@ -125,7 +125,11 @@ def _conversions(rows: pl.DataFrame, key_actions: list[str]) -> pl.DataFrame:
     order = pl.col("order_id").cast(pl.String) if "order_id" in rows.columns else pl.lit(None, pl.String)
     value = pl.col("value").cast(pl.Float64) if "value" in rows.columns else pl.lit(0.0)
     rows = rows.select(
-        "who", pl.col("action").cast(pl.Enum(sorted({*key_actions}))), US, order_id=order, value=value.fill_nan(0).fill_null(0)
+        "who",
+        pl.col("action").cast(pl.Enum(sorted({*key_actions}))),
+        US,
+        order_id=order,
+        value=value.fill_nan(0).fill_null(0),
     )
     alone = pl.when(pl.col("order_id").is_null()).then(pl.col(US))
     grouped = rows.sort("value").group_by("who", "action", "order_id", alone.alias("instant"))

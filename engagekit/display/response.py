@@ -81,5 +81,5 @@ def plot_response(
         place = (0, 1) if is_narrow(ax) else (spend, 1)
         across = "axes fraction" if is_narrow(ax) else ax.get_xaxis_transform()
         style = {"xycoords": across, "va": "bottom", "color": INK}
-        write_beside(ax, place, (0, 4 + LINE_HEIGHT * row), f"{name} {money.write_value(spend)}", **style)
+        write_beside(ax, place, (0, 4 + LINE_HEIGHT * row), f"{name} {money.write(spend)}", **style)
     return ax

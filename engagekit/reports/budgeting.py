@@ -10,6 +10,7 @@ import pandas as pd
 from engagekit.decisions.budget import budget_split
 from engagekit.decisions.response import FEWEST_PERIODS, ResponseCurves, fit_response
 from engagekit.decisions.returns import COST_OF, RETURN, campaign_returns
+from engagekit.display.axes import Measure
 from engagekit.errors import DataError
 from engagekit.frames.engine import collected, column_names
 from engagekit.metrics.estimate import significant
@@ -61,7 +62,7 @@ class Budget(NamedTuple):
 
     def money(self, value: float) -> str:
         """Write an amount of money."""
-        return self.study.language.money(value, self.study.currency)
+        return Measure(self.study.language, "money", self.study.currency).write(value)
 
     def results(self, value: float) -> str:
         """Write a number of results, or their money."""

@@ -22,6 +22,7 @@ TIMES = ("starts_at", "ends_at")
 FEWEST_PERIODS, LEAST_FACTOR = 6, 2.0
 CONFIDENCE = 0.975  # that results rise with spend, one-sided
 INTERVAL = (0.025, 0.975)
+DAY_S = 86_400
 DRAWS = 400
 GRID = np.linspace(-4, 4, 1601)  # logarithm of the half point over the usual spend; its prior is the normal one
 EXACT = 1e-8  # squared relative scatter below which results lie on the curve
@@ -40,7 +41,7 @@ class ResponseCurves:
         Length of the last period, to which spend and results of all periods are scaled; NaN without dates.
     table : pandas.DataFrame
         A row a campaign: its name; ``periods`` with spend, and ``left_out`` ones (spend blank or 0, result blank);
-        ``spend_low, spend_high``, the range that was tried; ``spend_now``, in the last period of all; ``ceiling`` and
+        ``spend_low, spend_high``, the range that was tried; ``spend_now``, in the last ``days`` of all; ``ceiling`` and
         ``half_spend``, the spend at which half the ceiling is reached, with ``_low`` and ``_high``; and the ``reason``
         where these are NaN: ``no_spend``, ``no_results``, ``too_few`` (periods), ``little_variation`` (of spend) or
         ``not_rising`` (results did not rise with spend).
@@ -157,24 +158,33 @@ def fit_response(frame: Any, result: str = "conversions", by: str = "campaign", 
 
 
 def _periods(frame: Any, result: str, by: str) -> tuple[pl.DataFrame, float]:
-    """Spend and result of each campaign and period, scaled to the length of the last one, and that length in days."""
+    """Spend and result of each campaign and period, scaled to the length of the last one; and that length in days."""
     dates = [name for name in TIMES if set(TIMES) <= set(column_names(frame))]
     rows = collected(to_narwhals(frame, [by, "spend", result], [*dates, "currency"]))
     _check_rows(rows, by, result)
     rows = rows.select(pl.col(by).cast(pl.String), pl.col("spend", result).cast(pl.Float64), *dates)
-    rows = rows.rename({result: "result"}).filter(pl.col(by).is_not_null()).sort(by, *dates, maintain_order=True)
-    if rows.is_empty():
-        raise DataError("there is no row with a campaign. Add one for each campaign and period.", file="campaigns")
+    rows = _known(rows.rename({result: "result"}).filter(pl.col(by).is_not_null())).sort(
+        by, *dates, maintain_order=True
+    )
     if not dates:
         last = pl.int_range(pl.len()).over(by) == pl.len().over(by) - 1
-        return rows.with_columns(last=last), np.nan
+        return rows.with_columns(now=pl.when(last).then("spend")), np.nan
     summed = [pl.when(~pl.col(name).has_nulls()).then(pl.col(name).sum()).alias(name) for name in ("spend", "result")]
     rows = rows.sort("spend", "result").group_by(by, *dates, maintain_order=True).agg(summed).sort(by, *dates)
-    length = (pl.col("ends_at") - pl.col("starts_at")).dt.total_seconds() / 86400
-    rows = rows.with_columns(days=pl.when(length > 0).then(length), last=pl.col("ends_at") == pl.col("ends_at").max())
-    days = rows.filter("last")["days"].median()
-    scaled = rows.with_columns(pl.col("spend", "result") * days / pl.col("days"))
-    return scaled, float(str(days))
+    length = (pl.col("ends_at") - pl.col("starts_at")).dt.total_seconds() / DAY_S
+    rows = _known(rows.with_columns(days=length).filter(pl.col("days") > 0))
+    days = float(str(rows.filter(pl.col("ends_at") == pl.col("ends_at").max())["days"].median()))
+    ago = [(pl.col("ends_at").max() - pl.col(name)).dt.total_seconds() / DAY_S for name in TIMES]
+    within = pl.min_horizontal(ago[0], days) - pl.min_horizontal(ago[1], days)
+    scaled = rows.with_columns(now=pl.col("spend") * within / pl.col("days"))
+    return scaled.with_columns(pl.col("spend", "result") * days / pl.col("days")), days
+
+
+def _known(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows, of which there must be some."""
+    if rows.is_empty():
+        raise DataError("there is no row with a campaign and a period. Add one for each.", file="campaigns")
+    return rows
 
 
 def _check_rows(rows: pl.DataFrame, by: str, result: str) -> None:
@@ -239,7 +249,7 @@ def _described(by: str, name: str, made: pl.DataFrame, usable: pl.DataFrame, dra
         "left_out": len(made) - len(usable),
         "spend_low": np.nan if lowest is None else lowest,
         "spend_high": np.nan if highest is None else highest,
-        "spend_now": float(made.filter("last")["spend"].sum()),
+        "spend_now": float(made["now"].sum()),
         **curve,
     }
 

@@ -136,6 +136,18 @@ def test_periods_count_as_if_they_were_as_long_as_the_last():
     assert first.table["spend_now"].item() == 150
 
 
+def test_the_present_spend_is_that_of_the_last_days_whatever_periods_a_campaign_has():
+    day = dt.datetime(2026, 1, 1)
+    month = {"starts_at": [day], "ends_at": [day + dt.timedelta(days=28)]}
+    weeks = [day + dt.timedelta(days=7 * week - 3) for week in range(5)]  # a week from 3 days before, to 4 after
+    weekly = {"starts_at": weeks[:4], "ends_at": weeks[1:]}
+    frame = pl.concat([table([5.0], [100.0], **month), table([1.0] * 4, [70.0] * 4, name="B", **weekly)])
+    curves = fit_response(frame, "leads")
+    assert curves.days == 28
+    assert curves.table["spend_now"].tolist() == [100, 70 * 4 / 7 + 3 * 70]  # of the first week 4 days
+    assert curves.periods["spend"].tolist() == [100, *[280] * 4]
+
+
 def test_rows_of_one_campaign_and_period_add_up():
     times = {"starts_at": [dt.datetime(2026, 1, 5)] * 2, "ends_at": [dt.datetime(2026, 1, 12)] * 2}
     curves = fit_response(table([3.0, 4.0], [10.0, 20.0], **times), "leads")
@@ -184,5 +196,8 @@ def test_a_missing_column_and_an_unknown_result_are_named():
 
 
 def test_an_empty_table_is_refused():
-    with pytest.raises(DataError, match="there is no row with a campaign"):
+    with pytest.raises(DataError, match="there is no row with a campaign and a period"):
         fit_response(table([1.0], [5.0]).head(0), "leads")
+    instant = {"starts_at": [dt.datetime(2026, 1, 1)], "ends_at": [dt.datetime(2026, 1, 1)]}
+    with pytest.raises(DataError, match="there is no row with a campaign and a period"):
+        fit_response(table([1.0], [5.0], **instant), "leads")

@@ -212,7 +212,7 @@ def _highest_expected(curves: ResponseCurves, start: Floats, low: Floats, high: 
     solved = minimize(
         shortfall, start / total, jac=True, method="SLSQP", bounds=bounds, constraints=sums_up, options={"ftol": 1e-10}
     )
-    best: Floats = solved.x * total
+    best: Floats = np.clip(solved.x * total, low, high)  # of rounding
     return best
 
 

@@ -73,29 +73,16 @@ def touches(
     """
     within_us, gap_us = span_us("within", within, "d"), span_us("gap", gap, "mh")
     rows = _touches_and_conversions(interactions, list(key_actions))
-    seen, converted = _touches(rows, gap_us), _conversions(rows, list(key_actions))
-    begin, end = _positions(seen, converted, within_us)
+    touch_rows, converted = _touches(rows, gap_us), _conversions(rows, list(key_actions))
+    begin, end = _positions(touch_rows, converted, within_us)
     touched = end > begin
-    credited = seen.with_columns(_credits(len(seen), begin[touched], end[touched], converted.filter(touched)))
-    without = converted.filter(~touched).select("who", pl.lit(None, seen["campaign"].dtype).alias("campaign"), "value")
-    alike = {
-        f"{name}{what}": column for name in CONVENTIONS for what, column in (("", 1.0), ("_value", pl.col("value")))
-    }
-    parts = [credited.drop(US), without.with_columns(**alike).drop("value")]
-    sums = (
-        pl.concat(parts, how="diagonal")
-        .group_by("campaign", maintain_order=True)
-        .agg(
-            pl.col(alike).sum(),
-            *(pl.col("who").filter(pl.col(name) > 0).n_unique().alias(f"{name}_who") for name in CONVENTIONS),
-        )
-    )
-    behind = [pl.when(pl.col(f"{name}_who") > 0).then(pl.col(f"{name}_who")) for name in CONVENTIONS]
-    table = sums.filter(pl.col("linear_who") > 0).select(
-        pl.col("campaign").cast(pl.String), *alike, customers=pl.min_horizontal(behind)
-    )
-    valued = table if "value" in rows.columns else table.select(pl.exclude("^.*_value$"))
-    return valued.sort("campaign", nulls_last=True).to_pandas()
+    given = _credits(len(touch_rows), begin[touched], end[touched], converted.filter(touched))
+    no_campaign = pl.lit(None, touch_rows["campaign"].dtype).alias("campaign")
+    alike = [pl.lit(1.0).alias(name) for name in CONVENTIONS]
+    alike += [pl.col("value").alias(f"{name}_value") for name in CONVENTIONS]
+    without = converted.filter(~touched).select("who", no_campaign, *alike)
+    table = _summed(pl.concat([touch_rows.drop(US).with_columns(given), without], how="diagonal"))
+    return (table if "value" in rows.columns else table.select(pl.exclude("^.*_value$"))).to_pandas()
 
 
 def _touches_and_conversions(interactions: Any, key_actions: list[str]) -> pl.DataFrame:
@@ -105,11 +92,11 @@ def _touches_and_conversions(interactions: Any, key_actions: list[str]) -> pl.Da
     rows = rows.filter(~nw.col("customer_id").is_null(), ~nw.col(US).is_null())
     rows = rows.filter(~nw.col("campaign").is_null() | nw.col("action").is_in(key_actions))
     kept = [name for name in (*needed, *optional, US) if name in rows.collect_schema().names() and name != "time"]
-    found = collected(rows.select(kept)).with_columns(pl.col("customer_id", "campaign").cast(pl.String))
+    marked = collected(rows.select(kept)).with_columns(pl.col("customer_id", "campaign").cast(pl.String))
     names: dict[Any, Any] = {
-        name: pl.Enum(found[name].drop_nulls().unique().sort()) for name in ("customer_id", "campaign")
+        name: pl.Enum(marked[name].drop_nulls().unique().sort()) for name in ("customer_id", "campaign")
     }
-    return found.cast(names).with_columns(who=pl.col("customer_id").to_physical().cast(pl.Int64)).drop("customer_id")
+    return marked.cast(names).with_columns(who=pl.col("customer_id").to_physical().cast(pl.Int64)).drop("customer_id")
 
 
 def _touches(rows: pl.DataFrame, gap_us: int) -> pl.DataFrame:
@@ -136,15 +123,15 @@ def _conversions(rows: pl.DataFrame, key_actions: list[str]) -> pl.DataFrame:
     return grouped.agg(pl.col(US).min(), pl.col("value").sum()).sort("who", US, "value")
 
 
-def _positions(seen: pl.DataFrame, converted: pl.DataFrame, within_us: int) -> tuple[Places, Places]:
+def _positions(touch_rows: pl.DataFrame, converted: pl.DataFrame, within_us: int) -> tuple[Places, Places]:
     """First touch of each conversion, and the one after its last."""
-    times = seen[US].unique().sort().to_numpy()
+    times = touch_rows[US].unique().sort().to_numpy()
     who, width = converted["who"].to_numpy(), len(times) + 1
 
     def place(number: Places, time: Places) -> Places:
         return number * width + np.searchsorted(times, time, "right")
 
-    touched, end = place(seen["who"].to_numpy(), seen[US].to_numpy()), converted[US].to_numpy()
+    touched, end = place(touch_rows["who"].to_numpy(), touch_rows[US].to_numpy()), converted[US].to_numpy()
     begin, after = (np.searchsorted(touched, place(who, time), "right") for time in (end - within_us, end))
     return begin, after
 
@@ -164,3 +151,14 @@ def _credits(size: int, begin: Places, end: Places, converted: pl.DataFrame) -> 
         given["linear"] = np.where(covering, shares, 0)  # no remainder of rounding
         columns += [pl.Series(name + what, numbers, pl.Float64) for name, numbers in given.items()]
     return columns
+
+
+def _summed(credits: pl.DataFrame) -> pl.DataFrame:
+    """Credit of each campaign that has some, with the smallest number of customers behind one of its numbers."""
+    credited = [pl.col("who").filter(pl.col(name) > 0).n_unique().alias(f"{name}_who") for name in CONVENTIONS]
+    columns = [pl.col(f"{name}{what}").sum() for what in ("", "_value") for name in CONVENTIONS]
+    sums = credits.group_by("campaign", maintain_order=True).agg(*columns, *credited)
+    behind = [pl.when(pl.col(f"{name}_who") > 0).then(pl.col(f"{name}_who")) for name in CONVENTIONS]
+    some = sums.filter(pl.col("linear_who") > 0).with_columns(customers=pl.min_horizontal(behind))
+    table = some.select(pl.col("campaign").cast(pl.String), pl.exclude("campaign", "^.*_who$"))
+    return table.sort("campaign", nulls_last=True)

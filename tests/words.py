@@ -39,7 +39,8 @@ LOANS = (  # and names
     "A/B test, Average precision, BG/NBD, Bahasa, bounce rate, Brier, Champions, churn, Customer Effort Score, "
     "customer engagement, English, email, Gradient boosting, boosting, Kaplan-Meier, lead, leads, lift, log loss, "
     "Net Promoter Score, odds, open rate, platform, referral, ROC AUC, detractor, spam, stickiness, upselling, "
-    "cross-selling, win-back, funnel, onboarding, Gamma-Gamma, shifted beta-geometric"
+    "cross-selling, win-back, funnel, onboarding, Gamma-Gamma, shifted beta-geometric, first touch, last touch, "
+    "linear touch"
 )
 LOANED = re.compile(r"\b(?:" + "|".join(sorted(LOANS.split(", "), key=len, reverse=True)) + r")\b", re.IGNORECASE)
 NAMES = re.compile(

@@ -31,6 +31,7 @@ from engagekit.data.settings import (
     STRICT,
     Alert,
     BenchmarkSettings,
+    BudgetSettings,
     ChurnSettings,
     ComponentSettings,
     FunnelSettings,
@@ -91,6 +92,7 @@ class Business(BaseModel):
     support: SupportSettings = SupportSettings()
     web: WebSettings = WebSettings()
     funnels: list[FunnelSettings] = []
+    budget: BudgetSettings = BudgetSettings()
     identities: IdentitySettings = IdentitySettings()
     report: ReportSettings = ReportSettings()
     _file: Path = PrivateAttr()

@@ -1,4 +1,4 @@
-"""Sections of business.toml that say how to measure: [score], [support], [web] and [[funnels]]."""
+"""Sections of business.toml that say how to measure: [score], [support], [web], [[funnels]] and [budget]."""
 
 import re
 from typing import Annotated, Literal, Self
@@ -14,6 +14,7 @@ __all__ = [
     "STRICT",
     "Alert",
     "BenchmarkSettings",
+    "BudgetSettings",
     "ChurnSettings",
     "ComponentSettings",
     "FunnelSettings",
@@ -206,3 +207,17 @@ class FunnelSettings(BaseModel):
     def _a_funnel(self) -> Self:
         funnel_steps(self.steps, self.within)
         return self
+
+
+class BudgetSettings(BaseModel):
+    """Money of the next period for campaigns, what it is to bring, and bounds of single campaigns or channels.
+
+    Without ``by`` it is split over campaigns, or over channels where fewer than two campaigns have enough periods.
+    """
+
+    model_config = STRICT
+    total: float | None = Field(default=None, gt=0)
+    result: Literal["leads", "conversions", "revenue"] | None = None
+    by: Literal["campaign", "channel"] | None = None
+    minimum: dict[str, Annotated[float, Field(ge=0)]] = {}
+    maximum: dict[str, Annotated[float, Field(ge=0)]] = {}

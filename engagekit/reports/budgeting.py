@@ -1,0 +1,128 @@
+"""What a study's campaigns returned, and the split of the next budget: what the sections on budgets are made of."""
+
+import math
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import narwhals as nw
+import pandas as pd
+
+from engagekit.decisions.budget import budget_split
+from engagekit.decisions.response import FEWEST_PERIODS, ResponseCurves, fit_response
+from engagekit.decisions.returns import COST_OF, RETURN, campaign_returns
+from engagekit.display.axes import Measure
+from engagekit.errors import DataError
+from engagekit.frames.engine import collected, column_names
+from engagekit.metrics.estimate import significant
+from engagekit.study import Study
+
+__all__ = ["Budget", "budget_of", "budget_rows"]
+
+
+class Budget(NamedTuple):
+    """What a business's campaigns returned, and the split of its next budget.
+
+    Attributes
+    ----------
+    study : Study
+    returns : pandas.DataFrame
+        As ``campaign_returns`` gives it.
+    curves : ResponseCurves
+    split : pandas.DataFrame
+        As ``budget_split`` gives it.
+    """
+
+    study: Study
+    returns: pd.DataFrame
+    curves: ResponseCurves
+    split: pd.DataFrame
+
+    @property
+    def cost(self) -> str:
+        """Metric by which campaigns are compared."""
+        return COST_OF.get(self.curves.result, RETURN)
+
+    @property
+    def ranked(self) -> pd.DataFrame:
+        """Campaigns with a value of that metric, the best one first."""
+        known = self.returns.dropna(subset=[self.cost])
+        return known.sort_values([self.cost, self.curves.by], ascending=[self.cost != RETURN, True])
+
+    @property
+    def changed_most(self) -> str:
+        """Campaign whose recommended spend differs most from the present; without a split, that with the most spend."""
+        change = (self.split["recommended"] - self.split["spend_now"]).abs().set_axis(self.split[self.curves.by])
+        spent = self.returns.set_index(self.curves.by)["spend"]
+        return str((spent if change.isna().all() else change.dropna()).idxmax())
+
+    def named(self, row: Any) -> str:
+        """Name of the campaign of a row; a channel in the language."""
+        name = str(row[self.curves.by])
+        return self.study.language.value("channel", name) if self.curves.by == "channel" else name
+
+    def money(self, value: float) -> str:
+        """Write an amount of money."""
+        return Measure(self.study.language, "money", self.study.currency).write(value)
+
+    def results(self, value: float) -> str:
+        """Write a number of results, or their money."""
+        return self.money(value) if self.curves.result == "revenue" else self.study.language.number(value)
+
+    def efficiency(self, row: Any) -> str:
+        """Write the cost per result of a campaign and its interval."""
+
+        def write(value: float) -> str:
+            return self.study.language.number(value, 2) if self.cost == RETURN else self.money(value)
+
+        value, low, high = (row[f"{self.cost}{end}"] for end in ("", "_low", "_high"))
+        return write(value) if math.isnan(low) else f"{write(value)} ({write(low)} – {write(high)})"
+
+
+@lru_cache(maxsize=4)
+def budget_of(study: Study) -> Budget | None:
+    """What a study's campaigns returned, and the split; None without campaigns that have results.
+
+    Raises
+    ------
+    DataError
+        ``[budget]`` asks for what the campaigns do not have or for a total that its bounds do not allow, or the
+        campaigns are in several currencies.
+    """
+    if not study.has("campaigns"):
+        return None
+    rows, settings = study.described("campaigns"), study.business.budget
+    result = settings.result or _result(rows)
+    if result is None or collected(nw.from_native(rows).lazy().head(1)).is_empty():
+        return None
+    curves = fit_response(rows, result, settings.by or "campaign")
+    if settings.by is None and (curves.table["periods"] >= FEWEST_PERIODS).sum() < 2:
+        by_channel = fit_response(rows, result, "channel")
+        curves = by_channel if (by_channel.table["periods"] >= FEWEST_PERIODS).sum() > 1 else curves
+    try:
+        split = budget_split(curves, settings.total, settings.minimum, settings.maximum)
+    except DataError:
+        raise
+    except ValueError as error:
+        raise DataError(f"{error}.", file="[budget]") from error
+    return Budget(study, campaign_returns(rows, curves.by), curves, split)
+
+
+def budget_rows(study: Study) -> dict[str, Any]:
+    """Returns, curves and split of each campaign for ``metrics.json``; empty without campaigns that have results."""
+    made = budget_of(study)
+    if made is None:
+        return {}
+    by, curves = made.curves.by, made.curves
+    table = made.returns.merge(curves.table.drop(columns=["reason", "spend_now"]), on=by)
+    known = {"by": by, "result": curves.result, "days": curves.days, **made.split.attrs}
+    rows: dict[str, Any] = significant(known | {"rows": table.merge(made.split, on=by).to_dict("records")})
+    return rows
+
+
+def _result(rows: Any) -> str | None:
+    """Result that the split is for: conversions, else leads, else revenue."""
+    wished = [name for name in ("conversions", "leads", "revenue") if name in column_names(rows)]
+    if not wished:
+        return None
+    known = collected(nw.from_native(rows).lazy().select(nw.col(wished).count()))
+    return next((name for name in wished if known[name].item()), None)

@@ -12,6 +12,7 @@ from engagekit.display.markup import template_names
 __all__ = [
     "DAYS",
     "STRICT",
+    "ActionSettings",
     "Alert",
     "ChurnSettings",
     "ComponentSettings",
@@ -184,3 +185,11 @@ class FunnelSettings(BaseModel):
     def _a_funnel(self) -> Self:
         funnel_steps(self.steps, self.within)
         return self
+
+
+class ActionSettings(BaseModel):
+    """Next actions: how long a customer is left alone after one, and the share that an action keeps, by its name."""
+
+    model_config = STRICT
+    pause: str = Field(default="14d", pattern=DAYS)
+    effects: dict[str, Annotated[float, Field(gt=0, le=1)]] = {}

@@ -1,0 +1,129 @@
+"""``plans.csv``: who is contacted and who is held out by which plan, as the kit writes it into the business's folder."""
+
+import datetime as dt
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from engagekit.data.source import Source
+from engagekit.errors import DataError, did_you_mean
+from engagekit.frames.engine import collected, column_names
+
+__all__ = ["ARMS", "CONTACT", "HOLD_OUT", "PLANS", "PLAN_NAME", "append_plans", "in_plans", "plan_source", "read_plans"]
+
+PLANS = "plans.csv"
+CONTACT, HOLD_OUT = ARMS = "contact", "hold_out"
+PLAN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+COLUMNS = ("experiment", "customer_id", "arm", "assigned_at", "ends_at", "action", "channel")
+DAYS = ("assigned_at", "ends_at")
+OWNER_ONLY = 0o600
+
+
+def plan_source() -> Source:
+    """How ``plans.csv`` is read as a part of the table ``assignments``: ISO dates, under our own names."""
+    return Source(file=[PLANS], dates="iso", numbers="en", encoding="utf-8", columns={name: name for name in COLUMNS})
+
+
+def read_plans(folder: Path) -> pl.DataFrame:
+    """Rows of a business's ``plans.csv``, all of them text; empty without the file.
+
+    Parameters
+    ----------
+    folder : Path
+        The business's.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read or lacks a column, or a row has no customer, an unknown arm, a name that is no plan's, a
+        date that is not ISO, an end that is not after the start, or a customer who is in the plan twice.
+    """
+    file = folder / PLANS
+    if not file.is_file():
+        return pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))
+    try:
+        rows = pl.read_csv(file, infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"cannot be read: {error}. Restore what engagekit plan wrote.", file=PLANS) from error
+    for name in COLUMNS:
+        if name not in rows.columns:
+            raise DataError("is not a column. Restore what engagekit plan wrote.", file=PLANS, column=name)
+    days = {name: pl.col(name).str.to_date("%Y-%m-%d", strict=False) for name in DAYS}
+    _refuse(rows, "customer_id", pl.col("customer_id").is_null(), "is blank. Name the customer.")
+    _refuse(rows, "arm", ~pl.col("arm").is_in(ARMS), "is not an arm of a plan. {}", ARMS)
+    is_plan = pl.col("experiment").str.contains(f"^{PLAN_NAME.pattern}$")
+    _refuse(rows, "experiment", ~is_plan, "is not the name of a plan: a-z, digits and hyphens.")
+    for name, day in days.items():
+        _refuse(rows, name, day.is_null(), "is not a date such as 2026-11-01.")
+    _refuse(rows, "ends_at", days["ends_at"] <= days["assigned_at"], "is not after assigned_at.")
+    _refuse(rows, "customer_id", pl.struct("experiment", "customer_id").is_duplicated(), "is in the plan twice.")
+    return rows.select(COLUMNS)
+
+
+def _refuse(rows: pl.DataFrame, column: str, wrong: pl.Expr, problem: str, known: tuple[str, ...] = ()) -> None:
+    """Refuse the first row that is wrong."""
+    for row in rows.select(wrong.fill_null(value=True)).to_series().arg_true()[:1]:
+        value = rows[column][row]
+        way_out = did_you_mean(str(value), known) if known else ""
+        raise DataError(problem.format(way_out), file=PLANS, row=row + 2, column=column, value=value)
+
+
+def append_plans(folder: Path, rows: pl.DataFrame) -> Path:
+    """Add rows to ``plans.csv``, which its owner alone can read; it is written anew and then put in place.
+
+    Customers' ids stay as they are, because the file is read again by the kit: it is not meant for a spreadsheet.
+
+    Returns
+    -------
+    Path
+        Of the file.
+    """
+    file, whole = folder / PLANS, pl.concat([read_plans(folder), rows.select(COLUMNS).cast(pl.String)])
+    handle, staged = tempfile.mkstemp(dir=folder, prefix=f".{PLANS}.")
+    try:
+        with os.fdopen(handle, "wb") as stage:
+            os.fchmod(stage.fileno(), OWNER_ONLY)
+            whole.write_csv(stage, quote_style="non_numeric")
+        Path(staged).replace(file)
+    finally:
+        Path(staged).unlink(missing_ok=True)
+    return file
+
+
+def in_plans(assignments: Any, at: dt.datetime, arms: tuple[str, ...] = ARMS) -> pl.DataFrame:
+    """Customers whom a plan that runs at a time contacts or holds out.
+
+    Parameters
+    ----------
+    assignments : frame
+        Table ``assignments`` with ``ends_at``, an ISO date as text; without that column no row is of a plan.
+    at : datetime
+        A plan runs from ``assigned_at`` up to ``ends_at``, exclusive.
+    arms : tuple of str
+        ``contact``, ``hold_out`` or both.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``experiment``, ``customer_id``, ``arm``.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"experiment": "p", "customer_id": ["a", "b"], "arm": ["contact", "hold_out"],
+    ...     "assigned_at": dt.datetime(2026, 11, 1), "ends_at": "2026-11-29"})
+    >>> in_plans(rows, dt.datetime(2026, 11, 1), (HOLD_OUT,))["customer_id"].to_list()
+    ['b']
+    >>> in_plans(rows, dt.datetime(2026, 11, 29)).height
+    0
+    """
+    names = ["experiment", "customer_id", "arm"]
+    if "ends_at" not in column_names(assignments):
+        return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+    chosen = collected(nw.from_native(assignments).lazy().filter(nw.col("arm").is_in(arms)))
+    ends = pl.col("ends_at").cast(pl.String).str.head(len("2026-11-01")).str.to_date("%Y-%m-%d", strict=False)
+    return chosen.filter(pl.col("assigned_at") <= at, ends > at.date()).select(names)

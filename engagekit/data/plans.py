@@ -14,19 +14,21 @@ from engagekit.data.source import Source
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import collected, column_names
 
-__all__ = ["ARMS", "CONTACT", "HOLD_OUT", "PLANS", "PLAN_NAME", "append_plans", "in_plans", "plan_source", "read_plans"]
+__all__ = ["ARMS", "CONTACT", "HOLD_OUT", "NO_ASSIGNMENTS", "PLANS", "PLAN_COLUMNS", "PLAN_NAME", "append_plans", "plan_rows", "plan_source", "read_plans"]
 
 PLANS = "plans.csv"
 CONTACT, HOLD_OUT = ARMS = "contact", "hold_out"
 PLAN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-COLUMNS = ("experiment", "customer_id", "arm", "assigned_at", "ends_at", "action", "channel")
+PLAN_COLUMNS = ("experiment", "customer_id", "arm", "assigned_at", "ends_at", "action", "channel")
 DAYS = ("assigned_at", "ends_at")
+TOGETHER = ("experiment", "customer_id", "arm", "assigned_at")  # columns of every assignment
 OWNER_ONLY = 0o600
+NO_ASSIGNMENTS = pl.DataFrame(schema=dict.fromkeys(TOGETHER, pl.String) | {"assigned_at": pl.Datetime("us")})
 
 
 def plan_source() -> Source:
     """How ``plans.csv`` is read as a part of the table ``assignments``: ISO dates, under our own names."""
-    return Source(file=[PLANS], dates="iso", numbers="en", encoding="utf-8", columns={name: name for name in COLUMNS})
+    return Source(file=[PLANS], dates="iso", numbers="en", encoding="utf-8", columns={name: name for name in PLAN_COLUMNS})
 
 
 def read_plans(folder: Path) -> pl.DataFrame:
@@ -45,12 +47,12 @@ def read_plans(folder: Path) -> pl.DataFrame:
     """
     file = folder / PLANS
     if not file.is_file():
-        return pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))
+        return pl.DataFrame(schema=dict.fromkeys(PLAN_COLUMNS, pl.String))
     try:
         rows = pl.read_csv(file, infer_schema=False)
     except pl.exceptions.PolarsError as error:
         raise DataError(f"cannot be read: {error}. Restore what engagekit plan wrote.", file=PLANS) from error
-    for name in COLUMNS:
+    for name in PLAN_COLUMNS:
         if name not in rows.columns:
             raise DataError("is not a column. Restore what engagekit plan wrote.", file=PLANS, column=name)
     days = {name: pl.col(name).str.to_date("%Y-%m-%d", strict=False) for name in DAYS}
@@ -62,7 +64,7 @@ def read_plans(folder: Path) -> pl.DataFrame:
         _refuse(rows, name, day.is_null(), "is not a date such as 2026-11-01.")
     _refuse(rows, "ends_at", days["ends_at"] <= days["assigned_at"], "is not after assigned_at.")
     _refuse(rows, "customer_id", pl.struct("experiment", "customer_id").is_duplicated(), "is in the plan twice.")
-    return rows.select(COLUMNS)
+    return rows.select(PLAN_COLUMNS)
 
 
 def _refuse(rows: pl.DataFrame, column: str, wrong: pl.Expr, problem: str, known: tuple[str, ...] = ()) -> None:
@@ -83,7 +85,7 @@ def append_plans(folder: Path, rows: pl.DataFrame) -> Path:
     Path
         Of the file.
     """
-    file, whole = folder / PLANS, pl.concat([read_plans(folder), rows.select(COLUMNS).cast(pl.String)])
+    file, whole = folder / PLANS, pl.concat([read_plans(folder), rows.select(PLAN_COLUMNS).cast(pl.String)])
     handle, staged = tempfile.mkstemp(dir=folder, prefix=f".{PLANS}.")
     try:
         with os.fdopen(handle, "wb") as stage:
@@ -95,35 +97,33 @@ def append_plans(folder: Path, rows: pl.DataFrame) -> Path:
     return file
 
 
-def in_plans(assignments: Any, at: dt.datetime, arms: tuple[str, ...] = ARMS) -> pl.DataFrame:
-    """Customers whom a plan that runs at a time contacts or holds out.
+def plan_rows(assignments: Any) -> pl.DataFrame:
+    """Rows of plans, of a table ``assignments``: those that say when they end.
 
     Parameters
     ----------
     assignments : frame
-        Table ``assignments`` with ``ends_at``, an ISO date as text; without that column no row is of a plan.
-    at : datetime
-        A plan runs from ``assigned_at`` up to ``ends_at``, exclusive.
-    arms : tuple of str
-        ``contact``, ``hold_out`` or both.
+        With ``ends_at``, an ISO date as text; without that column no row is of a plan.
 
     Returns
     -------
     polars.DataFrame
-        ``experiment``, ``customer_id``, ``arm``.
+        ``experiment, customer_id, arm, assigned_at`` as they are, ``ends_at`` as a date, ``action, channel`` where
+        given, else null.
 
     Examples
     --------
-    >>> rows = pl.DataFrame({"experiment": "p", "customer_id": ["a", "b"], "arm": ["contact", "hold_out"],
-    ...     "assigned_at": dt.datetime(2026, 11, 1), "ends_at": "2026-11-29"})
-    >>> in_plans(rows, dt.datetime(2026, 11, 1), (HOLD_OUT,))["customer_id"].to_list()
-    ['b']
-    >>> in_plans(rows, dt.datetime(2026, 11, 29)).height
-    0
+    >>> rows = pl.DataFrame({"experiment": ["p", "test"], "customer_id": ["a", "b"], "arm": ["hold_out", "treatment"],
+    ...     "assigned_at": dt.datetime(2026, 11, 1), "ends_at": ["2026-11-29", None]})
+    >>> plan_rows(rows).select("customer_id", "ends_at", "action").rows()
+    [('a', datetime.date(2026, 11, 29), None)]
     """
-    names = ["experiment", "customer_id", "arm"]
-    if "ends_at" not in column_names(assignments):
-        return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
-    chosen = collected(nw.from_native(assignments).lazy().filter(nw.col("arm").is_in(arms)))
+    rows = collected(nw.from_native(assignments).lazy().select(nw.col(*TOGETHER, *_given(assignments))))
+    missing = {name: pl.lit(None, pl.String) for name in PLAN_COLUMNS if name not in rows.columns}
     ends = pl.col("ends_at").cast(pl.String).str.head(len("2026-11-01")).str.to_date("%Y-%m-%d", strict=False)
-    return chosen.filter(pl.col("assigned_at") <= at, ends > at.date()).select(names)
+    rows = rows.with_columns(**missing).with_columns(ends_at=ends)
+    return rows.filter(pl.col("arm").is_in(ARMS), pl.col("ends_at").is_not_null()).select(PLAN_COLUMNS)
+
+
+def _given(assignments: Any) -> list[str]:
+    return [name for name in PLAN_COLUMNS if name not in TOGETHER and name in column_names(assignments)]

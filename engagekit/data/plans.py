@@ -19,7 +19,7 @@ __all__ = ["ARMS", "CONTACT", "HOLD_OUT", "NO_ASSIGNMENTS", "PLANS", "PLAN_COLUM
 PLANS = "plans.csv"
 CONTACT, HOLD_OUT = ARMS = "contact", "hold_out"
 PLAN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-PLAN_COLUMNS = ("experiment", "customer_id", "arm", "assigned_at", "ends_at", "action", "channel")
+PLAN_COLUMNS = ("experiment", "customer_id", "arm", "assigned_at", "ends_at", "hold_out", "action", "channel")
 DAYS = ("assigned_at", "ends_at")
 TOGETHER = ("experiment", "customer_id", "arm", "assigned_at")  # columns of every assignment
 OWNER_ONLY = 0o600
@@ -43,7 +43,7 @@ def read_plans(folder: Path) -> pl.DataFrame:
     ------
     DataError
         The file cannot be read or lacks a column, or a row has no customer, an unknown arm, a name that is no plan's, a
-        date that is not ISO, an end that is not after the start, or a customer who is in the plan twice.
+        date that is not ISO, an end that is not after the start, a share that is none, or a customer who is in the plan twice.
     """
     file = folder / PLANS
     if not file.is_file():
@@ -62,6 +62,8 @@ def read_plans(folder: Path) -> pl.DataFrame:
     _refuse(rows, "experiment", ~is_plan, "is not the name of a plan: a-z, digits and hyphens.")
     for name, day in days.items():
         _refuse(rows, name, day.is_null(), "is not a date such as 2026-11-01.")
+    share = pl.col("hold_out").cast(pl.Float64, strict=False)
+    _refuse(rows, "hold_out", ~share.is_between(0, 1, closed="none"), "is not a share above 0 and below 1.")
     _refuse(rows, "ends_at", days["ends_at"] <= days["assigned_at"], "is not after assigned_at.")
     _refuse(rows, "customer_id", pl.struct("experiment", "customer_id").is_duplicated(), "is in the plan twice.")
     return rows.select(PLAN_COLUMNS)
@@ -108,8 +110,8 @@ def plan_rows(assignments: Any) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        ``experiment, customer_id, arm, assigned_at`` as they are, ``ends_at`` as a date, ``action, channel`` where
-        given, else null.
+        ``experiment, customer_id, arm, assigned_at`` as they are, ``ends_at`` as a date, and ``hold_out, action,
+        channel`` as text where given, else null.
 
     Examples
     --------

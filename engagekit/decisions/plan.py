@@ -39,7 +39,7 @@ class Plan:
     contacts : pandas.DataFrame
         Customers to contact now, as ``next_actions`` gives them.
     assigned : polars.DataFrame
-        Everybody in the plan: ``experiment, customer_id, arm, assigned_at, ends_at, action, channel``, all text.
+        Everybody in the plan: what ``plans.csv`` holds, all text.
     added : polars.DataFrame
         Those of them who are not in ``plans.csv`` yet.
     """
@@ -125,7 +125,7 @@ def make_plan(study: Study, hold_out: float = 0.1, name: str | None = None, days
     DataError
         The business's customers stand under pseudonyms, by which nobody can be contacted.
     ValueError
-        ``hold_out``, ``name`` or ``days`` is out of its range, or the plan has ended.
+        ``hold_out``, ``name`` or ``days`` is out of its range, or the plan does not run or has another ``hold_out``.
     """
     starts = study.end.date()
     name = f"plan-{starts}" if name is None else name
@@ -134,12 +134,14 @@ def make_plan(study: Study, hold_out: float = 0.1, name: str | None = None, days
     before = study.plans.filter(pl.col("experiment") == name)
     length = study.churn.ahead if days is None else dt.timedelta(days=days)
     ends = _end(study, before, starts + length)
+    if {*before["hold_out"]} - {str(hold_out)}:
+        raise ValueError(f"hold_out: {name!r} holds out {before['hold_out'][0]}. Give that, or another name")
     actions, others = next_actions(study), study.planned.filter(pl.col("experiment") != name)
     taken = pl.concat([before["customer_id"], others["customer_id"]]).cast(pl.String)
     new = actions[~actions["customer_id"].isin(taken.to_list())]
     new = new.head(max(study.business.churn.capacity - before.height, 0))
     arms = [HOLD_OUT if out else CONTACT for out in held_out(new["customer_id"], name, hold_out)]
-    added = _rows(new.assign(experiment=name, arm=arms, assigned_at=f"{starts}", ends_at=f"{ends}"))
+    added = _rows(new.assign(experiment=name, arm=arms, assigned_at=f"{starts}", ends_at=f"{ends}", hold_out=str(hold_out)))
     assigned = pl.concat([before.with_columns(pl.col("assigned_at").dt.date()).select(_texts()), added])
     contacted = assigned.filter(pl.col("arm") == CONTACT)["customer_id"].to_list()
     contacts = actions[actions["customer_id"].isin(contacted)].reset_index(drop=True)

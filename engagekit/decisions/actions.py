@@ -17,9 +17,11 @@ from engagekit.study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["next_actions"]
+__all__ = ["in_words", "next_actions"]
 
 SHOWN = ["rank", "customer_id", "segment", "reason", "component", "action", "channel", "chance", "value", "expected_gain"]
+LISTED = ["rank", "customer_id", "action", "instruction", "channel", *SHOWN[2:5], *SHOWN[7:]]
+OWN_HEADS = ("action", "instruction", "channel")
 UNITS = {"chance": "rate", "value": "money", "expected_gain": "money"}
 UNSCORED = ""  # segment of customers without a score
 
@@ -73,6 +75,24 @@ def next_actions(study: Study) -> "pd.DataFrame":
     listed = _with_channels(study, best, actions).select(SHOWN).to_pandas()
     listed.attrs = {"left_out": left_out, "units": UNITS}
     return listed
+
+
+def in_words(study: Study, listed: "pd.DataFrame") -> "pd.DataFrame":
+    """Next actions in the business's language, with what to do: a list for its owner, as ``write_private`` takes it."""
+    language, actions = study.language, playbook(study.business)
+    texts = {name: (each.title(name, language), each.instruction(name, language)) for name, each in actions.items()}
+    made = listed.assign(
+        segment=[language.text(f"segment.{name}") if isinstance(name, str) else None for name in listed["segment"]],
+        reason=[language.text(f"playbook_reason.{name}") for name in listed["reason"]],
+        component=[language.feature(name) if isinstance(name, str) else None for name in listed["component"]],
+        channel=[language.value("channel", name) for name in listed["channel"]],
+        instruction=[texts[name][1] for name in listed["action"]],
+        action=[texts[name][0] for name in listed["action"]],
+    )[LISTED]
+    heads = {name: language.text(f"{'actions' if name in OWN_HEADS else 'column'}.{name}") for name in LISTED}
+    made = made.rename(columns=heads)
+    made.attrs = {"units": {heads[name]: unit for name, unit in UNITS.items()}, "currency": study.business.currency}
+    return made
 
 
 def _willing(study: Study, rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:

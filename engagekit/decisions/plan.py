@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from engagekit.data.plans import CONTACT, HOLD_OUT, PLAN_COLUMNS, PLAN_NAME, append_plans
-from engagekit.decisions.actions import next_actions
+from engagekit.decisions.actions import in_words, next_actions
 from engagekit.decisions.contacts import write_private
-from engagekit.decisions.playbook import playbook
 from engagekit.errors import DataError
 from engagekit.frames.times import days_long
 from engagekit.study import Study
@@ -24,7 +23,6 @@ __all__ = ["Plan", "held_out", "make_plan", "write_plan"]
 
 PRIVATE = "private"
 FRACTION = 2.0**-64
-LISTED = ["rank", "customer_id", "channel", "action", "instruction", "reason", "expected_gain"]
 
 
 @dataclass(frozen=True)
@@ -167,19 +165,7 @@ def write_plan(study: Study, plan: Plan) -> list[Path]:
     """
     if plan.assigned.is_empty():
         return []
-    folder, language = study.business.folder, study.language
-    actions, listed = playbook(study.business), plan.contacts
-    described = {name: (action.title(name, language), action.instruction(name, language)) for name, action in actions.items()}
-    listed = listed.assign(
-        channel=[language.value("channel", channel) for channel in listed["channel"]],
-        instruction=[described[name][1] for name in listed["action"]],
-        action=[described[name][0] for name in listed["action"]],
-        reason=[language.text(f"playbook_reason.{name}") for name in listed["reason"]],
-    )[LISTED]
-    heads = {name: language.text(f"column.{name}") for name in LISTED if name not in ("instruction", "action", "channel")}
-    heads |= {name: language.text(f"actions.{name}") for name in ("instruction", "action", "channel")}
-    listed = listed.rename(columns=heads)
-    listed.attrs = {"units": {heads["expected_gain"]: "money"}, "currency": study.business.currency}
+    folder, listed = study.business.folder, in_words(study, plan.contacts)
     assigned = append_plans(folder, plan.added)  # first, so that nobody is contacted who is not assigned
     return [*write_private(listed, folder / PRIVATE, plan.name), assigned]
 

@@ -33,7 +33,13 @@ MEAN = math.exp(MONEY + SIGMA**2 / 2)
 TRUTH = {"kept": CONTACTED * HELPS, "value": CONTACTED * HELPS * MEAN}
 START = dt.datetime(2026, 8, 1)
 SILENT = ChurnDefinition(horizon="84d", contractual=False)
-COLUMNS = {"customer_id": pl.String, "time": pl.Datetime("us"), "action": pl.String, "channel": pl.String, "value": pl.Float64}
+COLUMNS = {
+    "customer_id": pl.String,
+    "time": pl.Datetime("us"),
+    "action": pl.String,
+    "channel": pl.String,
+    "value": pl.Float64,
+}
 
 
 def purchases(ids: list[str], days: np.ndarray, money: np.ndarray) -> pl.DataFrame:
@@ -45,13 +51,17 @@ def purchases(ids: list[str], days: np.ndarray, money: np.ndarray) -> pl.DataFra
 def shop(seed: int) -> tuple[Plan, Study]:
     """A plan, and the study of the shop when it is over."""
     rng = np.random.default_rng([SEED, seed])
-    silent, regulars = ([f"{seed}-{kind}{n}" for n in range(size)] for kind, size in (("s", CUSTOMERS), ("r", REGULARS)))
+    silent, regulars = (
+        [f"{seed}-{kind}{n}" for n in range(size)] for kind, size in (("s", CUSTOMERS), ("r", REGULARS))
+    )
     before = [purchases(silent, rng.uniform(-160, -90, CUSTOMERS), np.exp(rng.normal(MONEY, SIGMA, CUSTOMERS)))]
     for day in (-160.0, -100.0, -20.0, -0.5, 10.0, DAYS - 0.5):
         before.append(purchases(regulars, np.full(REGULARS, day), np.full(REGULARS, 50.0)))
     history = pl.concat(before)
     early = Study.of(interactions=history.filter(pl.col("time") < START), churn=SILENT, as_of="2026-08-01")
-    early.business = early.business.model_copy(update={"churn": early.business.churn.model_copy(update={"capacity": 10_000})})
+    early.business = early.business.model_copy(
+        update={"churn": early.business.churn.model_copy(update={"capacity": 10_000})}
+    )
     plan = make_plan(early, HOLD_OUT, days=DAYS)
     ids = plan.assigned["customer_id"].to_list()
     contacted = (plan.assigned["arm"] == CONTACT).to_numpy() & (rng.random(len(ids)) < CONTACTED)

@@ -175,7 +175,9 @@ def report(
 @app.command()
 def plan(
     business: Annotated[Path, typer.Argument(help="Folder of a business, with its business.toml.")],
-    hold_out: Annotated[str, typer.Option(help="Share of the customers who are not contacted, to compare with.")] = "10%",
+    hold_out: Annotated[
+        str, typer.Option(help="Share of the customers who are not contacted, to compare with.")
+    ] = "10%",
     name: Annotated[str | None, typer.Option(help="Name of the plan; by default plan- and the date.")] = None,
     as_of: Annotated[str, typer.Option(help="ISO date on which the plan starts; by default the report's.")] = "",
     days: Annotated[int | None, typer.Option(help="How many days it runs; by default the churn horizon.")] = None,
@@ -197,11 +199,17 @@ def plan(
         return
     gain = made.contacts["expected_gain"].sum()
     money = study.language.money(gain, study.business.currency, 0) if gain else "not known"
-    typer.echo(f"{made.name}, {made.starts} until {made.ends}: {len(made.contacts):,} to contact, expected gain {money}")
-    typer.echo(f"  {made.held_out:,} held out, {made.added.height:,} customers new in the plan. Do not contact the held-out.")
+    typer.echo(
+        f"{made.name}, {made.starts} until {made.ends}: {len(made.contacts):,} to contact, expected gain {money}"
+    )
+    typer.echo(
+        f"  {made.held_out:,} held out, {made.added.height:,} customers new in the plan. Do not contact the held-out."
+    )
     typer.echo(f"The list, with real ids, is for you alone: {files[0]} and .xlsx")
     done = study.business.folder / "actions.csv"
-    typer.echo(f"Next: write each contact into {done} (date,customer_id,action), and the report says whether it helped.")
+    typer.echo(
+        f"Next: write each contact into {done} (date,customer_id,action), and the report says whether it helped."
+    )
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""``plans.csv``: who is contacted and who is held out by which plan, as the kit writes it into the business's folder."""
+"""``plans.csv`` in the business's folder, written by the kit: whom a plan contacts, and who is held out."""
 
 import datetime as dt
 import os
@@ -14,7 +14,20 @@ from engagekit.data.source import Source
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import collected, column_names
 
-__all__ = ["ARMS", "CONTACT", "HOLD_OUT", "NO_ASSIGNMENTS", "PLANS", "PLAN_COLUMNS", "PLAN_NAME", "append_plans", "plan_rows", "plan_source", "read_plans"]
+__all__ = [
+    "ARMS",
+    "CONTACT",
+    "HOLD_OUT",
+    "NO_ASSIGNMENTS",
+    "PLANS",
+    "PLAN_COLUMNS",
+    "PLAN_NAME",
+    "append_plans",
+    "plan_rows",
+    "plan_source",
+    "read_plans",
+    "term",
+]
 
 PLANS = "plans.csv"
 CONTACT, HOLD_OUT = ARMS = "contact", "hold_out"
@@ -28,7 +41,9 @@ NO_ASSIGNMENTS = pl.DataFrame(schema=dict.fromkeys(TOGETHER, pl.String) | {"assi
 
 def plan_source() -> Source:
     """How ``plans.csv`` is read as a part of the table ``assignments``: ISO dates, under our own names."""
-    return Source(file=[PLANS], dates="iso", numbers="en", encoding="utf-8", columns={name: name for name in PLAN_COLUMNS})
+    return Source(
+        file=[PLANS], dates="iso", numbers="en", encoding="utf-8", columns={name: name for name in PLAN_COLUMNS}
+    )
 
 
 def read_plans(folder: Path) -> pl.DataFrame:
@@ -43,7 +58,8 @@ def read_plans(folder: Path) -> pl.DataFrame:
     ------
     DataError
         The file cannot be read or lacks a column, or a row has no customer, an unknown arm, a name that is no plan's, a
-        date that is not ISO, an end that is not after the start, a share that is none, or a customer who is in the plan twice.
+        date that is not ISO, an end that is not after the start, a share that is none, or a customer who is in the plan
+        twice.
     """
     file = folder / PLANS
     if not file.is_file():
@@ -125,6 +141,12 @@ def plan_rows(assignments: Any) -> pl.DataFrame:
     ends = pl.col("ends_at").cast(pl.String).str.head(len("2026-11-01")).str.to_date("%Y-%m-%d", strict=False)
     rows = rows.with_columns(**missing).with_columns(ends_at=ends)
     return rows.filter(pl.col("arm").is_in(ARMS), pl.col("ends_at").is_not_null()).select(PLAN_COLUMNS)
+
+
+def term(rows: pl.DataFrame) -> tuple[dt.datetime, dt.date]:
+    """First and last day of a plan's rows: of its first assignment, and on which it is over."""
+    starts, ends = rows.select(pl.col("assigned_at").min(), pl.col("ends_at").max()).row(0)
+    return starts, ends
 
 
 def _given(assignments: Any) -> list[str]:

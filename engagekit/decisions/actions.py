@@ -1,6 +1,6 @@
 """The next best action of each customer: for whom, why, on which channel, and what it is expected to bring."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import polars as pl
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["in_words", "next_actions"]
 
-SHOWN = ["rank", "customer_id", "segment", "reason", "component", "action", "channel", "chance", "value", "expected_gain"]
-LISTED = ["rank", "customer_id", "action", "instruction", "channel", *SHOWN[2:5], *SHOWN[7:]]
+WHO, HOW = ["segment", "reason", "component"], ["chance", "value", "expected_gain"]
+SHOWN = ["rank", "customer_id", *WHO, "action", "channel", *HOW]
+LISTED = ["rank", "customer_id", "action", "instruction", "channel", *WHO, *HOW]
 OWN_HEADS = ("action", "instruction", "channel")
+LEFT_OUT = ("opted_out", "held_out", "contacted")
 UNITS = {"chance": "rate", "value": "money", "expected_gain": "money"}
 UNSCORED = ""  # segment of customers without a score
 
@@ -56,13 +58,14 @@ def next_actions(study: Study) -> "pd.DataFrame":
     Notes
     -----
     expected gain = chance * effect * value - cost. The chance is the share of the customer's segment that left on past
-    dates (``study.verdict.segments``), and not known of who has left; the effect the business's own estimate, ``[churn] acceptance`` unless the
-    playbook or ``[actions.effects]`` say otherwise.
+    dates (``study.verdict.segments``), and not known of who has left. The effect is the business's own estimate,
+    ``[churn] acceptance``, unless the playbook or ``[actions.effects]`` say otherwise.
     """
     actions = playbook(study.business)
     deserving, left_out = _willing(study, reasons(study))
-    matched = deserving.join(_offers(study, actions), on="reason")
-    known = matched.join(_segments(study), on="customer_id", how="left").join(_value(study), on="customer_id", how="left")
+    known = deserving.join(_offers(study, actions), on="reason")
+    for part in (_segments(study), _value(study)):
+        known = known.join(part, on="customer_id", how="left")
     known = known.filter((pl.col("segments").list.len() == 0) | pl.col("segments").list.contains(pl.col("segment")))
     rated = known.join(_chances(study), on="rated_as", how="left")
     chance = pl.when(pl.col("reason") != "left").then("chance")
@@ -82,9 +85,9 @@ def in_words(study: Study, listed: "pd.DataFrame") -> "pd.DataFrame":
     language, actions = study.language, playbook(study.business)
     texts = {name: (each.title(name, language), each.instruction(name, language)) for name, each in actions.items()}
     made = listed.assign(
-        segment=[language.text(f"segment.{name}") if isinstance(name, str) else None for name in listed["segment"]],
+        segment=[language.text(f"segment.{name}") if isinstance(name, str) else "" for name in listed["segment"]],
         reason=[language.text(f"playbook_reason.{name}") for name in listed["reason"]],
-        component=[language.feature(name) if isinstance(name, str) else None for name in listed["component"]],
+        component=[language.feature(name) if isinstance(name, str) else "" for name in listed["component"]],
         channel=[language.value("channel", name) for name in listed["channel"]],
         instruction=[texts[name][1] for name in listed["action"]],
         action=[texts[name][0] for name in listed["action"]],
@@ -98,21 +101,12 @@ def in_words(study: Study, listed: "pd.DataFrame") -> "pd.DataFrame":
 def _willing(study: Study, rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
     """Rows of customers who may be contacted, and how many others there are, by why not."""
     customers = study.described("customers") if study.has("customers") else None
-    limits = {
-        "opted_out": lambda given: given if customers is None else collected(without_opted_out(_lazy(given), customers)),
-        "held_out": lambda given: given.filter(~pl.col("customer_id").is_in([str(who) for who in study.held_out])),
-        "contacted": lambda given: given.join(_contacted(study), on="customer_id", how="anti"),
-    }
-    left_out = {}
-    for name, limit in limits.items():
-        kept = limit(rows)
-        left_out[name] = rows["customer_id"].n_unique() - kept["customer_id"].n_unique()
-        rows = kept
-    return rows, left_out
-
-
-def _lazy(rows: pl.DataFrame) -> "nw.LazyFrame[pl.LazyFrame]":
-    return nw.from_native(rows.lazy())
+    willing = rows if customers is None else collected(without_opted_out(nw.from_native(rows.lazy()), customers))
+    free = willing.filter(~pl.col("customer_id").is_in([str(who) for who in study.held_out]))
+    rested = free.join(_contacted(study), on="customer_id", how="anti")
+    counts = [part["customer_id"].n_unique() for part in (rows, willing, free, rested)]
+    left_out = {name: counts[place] - counts[place + 1] for place, name in enumerate(LEFT_OUT)}
+    return rested, left_out
 
 
 def _contacted(study: Study) -> pl.DataFrame:
@@ -131,8 +125,9 @@ def _offers(study: Study, actions: dict[str, Action]) -> pl.DataFrame:
         for place, (name, action) in enumerate(actions.items())
         for reason in action.reasons
     ]
-    kinds = {"reason": pl.String, "action": pl.String, "place": pl.Int64, "segments": pl.List(pl.String)}
-    return pl.DataFrame(rows, schema=kinds | {"effect": pl.Float64, "owed": pl.Boolean}, orient="row")
+    texts: dict[str, Any] = {"reason": pl.String, "action": pl.String, "place": pl.Int64}
+    kinds = texts | {"segments": pl.List(pl.String), "effect": pl.Float64, "owed": pl.Boolean}
+    return pl.DataFrame(rows, schema=kinds, orient="row")
 
 
 def _effect(study: Study, name: str, action: Action) -> float | None:
@@ -185,8 +180,9 @@ def _with_channels(study: Study, best: pl.DataFrame, actions: dict[str, Action])
 
 def _most_used(channels: list[str], columns: list[str]) -> pl.Expr:
     """The channel with the most interactions of a customer, the first of several; without any the first of all."""
-    counts = {name: pl.col(f"interactions_{name}").fill_null(0) for name in channels if f"interactions_{name}" in columns}
+    counts = {
+        name: pl.col(f"interactions_{name}").fill_null(0) for name in channels if f"interactions_{name}" in columns
+    }
     most = pl.max_horizontal(*counts.values()) if counts else pl.lit(0)
     used = [pl.when((count == most) & (count > 0)).then(pl.lit(name)) for name, count in counts.items()]
     return pl.coalesce(*used, pl.lit(channels[0]))
-

@@ -2,13 +2,12 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
 import narwhals as nw
 import polars as pl
 
 from engagekit.customers.features import snapshot_rows
-from engagekit.data.plans import ARMS, CONTACT, HOLD_OUT
+from engagekit.data.plans import ARMS, CONTACT, HOLD_OUT, term
 from engagekit.decisions.done import done
 from engagekit.decisions.experiment import Experiment, experiment
 from engagekit.display.section import FEWEST
@@ -75,12 +74,12 @@ def plan_result(study: Study, name: str) -> PlanResult:
     """
     outcomes = plan_outcomes(study, name)
     rows = study.plans.filter(pl.col("experiment") == name)
-    starts, ends = rows["assigned_at"].min(), rows["ends_at"].max()
+    starts, ends = term(rows)
     is_over = _midnight(study, ends) <= study.data_end
     sizes = [outcomes.filter(pl.col("arm") == arm).height for arm in ARMS]
     compared = _compared(outcomes, rows["hold_out"][0]) if is_over and min(sizes) >= FEWEST else None
     recorded = bool(outcomes["acted"].any())
-    return PlanResult(name, starts.date(), ends, outcomes, recorded, is_over, compared)  # type: ignore[union-attr]
+    return PlanResult(name, starts.date(), ends, outcomes, recorded, is_over, compared)
 
 
 def _compared(outcomes: pl.DataFrame, hold_out: str | None) -> Experiment:
@@ -118,7 +117,7 @@ def plan_outcomes(study: Study, name: str) -> pl.DataFrame:
     if name not in rows["experiment"]:
         raise ValueError(f"name: there is no plan {name!r}. {did_you_mean(name, rows['experiment'].unique())}")
     rows = rows.filter(pl.col("experiment") == name).select("customer_id", "arm", "assigned_at", "ends_at")
-    rows = rows.with_columns(until=pl.lit(min(_midnight(study, rows["ends_at"].max()), study.data_end)))
+    rows = rows.with_columns(until=pl.lit(min(_midnight(study, term(rows)[1]), study.data_end)))
     result = _of_contracts(study, rows) if study.churn.contractual else _of_interactions(study, rows)
     acted = pl.col("customer_id").cast(pl.String).is_in(_acted(study, rows))
     outcome = rows.join(result, on="customer_id", how="left", maintain_order="left").with_columns(
@@ -127,7 +126,7 @@ def plan_outcomes(study: Study, name: str) -> pl.DataFrame:
     return outcome.select("customer_id", "arm", "acted", "kept", "value").sort("customer_id")
 
 
-def _midnight(study: Study, day: Any) -> dt.datetime:
+def _midnight(study: Study, day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day, dt.time(), study.end.tzinfo)
 
 
@@ -161,5 +160,6 @@ def _acted(study: Study, rows: pl.DataFrame) -> list[str]:
     table = done(study)
     if table is None:
         return []
-    begin, end = rows["assigned_at"].min(), _midnight(study, rows["ends_at"].max())
-    return table.filter(pl.col("date") >= begin, pl.col("date") < end)["customer_id"].drop_nulls().unique().to_list()
+    starts, ends = term(rows)
+    within = table.filter(pl.col("date") >= starts, pl.col("date") < _midnight(study, ends))
+    return within["customer_id"].drop_nulls().unique().to_list()

@@ -24,9 +24,8 @@ class Action(BaseModel):
     """An action of the playbook.
 
     ``reasons`` and ``segments`` say for whom it is, ``channels`` where it can be done. ``effect`` is the share of the
-    customers who would leave that it keeps; None stands for the business's own ``acceptance``. What is ``owed`` is done at any
-    cost. ``text`` holds the words
-    of an action of the business's own by language.
+    customers who would leave that it keeps; None stands for the business's own ``acceptance``. What is ``owed`` is done
+    even where it costs more than it brings. ``text`` holds the words of an action of the business's own by language.
     """
 
     model_config = STRICT
@@ -65,14 +64,14 @@ def playbook(business: Business) -> dict[str, Action]:
     Raises
     ------
     DataError
-        The business's file cannot be read, or an action has an unknown key, reason or segment, or no text in one of
-        the three languages.
+        The business's file cannot be read, an action has an unknown key, reason or segment, or no text in one of the
+        three languages, or ``[actions.effects]`` names no action.
 
     Examples
     --------
     >>> from engagekit import Study
     >>> import polars as pl, datetime as dt
-    >>> seen = pl.DataFrame({"customer_id": ["a"], "time": [dt.datetime(2026, 1, 5)], "action": "view", "channel": "app"})
+    >>> seen = pl.DataFrame({"customer_id": ["a"], "time": [dt.datetime(2026, 1, 5)], "action": ["view"]})
     >>> playbook(Study.of(interactions=seen).business)["onboard"].reasons
     ['new']
     """
@@ -84,8 +83,15 @@ def playbook(business: Business) -> dict[str, Action]:
             problem = f'has no text in {missing[0]!r}. Give text = {{en = "...", id = "...", ms = "..."}}.'
             raise DataError(problem, file=PLAYBOOK, column=name)
         for code in action.text.keys() - LANGUAGES.keys():
-            raise DataError(f"text: {code!r} is no language. {did_you_mean(code, LANGUAGES)}", file=PLAYBOOK, column=name)
-    return own | {name: action for name, action in _shipped().items() if name not in own}
+            raise DataError(
+                f"text: {code!r} is no language. {did_you_mean(code, LANGUAGES)}", file=PLAYBOOK, column=name
+            )
+    made = own | {name: action for name, action in _shipped().items() if name not in own}
+    for name in business.actions.effects.keys() - made.keys():
+        raise DataError(
+            f"is not an action. {did_you_mean(name, made)}", file="business.toml [actions.effects]", column=name
+        )
+    return made
 
 
 @lru_cache(maxsize=1)

@@ -71,7 +71,8 @@ def reasons(study: Study) -> pl.DataFrame:
         for name, part in rule(study)
     ]
     schema = dict.fromkeys(("customer_id", "reason", "component"), pl.String)
-    return pl.concat([pl.DataFrame(schema=schema), *rows]).drop_nulls("customer_id").unique().sort("reason", "customer_id")
+    every = pl.concat([pl.DataFrame(schema=schema), *rows]).drop_nulls("customer_id")
+    return every.unique().sort("reason", "customer_id")
 
 
 def _of_features(study: Study) -> Found:
@@ -79,7 +80,6 @@ def _of_features(study: Study) -> Found:
     if not study.has("interactions"):
         return
     now = study.features_now
-    recent = pl.col("days_since_answer") <= days_long("window", study.business.score.window).days
     if "days_since_answer" not in now.columns:
         return
     answered = now.filter(pl.col("days_since_answer") <= days_long("window", study.business.score.window).days)
@@ -136,4 +136,3 @@ def _of_times(study: Study) -> Found:
     customers = study.described("customers") if study.has("customers") else None
     if customers is not None and "birthday" in column_names(customers):
         yield "birthday", pl.from_pandas(birthdays(customers, study.end, BIRTHDAY_DAYS)[["customer_id"]])
-

@@ -10,6 +10,7 @@ import polars as pl
 
 from engagekit.data.plans import CONTACT, HOLD_OUT
 from engagekit.decisions.actions import in_words, next_actions
+from engagekit.decisions.done import done
 from engagekit.decisions.experiment import Experiment
 from engagekit.decisions.plan_result import PlanResult, plan_result
 from engagekit.decisions.playbook import playbook
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["action_rows", "next_steps", "private_actions", "things"]
 
 MOST_PLANS, MOST_THINGS = 3, 2
-LEFT_OUT = ("opted_out", "held_out", "contacted")
 COMPARED = ("n", "value", "difference", "low", "high", "p_value", "verdict")
 
 
@@ -122,14 +122,25 @@ def _answer(study: Study, table: pd.DataFrame) -> Iterator[str]:
     if table.empty:
         yield text("actions.nobody")
     elif table["customers"].notna().any():
-        most = table.loc[table["customers"].idxmax()]
+        most = table.iloc[int(table["customers"].argmax())]
         known = {"action": _title(study, most["action"]), "most": language.number(most["customers"])}
         yield text("actions.answer", n=language.number(len(_next(study))), **known)
         gain = table["expected_gain"].sum(min_count=1)
         yield text("actions.no_gain") if math.isnan(gain) else text("actions.gain", money=_money(study, gain))
+    unknown = _unknown(study)
+    if unknown:
+        yield text("actions.unknown", n=people(language, unknown))
     counts = {name: people(language, count) for name, count in _left_out(study).items()}
     if any(_left_out(study).values()):
         yield text("actions.left_out", **counts, days=study.business.actions.pause.removesuffix("d"))
+
+
+@lru_cache(maxsize=4)
+def _unknown(study: Study) -> int:
+    """Customers in ``actions.csv`` whom no table knows."""
+    rows = done(study)
+    named = set() if rows is None else set(rows["customer_id"].drop_nulls())
+    return len(named - {str(who) for who in study.customer_ids()}) if named else 0
 
 
 def _notes(study: Study, acceptance: str) -> Iterator[str]:

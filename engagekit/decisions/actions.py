@@ -68,7 +68,8 @@ def next_actions(study: Study) -> "pd.DataFrame":
         known = known.join(part, on="customer_id", how="left")
     known = known.filter((pl.col("segments").list.len() == 0) | pl.col("segments").list.contains(pl.col("segment")))
     rated = known.join(_chances(study), on="rated_as", how="left")
-    chance = pl.when(pl.col("reason") != "left").then("chance")
+    left = deserving.filter(pl.col("reason") == "left")["customer_id"]
+    chance = pl.when(~pl.col("customer_id").is_in(left.implode())).then("chance")
     gain = chance * pl.col("effect") * pl.col("value") - study.business.churn.cost
     order = ["expected_gain", "place", "customer_id", "reason"]
     rated = rated.with_columns(chance=chance, expected_gain=gain)

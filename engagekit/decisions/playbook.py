@@ -3,9 +3,9 @@
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
 from engagekit.data.business import Business
 from engagekit.data.settings import STRICT
@@ -32,19 +32,18 @@ class Action(BaseModel):
     reasons: list[str] = Field(min_length=1)
     segments: list[str] = []
     channels: list[str] = Field(min_length=1)
-    effect: float | Literal["unknown"] | None = None
+    effect: Annotated[float, Field(gt=0, le=1)] | Literal["unknown"] | None = None
     owed: bool = False
     text: dict[str, str] = {}
 
-    @model_validator(mode="after")
-    def _known(self) -> "Action":
-        for name, given, known in (("reasons", self.reasons, REASONS), ("segments", self.segments, SEGMENTS)):
-            for each in given:
-                if each not in known:
-                    raise ValueError(f"{name}: {each!r} is not known. {did_you_mean(each, known).rstrip('.')}")
-        if isinstance(self.effect, float) and not 0 < self.effect <= 1:
-            raise ValueError(f"effect: {self.effect} is not above 0 and up to 1")
-        return self
+    @field_validator("reasons", "segments")
+    @classmethod
+    def _known(cls, names: list[str], info: ValidationInfo) -> list[str]:
+        known = SEGMENTS if info.field_name == "segments" else REASONS
+        for name in names:
+            if name not in known:
+                raise ValueError(f"{name!r} is not known. {did_you_mean(name, known).rstrip('.')}")
+        return names
 
     def title(self, name: str, language: Language) -> str:
         """Short name of the action in words."""

@@ -195,7 +195,7 @@ def plan(
     except (ValueError, OSError) as error:
         _stop(str(error))
     if not files:
-        typer.echo(f"Nobody to contact before {made.starts}: nothing was written.")
+        typer.echo(f"Nobody to contact on {made.starts}: nothing was written.")
         return
     gain = made.contacts["expected_gain"].sum()
     money = study.language.money(gain, study.business.currency, 0) if gain else "not known"

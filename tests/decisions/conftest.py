@@ -20,7 +20,6 @@ capacity = {capacity}
 [tables.interactions]
 file = "interactions.csv"
 """
-HOSTILE = ["=cmd|' /C calc'!A0", "a,b", 'q"uote', "line\nbreak", "店-Ünï", "+628125550101", "'quoted"]
 SILENT = ChurnDefinition(horizon="28d", contractual=False)
 CARD = Scorecard((Component("active_days", 1, 0, 40),))
 
@@ -65,7 +64,9 @@ def risky_shop():
         customers = pl.DataFrame({"customer_id": everybody, "joined_at": dt.datetime(2026, 1, 1)})
         customers = customers.with_columns(opted_out=pl.col("customer_id").is_in(list(opted_out)))
         given = {"interactions": events, "customers": customers} | tables
-        study = Study.of(**given, as_of="2026-07-01", churn=SILENT, scorecard=scorecard, period="quarter", currency="IDR")
+        study = Study.of(
+            **given, as_of="2026-07-01", churn=SILENT, scorecard=scorecard, period="quarter", currency="IDR"
+        )
         business = study.business
         churn = business.churn.model_copy(update={"cost": cost, "acceptance": acceptance})
         actions = business.actions.model_copy(update={"effects": dict(effects)})

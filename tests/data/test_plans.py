@@ -8,7 +8,14 @@ from engagekit.errors import DataError
 
 HEADER = "experiment,customer_id,arm,assigned_at,ends_at,hold_out,action,channel\n"
 ROW = "plan-1,c1,contact,2026-11-01,2026-11-29,0.1,call_back,phone\n"
-TOML = 'name = "W"\nkind = "ecommerce"\nlanguage = "id"\ncurrency = "IDR"\ntime_zone = "Asia/Jakarta"\nas_of = 2026-12-01\n'
+TOML = """
+name = "W"
+kind = "ecommerce"
+language = "id"
+currency = "IDR"
+time_zone = "Asia/Jakarta"
+as_of = 2026-12-01
+"""
 
 
 def opened(folder, text):

@@ -192,8 +192,8 @@ def test_days_are_between_one_and_a_year(shop_folder, days):
 def test_assignments_of_the_business_in_its_own_words_stay_beside_those_of_plans(shop_folder):
     folder = shop_folder(silent=GONE)
     (folder / "tests.csv").write_text("Uji,Siapa,Arm,Kapan\nwarna,c001,biru,05/08/2026\nwarna,c002,merah,25/08/2026\n")
-    own = '[tables.assignments]\nfile = "tests.csv"\ndates = "dmy"\ncolumns = {experiment = "Uji", customer_id = "Siapa", '
-    own += 'arm = "Arm", assigned_at = "Kapan"}\n'
+    columns = 'experiment = "Uji", customer_id = "Siapa", arm = "Arm", assigned_at = "Kapan"'
+    own = f'[tables.assignments]\nfile = "tests.csv"\ndates = "dmy"\ncolumns = {{{columns}}}\n'
     settings = folder / "business.toml"
     settings.write_text(settings.read_text() + own)
     write_plan(Study(folder), make_plan(Study(folder), 0.25))

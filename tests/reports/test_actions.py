@@ -30,7 +30,8 @@ def planned(contact=60, hold_out=40, came=(45, 10), language="en", as_of=OVER, e
     who = [f"{arm}{n:02}" for arm, n in arms]
     back = [n < came[arm == "hold_out"] for arm, n in arms]
     events = [(name, dt.datetime(2026, 3, 1), "purchase", "email", 50.0) for name in who]
-    events += [(n, START + dt.timedelta(days=3), "purchase", "email", 50.0) for n, is_back in zip(who, back) if is_back]
+    came_at = START + dt.timedelta(days=3)
+    events += [(who[n], came_at, "purchase", "email", 50.0) for n, is_back in enumerate(back) if is_back]
     events += [("regular", dt.datetime(2026, month, 30), "view", "app", None) for month in (3, 4, 5, 6)]
     names = ["customer_id", "time", "action", "channel", "value"]
     rows = pl.DataFrame({"experiment": "p", "customer_id": who, "arm": [arm for arm, _ in arms]})

@@ -203,7 +203,7 @@ def plan(
         f"{made.name}, {made.starts} until {made.ends}: {len(made.contacts):,} to contact, expected gain {money}"
     )
     typer.echo(
-        f"  {made.held_out:,} held out, {made.added.height:,} customers new in the plan. Do not contact the held-out."
+        f"  {made.held_out:,} held out, on no list while the plan runs; {made.added.height:,} customers new in the plan"
     )
     typer.echo(f"The list, with real ids, is for you alone: {files[0]} and .xlsx")
     done = study.business.folder / "actions.csv"

@@ -18,9 +18,9 @@ from engagekit.study import Study
 SILENT = ChurnDefinition(horizon="28d", contractual=False)
 START, OVER = dt.datetime(2026, 6, 1), "2026-07-01"
 QUESTIONS = {
-    "en": ["Plan p: was it done, and did it help?"],
-    "id": ["Rencana p: apakah dijalankan, dan apakah membantu?"],
-    "ms": ["Rancangan p: adakah ia dijalankan, dan adakah ia membantu?"],
+    "en": ["p: was it done, and did it help?"],
+    "id": ["p: apakah dijalankan, dan apakah membantu?"],
+    "ms": ["p: adakah ia dijalankan, dan adakah ia membantu?"],
 }
 
 

@@ -28,7 +28,7 @@ def test_a_plan_is_written_and_says_what_to_do_next(shop, share):
     rows = read_plans(shop)
     sizes = dict(rows.group_by("arm").agg(pl.len()).iter_rows())
     assert f"november, 2026-10-01 until 2026-10-29: {sizes['contact']} to contact" in made.output
-    assert f"{sizes['hold_out']} held out, {rows.height} customers new in the plan" in made.output
+    assert f"{sizes['hold_out']} held out, on no list while the plan runs; {rows.height} customers new" in made.output
     assert str(shop / "private" / "november.csv") in made.output
     assert str(shop / "actions.csv") in made.output
     assert set(rows["hold_out"]) == {"0.25"}

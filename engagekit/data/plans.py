@@ -35,7 +35,6 @@ PLAN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 PLAN_COLUMNS = ("experiment", "customer_id", "arm", "assigned_at", "ends_at", "hold_out", "action", "channel")
 DAYS = ("assigned_at", "ends_at")
 TOGETHER = ("experiment", "customer_id", "arm", "assigned_at")  # columns of every assignment
-OWNER_ONLY = 0o600
 NO_ASSIGNMENTS = pl.DataFrame(schema=dict.fromkeys(TOGETHER, pl.String) | {"assigned_at": pl.Datetime("us")})
 
 
@@ -104,10 +103,9 @@ def append_plans(folder: Path, rows: pl.DataFrame) -> Path:
         Of the file.
     """
     file, whole = folder / PLANS, pl.concat([read_plans(folder), rows.select(PLAN_COLUMNS).cast(pl.String)])
-    handle, staged = tempfile.mkstemp(dir=folder, prefix=f".{PLANS}.")
+    handle, staged = tempfile.mkstemp(dir=folder, prefix=f".{PLANS}.")  # which its owner alone can read
     try:
         with os.fdopen(handle, "wb") as stage:
-            os.fchmod(stage.fileno(), OWNER_ONLY)
             whole.write_csv(stage, quote_style="non_numeric")
         Path(staged).replace(file)
     finally:

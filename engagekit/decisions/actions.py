@@ -154,6 +154,8 @@ def _segments(study: Study) -> pl.DataFrame:
 
 def _value(study: Study) -> pl.DataFrame:
     """Money that leaves with each customer, or left."""
+    if not study.has("subscriptions" if study.churn.contractual else "interactions"):
+        return pl.DataFrame(schema={"customer_id": pl.String, "value": pl.Float64})
     columns = pl.col("customer_id").cast(pl.String), pl.col("value").cast(pl.Float64).clip(0)
     parts = [study.at_stake.select(columns), pl.from_pandas(study.win_back()[["customer_id", "value"]]).select(columns)]
     return pl.concat(parts).unique("customer_id", keep="first")

@@ -38,9 +38,8 @@ def next_steps(study: Study) -> Section | None:
     if table.empty and not parts and not any(_left_out(study).values()):
         return None
     shown = safe_table(table, "customers").dropna(subset=["customers"])
-    figure = Figure(
-        partial(_bars, study), text("actions.title"), text("actions.subtitle"), source(results(study), "interactions")
-    )
+    read = source(results(study), "interactions") if study.has("interactions") else ""
+    figure = Figure(partial(_bars, study), text("actions.title"), text("actions.subtitle"), read)
     return Section(
         text("actions.question"),
         table,

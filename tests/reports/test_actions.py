@@ -138,6 +138,16 @@ def test_the_money_of_the_answer_is_the_sum_of_the_list(sample_results):
     assert study.language.money(gain, study.business.currency, 0) in next_steps(study).answer[1]
 
 
+def test_a_business_without_interactions_has_the_reasons_that_its_tables_give():
+    born = [dt.date(1990, 7, 1 + n) for n in range(6)]
+    people = pl.DataFrame({"customer_id": list("abcdef"), "birthday": born, "joined_at": dt.datetime(2026, 1, 1)})
+    study = Study.of(customers=people, as_of="2026-07-01", churn=SILENT, currency="IDR")
+    section = next_steps(study)
+    assert section.answer[0] == "6 customers have a next action. Most often: Birthday greeting (6)."
+    assert section.answer[1].startswith("No money can be promised")
+    assert list(things(study)) == ["Birthday greeting: 6 customers, mostly by email."]
+
+
 @pytest.fixture(scope="module")
 def with_plan(sample_folders, tmp_path_factory):
     """A sample with a plan that holds out half of its customers, and records of what was done."""

@@ -63,17 +63,8 @@ def next_actions(study: Study) -> "pd.DataFrame":
     """
     actions = playbook(study.business)
     deserving, left_out = _willing(study, reasons(study))
-    known = deserving.join(_offers(study, actions), on="reason")
-    for part in (_segments(study), _value(study)):
-        known = known.join(part, on="customer_id", how="left")
-    known = known.filter((pl.col("segments").list.len() == 0) | pl.col("segments").list.contains(pl.col("segment")))
-    rated = known.join(_chances(study), on="rated_as", how="left")
-    left = deserving.filter(pl.col("reason") == "left")["customer_id"]
-    chance = pl.when(~pl.col("customer_id").is_in(left.implode())).then("chance")
-    gain = chance * pl.col("effect") * pl.col("value") - study.business.churn.cost
     order = ["expected_gain", "place", "customer_id", "reason"]
-    rated = rated.with_columns(chance=chance, expected_gain=gain)
-    rated = rated.filter(pl.col("expected_gain").is_null() | (pl.col("expected_gain") > 0) | pl.col("owed"))
+    rated = _rated(study, deserving, actions)
     rated = rated.sort(order, descending=[True, False, False, False], nulls_last=True)
     best = rated.unique("customer_id", keep="first", maintain_order=True).with_row_index("rank", 1)
     listed = _with_channels(study, best, actions).select(SHOWN).to_pandas()
@@ -117,6 +108,20 @@ def _contacted(study: Study) -> pl.DataFrame:
         return pl.DataFrame(schema={"customer_id": pl.String})
     since = study.end - days_long("pause", study.business.actions.pause)
     return rows.filter(pl.col("date") >= since).select("customer_id").drop_nulls().unique()
+
+
+def _rated(study: Study, deserving: pl.DataFrame, actions: dict[str, Action]) -> pl.DataFrame:
+    """Actions that suit each customer's reasons and segment and are worth their cost, with their expected gain."""
+    known = deserving.join(_offers(study, actions), on="reason")
+    for part in (_segments(study), _value(study)):
+        known = known.join(part, on="customer_id", how="left")
+    known = known.filter((pl.col("segments").list.len() == 0) | pl.col("segments").list.contains(pl.col("segment")))
+    rated = known.join(_chances(study), on="rated_as", how="left")
+    churned = deserving.filter(pl.col("reason") == "churned")["customer_id"]
+    chance = pl.when(~pl.col("customer_id").is_in(churned.implode())).then("chance")
+    gain = chance * pl.col("effect") * pl.col("value") - study.business.churn.cost
+    rated = rated.with_columns(chance=chance, expected_gain=gain)
+    return rated.filter(pl.col("expected_gain").is_null() | (pl.col("expected_gain") > 0) | pl.col("owed"))
 
 
 def _offers(study: Study, actions: dict[str, Action]) -> pl.DataFrame:

@@ -131,18 +131,18 @@ def _midnight(study: Study, day: dt.date) -> dt.datetime:
 
 
 def _of_interactions(study: Study, rows: pl.DataFrame) -> pl.DataFrame:
-    """Customers who came since their assignment, and the money of it."""
+    """Customers with an interaction since their assignment, and the money of it."""
     until, parts = rows["until"][0], [pl.DataFrame(schema={"customer_id": rows.schema["customer_id"]})]
     for start in rows["assigned_at"].unique().sort():
         days = (until - start).days
         if days > 0:
             past = study.firewall.before(until)
-            active = collected(snapshot_rows(past, [until], f"{days}d", channels=[], actions=[]))
+            features = collected(snapshot_rows(past, [until], f"{days}d", channels=[], actions=[]))
             group = rows.filter(pl.col("assigned_at") == start).select("customer_id")
-            parts.append(group.join(active.select("customer_id", "value"), on="customer_id"))
-    came = pl.concat(parts, how="diagonal").with_columns(kept=pl.lit(value=True))
-    has_money = "value" in came.columns and came["value"].count() > 0
-    everybody = rows.select("customer_id").join(came, on="customer_id", how="left")
+            parts.append(group.join(features.select("customer_id", "value"), on="customer_id"))
+    active = pl.concat(parts, how="diagonal").with_columns(kept=pl.lit(value=True))
+    has_money = "value" in active.columns and active["value"].count() > 0
+    everybody = rows.select("customer_id").join(active, on="customer_id", how="left")
     return everybody.with_columns(value=pl.col("value").fill_null(0) if has_money else pl.lit(None, pl.Float64))
 
 

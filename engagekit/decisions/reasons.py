@@ -23,7 +23,7 @@ REASONS = (
     "falling",
     "at_risk",
     "new",
-    "left",
+    "churned",
     "nearly",
     "birthday",
     "promoter",
@@ -32,7 +32,7 @@ REASONS = (
 BIRTHDAY_DAYS = 30
 PROMOTER, DETRACTOR, UNHAPPY, RECURRING = 9, 6, 2, 2  # of 0-10, of 0-10, of 1-5, tickets for the same reason
 RANKS = {segment: rank for rank, segment in enumerate(SEGMENTS)}
-Found = Iterator[tuple[str, pl.DataFrame]]
+Parts = Iterator[tuple[str, pl.DataFrame]]
 
 
 def reasons(study: Study) -> pl.DataFrame:
@@ -58,7 +58,7 @@ def reasons(study: Study) -> pl.DataFrame:
     - ``at_risk``, ``advocate``: the segment; with contracts who pays and does nothing is at risk too;
     - ``falling``: in a lower segment than one window before;
     - ``nearly``: lacks up to 10 points to be an advocate;
-    - ``new``: there for the first time in the last period; ``left``: on the list to win back;
+    - ``new``: there for the first time in the last period; ``churned``: on the list to win back;
     - ``birthday``: within 30 days.
     """
     rows = [
@@ -75,7 +75,7 @@ def reasons(study: Study) -> pl.DataFrame:
     return every.unique().sort("reason", "customer_id")
 
 
-def _of_features(study: Study) -> Found:
+def _of_features(study: Study) -> Parts:
     """What surveys say of customers who were active in the score's window."""
     if not study.has("interactions"):
         return
@@ -93,7 +93,7 @@ def _of_features(study: Study) -> Found:
             yield name, answered.filter(rule)
 
 
-def _of_scores(study: Study) -> Found:
+def _of_scores(study: Study) -> Parts:
     """What the score of a customer says, and that of one window before."""
     if study.scorecard is None:
         return
@@ -110,7 +110,7 @@ def _of_scores(study: Study) -> Found:
     yield "falling", now.join(before, on="customer_id").filter(lower < higher)
 
 
-def _of_tickets(study: Study) -> Found:
+def _of_tickets(study: Study) -> Parts:
     """Customers whose tickets of the score's window are open, rated low, or several for the same reason."""
     tickets = study.described("tickets") if study.has("tickets") else None
     if tickets is None or "customer_id" not in column_names(tickets):
@@ -126,13 +126,13 @@ def _of_tickets(study: Study) -> Found:
         yield "recurring_ticket", same.filter(pl.col("len") >= RECURRING)
 
 
-def _of_times(study: Study) -> Found:
-    """New customers, those who left, and coming birthdays."""
+def _of_times(study: Study) -> Parts:
+    """New and churned customers, and coming birthdays."""
     period = study.last_period
     state = pl.col("state") == "new"
     yield "new", study.states.filter(state, pl.col("date").dt.replace_time_zone(None) == period.replace(tzinfo=None))
     if study.has("subscriptions" if study.churn.contractual else "interactions"):
-        yield "left", pl.from_pandas(study.win_back()[["customer_id"]])
+        yield "churned", pl.from_pandas(study.win_back()[["customer_id"]])
     customers = study.described("customers") if study.has("customers") else None
     if customers is not None and "birthday" in column_names(customers):
         yield "birthday", pl.from_pandas(birthdays(customers, study.end, BIRTHDAY_DAYS)[["customer_id"]])

@@ -67,7 +67,7 @@ def test_segments_falls_birthdays_newcomers_and_who_left_are_reasons(risky_shop)
     assert who(study, "advocate") == [f"regular{n}" for n in range(6)]
     assert who(study, "falling") == ["falls"]
     assert who(study, "new") == ["gone", "new"]  # both for the first time in the last quarter
-    assert "gone" in who(study, "left")
+    assert "gone" in who(study, "churned")
     assert who(study, "birthday") == ["c05"]
 
 

@@ -1,4 +1,4 @@
-"""engagekit init | check | freeze | report | metrics | explain."""
+"""engagekit init | check | freeze | report | plan | metrics | explain."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
@@ -173,6 +173,46 @@ def report(
 
 
 @app.command()
+def plan(
+    business: Annotated[Path, typer.Argument(help="Folder of a business, with its business.toml.")],
+    hold_out: Annotated[
+        str, typer.Option(help="Share of the customers who are not contacted, to compare with.")
+    ] = "10%",
+    name: Annotated[str | None, typer.Option(help="Name of the plan; by default plan- and the date.")] = None,
+    as_of: Annotated[str, typer.Option(help="ISO date on which the plan starts; by default the report's.")] = "",
+    days: Annotated[int | None, typer.Option(help="How many days it runs; by default the churn horizon.")] = None,
+) -> None:
+    """List whom to contact and how, and hold out a share of them, so that a later report says whether it helped."""
+    from engagekit.decisions.plan import make_plan, write_plan
+    from engagekit.reports.goals import check_goals
+    from engagekit.study import Study
+
+    try:
+        study = Study(business, as_of or None)
+        check_goals(study.business)
+        made = make_plan(study, _share(hold_out), name, days)
+        files = write_plan(study, made)
+    except (ValueError, OSError) as error:
+        _stop(str(error))
+    if not files:
+        typer.echo(f"Nobody to contact on {made.starts}: nothing was written.")
+        return
+    gain = made.contacts["expected_gain"].sum()
+    money = study.language.money(gain, study.business.currency, 0) if gain else "not known"
+    typer.echo(
+        f"{made.name}, {made.starts} until {made.ends}: {len(made.contacts):,} to contact, expected gain {money}"
+    )
+    typer.echo(
+        f"  {made.held_out:,} held out, on no list while the plan runs; {made.added.height:,} customers new in the plan"
+    )
+    typer.echo(f"The list, with real ids, is for you alone: {files[0]} and .xlsx")
+    done = study.business.folder / "actions.csv"
+    typer.echo(
+        f"Next: write each contact into {done} (date,customer_id,action), and the report says whether it helped."
+    )
+
+
+@app.command()
 def metrics(
     language: Annotated[Code, typer.Option(help="Language of the titles.")] = "en",
 ) -> None:
@@ -316,6 +356,17 @@ def _from_files(path: Path, files: list[Path], language: str) -> None:
         console.print("What has a ? stands in business.toml as comments, for you to answer.", style="yellow")
     if left_out := freeze_or_leave_out(path):
         typer.echo(f"The score is left out: {left_out}")
+
+
+def _share(written: str) -> float:
+    """Share that is written as 10% or as 0.1."""
+    try:
+        share = float(written.removesuffix("%")) / (100 if written.endswith("%") else 1)
+    except ValueError:
+        share = -1
+    if not 0 < share < 1:
+        raise ValueError(f"--hold-out: {written!r} is not above 0 and below 100%. Write 10% or 0.1")
+    return share
 
 
 def _copy_template(name: str, file: Path) -> None:

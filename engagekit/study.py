@@ -21,6 +21,7 @@ from engagekit.customers.slopes import trailing_slopes
 from engagekit.customers.win_back import win_back
 from engagekit.data.business import Business
 from engagekit.data.given import day_after, given_business
+from engagekit.data.plans import HOLD_OUT, NO_ASSIGNMENTS, plan_rows
 from engagekit.display.progress import progress
 from engagekit.display.pseudonyms import stand_for
 from engagekit.errors import DataError
@@ -207,6 +208,11 @@ class Study(BusinessTables):
         return collected(nw.from_native(rows).lazy()).to_pandas()
 
     @cached_property
+    def features_now(self) -> pl.DataFrame:
+        """As ``features`` by default, in Polars."""
+        return self._features.filter(pl.col("date") == self.end)
+
+    @cached_property
     def _features(self) -> pl.DataFrame:
         """Features on all dates that are looked at: first days of periods, the end, and the end of the data."""
         dates = {*self.starts("interactions", self.business.score.window), self.end}
@@ -316,15 +322,43 @@ class Study(BusinessTables):
             return ComingYear(reason="nobody")
         return buyers_year(collected(rows), self.data_end)
 
+    @cached_property
+    def plans(self) -> pl.DataFrame:
+        """Who is in a plan, whenever it runs: what ``plan_rows`` gives of the assignments."""
+        return plan_rows(self._frames.get("assignments", NO_ASSIGNMENTS))
+
+    @cached_property
+    def planned(self) -> pl.DataFrame:
+        """Who is in a plan that runs at the end: from the day on that it starts, and before the day that it ends."""
+        if self.plans.is_empty():
+            return self.plans
+        return self.plans.filter(pl.col("assigned_at") <= self.end, pl.col("ends_at") > self.end.date())
+
+    @cached_property
+    def held_out(self) -> frozenset[Any]:
+        """Customers whom a plan that runs at the end holds out: they are on no list of customers to contact."""
+        return frozenset(self.planned.filter(pl.col("arm") == HOLD_OUT)["customer_id"])
+
     def win_back(self) -> "pd.DataFrame":
-        """Customers who churned within the last horizon, the most valuable first, as ``win_back`` gives them."""
+        """Customers who churned within the last horizon, the most valuable first, without who is held out."""
         return self._win_back.copy()
 
     @cached_property
     def _win_back(self) -> "pd.DataFrame":
         customers = self.described("customers") if self.has("customers") else None
         rows = win_back(self.firewall, self.data_end, self.churn, customers=customers)
-        return collected(nw.from_native(rows).lazy()).to_pandas()
+        listed = collected(nw.from_native(rows).lazy())
+        return listed.filter(~pl.col("customer_id").is_in(list(self.held_out))).to_pandas()
+
+    @cached_property
+    def at_stake(self) -> pl.DataFrame:
+        """Money that leaves with a customer: ``customer_id`` and ``value``, null where none is recorded.
+
+        With contracts what is paid a month at the end of the data; without what was spent in the score's window.
+        """
+        if self.churn.contractual:
+            return self.paid_now().rename({"monthly_value": "value"})
+        return self.features_now.select("customer_id", pl.col("value").cast(pl.Float64))
 
     def cohorts(self) -> "pd.DataFrame":
         """Share of each cohort that was active in each month after its first one."""

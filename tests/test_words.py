@@ -8,8 +8,8 @@ from engagekit.language import LANGUAGES
 SHARED = (  # the same in English, names, and words that business.toml has
     "accept action analytics ascarza chat clv constant csat csv data date delta ends engagekit facebook folder freeze "
     "google had id inclusive indonesia instagram keep latest media median melayu metrics model neutral nps overlaps "
-    "per private ramadan refund segment smote sms target telegram tiktok unit universal utc utf value wald whatsapp wilson "
-    "youtube"
+    "per plan private ramadan refund segment smote sms target telegram tiktok unit universal utc utf value wald "
+    "whatsapp wilson youtube"
 )
 
 

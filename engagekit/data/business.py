@@ -24,11 +24,13 @@ from pydantic import (
 )
 
 from engagekit.data.identities import Identities, IdentitySettings
+from engagekit.data.plans import PLANS, plan_source, read_plans
 from engagekit.data.read import files_of, read_table
 from engagekit.data.reading import Reading
 from engagekit.data.settings import (
     DAYS,
     STRICT,
+    ActionSettings,
     Alert,
     BenchmarkSettings,
     BudgetSettings,
@@ -56,7 +58,7 @@ __all__ = ["Business", "ComponentSettings", "ScoreSettings", "slug_of"]
 
 LAST_COMPLETE_MONTH: Literal["last complete month"] = "last complete month"
 SLIP = 0.85  # so alike is the name of an attribute to a column's that it must be a slip
-PLANNED = ("starts_at",)
+PLANNED = ("starts_at", "assigned_at")
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d")
 
@@ -66,7 +68,8 @@ class Business(BaseModel):
 
     Made by ``Business.open``; the fields are the keys of ``business.toml``. ``contractual`` says whether customers
     leave when their paid periods end, rather than when they fall silent; where it is not declared, it holds for a
-    business that is no shop and has subscriptions.
+    business that is no shop and has subscriptions. Who is in a plan, ``plans.csv`` of the folder, is a further part of
+    the table ``assignments``.
     """
 
     model_config = STRICT
@@ -93,6 +96,7 @@ class Business(BaseModel):
     web: WebSettings = WebSettings()
     funnels: list[FunnelSettings] = []
     budget: BudgetSettings = BudgetSettings()
+    actions: ActionSettings = ActionSettings()
     identities: IdentitySettings = IdentitySettings()
     report: ReportSettings = ReportSettings()
     _file: Path = PrivateAttr()
@@ -151,6 +155,9 @@ class Business(BaseModel):
             raise DataError(explained(error, settings, cls), file=file) from error
         business._file = file.resolve()
         business._folder = business._file.parent
+        if (business._folder / PLANS).is_file():
+            read_plans(business._folder)  # of which no row may be refused: that customer would be held out no more
+            business.tables["assignments"] = [*business.tables.get("assignments", []), plan_source()]
         return business
 
     @property
@@ -260,7 +267,7 @@ class Business(BaseModel):
 
         ``"last complete month"`` is read from the data, not from the clock, so that a run can be repeated: it is the
         end of the last month whose last day some table has a row on. Periods that start (campaigns, subscriptions)
-        do not count, because they are planned ahead.
+        and assignments do not count, because they are planned ahead.
 
         Parameters
         ----------

@@ -12,6 +12,7 @@ from engagekit.display.markup import template_names
 __all__ = [
     "DAYS",
     "STRICT",
+    "ActionSettings",
     "Alert",
     "BenchmarkSettings",
     "BudgetSettings",
@@ -221,3 +222,11 @@ class BudgetSettings(BaseModel):
     by: Literal["campaign", "channel"] | None = None
     minimum: dict[str, Annotated[float, Field(ge=0)]] = {}
     maximum: dict[str, Annotated[float, Field(ge=0)]] = {}
+
+
+class ActionSettings(BaseModel):
+    """Next actions: how long a customer is left alone after one, and the share that an action keeps, by its name."""
+
+    model_config = STRICT
+    pause: str = Field(default="14d", pattern=DAYS)
+    effects: dict[str, Annotated[float, Field(gt=0, le=1)]] = {}

@@ -17,7 +17,7 @@ from engagekit.metrics.estimate import FIELDS
 from engagekit.metrics.intervals import upper_tail
 from engagekit.metrics.sums import sums_and_values
 
-__all__ = ["framed", "measure", "of_one_kind", "unit_totals"]
+__all__ = ["framed", "measure", "needed_rows", "of_one_kind", "unit_totals"]
 
 NUMBERS = ("number", "count", "flag")
 OF_NUMBERS = {
@@ -106,7 +106,7 @@ def measure(
     columns = [by] if isinstance(by, str) else list(dict.fromkeys(by))
     _check(metrics, every, as_of, at, confidence)
     metrics = [_with_known_people(metric, column_names(frame)) for metric in metrics]
-    rows, end = _needed_rows(frame, metrics, [*columns, at] if at else columns), None
+    rows, end = needed_rows(frame, metrics, [*columns, at] if at else columns), None
     by = [f"by_{name}" if name in RESULT else name for name in columns]
     renamed = [nw.col(name).alias(group) for name, group in zip(columns, by, strict=True) if name != group]
     rows = rows.with_columns(*renamed) if renamed else rows
@@ -147,7 +147,7 @@ def unit_totals(frame: Any, metrics: Sequence[Declaration], unit: str) -> dict[s
     [('a', 10.0, 1.0), ('b', 60.0, 1.0)]
     """
     alone = [replace(metric, person="") for metric in metrics]
-    rows = _needed_rows(frame, alone, [unit])
+    rows = needed_rows(frame, alone, [unit])
     totals = {}
     for metric, groups, sums in sums_and_values(rows, alone, [unit]):
         added = groups.select(unit=unit).with_columns(x=pl.Series(sums["x"]), y=pl.Series(sums["y"]))
@@ -227,8 +227,21 @@ def _with_known_people(metric: Declaration, names: list[str]) -> Declaration:
     return replace(metric, person="") if metric.person and metric.person not in names else metric
 
 
-def _needed_rows(frame: Any, metrics: list[Declaration], others: list[str]) -> nw.LazyFrame[Any]:
-    """Rows with the columns that are needed. Of ``any_of`` columns the absent ones are missing in every row."""
+def needed_rows(frame: Any, metrics: Sequence[Declaration], others: Sequence[str]) -> nw.LazyFrame[Any]:
+    """Rows with the columns that metrics need and others; of ``any_of`` columns the absent ones are missing.
+
+    Raises
+    ------
+    DataError
+        A column is absent, or of a type that a metric cannot be computed from.
+
+    Examples
+    --------
+    >>> from engagekit.metrics import open_rate
+    >>> mailings = pl.DataFrame({"sent": [2], "delivered": [2], "opens": [1], "arm": ["a"]})
+    >>> needed_rows(mailings, [open_rate], ["arm"]).collect().columns
+    [':row', 'arm', 'opens', 'delivered']
+    """
     names = column_names(frame)
     for metric in metrics:
         _check_made(metric, names)
@@ -249,7 +262,7 @@ def _check_made(metric: Declaration, names: list[str]) -> None:
         raise DataError(f"is not a column. {way_out}", column=absent[0])
 
 
-def _with_right_types(rows: nw.LazyFrame[Any], metrics: list[Declaration]) -> nw.LazyFrame[Any]:
+def _with_right_types(rows: nw.LazyFrame[Any], metrics: Sequence[Declaration]) -> nw.LazyFrame[Any]:
     """Refuse columns of a wrong type, for which each engine has an error of its own. Without rows any type will do."""
     faults = {name: (kind, problem) for metric in metrics for name, kind, problem in _wrong_types(rows, metric)}
     if not faults:

@@ -30,5 +30,6 @@ def birthday_list(study: Study) -> pd.DataFrame:
     if customers is None or "birthday" not in column_names(customers):
         return pd.DataFrame()
     listed = coming_birthdays(customers, study.end, DAYS)
+    listed = listed[~listed["customer_id"].isin(study.held_out)]
     dates = {name: listed[name].dt.strftime("%Y-%m-%d") for name in DATES}
     return listed.assign(**dates).rename(columns=lambda name: study.language.text(f"birthday.{name}"))

@@ -237,7 +237,7 @@ def churning(study: Study) -> Churning:
     if len(suspects):
         return churn_report(compared, suspects=suspects, questions=questions)
     today = _today(study, compared, now)
-    listed = _listed(business, today)
+    listed = _listed(study, today)
     tested = known.filter(pl.col("date") == compared.backtest.test_date)
     moved = drift(tested, now, _features(known)) if now.height else pd.DataFrame()
     reasons = _reasons(compared, now, listed)
@@ -346,10 +346,14 @@ def _worth(study: Study, now: pl.DataFrame) -> pl.DataFrame:
     return now.select("customer_id", value=lost)
 
 
-def _listed(business: Business, today: pd.DataFrame) -> pd.DataFrame:
-    """Whom to contact first, of those not less likely to leave than the average; without money by the chance alone."""
-    settings = business.churn
-    today = today[today["chance"] >= today["chance"].mean() - ROUNDING]
+def _listed(study: Study, today: pd.DataFrame) -> pd.DataFrame:
+    """Whom to contact first, of those not less likely to leave than the average; without money by the chance alone.
+
+    Customers whom a plan holds out are not contacted.
+    """
+    settings = study.business.churn
+    likely = today["chance"] >= today["chance"].mean() - ROUNDING
+    today = today[likely & ~today["customer_id"].isin(study.held_out)]
     if today["value"].notna().any():
         return contacts(today, acceptance=settings.acceptance, cost=settings.cost, capacity=settings.capacity)
     alike = contacts(today.assign(value=1.0), acceptance=1, capacity=settings.capacity)

@@ -67,7 +67,7 @@ def private_list(study: Study) -> pd.DataFrame:
 
 @lru_cache(maxsize=4)
 def _listed(report: Results) -> dict[str, pd.DataFrame]:
-    """Customers to win back, advocates, and those who are nearly, without who opted out."""
+    """Customers to win back, advocates, and those who are nearly, without who opted out or is held out."""
     study, made = report.study, dict[str, pd.DataFrame]()
     if study.has("subscriptions" if study.churn.contractual else "interactions"):
         made["win_back"] = study.win_back()
@@ -78,6 +78,7 @@ def _listed(report: Results) -> dict[str, pd.DataFrame]:
         )
         made["advocates"] = advocates.select("customer_id", "score").to_pandas()
         made["nearly"] = nearly_there(report.scoring.scorecard, scores).to_pandas()
+    made = {name: listed[~listed["customer_id"].isin(study.held_out)] for name, listed in made.items()}
     wishes = study.described("customers") if study.has("customers") else None
     return {name: listed if wishes is None else _willing(listed, wishes) for name, listed in made.items()}
 

@@ -17,7 +17,7 @@ __all__ = ["FAILED", "Run", "one_line", "record_failure", "record_of", "write_js
 
 FAILED = ".failed"
 LONGEST_MESSAGE = 500
-STATE = ("scorecard.json", "actions.csv")  # what outlives a run, and goes into the next
+STATE = ("scorecard.json", "actions.csv", "playbook.toml")  # what outlives a run, and goes into the next
 VERSIONS = ("engagekit", "narwhals", "numpy", "pandas", "papermill", "polars", "seaborn")
 
 

@@ -7,19 +7,17 @@ from functools import cached_property
 import pandas as pd
 import polars as pl
 
-from engagekit.data.business import Business
-from engagekit.errors import DataError, did_you_mean
+from engagekit.decisions.done import done
 from engagekit.frames.times import days_long
 from engagekit.score.audit import audit
 from engagekit.score.changes import score_changes, segment_transitions
 from engagekit.score.freeze import reference_ends
-from engagekit.score.scorecard import SEGMENTS, Scorecard
+from engagekit.score.scorecard import Scorecard
 from engagekit.score.verdict import Verdict
 from engagekit.study import Study
 
-__all__ = ["ACTIONS", "NOBODY", "Scoring", "scoring"]
+__all__ = ["NOBODY", "Scoring", "scoring"]
 
-ACTIONS = "actions.csv"  # what was done: date, segment
 NOBODY = pl.DataFrame(schema={"customer_id": pl.String, "score": pl.Float64, "segment": pl.String})
 
 
@@ -93,31 +91,8 @@ def scoring(study: Study) -> Scoring | None:
         verdict=study.verdict,
         last_interaction=study.described("interactions")["time"].max(),
         reference_ends=reference_ends(business),
-        actions=_actions(business, study.end),
+        actions=done(study),
         within=study.churn.horizon,
     )
     window = days_long("window", business.score.window)
     return Scoring(study.scorecard, scored, study.end, study.verdict, findings, window)
-
-
-def _actions(business: Business, end: dt.datetime) -> pl.DataFrame | None:
-    """What was done, out of ``actions.csv`` in the business's folder; None without the file."""
-    file = business.folder / ACTIONS
-    if not file.is_file():
-        return None
-    try:
-        table = pl.read_csv(file, infer_schema=False)
-    except pl.exceptions.PolarsError as error:
-        raise DataError(f"cannot be read: {error}. Give a CSV file with date,segment.", file=ACTIONS) from error
-    for name in ("date", "segment"):
-        if name not in table.columns:
-            raise DataError("is not a column. Give a CSV file with date,segment.", file=ACTIONS, column=name)
-    day = table["date"].str.to_date("%Y-%m-%d", strict=False)
-    for row in (day.is_null()).arg_true()[:1]:
-        problem = f"{table['date'][row]!r} is not a date such as 2026-11-01."
-        raise DataError(problem, file=ACTIONS, row=row + 2, column="date")
-    for row in (~table["segment"].is_in(SEGMENTS)).fill_null(True).arg_true()[:1]:
-        problem = f"there is no segment {table['segment'][row]!r}. {did_you_mean(str(table['segment'][row]), SEGMENTS)}"
-        raise DataError(problem, file=ACTIONS, row=row + 2, column="segment")
-    times = [dt.datetime.combine(date, dt.time(), end.tzinfo) for date in day]
-    return table.select("segment", date=pl.Series(times, dtype=pl.Datetime("us", str(end.tzinfo))))

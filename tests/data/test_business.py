@@ -104,7 +104,7 @@ def test_a_folder_without_settings_says_how_to_make_them(tmp_path):
         (HEAD.replace('name = "Kedai Kopi Senja"\n', ""), "name: is missing. Add it."),
         (HEAD + 'langauge = "id"\n', "langauge: there is no such key. Did you mean language?"),
         (HEAD + "[target]\n", "target: there is no such key. Did you mean targets?"),
-        (HEAD + "zzz = 1\n", "zzz: there is no such key. There are: active_window, alerts, as_of, benchmarks, budget"),
+        (HEAD + "zzz = 1\n", "zzz: there is no such key. There are: actions, active_window, alerts, as_of, benchmarks"),
         (
             HEAD + '[tables.interaction]\nfile = "a.csv"\n',
             "tables: there is no table 'interaction'. Did you mean interactions?",

@@ -1,0 +1,323 @@
+"""A randomised test: arms compared by any numbers of their customers, and whether the comparison can be trusted."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scipy.special import chdtrc
+
+from engagekit.decisions.effects import EFFECT, arm_value, effect, holm, is_proportion
+from engagekit.decisions.outcomes import ArmSums, Outcome, arm_sums, outcomes_of
+from engagekit.decisions.sentences import comparison_in_words
+from engagekit.decisions.sequences import ASSUMED_SIZE, always_valid_factor
+from engagekit.display.card import as_text, card_html, card_text, shortened, with_interval
+from engagekit.errors import DataError, did_you_mean
+from engagekit.frames.engine import column_names
+from engagekit.language import Language
+from engagekit.metrics.intervals import upper_tail
+from engagekit.metrics.metric import Ratio
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["REFUSED_BELOW", "WARNED_BELOW", "Experiment", "compared_arms", "experiment", "imbalance"]
+
+WARNED_BELOW, REFUSED_BELOW = 0.01, 0.001  # p value of the sizes of the arms
+USUAL_CONTROL = "control"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Experiment:
+    """What a randomised test showed.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row a metric and arm, the control first: ``metric, measured_in, arm, n`` (customers whose outcome is known),
+        ``value``; and of the other arms, against the control, ``difference, low, high``; ``relative, relative_low,
+        relative_high``, as fractions of the control's value; ``p_value``, and ``p_adjusted`` by Holm for all rows;
+        ``always_low, always_high``, which hold however often they are looked at; ``variance_ratio``, by which the
+        covariate shrinks the variance; and ``verdict``: ``better``, ``worse``, ``changed`` (of a metric without a good
+        direction), ``unknown`` (the difference may be 0), ``too_early`` or ``refused``.
+    balance : pandas.DataFrame
+        ``arm, n`` (customers) and ``expected``.
+    balance_p : float
+        Probability of sizes of the arms as far from the expected ones by chance.
+    control : str
+    planned : int or None
+        Customers in all.
+    confidence : float
+    left_out : dict of str to int
+        Customers ``in_two_arms`` and ``without_arm``.
+    """
+
+    table: "pd.DataFrame"
+    balance: "pd.DataFrame"
+    balance_p: float
+    control: str
+    planned: int | None
+    confidence: float
+    left_out: dict[str, int]
+
+    @property
+    def customers(self) -> int:
+        """Customers in all arms."""
+        return int(self.balance["n"].sum())
+
+    @property
+    def comparisons(self) -> "pd.DataFrame":
+        """Rows of ``table`` of the arms other than the control."""
+        return self.table[self.table["arm"] != self.control].reset_index(drop=True)
+
+    @property
+    def verdicts(self) -> dict[tuple[str, str], str]:
+        """Verdict of each metric and arm."""
+        rows = self.comparisons
+        return dict(zip(zip(rows["metric"], rows["arm"], strict=True), rows["verdict"], strict=True))
+
+    @property
+    def warnings(self) -> list[str]:
+        """``unbalanced`` where sizes as far from the expected ones have a probability below .01."""
+        return ["unbalanced"] if self.balance_p < WARNED_BELOW else []
+
+    def sentence(self, language: str = "en", currency: str = "") -> str:
+        """Result of the first metric and the arm with the largest difference, in one sentence.
+
+        Parameters
+        ----------
+        language : {"en", "id", "ms"}
+        currency : str
+            Code of the currency of money.
+        """
+        rows = self.comparisons
+        rows = rows[rows["metric"] == rows["metric"].iloc[0]]
+        return self.sentence_of(rows.loc[rows["difference"].abs().fillna(-1).idxmax()], Language(language), currency)
+
+    def sentence_of(self, row: Mapping[str, Any], language: Language, currency: str = "") -> str:
+        """Result of a row of ``comparisons`` in words."""
+        controls = self.table[(self.table["metric"] == row["metric"]) & (self.table["arm"] == self.control)]
+        of_all = self.customers, self.planned
+        return comparison_in_words(row, controls.iloc[0].to_dict(), of_all, language, currency)
+
+    def __repr__(self) -> str:
+        return card_text(*self._card())
+
+    def _repr_html_(self) -> str:
+        return card_html(*self._card())
+
+    def _card(self) -> tuple[str, list[tuple[str, ...]]]:
+        counts = ", ".join(f"{shortened(as_text(arm))} {n:,}" for arm, n in self.balance[["arm", "n"]].to_numpy())
+        title = f"Experiment of {self.customers:,} customers: {counts}"
+        rows: list[tuple[str, ...]] = []
+        for row in self.comparisons.to_dict("records"):
+            interval = with_interval(row["difference"], row["low"], row["high"], row["measured_in"])
+            rows.append((row["metric"], row["arm"], interval, f"p {row['p_adjusted']:.3g}", row["verdict"]))
+        if self.warnings:
+            rows.append(("unbalanced", f"sizes of the arms, p {self.balance_p:.2g}"))
+        return title, rows
+
+
+def experiment(
+    frame: Any,
+    *,
+    arm: str = "arm",
+    metrics: str | Ratio | Iterable[str | Ratio],
+    control: str | None = None,
+    unit: str | None = None,
+    counts: str | None = None,
+    before: str | Mapping[str, str] | None = None,
+    shares: Mapping[str, float] | None = None,
+    planned: int | None = None,
+    confidence: float = 0.95,
+) -> Experiment:
+    """Compare the arms of a randomised test: differences and relative effects with intervals, and a verdict.
+
+    Parameters
+    ----------
+    frame : pandas, Polars, DuckDB or Spark frame
+        Rows with the arm of each.
+    arm : str, default "arm"
+        Column of the arm. Rows in which it is blank are left out, and counted.
+    metrics : str, Ratio or several
+        What to compare: a column of true and false or of 0 and 1 is a proportion, one of numbers a mean, for which
+        higher is better; else a rate, mean or score of the catalogue, of whose table the rows are. Give a ``Ratio``
+        with ``better="lower"`` for a column that should fall. Blank outcomes are unknown, and left out.
+    control : str, optional
+        Arm that the others are compared with; may be left away where it is called ``control``.
+    unit : str, optional
+        Column of the customer. Rows are summed to customers: numbers added, a flag true where one of them is. Customers
+        with rows in two arms are left out, and counted; above 1 % of them are an error. By default that of a metric of
+        the catalogue where the frame has it, else each row is a customer.
+    counts : str, optional
+        Column of a number of customers, where rows are daily counts; ``metrics`` then count those who converted.
+    before : str or mapping of str to str, optional
+        Column with the same measure before the test (CUPED), of all columns in ``metrics`` or by their names. It makes
+        intervals narrower. A missing one counts as the average; with ``unit`` it is repeated in the customer's rows.
+    shares : mapping of str to float, optional
+        Planned size of each arm, as a part of all; by default equal.
+    planned : int, optional
+        Planned customers in all. Until then the verdict is ``too_early``, and the always-valid interval is the one to
+        look at.
+    confidence : float, default 0.95
+        Coverage of the intervals, between 0 and 1.
+
+    Returns
+    -------
+    Experiment
+        A difference is NaN where an arm has nobody whose outcome is known, and its interval where an arm has fewer than
+        two or where a mean does not vary; the verdict is then ``unknown``. Where the sizes of the arms have a
+        probability below .001 every verdict is ``refused``: something other than chance decided who is in an arm.
+
+    Raises
+    ------
+    DataError
+        A column is absent or of a wrong type, only one arm has rows, customers are in two arms, a count is negative or
+        more converted than there were.
+    ValueError
+        There is no such metric or arm, or an argument is out of its range.
+
+    Notes
+    -----
+    A verdict needs both: the interval leaves out 0, and p, adjusted by Holm for all arms and metrics, is below
+    1 − confidence. See ``effects.effect`` for intervals, ``sequences.always_valid_factor`` for the always-valid one.
+
+    References
+    ----------
+    .. [1] Fabijan, A., et al. (2019). Diagnosing Sample Ratio Mismatch in Online Controlled Experiments. KDD.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.DataFrame({"arm": ["control", "new"], "customers": [500, 500], "bought": [50, 80]})
+    >>> experiment(days, metrics="bought", counts="customers")
+    Experiment of 1,000 customers: control 500, new 500
+      bought  new  6.0%, 1.8% to 10.2%  p 0.00479  better
+    """
+    upper_tail(confidence)
+    if planned is not None and planned < 1:
+        raise ValueError(f"planned: {planned} must be 1 or above")
+    outcomes = outcomes_of(frame, metrics, counts, before)
+    if unit is None:
+        names = column_names(frame)
+        units = [name for each in outcomes for name in (each.metric.cluster, each.metric.person) if name in names]
+        unit = next(filter(None, units), None)
+    made = arm_sums(frame, arm, outcomes, unit, counts)
+    return compared_arms(
+        outcomes, made, control=control, shares=shares, planned=planned, confidence=confidence, column=arm
+    )
+
+
+def compared_arms(
+    outcomes: Sequence[Outcome],
+    made: ArmSums,
+    *,
+    control: str | None = None,
+    shares: Mapping[str, float] | None = None,
+    planned: int | None = None,
+    confidence: float = 0.95,
+    column: str = "arm",
+) -> Experiment:
+    """Experiment from the sums of its arms; see ``experiment``."""
+    import pandas as pd
+
+    control = _control(made.customers, control, column)
+    expected = _expected(made.customers, shares)
+    arms = [control, *(name for name in expected if name != control)]
+    balance = pd.DataFrame({"arm": arms, "n": [made.customers.get(name, 0) for name in arms]})
+    balance["expected"] = [expected[name] for name in arms]
+    p = imbalance(balance["n"].tolist(), balance["expected"].tolist())
+    total = int(balance["n"].sum())
+    factor = float(always_valid_factor(total, planned or ASSUMED_SIZE, confidence))
+    table = pd.DataFrame([row for each in outcomes for row in _rows(each, made, arms, factor, confidence)])
+    table["p_adjusted"] = holm(table["p_value"].tolist())
+    unfinished = planned is not None and total < planned
+    state = "refused" if p < REFUSED_BELOW else "too_early" if unfinished else ""
+    better = {each.metric.name: each.metric.better for each in outcomes}
+    table["verdict"] = [
+        "" if row["arm"] == control else state or _verdict(row, better[row["metric"]], confidence)
+        for row in table.to_dict("records")
+    ]
+    left_out = {"in_two_arms": made.in_two_arms, "without_arm": made.without_arm}
+    return Experiment(table[COLUMNS], balance, p, control, planned, confidence, left_out)
+
+
+COLUMNS = ["metric", "measured_in", "arm", "n", "value", *EFFECT[:7], "p_adjusted", *EFFECT[7:], "verdict"]
+
+
+def imbalance(n: Sequence[int], expected: Sequence[float]) -> float:
+    """Probability of sizes of the arms as far from the expected ones by chance, 0 to 1; NaN without customers.
+
+    Two arms: the exact binomial test; more: Pearson's chi-square.
+
+    Parameters
+    ----------
+    n : sequence of int
+        Customers by arm.
+    expected : sequence of float
+        Expected customers by arm.
+
+    Examples
+    --------
+    >>> round(imbalance([44700, 45489], [45094.5, 45094.5]), 4), imbalance([10, 10], [10, 10])
+    (0.0087, 1.0)
+    """
+    total = sum(n)
+    if not total:
+        return math.nan
+    if len(n) == 2:
+        from scipy.stats import binomtest
+
+        return float(binomtest(n[0], total, expected[0] / sum(expected)).pvalue)
+    statistic = sum((seen - due) ** 2 / due for seen, due in zip(n, expected, strict=True))
+    return float(chdtrc(len(n) - 1, statistic))
+
+
+def _control(customers: Mapping[str, int], control: str | None, column: str) -> str:
+    """Name of the control."""
+    if len(customers) < 2:
+        problem = f"only one arm has rows: {next(iter(customers))!r}." if customers else "no row has an arm."
+        raise DataError(f"{problem} A comparison needs two arms.", column=column)
+    wanted = USUAL_CONTROL if control is None else str(control)
+    if wanted in customers:
+        return wanted
+    if control is None:
+        raise ValueError(f"control: name the arm that the others are compared with. {did_you_mean('', customers)}")
+    raise ValueError(f"control: no row has the arm {wanted!r}. {did_you_mean(wanted, customers)}")
+
+
+def _expected(customers: Mapping[str, int], shares: Mapping[str, float] | None) -> dict[str, float]:
+    """Expected customers of each arm, also of those that have none."""
+    parts = dict.fromkeys(customers, 1.0) if shares is None else {str(name): part for name, part in shares.items()}
+    for name, part in parts.items():
+        if not 0 < part < math.inf:
+            raise ValueError(f"shares: {part} of {name!r} is not above 0")
+    for name in customers:
+        if name not in parts:
+            raise ValueError(f"shares: give that of the arm {name!r} too. There are: {', '.join(parts)}")
+    total, whole = sum(customers.values()), sum(parts.values())
+    return {name: total * part / whole for name, part in sorted(parts.items())}
+
+
+def _rows(
+    outcome: Outcome, made: ArmSums, arms: Sequence[str], factor: float, confidence: float
+) -> Iterator[dict[str, Any]]:
+    """Rows of an outcome, the control first."""
+    sums = made.sums[outcome.metric.name]
+    proportion = is_proportion(outcome, list(sums.values()))
+    unit = "rate" if proportion and outcome.metric.scale == 1 else outcome.metric.measured_in
+    for name in arms:
+        n, value = arm_value(outcome, sums.get(name, {}))
+        row = {"metric": outcome.metric.name, "measured_in": unit, "arm": name, "n": n, "value": value}
+        pair = sums[arms[0]], sums.get(name, {}) if name != arms[0] else {}
+        yield row | effect(outcome, *pair, proportion=proportion, factor=factor, confidence=confidence)
+
+
+def _verdict(row: Mapping[Any, Any], better: str, confidence: float) -> str:
+    """What a comparison shows at its planned size."""
+    beyond = row["p_adjusted"] < 1 - confidence and not row["low"] <= 0 <= row["high"]
+    if not beyond:
+        return "unknown"
+    if not better:
+        return "changed"
+    return "better" if (row["difference"] > 0) == (better == "higher") else "worse"

@@ -1,0 +1,215 @@
+"""What an experiment measures of each arm: columns and metrics of the catalogue, as sums over customers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from engagekit.errors import DataError, did_you_mean
+from engagekit.frames.engine import as_number, column_names, one_where
+from engagekit.metrics.catalog import METRICS, metric_named
+from engagekit.metrics.measure import needed_rows
+from engagekit.metrics.metric import Ratio
+from engagekit.metrics.sums import sums_and_values
+
+__all__ = ["MOST_IN_TWO_ARMS", "ArmSums", "Outcome", "Sums", "arm_sums", "outcomes_of"]
+
+MOST_IN_TWO_ARMS = 0.01  # share of the customers; with more of them the assignment is broken
+CUSTOMERS, IN_TWO = ":customers", ":in two arms"
+Sums = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A number of each customer that arms are compared by.
+
+    Attributes
+    ----------
+    metric : Ratio
+    column : str
+        Of the frame, where it is one; empty for a metric of several columns.
+    covariate : str
+        Column with the same measure before the test; empty without.
+    """
+
+    metric: Ratio
+    column: str = ""
+    covariate: str = ""
+
+    @property
+    def terms(self) -> dict[str, Ratio]:
+        """What is summed: the outcome and, where the covariate is known, both and their product."""
+        if not self.covariate:
+            return {"": self.metric}
+        x, before = (nw.col(name).cast(nw.Float64) for name in (self.column, self.covariate))
+        known = {"known": x, "before": before, "before squared": before * before, "product": x * before}
+        both = ~nw.col(self.column).is_null() & ~nw.col(self.covariate).is_null()
+        columns = (self.column, self.covariate)
+        name = self.metric.name
+        return {"": self.metric} | {
+            part: Ratio(f"{name}:{part}", numerator=nw.when(both).then(term), columns=columns, method="wilson")
+            for part, term in known.items()
+        }
+
+
+@dataclass(frozen=True)
+class ArmSums:
+    """Sums of each outcome by arm.
+
+    Attributes
+    ----------
+    customers : dict of str to int
+        By arm, whether or not their outcome is known.
+    sums : dict of str to dict
+        By outcome and arm ``n, units, x, y, xx, xy, yy``, and with a covariate the sums of ``Outcome.terms``.
+    in_two_arms, without_arm : int
+        Customers who are left out.
+    """
+
+    customers: dict[str, int]
+    sums: dict[str, dict[str, Sums]]
+    in_two_arms: int = 0
+    without_arm: int = 0
+
+
+def outcomes_of(
+    frame: Any, metrics: str | Ratio | Iterable[str | Ratio], counts: str | None, before: str | Mapping[str, str] | None
+) -> list[Outcome]:
+    """Outcomes by their names: a column of the frame, else a metric of the catalogue.
+
+    Raises
+    ------
+    ValueError
+        There is no such column or metric; the metric is no ratio; a covariate is given for what is no column.
+    """
+    names = column_names(frame)
+    wanted = [metrics] if isinstance(metrics, str | Ratio) else list(metrics)
+    if not wanted:
+        raise ValueError("metrics: name at least one")
+    made = [_outcome(frame, each, names, counts) for each in wanted]
+    if len({each.metric.name for each in made}) < len(made):
+        raise ValueError("metrics: one is there twice")
+    if isinstance(before, str):
+        before = {each.column: before for each in made if each.column}
+    covariates = dict(before or {})
+    for name in covariates:
+        if name not in {each.column for each in made} or counts:
+            raise ValueError(f"before: {name!r} is not a column among metrics, of which a covariate can be given")
+    return [replace(each, covariate=covariates.get(each.column, "")) for each in made]
+
+
+def _outcome(frame: Any, metric: str | Ratio, names: Sequence[str], counts: str | None) -> Outcome:
+    if isinstance(metric, str) and metric in names:
+        if counts:
+            shares = Ratio(metric, numerator=metric, denominator=counts, bounded=True, method="wilson", better="higher")
+            return Outcome(shares)
+        is_flag = nw.from_native(frame).collect_schema()[metric] == nw.Boolean
+        kind: dict[str, Any] = {"bounded": True, "method": "wilson"} if is_flag else {"measured_in": "ratio"}
+        return Outcome(Ratio(metric, numerator=metric, better="higher", unit="customer", **kind), column=metric)
+    if isinstance(metric, str) and metric not in METRICS:
+        raise ValueError(f"metrics: {metric!r} is no column and no metric. {did_you_mean(metric, [*names, *METRICS])}")
+    declared = metric_named(metric) if isinstance(metric, str) else metric
+    if not isinstance(declared, Ratio):
+        kind_of = type(declared).__name__.lower()
+        raise ValueError(f"metrics: {declared.name} is a {kind_of}. Arms are compared by rates, means and scores")
+    return Outcome(declared)
+
+
+def arm_sums(
+    frame: Any, arm: str, outcomes: Sequence[Outcome], unit: str | None = None, counts: str | None = None
+) -> ArmSums:
+    """Sums of each outcome over the customers of each arm, in one pass over the rows.
+
+    Raises
+    ------
+    DataError
+        A column is absent or of a wrong type, a row is impossible, or too many customers are in two arms.
+    """
+    terms = [term for outcome in outcomes for term in outcome.terms.values()]
+    rows = needed_rows(frame, terms, [arm, *([unit] if unit else [])])
+    if rows.collect_schema()[arm] != nw.String:
+        rows = rows.with_columns(nw.col(arm).cast(nw.String))
+    if unit is None:
+        return _summed(rows, [arm], outcomes, terms, counts)
+    own = [outcome for outcome in outcomes if outcome.column]
+    customers = _customers(rows, arm, unit, own)
+    made = _summed(customers, [arm, IN_TWO], own, [term for outcome in own for term in outcome.terms.values()])
+    _check_arms(made)
+    others = [outcome for outcome in outcomes if not outcome.column]
+    if not others:
+        return made
+    if made.in_two_arms:
+        both = customers.filter(nw.col(IN_TWO)).select(unit)
+        rows = rows.join(both, on=unit, how="anti")
+    of_unit = [_by_unit(outcome.metric, unit) for outcome in others]
+    return replace(made, sums=made.sums | _summed(rows, [arm], others, of_unit).sums)
+
+
+def _customers(rows: nw.LazyFrame[Any], arm: str, unit: str, outcomes: Sequence[Outcome]) -> nw.LazyFrame[Any]:
+    """One row a customer: sums of their numbers, whether any flag is true, the mean of what was before."""
+    schema, added = rows.collect_schema(), {}
+    for outcome in outcomes:
+        column = nw.col(outcome.column)
+        is_flag = schema[outcome.column] == nw.Boolean
+        numbers = as_number(column) if is_flag else column
+        added[outcome.column] = numbers.max() if is_flag else numbers.sum()
+        added[f"{outcome.column}:rows"] = column.count()
+    added |= {outcome.covariate: nw.col(outcome.covariate).mean() for outcome in outcomes if outcome.covariate}
+    ends = {":first": nw.col(arm).min(), ":last": nw.col(arm).max()}
+    known = rows.filter(~nw.col(unit).is_null()).group_by(unit)
+    made = known.agg(*(term.alias(name) for name, term in (added | ends).items()))
+    blank = {o.column: nw.when(nw.col(f"{o.column}:rows") > 0).then(nw.col(o.column)) for o in outcomes}
+    return made.with_columns(nw.col(":first").alias(arm), (nw.col(":first") != nw.col(":last")).alias(IN_TWO), **blank)
+
+
+def _by_unit(metric: Ratio, unit: str) -> Ratio:
+    """Metric whose independent unit is the one that was randomised."""
+    if metric.cluster == unit:
+        return metric if metric.method == "delta" else replace(metric, method="delta", person="")
+    return replace(metric, cluster=unit, person="", method="delta", once="", latest="")
+
+
+def _summed(
+    rows: nw.LazyFrame[Any],
+    keys: list[str],
+    outcomes: Sequence[Outcome],
+    terms: Sequence[Ratio],
+    counts: str | None = None,
+) -> ArmSums:
+    """Sums by arm; customers without one, and those in two, are counted apart."""
+    one = nw.col(counts) if counts else one_where(nw.lit(value=True))
+    everyone = Ratio(CUSTOMERS, numerator=one, columns=(counts or keys[0],), method="wilson", least=0)
+    alone = [replace(term, person="") for term in terms]
+    made = {metric.name: (groups, sums) for metric, groups, sums in sums_and_values(rows, [everyone, *alone], keys)}
+    groups, counted = made[CUSTOMERS]
+    in_two = (
+        groups[IN_TWO].fill_null(value=False) if IN_TWO in groups.columns else pl.repeat(False, len(groups), eager=True)
+    )
+    arms, n = groups[keys[0]], pl.Series(counted["x"]).cast(pl.Int64)
+    kept = [(row, name) for row, name in enumerate(arms) if name is not None and not in_two[row]]
+    kept.sort(key=lambda pair: pair[1])
+    places = {name: {g: row for row, g in enumerate(of.select(keys).rows())} for name, (of, _) in made.items()}
+
+    def of_arm(name: str, row: int) -> Sums:
+        place = places[name].get(groups.select(keys).row(row))
+        return {} if place is None else {key: float(values[place]) for key, values in made[name][1].items()}
+
+    sums: dict[str, dict[str, Sums]] = {}
+    for outcome in outcomes:
+        name = outcome.metric.name
+        sums[name] = {arm: of_arm(name, row) for row, arm in kept}
+        for row, arm in kept if outcome.covariate else ():
+            sums[name][arm] |= {part: of_arm(f"{name}:{part}", row)["x"] for part in outcome.terms if part}
+            sums[name][arm]["known n"] = of_arm(f"{name}:known", row)["n"]
+    return ArmSums(
+        {arm: int(n[row]) for row, arm in kept}, sums, int(n.filter(in_two).sum()), int(n.filter(arms.is_null()).sum())
+    )
+
+
+def _check_arms(made: ArmSums) -> None:
+    everyone = made.in_two_arms + sum(made.customers.values())
+    if made.in_two_arms > MOST_IN_TWO_ARMS * everyone:
+        problem = f"{made.in_two_arms} of {everyone} customers are in two arms, so what an arm did cannot be known."
+        raise DataError(f"{problem} Correct the assignment, or give only customers of one arm.")

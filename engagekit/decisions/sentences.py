@@ -1,0 +1,83 @@
+"""Comparisons of a randomised test in words, in three languages."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from engagekit.language import Language, precision
+from engagekit.metrics.catalog import METRICS
+
+__all__ = ["change_in_words", "comparison_in_words", "interval_in_words", "metric_title", "value_in_words"]
+
+PERCENT = 100
+Row = Mapping[str, Any]
+
+
+def comparison_in_words(
+    row: Row, control: Row, customers: tuple[int, int | None], language: Language, currency: str
+) -> str:
+    """Sentence about an arm and the control: both values, the difference and what it means.
+
+    Parameters
+    ----------
+    row, control : mapping
+        Rows of ``Experiment.table``.
+    customers : (int, int or None)
+        Customers in all, now and as planned.
+    language : Language
+    currency : str
+        Code of the currency of money.
+    """
+    so_far, planned = customers
+    return language.text(
+        f"experiment.{row['verdict']}",
+        metric=metric_title(language, row["metric"]),
+        arm=row["arm"],
+        control=control["arm"],
+        value=value_in_words(language, row, currency),
+        control_value=value_in_words(language, control, currency),
+        difference=change_in_words(language, row, currency),
+        interval=interval_in_words(language, row, "low", "high", currency),
+        always=interval_in_words(language, row, "always_low", "always_high", currency),
+        n=language.number(so_far if planned and so_far < planned else row["n"] + control["n"]),
+        planned=language.number(planned),
+    )
+
+
+def metric_title(language: Language, metric: str) -> str:
+    """Title of a metric of the catalogue, or of ``converted`` and ``value``; another name as it is."""
+    if metric in METRICS:
+        return language.text(f"metric.{metric}.title")
+    known = {name: language.text(f"experiment.outcome_{name}") for name in ("converted", "value")}
+    return known.get(metric, metric)
+
+
+def value_in_words(language: Language, row: Row, currency: str) -> str:
+    """Value of an arm in the unit of its metric."""
+    return language.amount(row["value"], row["measured_in"], currency)
+
+
+def change_in_words(language: Language, row: Row, currency: str, name: str = "difference") -> str:
+    """Difference with its sign; that of rates in percentage points.
+
+    Examples
+    --------
+    >>> row = {"difference": 0.0604, "low": 0.02, "high": 0.1, "measured_in": "rate"}
+    >>> change_in_words(Language("en"), row, ""), interval_in_words(Language("en"), row, "low", "high", "")
+    ('+6.0 percentage points', '+2.0 to +10.0')
+    """
+    written = _signed(language, row, name, currency)
+    return language.text("experiment.points", n=written) if row["measured_in"] == "rate" else written
+
+
+def interval_in_words(language: Language, row: Row, low: str, high: str, currency: str) -> str:
+    """Bounds of a difference with their signs."""
+    bounds = {name: _signed(language, row, bound, currency) for name, bound in (("low", low), ("high", high))}
+    return language.text("experiment.interval", **bounds)
+
+
+def _signed(language: Language, row: Row, name: str, currency: str) -> str:
+    number, unit = row[name], row["measured_in"]
+    if unit == "rate":
+        return language.change(PERCENT * number, precision("rate", [row["difference"]]) or 0)
+    written = language.amount(number, unit, currency, precision(unit, [row["difference"]]))
+    return f"+{written}" if number > 0 else written

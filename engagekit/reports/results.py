@@ -271,12 +271,16 @@ class Results:
         ]
         expected = significant(self.lifetime.to_dict("records"))
         segments = {"segments": expected} if expected else {}
-        from engagekit.reports.alerts import alerts  # which writes its sentences with what is said of these results
+        from engagekit.reports.actions import action_rows  # these write their sentences with what is said of results
+        from engagekit.reports.alerts import alerts
+        from engagekit.reports.budgeting import budget_rows
         from engagekit.reports.targets import target_rows
 
         return as_data(self.study, self.end, self.month, self.measured) | {
+            "actions": action_rows(self.study),
             "alerts": significant(alerts(self)),
             "breakdowns": significant(rows),
+            "budget": budget_rows(self.study),
             "cohorts": self._cohort_rows(),
             "funnels": list(funnel_rows(self.study)),
             "lifecycle": significant(self.states.assign(period=self.states["period"].map(_day)).to_dict("records")),

@@ -2,22 +2,25 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from typing import Any
 
-__all__ = ["EMOTICONS", "LANGUAGES", "PHRASES", "STOP_WORDS", "Word", "looked_up"]
+__all__ = ["LANGUAGES", "Word", "emoticons", "looked_up", "phrases", "stop_words"]
 
 LANGUAGES = ("id", "ms", "en")
-WEIGHTS = {"very_good": 2.0, "good": 1.0, "bad": -1.0, "very_bad": -2.0, "none": 0.0}
+WEIGHTS = {"very_good": 2.0, "good": 1.0, "neutral": 0.0, "bad": -1.0, "very_bad": -2.0}
 ROLES = ("negation", "less", "intensifier", "diminisher", "contrast")
-SHORTEST = 3  # letters that must remain of a word without its ending or beginning
-ENDINGS = ("nya", "lah", "kah", "kan", "an", "ku", "mu", "pun", "i", "ly", "ing", "ed", "es", "s", "er", "la", "x")
+MALAY, ENGLISH = ("id", "ms"), ("en",)
+ENDINGS = dict.fromkeys(("nya", "lah", "kah", "kan", "an", "ku", "mu", "pun", "i"), MALAY)
+ENDINGS |= dict.fromkeys(("ly", "ing", "ed", "es", "s", "er", "ness"), ENGLISH)
 BEGINNINGS = ("ter", "ber", "meng", "meny", "mem", "men", "me", "peng", "pem", "pen", "di", "se", "ke", "ny", "ng")
-REPEATED = re.compile(r"(\w)\1+")
+SHORTEST = 3  # letters that remain without an ending; without a beginning one more
 THRICE = re.compile(r"(\w)\1{2,}")
-TWICE = re.compile(r"^(\w{2,}?)(?:-\1\w{0,3}|2)$")  # cepat-cepat, cepat2, kemerah-merahan is not
+LAST_TWICE = re.compile(r"(\w)\1+$")
+DOUBLED = re.compile(r"^(\w{2,}?)(?:-\1(?:nya|an)?|2)$")  # cepat-cepat, cepat2
 
 
 @dataclass(frozen=True)
@@ -28,89 +31,28 @@ class Word:
     ----------
     form : str
         As it stands in the lexicon.
-    polarity : float
+    weight : float
         -2 to 2; 0 of a word without an opinion.
     role : {"", "negation", "less", "intensifier", "diminisher", "contrast"}
     languages : tuple of str
-        Languages whose list has it, and no other.
-    differs : tuple of (str, float)
-        Languages in which it has a polarity of its own.
+        Whose lists have it.
+    differs : mapping of str to float
+        Its weight by language, where it praises in one and not in another.
     """
 
     form: str
-    polarity: float = 0.0
+    weight: float = 0.0
     role: str = ""
-    languages: tuple[str, ...] = ()
-    differs: tuple[tuple[str, float], ...] = ()
-
-
-def _read() -> dict[str, dict[str, str]]:
-    file = resources.files("engagekit") / "customers" / "lexicon.toml"
-    read: dict[str, dict[str, str]] = tomllib.loads(file.read_text("utf-8"))
-    return read
-
-
-DATA = _read()
-SPELLING = {typed: form for form, variants in DATA["spelling"].items() for typed in variants.split()}
-EMOTICONS = DATA["emoticons"]
-STOP_WORDS = frozenset(
-    word
-    for language in LANGUAGES
-    for kind in ("function", "negation", "intensifier", "diminisher", "contrast", "less")
-    for word in DATA[language][kind].split()
-) | {typed for typed, form in SPELLING.items() if form in DATA["id"]["function"].split()}
-
-
-def _phrases() -> dict[str, float]:
-    """Weights of phrases of two words, each word in the form of the lexicon."""
-    made = {}
-    for name, weight in WEIGHTS.items():
-        for phrase in DATA["phrases"].get(name, "").split():
-            made["_".join(SPELLING.get(word, word) for word in phrase.split("_"))] = weight
-    return made
-
-
-PHRASES = _phrases()
-
-
-def _words() -> dict[str, Word]:
-    """Every word of the lexicon; of a word in several lists the strongest weight counts."""
-    weights: dict[str, float] = {}
-    roles: dict[str, str] = {}
-    languages: dict[str, list[str]] = {}
-    for language in LANGUAGES:
-        for kind, listed in DATA[language].items():
-            for word in listed.split():
-                languages.setdefault(word, []).append(language)
-                if kind in WEIGHTS:
-                    weights[word] = max(weights.get(word, 0.0), WEIGHTS[kind], key=abs)
-                elif kind in ROLES:
-                    roles.setdefault(word, kind)
-    for name, weight in WEIGHTS.items():
-        weights |= dict.fromkeys(DATA["emoji"].get(name, "").split(), weight)
-    own: dict[str, dict[str, float]] = DATA["differs"]  # type: ignore[assignment]
-    names = dict.fromkeys([*languages, *weights, *own])
-    return {
-        name: Word(
-            name,
-            weights.get(name, 0.0),
-            roles.get(name, ""),
-            tuple(dict.fromkeys(languages.get(name, ()))),
-            tuple(own.get(name, {}).items()),
-        )
-        for name in names
-    }
-
-
-WORDS = _words()
+    languages: tuple[str, ...] = LANGUAGES
+    differs: Mapping[str, float] = field(default_factory=dict)
 
 
 @cache
 def looked_up(typed: str) -> Word | None:
     """Find the word of the lexicon that a typed word is a form of; None where there is none.
 
-    Tried in this order: the word itself, its usual spelling, letters typed many times as two and as one, a doubled word
-    once, and the word without an ending, without a beginning, and without both.
+    Tried in this order: the word itself and its usual spelling, letters typed many times as two and as one, a doubled
+    word once, and the word without an ending, without a beginning, and without both.
 
     Parameters
     ----------
@@ -121,29 +63,80 @@ def looked_up(typed: str) -> Word | None:
     --------
     >>> [looked_up(typed).form for typed in ("enak", "bgt", "baguuusss", "cepat-cepat", "ramahnya", "goooood")]
     ['enak', 'banget', 'bagus', 'cepat', 'ramah', 'good']
-    >>> looked_up("Lieferung") is None
+    >>> looked_up("lieferung") is None
     True
     """
-    return next((WORDS[form] for form in _forms(typed) if form in WORDS), None)
+    words, spelling = _words(), _spelling()
+    for form, languages in _forms(typed):
+        known = words.get(spelling.get(form, form))
+        if known and set(languages).intersection(known.languages):
+            return known
+    return None
 
 
-def _forms(typed: str) -> Iterator[str]:
-    """Forms under which a typed word may stand in the lexicon, the likeliest first."""
-    for form in dict.fromkeys((typed, THRICE.sub(r"\1\1", typed), THRICE.sub(r"\1", typed), REPEATED.sub(r"\1", typed))):
-        yield SPELLING.get(form, form)
-        once = TWICE.match(form)
+def _forms(typed: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Forms under which a typed word may stand in the lexicon, the likeliest first, and in which languages."""
+    spelt = (typed, THRICE.sub(r"\1\1", typed), THRICE.sub(r"\1", typed), LAST_TWICE.sub(r"\1", typed))
+    for form in dict.fromkeys(spelt):
+        yield form, LANGUAGES
+        once = DOUBLED.match(form)
         if once:
-            yield SPELLING.get(once[1], once[1])
-        yield from _shortened(form)
+            yield once[1], LANGUAGES
+        ends = [(form[: -len(end)], languages) for end, languages in ENDINGS.items() if form.endswith(end)]
+        yield from ((stem, languages) for stem, languages in ends if len(stem) >= SHORTEST)
+        for stem, _ in [(form, MALAY), *(each for each in ends if each[1] is MALAY)]:
+            begun = (stem[len(begin) :] for begin in BEGINNINGS if stem.startswith(begin))
+            yield from ((rest, MALAY) for rest in begun if len(rest) > SHORTEST)
 
 
-def _shortened(form: str) -> Iterator[str]:
-    """The word without an ending, without a beginning, and without both."""
-    stems = [form, *(form[: -len(end)] for end in ENDINGS if form.endswith(end))]
-    for stem in stems:
-        if len(stem) >= SHORTEST:
-            yield SPELLING.get(stem, stem)
-    for stem in stems:
-        for begin in BEGINNINGS:
-            if stem.startswith(begin) and len(stem) - len(begin) > SHORTEST:
-                yield stem[len(begin) :]
+@cache
+def emoticons() -> dict[str, str]:
+    """The emoji that stands for each emoticon."""
+    return _data()["emoticons"]
+
+
+@cache
+def phrases() -> dict[str, float]:
+    """Weights of phrases of two words, joined by ``_``, each in the form of the lexicon."""
+    made, spelling = {}, _spelling()
+    for kind, listed in _data()["phrases"].items():
+        for phrase in listed.split():
+            made["_".join(spelling.get(word, word) for word in phrase.split("_"))] = WEIGHTS[kind]
+    return made
+
+
+@cache
+def stop_words() -> frozenset[str]:
+    """Function words of the three languages and their spellings, negations and intensifiers too."""
+    kinds = ("function", *ROLES)
+    words = {word for language in LANGUAGES for kind in kinds for word in _data()[language][kind].split()}
+    return frozenset(words | {typed for typed, form in _spelling().items() if form in words})
+
+
+@cache
+def _data() -> dict[str, Any]:
+    file = resources.files("engagekit") / "customers" / "lexicon.toml"
+    return tomllib.loads(file.read_text("utf-8"))
+
+
+@cache
+def _spelling() -> dict[str, str]:
+    return {typed: form for form, variants in _data()["spelling"].items() for typed in variants.split()}
+
+
+@cache
+def _words() -> dict[str, Word]:
+    """Every word of the lexicon; of one in several lists the strongest weight and the first role count."""
+    weights: dict[str, float] = {}
+    roles: dict[str, str] = {}
+    languages: dict[str, dict[str, None]] = {}
+    for language in LANGUAGES:
+        for kind, listed in _data()[language].items():
+            for word in listed.split():
+                languages.setdefault(word, {})[language] = None
+                weights[word] = max(weights.get(word, 0.0), WEIGHTS.get(kind, 0.0), key=abs)
+                roles[word] = roles.get(word) or (kind if kind in ROLES else "")
+    made = {name: Word(name, weights[name], roles[name], tuple(languages[name])) for name in languages}
+    emoji = {each: weight for kind, weight in WEIGHTS.items() for each in _data()["emoji"].get(kind, "").split()}
+    made |= {each: Word(each, weight) for each, weight in (emoji | phrases()).items()}
+    return made | {name: Word(name, languages=tuple(own), differs=own) for name, own in _data()["differs"].items()}

@@ -1,27 +1,38 @@
 """Sentiment of customers' texts by a lexicon: which words decided, and where it cannot be told."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import narwhals as nw
 import polars as pl
 
-from engagekit.customers.lexicon import EMOTICONS, PHRASES, looked_up
+from engagekit.customers.lexicon import LANGUAGES, emoticons, looked_up, phrases
 
-__all__ = ["LABELS", "LONGEST", "sentiment"]
+__all__ = ["LABELS", "LONGEST", "sentiment", "texts_of"]
 
 LABELS = ("positive", "neutral", "negative", "unknown")
 LONGEST = 2000  # characters of a text that are read
-SCOPE = 3  # words after a negation that it turns round
-NEAR = 2  # words between an intensifier and what it intensifies
-FLIPPED_GOOD, FLIPPED_BAD = -1.0, -0.5  # not good is bad; not bad is not quite good
+SCOPE = (1, 2, 3)  # words before an opinion among which a negation turns it round
+BESIDE = (1, 2, -1)  # words before and after it among which an intensifier counts
+GOOD_NEGATED, BAD_NEGATED = -1.0, -0.5  # not good is bad; not bad is not quite good
 STRONGER, WEAKER = 1.5, 0.5
-DILUTION = 0.05  # opinion that each word takes away
+DILUTION = 0.05  # weight without an opinion that each word adds
 KNOWN = 0.25  # least share of known words
-OPINION = 0.15  # least sentiment, positive or negative, of an opinion
-BOTH_WAYS = 0.34  # least share by which one side must outweigh the other
-MARKUP = r"<[^<>]{0,300}>|&[a-z]{2,8};|&#\d{1,6};|https?://\S+|www\.\S+|\S+@\S+|[@#]\w+"
+OPINION = 0.1  # least sentiment, on either side, of an opinion
+BOTH_WAYS = 0.3  # least lead of one side, as a share of both
+NO_WORDS = r"<[^<>]{0,300}>|&#?\w{1,8};|https?://\S+|www\.\S+|\S+@\S+|[@#]\w+"
 TOKEN = r"\p{L}[\p{L}\p{M}\p{N}'’-]*|[.,;:!?()\n/]|\p{Extended_Pictographic}"
-BREAKS = list(".,;:!?()\n/")
+MARKS = list(".,;:!?()\n/")
+WORD = pl.Schema(
+    {
+        "token": pl.String,
+        "form": pl.String,
+        "weight": pl.Float64,
+        "role": pl.String,
+        **{f"only_{language}": pl.Boolean for language in LANGUAGES},
+        **{f"in_{language}": pl.Float64 for language in LANGUAGES},
+    }
+)
 
 
 def sentiment(texts: Any) -> Any:
@@ -36,116 +47,132 @@ def sentiment(texts: Any) -> Any:
     -------
     polars.DataFrame, or pandas.DataFrame with the index of a pandas Series
         ``sentiment``, null where it cannot be told; ``label``: ``positive``, ``negative``, ``neutral`` where the words
-        are known and give no opinion, ``unknown`` where fewer than a quarter of the words are known or where words
-        pull both ways; and ``words`` that decided, with their signs. All three are null where there is no text.
+        are known and give no clear opinion, ``unknown`` where fewer than a quarter of the words are known or where
+        they pull both ways; and ``words`` that decided, with their signs. All are null where there is no text.
 
     Notes
     -----
     Each word of the lexicon weighs 1 or 2. A negation among the three words before it, in the same clause, turns a good
-    word into a bad one and a bad word into half a good one; an intensifier beside it counts half as much again, a
-    diminisher by half. With P the weight of good words, N that of bad ones and k words: (P - N) / (P + N + k/20). Below
-    0.15 on either side that is no opinion.
+    word into a bad one and a bad word into half a good one; an intensifier beside it makes it half as strong again, a
+    diminisher half as strong. With P the weight of good words, N that of bad ones and k words, the sentiment is
+    (P - N) / (P + N + k/20); below 0.1 on either side it is neutral, and unknown where the smaller of P and N is more
+    than half of the larger.
 
     Examples
     --------
-    >>> made = sentiment(["Enak bgt, tidak mahal!", "Pelayanannya kurang ramah", "Buku di meja", "Das Paket war kaputt"])
+    >>> made = sentiment(["Enak bgt, tidak mahal!", "Pelayanannya kurang ramah", "Buku di meja", "Die Ware war kaputt"])
     >>> made["label"].to_list()
     ['positive', 'negative', 'neutral', 'unknown']
     >>> made["words"].to_list()[:2]
     ['+enak, +tidak mahal', '−kurang ramah']
     """
     series = nw.from_native(texts, series_only=True, pass_through=True)
-    if not isinstance(series, nw.Series):
-        return _scored(pl.Series(_texts(texts), dtype=pl.String))
-    made = _scored(pl.Series(_texts(series.to_list()), dtype=pl.String))
-    if not series.implementation.is_pandas():
-        return made
-    return made.to_pandas().set_axis(series.to_native().index)
+    given = series.to_list() if isinstance(series, nw.Series) else texts
+    rows = pl.DataFrame({"text": texts_of(given)}, schema={"text": pl.String})
+    unique = rows.drop_nulls().unique(maintain_order=True).with_row_index("row")
+    known = unique.join(_labelled(_valued(_tokens(unique))), on="row", how="left")
+    known = known.with_columns(pl.col("label").fill_null("unknown"), pl.col("words").fill_null(""))
+    made = rows.join(known, on="text", how="left", maintain_order="left").select("sentiment", "label", "words")
+    if isinstance(series, nw.Series) and series.implementation.is_pandas():
+        return made.to_pandas().set_axis(series.to_native().index)
+    return made
 
 
-def _texts(values: Any) -> list[str | None]:
-    """Texts as strings, None where there is none."""
-    return [value[:LONGEST] if isinstance(value, str) else None if value is None or value != value else str(value)
-            for value in values]
+def texts_of(values: Iterable[Any]) -> list[str | None]:
+    """Beginnings of texts, None where there is none; a number is taken as it is written.
+
+    Examples
+    --------
+    >>> texts_of(["good", "  ", None, float("nan"), 7])
+    ['good', None, None, None, '7']
+    """
+    known = ("" if value is None or value != value else str(value)[:LONGEST] for value in values)
+    return [text if text.strip() else None for text in known]
 
 
-def _scored(texts: pl.Series) -> pl.DataFrame:
-    rows = texts.alias("text").to_frame().with_columns(pl.col("text").replace("", None))
-    blank = pl.col("text").str.strip_chars() == ""
-    rows = rows.with_columns(text=pl.when(~blank).then("text"))
-    unique = rows.drop_nulls().unique(maintain_order=True)
-    made = unique.with_row_index("row").join(_judged(_tokens(unique["text"])), on="row", how="left")
-    made = made.with_columns(pl.col("label").fill_null("unknown"), pl.col("words").fill_null(""))
-    return rows.join(made, on="text", how="left", maintain_order="left").select("sentiment", "label", "words")
-
-
-def _tokens(texts: pl.Series) -> pl.DataFrame:
-    """Words, marks and emoji of each text with what the lexicon says of them."""
-    clean = pl.col("text").str.to_lowercase().str.replace_all(MARKUP, " ").str.replace_many(EMOTICONS)
-    rows = texts.alias("text").to_frame().with_row_index("row")
-    rows = rows.select("row", token=clean.str.extract_all(TOKEN)).explode("token").drop_nulls()
-    vocabulary = rows["token"].unique().sort()
-    entries = [looked_up(token) for token in vocabulary]
-    known = pl.DataFrame(
-        {
-            "token": vocabulary,
-            "form": [entry.form if entry else "" for entry in entries],
-            "weight": [entry.polarity if entry else 0.0 for entry in entries],
-            "role": [entry.role if entry else "" for entry in entries],
-        },
-        schema={"token": pl.String, "form": pl.String, "weight": pl.Float64, "role": pl.String},
+def _tokens(texts: pl.DataFrame) -> pl.DataFrame:
+    """Words and emoji of each text in their order, their clauses, and what the lexicon says of them."""
+    clean = pl.col("text").str.to_lowercase().str.replace_all(NO_WORDS, " ").str.replace_many(emoticons())
+    tokens = texts.select("row", token=clean.str.extract_all(TOKEN)).explode("token").drop_nulls()
+    tokens = tokens.join(_vocabulary(tokens["token"]), on="token", how="left", maintain_order="left")
+    begins = pl.col("token").is_in(MARKS) | (pl.col("role") == "contrast") | (pl.col("row") != pl.col("row").shift(1))
+    tokens = tokens.with_columns(clause=begins.fill_null(True).cum_sum()).filter(~pl.col("token").is_in(MARKS))
+    counts = pl.struct(pl.col(f"only_{name}").sum().over("row") for name in LANGUAGES).struct.unnest()
+    tokens = tokens.with_columns(counts)
+    own = pl.coalesce(
+        pl.when(*(pl.col(f"only_{name}") > pl.col(f"only_{other}") for other in LANGUAGES if other != name)).then(
+            pl.col(f"in_{name}")
+        )
+        for name in LANGUAGES
     )
-    rows = rows.join(known, on="token", how="left", maintain_order="left")
-    mark = pl.col("token").is_in(BREAKS)
-    begins = mark | (pl.col("role") == "contrast") | (pl.col("row") != pl.col("row").shift(1))
-    rows = rows.with_columns(clause=begins.fill_null(True).cum_sum()).filter(~mark)
-    return rows
+    return tokens.select("row", "token", "form", "role", "clause", weight=own.fill_null(pl.col("weight")))
 
 
-def _near(condition: pl.Expr, *steps: int) -> pl.Expr:
-    """Whether a condition holds so many words before (above 0) or after in the same clause."""
-    same = (condition.shift(step) & (pl.col("clause") == pl.col("clause").shift(step)) for step in steps)
-    return pl.any_horizontal(each.fill_null(False) for each in same)
+def _vocabulary(tokens: pl.Series) -> pl.DataFrame:
+    """What the lexicon says of each different token; a form of nothing for one that it does not have."""
+    rows = []
+    for token in tokens.unique().sort():
+        word = looked_up(token)
+        if word is None:
+            continue
+        only = [word.languages == (language,) for language in LANGUAGES]
+        own = [word.differs.get(language) for language in LANGUAGES]
+        rows.append((token, word.form, word.weight, word.role, *only, *own))
+    return pl.DataFrame(rows, WORD, orient="row")
 
 
-def _judged(tokens: pl.DataFrame) -> pl.DataFrame:
-    pair = pl.col("form") + "_" + pl.col("form").shift(-1)
-    pair = pl.when(pl.col("clause") == pl.col("clause").shift(-1)).then(pair)
-    phrase = pair.replace_strict(PHRASES, default=None, return_dtype=pl.Float64)
-    tokens = tokens.with_columns(phrase=phrase)
-    second = pl.col("phrase").is_not_null().shift(1, fill_value=False)
+def _beside(value: pl.Expr, step: int) -> pl.Expr:
+    """What the word so many words before, or below 0 after, has in the same clause."""
+    return pl.when(pl.col("clause") == pl.col("clause").shift(step)).then(value.shift(step))
+
+
+def _any_beside(condition: pl.Expr, steps: Iterable[int]) -> pl.Expr:
+    return pl.any_horizontal(_beside(condition, step).fill_null(False) for step in steps)
+
+
+def _valued(tokens: pl.DataFrame) -> pl.DataFrame:
+    """Value of the opinion in each word, and how it is shown, with its negation."""
+    pair = pl.col("form") + "_" + _beside(pl.col("form"), -1)
+    weight = pair.replace_strict(phrases(), default=None, return_dtype=pl.Float64)
+    tokens = tokens.with_columns(phrase=weight, shown=pl.col("token"), role=pl.col("role").fill_null(""))
+    first = pl.col("phrase").is_not_null()
+    second = _beside(first, 1).fill_null(False)
     tokens = tokens.with_columns(
-        weight=pl.when(pl.col("phrase").is_not_null()).then("phrase").when(second).then(0.0).otherwise("weight"),
-        role=pl.when(pl.col("phrase").is_not_null() | second).then(pl.lit("")).otherwise("role"),
-        shown=pl.when(pl.col("phrase").is_not_null()).then(pl.col("token") + " " + pl.col("token").shift(-1)).otherwise("token"),
+        weight=pl.when(first).then("phrase").when(second).then(0.0).otherwise(pl.col("weight").fill_null(0.0)),
+        role=pl.when(first | second).then(pl.lit("")).otherwise("role"),
+        shown=pl.when(first).then(pl.col("token") + " " + pl.col("token").shift(-1)).otherwise("token"),
     )
-    role, opinion = pl.col("role"), pl.col("weight") != 0
-    alone = (role == "less") & ~_near(opinion, -1, -2)
-    tokens = tokens.with_columns(weight=pl.when(alone).then(-1.0).otherwise("weight"))
-    turns = role.is_in(["negation", "less"]) & ~alone
-    negated = _near(turns, *range(1, SCOPE + 1))
-    flipped = pl.when(negated & (pl.col("weight") > 0)).then(FLIPPED_GOOD).when(negated).then(FLIPPED_BAD).otherwise(1.0)
-    stronger = pl.when(_near(role == "intensifier", 1, 2, -1)).then(STRONGER).otherwise(1.0)
-    weaker = pl.when(_near(role == "diminisher", 1, 2)).then(WEAKER).otherwise(1.0)
-    before = pl.coalesce(
-        pl.when((turns & (pl.col("clause") == pl.col("clause"))).shift(step) & (pl.col("clause") == pl.col("clause").shift(step))).then(pl.col("token").shift(step) + " ")
-        for step in range(1, SCOPE + 1)
-    ).fill_null("")
-    value = pl.col("weight") * flipped * stronger * weaker
-    tokens = tokens.with_columns(value=value, shown=before + pl.col("shown"))
-    sign = pl.when(pl.col("value") > 0).then(pl.lit("+")).otherwise(pl.lit("−"))
+    role = pl.col("role")
+    alone = (role == "less") & ~_any_beside(pl.col("weight") != 0, (-1, -2))
+    tokens = tokens.with_columns(
+        weight=pl.when(alone).then(-1.0).otherwise("weight"), turns=role.is_in(["negation", "less"]) & ~alone
+    )
+    negation = pl.when("turns").then(pl.col("token") + " ")
+    negation = pl.coalesce(_beside(negation, step) for step in SCOPE)
+    good = pl.col("weight") > 0
+    turned = pl.when(negation.is_null()).then(1.0).when(good).then(GOOD_NEGATED).otherwise(BAD_NEGATED)
+    stronger = pl.when(_any_beside(role == "intensifier", BESIDE)).then(STRONGER).otherwise(1.0)
+    weaker = pl.when(_any_beside(role == "diminisher", BESIDE)).then(WEAKER).otherwise(1.0)
+    value = pl.col("weight") * turned * stronger * weaker
+    return tokens.with_columns(value=value, shown=negation.fill_null("") + pl.col("shown"))
+
+
+def _labelled(tokens: pl.DataFrame) -> pl.DataFrame:
+    """Sentiment, label and deciding words of each text."""
     value = pl.col("value")
+    sign = pl.when(value > 0).then(pl.lit("+")).otherwise(pl.lit("−"))
     sums = tokens.group_by("row", maintain_order=True).agg(
         good=value.filter(value > 0).sum(),
         bad=-value.filter(value < 0).sum(),
-        size=pl.len(),
-        known=(pl.col("form") != "").mean(),
         words=(sign + pl.col("shown")).filter(value != 0).str.join(", "),
+        size=pl.len(),
+        known=pl.col("form").is_not_null().mean(),
     )
     good, bad = pl.col("good"), pl.col("bad")
     balance = (good - bad) / (good + bad + DILUTION * pl.col("size"))
     torn = (good + bad > 0) & ((good - bad).abs() < BOTH_WAYS * (good + bad))
-    unknown = (pl.col("known") < KNOWN) | torn
-    label = pl.when(unknown).then(pl.lit("unknown")).when(balance.abs() < OPINION).then(pl.lit("neutral"))
+    label = pl.when((pl.col("known") < KNOWN) | torn).then(pl.lit("unknown"))
+    label = label.when(balance.abs() < OPINION).then(pl.lit("neutral"))
     label = label.when(balance > 0).then(pl.lit("positive")).otherwise(pl.lit("negative"))
-    return sums.select("row", "words", "good", "bad", "size", "known", sentiment=pl.when(~unknown).then(balance), label=label)
+    told = pl.when(label != "unknown").then(balance)
+    return sums.select("row", "words", "good", "bad", "size", "known", sentiment=told, label=label)

@@ -10,7 +10,7 @@ from engagekit.customers.masking import masked
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-__all__ = ["distinct_terms", "term_matrix"]
+__all__ = ["distinct_terms", "has_term", "term_matrix"]
 
 CLAUSE = re.compile(r"[^\w\s'’\[\]-]+|\[\w+\]")  # marks and what is masked part the words
 WORD = re.compile(r"[^\W\d_][\w'’-]+")
@@ -19,7 +19,7 @@ MOST_SHARED = 0.7  # of the texts of two terms that are one theme
 
 
 def term_matrix(
-    texts: Sequence[str], *, fewest: int = 1, longest: int = 2, stop: Iterable[str] = ()
+    texts: Sequence[str], *, longest: int = 2, stop: Iterable[str] = ()
 ) -> "tuple[csr_matrix, list[str]]":
     """Which terms each text has, 0 or 1: a sparse matrix with a row a text and a column a term.
 
@@ -27,8 +27,6 @@ def term_matrix(
     ----------
     texts : sequence of str
         Personal data in them is masked first.
-    fewest : int
-        Texts that have a term.
     longest : int
         Words of a term, 1 or 2. Two words stand side by side in a clause; the first may be a negation.
     stop : iterable of str
@@ -51,17 +49,15 @@ def term_matrix(
     from scipy.sparse import csr_matrix
 
     banned = stop_words() | {word.casefold() for word in stop}
-    found = [set(_terms(text.casefold(), banned, longest)) for text in masked(texts)]
-    counts: dict[str, int] = {}
-    for terms in found:
-        for term in terms:
-            counts[term] = counts.get(term, 0) + 1
-    kept = sorted(term for term, count in counts.items() if count >= fewest)
-    place = {term: at for at, term in enumerate(kept)}
-    columns = [sorted(place[term] for term in terms if term in place) for terms in found]
-    ends = np.cumsum([0, *map(len, columns)])
-    flat = np.array([at for row in columns for at in row], dtype=np.int64)
-    return csr_matrix((np.ones(len(flat), dtype=np.int64), flat, ends), shape=(len(found), len(kept))), kept
+    unique = dict.fromkeys(texts)
+    used = [sorted(set(_terms(text.casefold(), banned, longest))) for text in masked(unique)]
+    terms = sorted({term for own in used for term in own})
+    place = {term: at for at, term in enumerate(terms)}
+    columns = np.array([place[term] for own in used for term in own], dtype=np.int64)
+    ends = np.cumsum([0, *map(len, used)])
+    matrix = csr_matrix((np.ones(len(columns), dtype=np.int64), columns, ends), shape=(len(used), len(terms)))
+    rows = {text: at for at, text in enumerate(unique)}
+    return matrix[[rows[text] for text in texts]], terms
 
 
 def _terms(text: str, banned: frozenset[str], longest: int) -> Iterator[str]:
@@ -77,6 +73,22 @@ def _terms(text: str, banned: frozenset[str], longest: int) -> Iterator[str]:
 def _negates(word: str) -> bool:
     known = looked_up(word)
     return known is not None and known.role in ("negation", "less")
+
+
+def has_term(texts: Sequence[str], term: str, *, stop: Iterable[str] = ()) -> list[bool]:
+    """Whether each text has a term, as ``term_matrix`` understands it.
+
+    Examples
+    --------
+    >>> has_term(["Kurir terlambat", "Kurir ramah, tidak terlambat"], "kurir terlambat")
+    [True, False]
+    """
+    words = term.split()
+    likely = [at for at, text in enumerate(texts) if all(word in text.casefold() for word in words)]
+    matrix, terms = term_matrix([texts[at] for at in likely], stop=stop)
+    own = matrix[:, terms.index(term)].nonzero()[0] if term in terms else ()
+    having = {likely[at] for at in own}
+    return [at in having for at in range(len(texts))]
 
 
 def distinct_terms(matrix: Any, order: Sequence[int], most: int | None = None) -> list[int]:

@@ -177,7 +177,7 @@ def new_terms(
     table = pd.DataFrame({"term": np.array(terms)[kept], "n_recent": new[kept], "n_before": old[kept], "column": kept})
     table = table.assign(share_recent=new[kept] / n, share_before=old[kept] / m, p=p)
     chosen = table["term"].isin(discoveries(dict(zip(table["term"], p, strict=True)))) & (table["share_before"] <= RARE)
-    table = table[chosen].assign(words=-table["term"].str.count(" ")).sort_values(["p", "words", "term"])
+    table = table.assign(words=-table["term"].str.count(" "))[chosen].sort_values(["p", "words", "term"])
     distinct = distinct_terms(matrix, table["column"].tolist())
     return table[table["column"].isin(distinct)][names].reset_index(drop=True)
 

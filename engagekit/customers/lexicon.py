@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-__all__ = ["LANGUAGES", "Word", "emoticons", "looked_up", "phrases", "stop_words"]
+__all__ = ["LANGUAGES", "Word", "emoticons", "is_listed", "looked_up", "phrases", "stop_words"]
 
 LANGUAGES = ("id", "ms", "en")
 WEIGHTS = {"very_good": 2.0, "good": 1.0, "neutral": 0.0, "bad": -1.0, "very_bad": -2.0}
@@ -17,7 +17,7 @@ MALAY, ENGLISH = ("id", "ms"), ("en",)
 ENDINGS = dict.fromkeys(("nya", "lah", "kah", "kan", "an", "ku", "mu", "pun", "i"), MALAY)
 ENDINGS |= dict.fromkeys(("ly", "ing", "ed", "es", "s", "er", "ness"), ENGLISH)
 BEGINNINGS = ("ter", "ber", "meng", "meny", "mem", "men", "me", "peng", "pem", "pen", "di", "se", "ke", "ny", "ng")
-SHORTEST = 3  # letters that remain without an ending; without a beginning one more
+SHORTEST = 4  # letters that remain without an ending or a beginning
 THRICE = re.compile(r"(\w)\1{2,}")
 LAST_TWICE = re.compile(r"(\w)\1+$")
 DOUBLED = re.compile(r"^(\w{2,}?)(?:-\1(?:nya|an)?|2)$")  # cepat-cepat, cepat2
@@ -74,6 +74,11 @@ def looked_up(typed: str) -> Word | None:
     return None
 
 
+def is_listed(word: str) -> bool:
+    """Whether the lexicon has a word in this very form."""
+    return word in _words()
+
+
 def _forms(typed: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Forms under which a typed word may stand in the lexicon, the likeliest first, and in which languages."""
     spelt = (typed, THRICE.sub(r"\1\1", typed), THRICE.sub(r"\1", typed), LAST_TWICE.sub(r"\1", typed))
@@ -86,7 +91,7 @@ def _forms(typed: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield from ((stem, languages) for stem, languages in ends if len(stem) >= SHORTEST)
         for stem, _ in [(form, MALAY), *(each for each in ends if each[1] is MALAY)]:
             begun = (stem[len(begin) :] for begin in BEGINNINGS if stem.startswith(begin))
-            yield from ((rest, MALAY) for rest in begun if len(rest) > SHORTEST)
+            yield from ((rest, MALAY) for rest in begun if len(rest) >= SHORTEST)
 
 
 @cache

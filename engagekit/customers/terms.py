@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from engagekit.customers.lexicon import looked_up, stop_words
+from engagekit.customers.lexicon import is_listed, looked_up, stop_words
 from engagekit.customers.masking import masked
 
 if TYPE_CHECKING:
@@ -62,12 +62,20 @@ def term_matrix(
 
 def _terms(text: str, banned: frozenset[str], longest: int) -> Iterator[str]:
     for clause in CLAUSE.split(text):
-        words = WORD.findall(clause)
+        words = [_without_nya(word) for word in WORD.findall(clause)]
         open_words = [len(word) >= SHORTEST and word not in banned for word in words]
         yield from (word for word, is_open in zip(words, open_words, strict=True) if is_open)
         for at in range(len(words) - 1 if longest > 1 else 0):
             if open_words[at + 1] and (open_words[at] or _negates(words[at])):
                 yield f"{words[at]} {words[at + 1]}"
+
+
+def _without_nya(word: str) -> str:
+    """The word without its Indonesian or Malay article, where the lexicon knows the rest: harganya is harga."""
+    stem = word.removesuffix("nya")
+    if stem == word:
+        return word
+    return stem.removesuffix("-") if stem.endswith("-") or is_listed(stem) else word
 
 
 def _negates(word: str) -> bool:

@@ -35,13 +35,15 @@ WORD = pl.Schema(
 )
 
 
-def sentiment(texts: Any) -> Any:
+def sentiment(texts: Any, ignore: Iterable[str] = ()) -> Any:
     """Sentiment of each text, from -1 to 1, by the words of a lexicon in Indonesian, Malay and English.
 
     Parameters
     ----------
     texts : sequence of str, pandas.Series or polars.Series
         The first 2,000 characters of each are read. Markup, addresses, handles and links in them do not count.
+    ignore : iterable of str
+        Names that give no opinion, such as that of the business.
 
     Returns
     -------
@@ -70,7 +72,7 @@ def sentiment(texts: Any) -> Any:
     given = series.to_list() if isinstance(series, nw.Series) else texts
     rows = pl.DataFrame({"text": texts_of(given)}, schema={"text": pl.String})
     unique = rows.drop_nulls().unique(maintain_order=True).with_row_index("row")
-    known = unique.join(_labelled(_valued(_tokens(unique))), on="row", how="left")
+    known = unique.join(_labelled(_valued(_tokens(unique, list(ignore)))), on="row", how="left")
     known = known.with_columns(pl.col("label").fill_null("unknown"), pl.col("words").fill_null(""))
     made = rows.join(known, on="text", how="left", maintain_order="left").select("sentiment", "label", "words")
     if isinstance(series, nw.Series) and series.implementation.is_pandas():
@@ -90,13 +92,16 @@ def texts_of(values: Iterable[Any]) -> list[str | None]:
     return [text if text.strip() else None for text in known]
 
 
-def _tokens(texts: pl.DataFrame) -> pl.DataFrame:
+def _tokens(texts: pl.DataFrame, ignored: list[str]) -> pl.DataFrame:
     """Words and emoji of each text in their order, their clauses, and what the lexicon says of them."""
-    clean = pl.col("text").str.to_lowercase().str.replace_all(NO_WORDS, " ").str.replace_many(emoticons())
+    clean = pl.col("text").str.to_lowercase().str.replace_many({name.lower(): " " for name in ignored if name.strip()})
+    clean = clean.str.replace_all(NO_WORDS, " ").str.replace_many(emoticons())
     tokens = texts.select("row", token=clean.str.extract_all(TOKEN)).explode("token").drop_nulls()
     tokens = tokens.join(_vocabulary(tokens["token"]), on="token", how="left", maintain_order="left")
-    begins = pl.col("token").is_in(MARKS) | (pl.col("role") == "contrast") | (pl.col("row") != pl.col("row").shift(1))
-    tokens = tokens.with_columns(clause=begins.fill_null(True).cum_sum()).filter(~pl.col("token").is_in(MARKS))
+    tokens = tokens.with_columns(pl.col("role").fill_null(""), pl.col("weight").fill_null(0.0))
+    other = (pl.col("row") != pl.col("row").shift(1)).fill_null(True)
+    begins = pl.col("token").is_in(MARKS) | (pl.col("role") == "contrast") | other
+    tokens = tokens.with_columns(clause=begins.cum_sum()).filter(~pl.col("token").is_in(MARKS))
     counts = pl.struct(pl.col(f"only_{name}").sum().over("row") for name in LANGUAGES).struct.unnest()
     tokens = tokens.with_columns(counts)
     own = pl.coalesce(
@@ -132,13 +137,15 @@ def _any_beside(condition: pl.Expr, steps: Iterable[int]) -> pl.Expr:
 
 def _valued(tokens: pl.DataFrame) -> pl.DataFrame:
     """Value of the opinion in each word, and how it is shown, with its negation."""
-    pair = pl.col("form") + "_" + _beside(pl.col("form"), -1)
-    weight = pair.replace_strict(phrases(), default=None, return_dtype=pl.Float64)
-    tokens = tokens.with_columns(phrase=weight, shown=pl.col("token"), role=pl.col("role").fill_null(""))
+    form = pl.coalesce("form", "token")
+    weight = (form + "_" + _beside(form, -1)).replace_strict(phrases(), default=None, return_dtype=pl.Float64)
+    tokens = tokens.with_columns(phrase=weight)
+    tokens = tokens.with_columns(phrase=pl.when(_beside(pl.col("phrase"), 1).is_null()).then("phrase"))
     first = pl.col("phrase").is_not_null()
     second = _beside(first, 1).fill_null(False)
     tokens = tokens.with_columns(
-        weight=pl.when(first).then("phrase").when(second).then(0.0).otherwise(pl.col("weight").fill_null(0.0)),
+        form=pl.when(first | second).then(form).otherwise("form"),
+        weight=pl.when(first).then("phrase").when(second).then(0.0).otherwise("weight"),
         role=pl.when(first | second).then(pl.lit("")).otherwise("role"),
         shown=pl.when(first).then(pl.col("token") + " " + pl.col("token").shift(-1)).otherwise("token"),
     )

@@ -80,7 +80,7 @@ def voice_of(study: Study) -> Voice | None:
     made = _topics(texts["tickets"], stop) if "tickets" in texts else None
     by_group = scored.group_by("group").agg(pl.col("customer_id").n_unique())
     return Voice(
-        {table: _moods(rows["text"]) for table, rows in texts.items() if table != "tickets"},
+        {table: _moods(rows["text"], study.business.name) for table, rows in texts.items() if table != "tickets"},
         kind,
         {LOW: 0, HIGH: 0} | dict(by_group.drop_nulls().iter_rows()),
         pd.DataFrame([_theme(row, scored, followed, stop) for row in said.to_dict("records")]),
@@ -110,8 +110,8 @@ def _texts(study: Study, table: str) -> pl.DataFrame:
     return frame.select("text", "time", "period", "customer_id", "kind", "score").sort(order).with_columns(writer)
 
 
-def _moods(texts: pl.Series) -> dict[str, int]:
-    counts = dict(sentiment(texts)["label"].value_counts().iter_rows())
+def _moods(texts: pl.Series, name: str) -> dict[str, int]:
+    counts = dict(sentiment(texts, [name])["label"].value_counts().iter_rows())
     return {label: counts.get(label, 0) for label in LABELS}
 
 

@@ -22,6 +22,7 @@ PATTERNS = [  # in this order
     (re.compile(r"\b[A-Z]{1,6}[-/_]?\d{3,}[\w/-]*", re.IGNORECASE), "[number]"),
     (re.compile(r"\d{5,}[\d-]*"), "[number]"),
 ]
+MAYBE = re.compile(r"[\d@]|\Wat\W|www|http", re.IGNORECASE)  # without any of them there is no address and no number
 TITLE = (
     r"(?:bapak|bpk|pak|bu|ibu|mas|mbak|mba|kak|kakak|bang|abang|encik|en|puan|pn|cik|tuan|mr|mrs|ms|miss|madam|dr|prof|"
     r"datuk|dato|datin|haji|hajah|hj|ustaz|ustadz|nama saya|my name is|atas nama|a/n|bernama)"
@@ -68,7 +69,7 @@ def masked(texts: Any) -> Any:
 def _masked(text: str | None) -> str | None:
     if text is None:
         return None
-    for pattern, placeholder in PATTERNS:
+    for pattern, placeholder in PATTERNS if MAYBE.search(text) else ():
         text = pattern.sub(placeholder, text)
     return _without_names(text)
 

@@ -153,8 +153,8 @@ def _pipeline() -> "Pipeline":
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
-    return make_pipeline(words, LogisticRegression(C=PENALTY, max_iter=1000, class_weight="balanced"))
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
+    return make_pipeline(words, LogisticRegression(C=PENALTY, max_iter=1000))
 
 
 def _validated(known: pl.DataFrame) -> float:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["log_odds", "new_terms", "themes"]
 
 PRIOR = 500.0  # terms that the prior weighs as much as
+MOST = 100  # terms that are given
 RARE = 0.02  # share of writers up to which a term was hardly said before
 
 
@@ -33,6 +34,7 @@ def themes(
     stop: Iterable[str] = (),
     fewest: int = FEWEST,
     prior: float = PRIOR,
+    most: int = MOST,
 ) -> "pd.DataFrame":
     """Terms by how much more one group uses them than another: z-values of log-odds ratios.
 
@@ -51,6 +53,8 @@ def themes(
         Writers in both groups together who use a term; those of fewer are left out.
     prior : float, default 500
         Size of the prior, in terms; above 0.
+    most : int, default 100
+        Terms to give, those with the largest z on either side.
 
     Returns
     -------
@@ -96,7 +100,7 @@ def themes(
     table["words"] = -table["term"].str.count(" ")
     table = table.sort_values(["z", "words", "term"], ascending=[False, True, True])
     strongest = table["z"].abs().sort_values(ascending=False, kind="stable").index
-    distinct = distinct_terms(matrix, table.loc[strongest, "column"].tolist())
+    distinct = distinct_terms(matrix, table.loc[strongest, "column"].tolist(), most)
     return table[table["column"].isin(distinct)][names].reset_index(drop=True)
 
 
@@ -178,7 +182,7 @@ def new_terms(
     table = table.assign(share_recent=new[kept] / n, share_before=old[kept] / m, p=p)
     chosen = table["term"].isin(discoveries(dict(zip(table["term"], p, strict=True)))) & (table["share_before"] <= RARE)
     table = table.assign(words=-table["term"].str.count(" "))[chosen].sort_values(["p", "words", "term"])
-    distinct = distinct_terms(matrix, table["column"].tolist())
+    distinct = distinct_terms(matrix, table["column"].tolist(), MOST)
     return table[table["column"].isin(distinct)][names].reset_index(drop=True)
 
 

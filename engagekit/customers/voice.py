@@ -18,8 +18,8 @@ GOOD_NEGATED, BAD_NEGATED = -1.0, -0.5  # not good is bad; not bad is not quite 
 STRONGER, WEAKER = 1.5, 0.5
 DILUTION = 0.05  # weight without an opinion that each word adds
 KNOWN = 0.25  # least share of known words
-OPINION = 0.1  # least sentiment, on either side, of an opinion
 BOTH_WAYS = 0.3  # least lead of one side, as a share of both
+SPARSE = 0.05  # least lead of one side, for each word of the text
 NO_WORDS = r"<[^<>]{0,300}>|&#?\w{1,8};|https?://\S+|www\.\S+|\S+@\S+|[@#]\w+"
 TOKEN = r"\p{L}[\p{L}\p{M}\p{N}'’-]*|[.,;:!?()\n/]|\p{Extended_Pictographic}"
 MARKS = list(".,;:!?()\n/")
@@ -49,16 +49,17 @@ def sentiment(texts: Any, ignore: Iterable[str] = ()) -> Any:
     -------
     polars.DataFrame, or pandas.DataFrame with the index of a pandas Series
         ``sentiment``, null where it cannot be told; ``label``: ``positive``, ``negative``, ``neutral`` where the words
-        are known and give no clear opinion, ``unknown`` where fewer than a quarter of the words are known or where
-        they pull both ways; and ``words`` that decided, with their signs. All are null where there is no text.
+        are known and none gives an opinion, ``unknown`` where fewer than a quarter of the words are known, where they
+        pull both ways, or where few words of a long text give an opinion; and ``words`` that decided, with their
+        signs. All are null where there is no text.
 
     Notes
     -----
     Each word of the lexicon weighs 1 or 2. A negation among the three words before it, in the same clause, turns a good
     word into a bad one and a bad word into half a good one; an intensifier beside it makes it half as strong again, a
     diminisher half as strong. With P the weight of good words, N that of bad ones and k words, the sentiment is
-    (P - N) / (P + N + k/20); below 0.1 on either side it is neutral, and unknown where the smaller of P and N is more
-    than half of the larger.
+    (P - N) / (P + N + k/20). It cannot be told where P and N differ by less than 30 % of their sum or by less than
+    k/20.
 
     Examples
     --------
@@ -177,9 +178,10 @@ def _labelled(tokens: pl.DataFrame) -> pl.DataFrame:
     )
     good, bad = pl.col("good"), pl.col("bad")
     balance = (good - bad) / (good + bad + DILUTION * pl.col("size"))
-    torn = (good + bad > 0) & ((good - bad).abs() < BOTH_WAYS * (good + bad))
-    label = pl.when((pl.col("known") < KNOWN) | torn).then(pl.lit("unknown"))
-    label = label.when(balance.abs() < OPINION).then(pl.lit("neutral"))
-    label = label.when(balance > 0).then(pl.lit("positive")).otherwise(pl.lit("negative"))
+    least = pl.max_horizontal(BOTH_WAYS * (good + bad), SPARSE * pl.col("size"))
+    unsure = (good + bad > 0) & ((good - bad).abs() < least)
+    label = pl.when((pl.col("known") < KNOWN) | unsure).then(pl.lit("unknown"))
+    label = label.when(good + bad == 0).then(pl.lit("neutral"))
+    label = label.when(good > bad).then(pl.lit("positive")).otherwise(pl.lit("negative"))
     told = pl.when(label != "unknown").then(balance)
     return sums.select("row", "words", "good", "bad", "size", "known", sentiment=told, label=label)

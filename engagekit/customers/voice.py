@@ -19,7 +19,7 @@ STRONGER, WEAKER = 1.5, 0.5
 DILUTION = 0.05  # weight without an opinion that each word adds
 KNOWN = 0.25  # least share of known words
 BOTH_WAYS = 0.3  # least lead of one side, as a share of both
-SPARSE = 0.05  # least lead of one side, for each word of the text
+SPARSE = 0.06  # least lead of one side, for each word of the text
 NO_WORDS = r"<[^<>]{0,300}>|&#?\w{1,8};|https?://\S+|www\.\S+|\S+@\S+|[@#]\w+"
 TOKEN = r"\p{L}[\p{L}\p{M}\p{N}'’-]*|[.,;:!?()\n/]|\p{Extended_Pictographic}"
 MARKS = list(".,;:!?()\n/")
@@ -59,7 +59,7 @@ def sentiment(texts: Any, ignore: Iterable[str] = ()) -> Any:
     word into a bad one and a bad word into half a good one; an intensifier beside it makes it half as strong again, a
     diminisher half as strong. With P the weight of good words, N that of bad ones and k words, the sentiment is
     (P - N) / (P + N + k/20). It cannot be told where P and N differ by less than 30 % of their sum or by less than
-    k/20.
+    6 for each 100 words.
 
     Examples
     --------

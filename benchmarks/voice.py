@@ -29,9 +29,7 @@ SEED, COMMENTS, MOST_WORDS = 20261127, 10_000, 14
 def smsa(part: str) -> pl.DataFrame:
     """A split of SmSA: text, label."""
     names = ["text", "label"]
-    return pl.read_csv(
-        SMSA / f"smsa_{part}.tsv", separator="\t", has_header=False, quote_char=None, new_columns=names
-    )
+    return pl.read_csv(SMSA / f"smsa_{part}.tsv", separator="\t", has_header=False, quote_char=None, new_columns=names)
 
 
 def tweets() -> pl.DataFrame:

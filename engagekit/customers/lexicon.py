@@ -14,8 +14,10 @@ LANGUAGES = ("id", "ms", "en")
 WEIGHTS = {"very_good": 2.0, "good": 1.0, "neutral": 0.0, "bad": -1.0, "very_bad": -2.0}
 ROLES = ("negation", "less", "intensifier", "diminisher", "contrast")
 MALAY, ENGLISH = ("id", "ms"), ("en",)
-ENDINGS = dict.fromkeys(("nya", "lah", "kah", "kan", "an", "ku", "mu", "pun", "i"), MALAY)
-ENDINGS |= dict.fromkeys(("ly", "ing", "ed", "es", "s", "er", "ness"), ENGLISH)
+ENDINGS: list[tuple[str, tuple[str, ...]]] = [
+    *((end, MALAY) for end in ("nya", "lah", "kah", "kan", "an", "ku", "mu", "pun", "i")),
+    *((end, ENGLISH) for end in ("ly", "ing", "ed", "es", "s", "er", "ness")),
+]
 BEGINNINGS = ("ter", "ber", "meng", "meny", "mem", "men", "me", "peng", "pem", "pen", "di", "se", "ke", "ny", "ng")
 SHORTEST = 4  # letters that remain without an ending or a beginning
 THRICE = re.compile(r"(\w)\1{2,}")
@@ -87,7 +89,7 @@ def _forms(typed: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         once = DOUBLED.match(form)
         if once:
             yield once[1], LANGUAGES
-        ends = [(form[: -len(end)], languages) for end, languages in ENDINGS.items() if form.endswith(end)]
+        ends = [(form[: -len(end)], languages) for end, languages in ENDINGS if form.endswith(end)]
         yield from ((stem, languages) for stem, languages in ends if len(stem) >= SHORTEST)
         for stem, _ in [(form, MALAY), *(each for each in ends if each[1] is MALAY)]:
             begun = (stem[len(begin) :] for begin in BEGINNINGS if stem.startswith(begin))
@@ -97,7 +99,8 @@ def _forms(typed: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 @cache
 def emoticons() -> dict[str, str]:
     """The emoji that stands for each emoticon."""
-    return _data()["emoticons"]
+    typed: dict[str, str] = _data()["emoticons"]
+    return typed
 
 
 @cache

@@ -15,7 +15,7 @@ PATTERNS = [  # in this order
     (re.compile(r"[\w.+-]{1,64}(?:@|\s?[(\[]at[)\]]\s?)[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}", re.IGNORECASE), "[email]"),
     (re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE), "[link]"),
     (re.compile(r"(?<!\w)@\w[\w.]*"), "[name]"),
-    (re.compile(rf"\b({WORDS}[.:]?\s?[:#]?\s?)(?=[A-Z/-]{{0,9}}\d)[\w/#-]+", re.IGNORECASE), r"\1[number]"),
+    (re.compile(rf"\b({WORDS}[.:]?\s?)[:#]?\s?(?=[A-Z/-]{{0,9}}\d)[\w/#-]+", re.IGNORECASE), r"\1[number]"),
     (re.compile(r"#\s?\w{0,9}\d[\w-]*"), "[number]"),
     (re.compile(r"(?<![\w.,])(?:\+|\(?0|6[025](?=[\d -]))[\d(][\d ().-]{5,18}\d"), "[phone]"),
     (re.compile(r"(?<![\w.,])\d{3,6}(?:[ -]\d{2,6}){2,5}"), "[number]"),
@@ -28,7 +28,9 @@ TITLE = (
     r"datuk|dato|datin|haji|hajah|hj|ustaz|ustadz|nama saya|my name is|atas nama|a/n|bernama)"
 )
 NAME = r"[^\W\d_][\w'’-]*"
-NAMED = re.compile(rf"\b((?:{TITLE}\b\.?\s{{1,3}}){{1,3}})({NAME})((?:\s(?:bin|binti|a/l|a/p|al|de|van))?)", re.IGNORECASE)
+NAMED = re.compile(
+    rf"\b((?:{TITLE}\b\.?\s{{1,3}}){{1,3}})({NAME})((?:\s(?:bin|binti|a/l|a/p|al|de|van))?)", re.IGNORECASE
+)
 MORE = re.compile(rf"(?:\s(?:(?:bin|binti|a/l|a/p)\s)?[^\W\d_a-z]{NAME[8:]}){{1,3}}")
 FEWEST_LETTERS = 3  # of a name in small letters
 
@@ -60,10 +62,8 @@ def masked(texts: Any) -> Any:
     if not isinstance(series, nw.Series):
         return [_masked(text) for text in texts_of(texts)]
     made = [_masked(text) for text in texts_of(series.to_list())]
-    native = series.to_native()
-    if series.implementation.is_pandas():
-        return native.astype(object).where(False, None).set_axis(native.index).mask(native.notna(), made)
-    return nw.new_series(series.name, made, nw.String, backend=series.implementation).to_native()
+    result = nw.new_series(series.name, made, nw.String, backend=series.implementation).to_native()
+    return result.set_axis(series.to_native().index) if series.implementation.is_pandas() else result
 
 
 def _masked(text: str | None) -> str | None:

@@ -18,9 +18,7 @@ SHORTEST = 3  # letters of a word
 MOST_SHARED = 0.7  # of the texts of two terms that are one theme
 
 
-def term_matrix(
-    texts: Sequence[str], *, longest: int = 2, stop: Iterable[str] = ()
-) -> "tuple[csr_matrix, list[str]]":
+def term_matrix(texts: Sequence[str], *, longest: int = 2, stop: Iterable[str] = ()) -> "tuple[csr_matrix, list[str]]":
     """Which terms each text has, 0 or 1: a sparse matrix with a row a text and a column a term.
 
     Parameters

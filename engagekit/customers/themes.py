@@ -66,8 +66,9 @@ def themes(
 
     Notes
     -----
-    With y_w uses of a term of n, a_w = prior times its share of all uses, in groups 1 and 2: d = log((y1_w + a_w) /
-    (n1 + a - y1_w - a_w)) - log((y2_w + a_w) / (n2 + a - y2_w - a_w)) and z = d / sqrt(1/(y1_w + a_w) + 1/(y2_w + a_w)).
+    With y uses of a term of n in group 1 or 2, a the prior and b = a times the term's share of all uses:
+    d = log((y1 + b) / (n1 + a - y1 - b)) - log((y2 + b) / (n2 + a - y2 - b)) and
+    z = d / sqrt(1/(y1 + b) + 1/(y2 + b)).
 
     References
     ----------
@@ -105,7 +106,7 @@ def themes(
 
 
 def log_odds(
-    first: "NDArray[np.float64]", second: "NDArray[np.float64]", everything: "NDArray[np.float64]", prior: float = PRIOR
+    first: "NDArray[np.int64]", second: "NDArray[np.int64]", everything: "NDArray[np.int64]", prior: float = PRIOR
 ) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
     """Log-odds ratio of each term between two groups and its z-value, with an informative Dirichlet prior.
 

@@ -21,7 +21,7 @@ KNOWN = 0.25  # least share of known words
 BOTH_WAYS = 0.3  # least lead of one side, as a share of both
 SPARSE = 0.06  # least lead of one side, for each word of the text
 NO_WORDS = r"<[^<>]{0,300}>|&#?\w{1,8};|https?://\S+|www\.\S+|\S+@\S+|[@#]\w+"
-TOKEN = r"\p{L}[\p{L}\p{M}\p{N}'’-]*|[.,;:!?()\n/]|\p{Extended_Pictographic}"
+PARTS = r"\p{L}[\p{L}\p{M}\p{N}'’-]*|[.,;:!?()\n/]|\p{Extended_Pictographic}"
 MARKS = list(".,;:!?()\n/")
 WORD = pl.Schema(
     {
@@ -73,7 +73,7 @@ def sentiment(texts: Any, ignore: Iterable[str] = ()) -> Any:
     given = series.to_list() if isinstance(series, nw.Series) else texts
     rows = pl.DataFrame({"text": texts_of(given)}, schema={"text": pl.String})
     unique = rows.drop_nulls().unique(maintain_order=True).with_row_index("row")
-    known = unique.join(_labelled(_valued(_tokens(unique, list(ignore)))), on="row", how="left")
+    known = unique.join(_labelled(_valued(_with_phrases(_tokens(unique, list(ignore))))), on="row", how="left")
     known = known.with_columns(pl.col("label").fill_null("unknown"), pl.col("words").fill_null(""))
     made = rows.join(known, on="text", how="left", maintain_order="left").select("sentiment", "label", "words")
     if isinstance(series, nw.Series) and series.implementation.is_pandas():
@@ -97,7 +97,7 @@ def _tokens(texts: pl.DataFrame, ignored: list[str]) -> pl.DataFrame:
     """Words and emoji of each text in their order, their clauses, and what the lexicon says of them."""
     clean = pl.col("text").str.to_lowercase().str.replace_many({name.lower(): " " for name in ignored if name.strip()})
     clean = clean.str.replace_all(NO_WORDS, " ").str.replace_many(emoticons())
-    tokens = texts.select("row", token=clean.str.extract_all(TOKEN)).explode("token").drop_nulls()
+    tokens = texts.select("row", token=clean.str.extract_all(PARTS)).explode("token").drop_nulls()
     tokens = tokens.join(_vocabulary(tokens["token"]), on="token", how="left", maintain_order="left")
     tokens = tokens.with_columns(pl.col("role").fill_null(""), pl.col("weight").fill_null(0.0))
     other = (pl.col("row") != pl.col("row").shift(1)).fill_null(True)
@@ -136,27 +136,31 @@ def _any_beside(condition: pl.Expr, steps: Iterable[int]) -> pl.Expr:
     return pl.any_horizontal(_beside(condition, step).fill_null(False) for step in steps)
 
 
-def _valued(tokens: pl.DataFrame) -> pl.DataFrame:
-    """Value of the opinion in each word, and how it is shown, with its negation."""
+def _with_phrases(tokens: pl.DataFrame) -> pl.DataFrame:
+    """Words of which two that make a phrase of the lexicon weigh as it says, in the place of the first."""
     form = pl.coalesce("form", "token")
     weight = (form + "_" + _beside(form, -1)).replace_strict(phrases(), default=None, return_dtype=pl.Float64)
     tokens = tokens.with_columns(phrase=weight)
     tokens = tokens.with_columns(phrase=pl.when(_beside(pl.col("phrase"), 1).is_null()).then("phrase"))
     first = pl.col("phrase").is_not_null()
     second = _beside(first, 1).fill_null(False)
-    tokens = tokens.with_columns(
+    return tokens.with_columns(
         form=pl.when(first | second).then(form).otherwise("form"),
         weight=pl.when(first).then("phrase").when(second).then(0.0).otherwise("weight"),
         role=pl.when(first | second).then(pl.lit("")).otherwise("role"),
         shown=pl.when(first).then(pl.col("token") + " " + pl.col("token").shift(-1)).otherwise("token"),
     )
+
+
+def _valued(tokens: pl.DataFrame) -> pl.DataFrame:
+    """Value of the opinion in each word, and how it is shown, with its negation."""
     role = pl.col("role")
     alone = (role == "less") & ~_any_beside(pl.col("weight") != 0, (-1, -2))
     tokens = tokens.with_columns(
         weight=pl.when(alone).then(-1.0).otherwise("weight"), turns=role.is_in(["negation", "less"]) & ~alone
     )
-    negation = pl.when("turns").then(pl.col("token") + " ")
-    negation = pl.coalesce(_beside(negation, step) for step in SCOPE)
+    turning = pl.when("turns").then(pl.col("token") + " ")
+    negation = pl.coalesce(_beside(turning, step) for step in SCOPE)
     good = pl.col("weight") > 0
     turned = pl.when(negation.is_null()).then(1.0).when(good).then(GOOD_NEGATED).otherwise(BAD_NEGATED)
     stronger = pl.when(_any_beside(role == "intensifier", BESIDE)).then(STRONGER).otherwise(1.0)
@@ -180,8 +184,7 @@ def _labelled(tokens: pl.DataFrame) -> pl.DataFrame:
     balance = (good - bad) / (good + bad + DILUTION * pl.col("size"))
     least = pl.max_horizontal(BOTH_WAYS * (good + bad), SPARSE * pl.col("size"))
     unsure = (good + bad > 0) & ((good - bad).abs() < least)
-    label = pl.when((pl.col("known") < KNOWN) | unsure).then(pl.lit("unknown"))
-    label = label.when(good + bad == 0).then(pl.lit("neutral"))
-    label = label.when(good > bad).then(pl.lit("positive")).otherwise(pl.lit("negative"))
-    told = pl.when(label != "unknown").then(balance)
-    return sums.select("row", "words", "good", "bad", "size", "known", sentiment=told, label=label)
+    opinion = pl.when(good > bad).then(pl.lit("positive")).otherwise(pl.lit("negative"))
+    told = pl.when(good + bad == 0).then(pl.lit("neutral")).otherwise(opinion)
+    label = pl.when((pl.col("known") < KNOWN) | unsure).then(pl.lit("unknown")).otherwise(told)
+    return sums.select("row", "words", sentiment=pl.when(label != "unknown").then(balance), label=label)

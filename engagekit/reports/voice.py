@@ -1,7 +1,7 @@
 """What customers say: sentiment, what unhappy customers mention, topics of tickets and their trend, and what is new."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +94,7 @@ def _safe(made: Voice) -> pd.DataFrame:
     return table.assign(value=value, low=low, high=high)
 
 
-def _counts(language: Language, made: Voice, row: dict[str, Any]) -> dict[str, str]:
+def _counts(language: Language, made: Voice, row: Mapping[Any, Any]) -> dict[str, str]:
     """Who mentions a theme, of those with a low and a high score."""
     return {
         "n": language.number(row["n_first"]),

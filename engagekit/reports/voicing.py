@@ -1,4 +1,4 @@
-"""What customers wrote, as reports say it: sentiment, themes of unhappy customers, topics of tickets, and what is new."""
+"""What customers wrote, as reports say it: sentiment, themes of unhappy customers, topics of tickets, what is new."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,7 +102,10 @@ def _texts(study: Study, table: str) -> pl.DataFrame:
     frame = collected(rows.select(nw.col(column).alias("text"), nw.col(time).alias("time"), *others))
     frame = frame.with_columns(pl.col("text").cast(pl.String)).drop_nulls(["text", "time"])
     dtypes = {"customer_id": pl.String, "kind": pl.String, "score": pl.Float64}
-    kept = (pl.col(name).cast(dtype) if name in others else pl.lit(None, dtype).alias(name) for name, dtype in dtypes.items())
+    kept = (
+        pl.col(name).cast(dtype) if name in others else pl.lit(None, dtype).alias(name)
+        for name, dtype in dtypes.items()
+    )
     clock = pl.col("time").dt.replace_time_zone(None)
     frame = frame.with_columns(clock.dt.truncate(PERIODS[study.period]).cast(pl.Datetime("us")).alias("period"), *kept)
     writer = pl.col("customer_id").fill_null(pl.concat_str(pl.lit("\0"), pl.int_range(pl.len())))  # one of its own
@@ -140,7 +143,13 @@ def _outcomes(study: Study, surveys: pl.DataFrame | None) -> pl.DataFrame:
     dtype = base.schema["date"]
     rows = surveys.with_columns(pl.col("time").cast(dtype)) if surveys.schema["time"] != dtype else surveys
     joined = rows.sort("time").join_asof(
-        base, left_on="time", right_on="date", by="customer_id", strategy="forward", tolerance=study.churn.horizon, check_sortedness=False
+        base,
+        left_on="time",
+        right_on="date",
+        by="customer_id",
+        strategy="forward",
+        tolerance=study.churn.horizon,
+        check_sortedness=False,
     )
     return joined.select("text", "customer_id", "churned").drop_nulls()
 
@@ -151,15 +160,19 @@ def _share(followed: pl.DataFrame) -> float:
     return float(by_writer["churned"].sum() / by_writer.height) if by_writer.height >= FEWEST else float("nan")
 
 
-def _theme(row: dict[str, Any], scored: pl.DataFrame, followed: pl.DataFrame, stop: list[str]) -> dict[str, Any]:
+def _theme(row: Mapping[Any, Any], scored: pl.DataFrame, followed: pl.DataFrame, stop: list[str]) -> dict[Any, Any]:
     """A theme with the mean score of the comments on it, churn of their writers, and the shortest low one."""
     having = scored.filter(pl.Series(has_term(scored["text"].to_list(), row["term"], stop=stop), dtype=pl.Boolean))
     own = followed.filter(pl.col("text").is_in(having["text"].unique().to_list()))
     low = having.filter(group=LOW)["text"].unique()
     quote = min(low, key=lambda text: (len(text), text))
     shown = " ".join(masked([quote])[0].split())[:LONGEST_QUOTE]
-    known = {"score": having["score"].to_numpy().mean(), "churn": _share(own), "followed": own["customer_id"].n_unique()}
-    return row | known | {"quote": shown}
+    known = {
+        "score": having["score"].to_numpy().mean(),
+        "churn": _share(own),
+        "followed": own["customer_id"].n_unique(),
+    }
+    return {**row, **known, "quote": shown}
 
 
 def _topics(tickets: pl.DataFrame, stop: list[str]) -> Topics:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["log_odds", "new_terms", "themes"]
 
-PRIOR = 500.0  # terms that the prior weighs as much as
+PRIOR, SHARE = 500.0, 0.1  # most uses that a prior weighs as much as, and their share of all uses
 MOST = 100  # terms that are given
 RARE = 0.02  # share of writers up to which a term was hardly said before
 
@@ -33,7 +33,7 @@ def themes(
     writers: Iterable[Any] | None = None,
     stop: Iterable[str] = (),
     fewest: int = FEWEST,
-    prior: float = PRIOR,
+    prior: float | None = None,
     most: int = MOST,
 ) -> "pd.DataFrame":
     """Terms by how much more one group uses them than another: z-values of log-odds ratios.
@@ -51,8 +51,8 @@ def themes(
         Words that are no terms, such as the business's name, besides function words.
     fewest : int, default 5
         Writers in both groups together who use a term; those of fewer are left out.
-    prior : float, default 500
-        Size of the prior, in terms; above 0.
+    prior : float, optional
+        Size of the prior, in uses of terms, above 0; by default a tenth of all uses, and 500 at most.
     most : int, default 100
         Terms to give, those with the largest z on either side.
 
@@ -93,7 +93,8 @@ def themes(
     if not (n1 and n2 and len(kept)):
         return pd.DataFrame(columns=names)
     everything, _ = _by_writer(matrix, known, np.ones(len(known), dtype=bool))
-    d, z = (each[kept] for each in log_odds(y1, y2, everything, prior))
+    size = min(PRIOR, SHARE * everything.sum()) if prior is None else prior
+    d, z = (each[kept] for each in log_odds(y1, y2, everything, size))
     table = pd.DataFrame({"term": np.array(terms)[kept], "z": z.round(9), "log_odds": d.round(9), "column": kept})
     table = table.assign(n_first=y1[kept], n_second=y2[kept], share_first=y1[kept] / n1, share_second=y2[kept] / n2)
     chances = {term: math.erfc(abs(value) / math.sqrt(2)) for term, value in zip(table["term"], z, strict=True)}
@@ -106,7 +107,7 @@ def themes(
 
 
 def log_odds(
-    first: "NDArray[np.int64]", second: "NDArray[np.int64]", everything: "NDArray[np.int64]", prior: float = PRIOR
+    first: "NDArray[np.int64]", second: "NDArray[np.int64]", everything: "NDArray[np.int64]", prior: float
 ) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
     """Log-odds ratio of each term between two groups and its z-value, with an informative Dirichlet prior.
 
@@ -114,7 +115,7 @@ def log_odds(
     ----------
     first, second, everything : numpy.ndarray
         Uses of each term in the two groups, and in all texts, from which the prior is made.
-    prior : float, default 500
+    prior : float
         Its size, in uses; above 0.
 
     Examples

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["things", "voice", "voice_rows"]
 
 MOST_NAMED = 3
-TERM = ["term", "z", "n_first", "n_second", "score", "churn", "followed"]
 
 
 def voice(study: Study) -> Section | None:
@@ -88,10 +87,12 @@ def _safe(made: Voice) -> pd.DataFrame:
         return pd.DataFrame(columns=["term", "n_first"])
     table = made.themes.drop(columns=["log_odds", "clear", "share_first", "share_second"])
     few = table["n_second"].between(1, FEWEST - 1)
+    few_left = (table["churn"] * table["followed"]).round().between(1, FEWEST - 1)
     value = table["n_first"] / made.writers[LOW]
     low, high = wilson_interval(table["n_first"], made.writers[LOW])
     table["n_second"] = table["n_second"].astype(float).mask(few)
-    return table.assign(value=value, low=low, high=high)
+    churn, followed = table["churn"].mask(few_left), table["followed"].where(table["followed"] >= FEWEST)
+    return table.assign(churn=churn, followed=followed, value=value, low=low, high=high)
 
 
 def _counts(language: Language, made: Voice, row: Mapping[Any, Any]) -> dict[str, str]:
@@ -145,13 +146,12 @@ def _cells(language: Language, made: Voice, table: pd.DataFrame) -> pd.DataFrame
     return pd.DataFrame(cells).rename(columns=language.text)
 
 
-def _churn(language: Language, churn: float, followed: int) -> str:
-    """Share who left, and of how many it is known; a dash where fewer than five are followed or left."""
-    if math.isnan(churn):
+def _churn(language: Language, churn: float, followed: float) -> str:
+    """Share who left, and of how many it is known; a dash where it is known of fewer than five."""
+    if math.isnan(followed):
         return DASH
-    n = language.text("unit.customer", n=language.number(followed))
-    few = 0 < round(churn * followed) < FEWEST
-    return f"{people(language, 1)} / {n}" if few else f"{language.percent(churn, 0)} / {n}"
+    left = people(language, 1) if math.isnan(churn) else language.percent(churn, 0)
+    return f"{left} / {language.text('unit.customer', n=language.number(followed))}"
 
 
 def _bars(language: Language, table: pd.DataFrame, ax: "Axes") -> "Axes":

@@ -134,7 +134,10 @@ def test_a_new_topic_is_one_that_was_hardly_there_before():
     texts = [" ".join(rng.choice(WORDS, 6)) for _ in range(400)]
     recent = [n >= 340 for n in range(400)]
     assert new_terms(texts, recent).empty
-    texts = [f"{text} kelmut" if late and n % 5 == 0 else text for n, (text, late) in enumerate(zip(texts, recent, strict=True))]
+    texts = [
+        f"{text} kelmut" if late and n % 5 == 0 else text
+        for n, (text, late) in enumerate(zip(texts, recent, strict=True))
+    ]
     made = new_terms(texts, recent)
     assert made["term"].tolist() == ["kelmut"]
     assert made[["n_recent", "n_before", "share_recent"]].iloc[0].tolist() == [12, 0, 0.2]

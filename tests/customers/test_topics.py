@@ -60,7 +60,9 @@ def test_an_index_stays():
     assert list(made.assigned.index) == list(range(10, 16))
 
 
-@pytest.mark.parametrize("texts", [[], [None], ["kurir terlambat"], ["😡"] * 9, ["", "  "], ["satu dua tiga", "yang dan"]])
+@pytest.mark.parametrize(
+    "texts", [[], [None], ["kurir terlambat"], ["😡"] * 9, ["", "  "], ["satu dua tiga", "yang dan"]]
+)
 def test_without_words_that_recur_there_is_no_topic(texts):
     made = topics(texts)
     assert made.table.empty

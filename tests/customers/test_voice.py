@@ -123,7 +123,9 @@ def test_a_text_is_read_up_to_two_thousand_characters():
     assert label("enak " + " " * LONGEST + "buruk buruk buruk") == "positive"
 
 
-@pytest.mark.parametrize("text", ["a" * 10**6, "tidak " * 200_000, "<" * 10**6, "@a." * 300_000, "haha" * 250_000, "-a" * 500_000])
+@pytest.mark.parametrize(
+    "text", ["a" * 10**6, "tidak " * 200_000, "<" * 10**6, "@a." * 300_000, "haha" * 250_000, "-a" * 500_000]
+)
 def test_a_text_of_a_megabyte_takes_no_longer_than_its_beginning(text):
     sentiment(["enak"])
     begun = time.perf_counter()

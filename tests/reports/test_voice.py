@@ -11,7 +11,11 @@ from engagekit.reports.voice import things, voice, voice_rows
 from engagekit.study import Study
 
 END = dt.datetime(2026, 3, 1)
-LATE, GOOD, MIXED = "Kurir Pak Budi sangat terlambat, hp 0812-3456-7890", "Kopinya enak sekali", "Kopinya enak tapi lama"
+LATE, GOOD, MIXED = (
+    "Kurir Pak Budi sangat terlambat, hp 0812-3456-7890",
+    "Kopinya enak sekali",
+    "Kopinya enak tapi lama",
+)
 OLD, NEW = "Kemasan bocor", "Saldo terpotong"
 
 
@@ -87,6 +91,13 @@ def test_a_theme_has_its_writers_their_score_and_how_many_left():
     assert row[["term", "n_first", "n_second", "score", "value"]].tolist() == ["kurir", 10, 0, 3, 1]
     cells = voice(shop()).payload["table"]["rows"][0]
     assert cells[1:6] == ["10", "100% (72% – 100%)", "0", "3.0", "60% / 10 customers"]
+
+
+def test_fewer_than_five_who_left_are_not_counted_out():
+    few = shop(interactions=seen(left=3))
+    assert voice(few).table["churn"].isna().all()
+    assert voice_rows(few)["themes"][0]["churn"] is None
+    assert voice(few).payload["table"]["rows"][0][5] == "fewer than 5 / 10 customers"
 
 
 def test_no_personal_data_is_shown():

@@ -12,7 +12,7 @@ from engagekit.display.section import FEWEST, Figure, Section
 from engagekit.language import Language
 from engagekit.metrics.estimate import significant
 from engagekit.metrics.intervals import wilson_interval
-from engagekit.reports.parts import DASH, between, people, source
+from engagekit.reports.parts import DASH, people, source
 from engagekit.reports.results import results
 from engagekit.reports.voicing import HIGH, LOW, Voice, voice_of
 from engagekit.study import Study
@@ -132,12 +132,10 @@ def _cells(language: Language, made: Voice, table: pd.DataFrame) -> pd.DataFrame
     """Themes in words."""
     if table.empty:
         return table.head(0)
-    shares = zip(table["value"], table["low"], table["high"], strict=True)
     second = [people(language, n) if n == n else people(language, 1) for n in table["n_second"]]
     cells = {
         "voice.theme": list(table["term"]),
         f"voice.low_{made.kind}": [people(language, n) for n in table["n_first"]],
-        "column.share": [f"{language.percent(value, 0)} ({between(language, *ends)})" for value, *ends in shares],
         f"voice.high_{made.kind}": second,
         "voice.score": [language.number(score, 1) for score in table["score"]],
         "voice.churn": [_churn(language, *each) for each in zip(table["churn"], table["followed"], strict=True)],
@@ -151,7 +149,7 @@ def _churn(language: Language, churn: float, followed: float) -> str:
     if math.isnan(followed):
         return DASH
     left = people(language, 1) if math.isnan(churn) else language.percent(churn, 0)
-    return f"{left} / {language.text('unit.customer', n=language.number(followed))}"
+    return f"{left} / {language.number(followed)}"
 
 
 def _bars(language: Language, table: pd.DataFrame, ax: "Axes") -> "Axes":

@@ -3,10 +3,13 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import narwhals as nw
+import polars as pl
 
+from engagekit.customers.voice import sentiment
 from engagekit.errors import DataError
 from engagekit.frames.engine import collected, small_table, with_one_key_type
 from engagekit.frames.times import DAY_US, micros_at, span_us, with_micros
@@ -19,6 +22,7 @@ __all__ = ["SIGNALS", "SIGNAL_TABLES", "Signal", "signals_of", "with_signals"]
 Rows = nw.LazyFrame[Any]
 
 WINDOW = "window"
+THOUSANDTHS = 1000
 CONTRACT = ("ends_at", "monthly_value", "subscription_id")
 
 
@@ -31,18 +35,19 @@ class Signal:
     table : str
     time : str
         Column with the time from which a row counts.
-    how : {"count", "days", "last", "contract"}
-        Number of the rows that count; days since the last of them; the value that it has; or what the contract says
-        that runs on the date.
+    how : {"count", "days", "last", "mood", "contract"}
+        Number of the rows that count; days since the last of them; the value that it has; mean sentiment of the texts
+        in the window; or what the contract says that runs on the date.
     column : str
-        Whose last value it is, or which ends that a row counts; ``window``: a row counts as long as the window is.
+        Whose last value it is, which has the texts, or which ends that a row counts; ``window``: a row counts as long
+        as the window is.
     kind : str
         Of surveys, the only kind that counts.
     """
 
     table: str
     time: str
-    how: Literal["count", "days", "last", "contract"]
+    how: Literal["count", "days", "last", "mood", "contract"]
     column: str = ""
     kind: str = ""
 
@@ -57,6 +62,7 @@ SIGNALS = {
     "last_nps": Signal("surveys", "answered_at", "last", "score", kind="nps"),
     "last_satisfaction": Signal("surveys", "answered_at", "last", "score", kind="csat"),
     "days_since_answer": Signal("surveys", "answered_at", "days"),
+    "comment_sentiment": Signal("surveys", "answered_at", "mood", "comment"),
     "open_tickets": Signal("tickets", "opened_at", "count", "solved_at"),
     "tickets": Signal("tickets", "opened_at", "count", WINDOW),
     "last_ticket_score": Signal("tickets", "scored_at", "last", "score"),
@@ -82,7 +88,8 @@ def signals_of(past: Past) -> list[str]:
     own = {table: set(past.columns(table)) for table in SIGNAL_TABLES if table in past}
     engine = past.rows("interactions", ["customer_id"]).implementation
     joined = [t for t in own if "customer_id" in own[t] and past.rows(t, ["customer_id"]).implementation is engine]
-    return [name for name, each in SIGNALS.items() if each.table in joined and own[each.table].issuperset(each.needs)]
+    made = {n: each for n, each in SIGNALS.items() if each.how != "mood" or engine is nw.Implementation.POLARS}
+    return [name for name, each in made.items() if each.table in joined and own[each.table].issuperset(each.needs)]
 
 
 def with_signals(rows: Rows, past: Past, dates: Sequence[dt.datetime], window: str) -> Rows:
@@ -111,6 +118,8 @@ def with_signals(rows: Rows, past: Past, dates: Sequence[dt.datetime], window: s
         - ``last_nps, last_satisfaction``: the last score of such a survey, null without an answer; of two answers at
           one instant the lower one;
         - ``days_since_answer``: since the last answer to any survey, null without one;
+        - ``comment_sentiment``: mean of the comments in the window, -1 to 1, as ``sentiment`` gives it in thousandths;
+          null where there is none of which it can be told; of pandas and Polars frames alone;
         - ``open_tickets``: opened, and not solved by then; ``tickets``: opened in the window;
         - ``last_ticket_score``: the last one, null without;
         - ``monthly_value``: of the paid periods that run or, in a gap up to the grace, of those before; 0 without one,
@@ -166,12 +175,21 @@ def _at_dates(past: Past, signals: dict[str, Signal], dates: Sequence[dt.datetim
     age = (nw.col("date_us") - nw.col("begin")) / DAY_US
     numbers = {name: age if signals[name].how == "days" else nw.col("number") for name in spans}
     own = {n: nw.when(nw.col("signal") == place).then(number) for place, (n, number) in enumerate(numbers.items())}
-    added = [nw.col(n).sum().cast(nw.Int64) if signals[n].how == "count" else nw.col(n).max() for n in spans]
-    made = looks.with_columns(**own).group_by("customer_id", "date").agg(*added)
+    added = [nw.col(n).max() if signals[n].how in ("days", "last") else nw.col(n).sum() for n in spans]
+    texts = [nw.col(n).count().alias(f"{n}:texts") for n in spans if signals[n].how == "mood"]
+    made = looks.with_columns(**own).group_by("customer_id", "date").agg(*added, *texts)
+    makers = {"count": lambda n: nw.col(n).cast(nw.Int64), "mood": _mean}
+    made = made.select("customer_id", "date", *(makers.get(signals[n].how, nw.col)(n) for n in spans))
     if table != "subscriptions":
         return made
     contracts = _contracts(rows, past.churn, dict(zip(dates, ends, strict=True)))
     return made.join(contracts, on=["customer_id", "date"], how="left")
+
+
+def _mean(name: str) -> nw.Expr:
+    """Mean of a customer's sentiments: whole thousandths, whose sum no order of rows changes."""
+    texts = nw.col(f"{name}:texts")
+    return nw.when(texts > 0).then(nw.col(name) / texts / THOUSANDTHS).alias(name)
 
 
 def _spans(rows: Rows, signal: Signal, window_us: int) -> Rows:
@@ -185,6 +203,9 @@ def _spans(rows: Rows, signal: Signal, window_us: int) -> Rows:
     if signal.how == "last":
         rows = rows.filter(~nw.col(signal.column).is_null())
         number = nw.col(signal.column).cast(nw.Float64)
+    elif signal.how == "mood":
+        rows = _with_sentiment(rows, signal.column)
+        end, number = nw.col("begin") + window_us, nw.col("sentiment")
     elif signal.column == WINDOW:
         end = nw.col("begin") + window_us
     elif signal.column:
@@ -195,6 +216,19 @@ def _spans(rows: Rows, signal: Signal, window_us: int) -> Rows:
     rows = rows.with_columns(number=number).group_by("customer_id", "begin").agg(nw.col("number").min())
     following = nw.col("begin").shift(-1).over("customer_id", order_by="begin")
     return rows.select("customer_id", "begin", end=following.fill_null(NEVER_US), number="number")
+
+
+def _with_sentiment(rows: Rows, column: str) -> Rows:
+    """Rows whose text has a sentiment, in thousandths."""
+    texts = collected(rows.select(column).unique())[column].cast(pl.String).drop_nulls().sort()
+    return rows.join(nw.from_native(_thousandths(tuple(texts))).rename({"text": column}), on=column)
+
+
+@lru_cache(maxsize=4)
+def _thousandths(texts: tuple[str, ...]) -> pl.LazyFrame:
+    """Sentiment of different texts; the same for the same texts, of which many dates and studies ask."""
+    values = (sentiment(pl.Series(texts, dtype=pl.String))["sentiment"] * THOUSANDTHS).round()
+    return pl.DataFrame({"text": texts, "sentiment": values}, schema_overrides={"text": pl.String}).drop_nulls().lazy()
 
 
 def _contracts(periods: Rows, churn: ChurnDefinition | None, ends: Mapping[dt.datetime, int]) -> Rows:

@@ -102,7 +102,8 @@ def test_by_hand(in_memory):
         "payments": 1,
     }
     nothing = dict.fromkeys(("open_tickets", "tickets", "monthly_value", "payments"), 0)
-    assert rows["c", END] == dict.fromkeys(SIGNALS) | nothing  # an answer without a time, and a free trial
+    names = dict.fromkeys(name for name in SIGNALS if name != "comment_sentiment")  # no comments are given
+    assert rows["c", END] == names | nothing  # an answer without a time, and a free trial
 
 
 def test_a_gap_counts_as_paid_until_the_grace_is_over():
@@ -208,6 +209,36 @@ def test_many_dates_at_once_give_what_each_date_gives_alone(made):
         assert {key: row for key, row in together.items() if key[1] == date} == told(history, [date])
 
 
+def commented():
+    """The tables with comments: two of a count, one that cannot be told and one that is answered later."""
+    own = tables()
+    comments = ["Enak sekali", "Pelayanannya lambat", None, "Ramah", "Die Ware war kaputt", "Mahal", None]
+    return own | {"surveys": own["surveys"].with_columns(comment=pl.Series(comments))}
+
+
+def test_comments_in_the_window_have_their_mean_sentiment(in_memory):
+    history = History({name: in_memory(frame) for name, frame in commented().items()}, churn=CHURN)
+    good, bad = 1.5 / (1.5 + 2 * 0.05), -1 / (1 + 2 * 0.05)  # one word each, of two, the first intensified
+    rows = told(history, [EARLIER, END])
+    assert rows["a", END]["comment_sentiment"] == pytest.approx((good + bad) / 2, abs=5e-4)
+    assert told(history, [END], "28d")["a", END]["comment_sentiment"] == pytest.approx(bad, abs=5e-4)
+    assert rows["b", EARLIER]["comment_sentiment"] is None
+    assert rows["b", END]["comment_sentiment"] is None  # one is answered two days later, of one it cannot be told
+
+
+def test_a_table_in_a_database_has_no_sentiment_of_comments():
+    connection = duckdb.connect()
+    frames = {name: connection.from_arrow(frame.to_arrow()) for name, frame in commented().items()}
+    columns = customer_features(History(frames, churn=CHURN), END).columns
+    assert "last_nps" in columns
+    assert "comment_sentiment" not in columns
+
+
+@pytest.mark.parametrize("date", [END, EARLIER])
+def test_the_sentiment_of_comments_knows_no_future(date):
+    check_no_leak(customer_features, History(commented(), churn=CHURN), date)
+
+
 @pytest.mark.parametrize("date", [END, EARLIER])
 def test_no_signal_knows_the_future(date):
     check_no_leak(customer_features, History(tables(), churn=CHURN), date)
@@ -224,8 +255,9 @@ def test_no_signal_of_any_tables_knows_the_future(made):
 def test_every_engine_gives_the_same(on_engine):
     history = History({name: on_engine(frame) for name, frame in tables().items()}, churn=CHURN)
     made = nw.from_native(snapshots(history, [EARLIER, END])).lazy().collect("polars").to_native()
-    rows = made.sort("customer_id", "date").select("customer_id", *SIGNALS)
-    expected = snapshots(History(tables(), churn=CHURN), [EARLIER, END]).select("customer_id", *SIGNALS)
+    names = [name for name in SIGNALS if name in made.columns]
+    rows = made.sort("customer_id", "date").select("customer_id", *names)
+    expected = snapshots(History(tables(), churn=CHURN), [EARLIER, END]).select("customer_id", *names)
     assert rows.fill_nan(None).cast(dict(expected.schema)).equals(expected)
 
 
@@ -275,7 +307,9 @@ def test_a_churn_dataset_has_them_also_of_customers_who_did_nothing_in_the_windo
     rows = churn_dataset(history, [END], CHURN, window="7d", as_of=END)
     silent = rows.filter(customer_id="b").row(0, named=True)
     assert silent["interactions"] == 0
-    assert {name: silent[name] for name in SIGNALS} == told(history, [END])["b", END] | {"tickets": 1}
+    assert {name: silent.get(name) for name in told(history, [END])["b", END]} == told(history, [END])["b", END] | {
+        "tickets": 1
+    }
 
 
 def test_a_study_of_frames_takes_grace_from_its_definition_of_churn():

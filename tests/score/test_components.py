@@ -136,6 +136,19 @@ def test_a_score_from_surveys_needs_that_table(made):
     assert "Jawaban NPS terakhir (0 sampai 10) 35 dari 50" in Scorecard.of(business).explain(scored, "a", "id")
 
 
+def test_the_sentiment_of_comments_can_be_a_component(made):
+    """Four of five orders are 40 of 50 points; one good word of one, 1 / 1.05 in thousandths, is 0.976 of 50."""
+    business = made("orders = {weight = 1, low = 0, high = 5}\ncomment_sentiment = {weight = 1, low = -1, high = 1}")
+    rows = [("a", "csat", 5, DAY - dt.timedelta(days=1), "enak")]
+    names = ["customer_id", "kind", "score", "answered_at", "comment"]
+    pl.DataFrame(rows, names, orient="row").write_csv(business.folder / "surveys.csv")
+    file = business.folder / "business.toml"
+    file.write_text(file.read_text() + SURVEYS.replace("}", ', comment = "comment"}'))
+    business = Business.open(business.folder)
+    scored = Scorecard.of(business).history(History.of(business), [business.end()])
+    assert scored["comment_sentiment_points"].tolist() == pytest.approx([50 * (1 + 0.952) / 2])
+
+
 def test_bounds_of_a_channel_are_frozen(made):
     """In the window of the only date twenty customers have one interaction and twenty have two."""
     business = made("interactions_social = {weight = 1}")

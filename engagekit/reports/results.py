@@ -275,6 +275,7 @@ class Results:
         from engagekit.reports.alerts import alerts
         from engagekit.reports.budgeting import budget_rows
         from engagekit.reports.targets import target_rows
+        from engagekit.reports.voice import voice_rows
 
         return as_data(self.study, self.end, self.month, self.measured) | {
             "actions": action_rows(self.study),
@@ -287,6 +288,7 @@ class Results:
             "lifetime_value": self.study.coming_year.as_dict() | segments,
             "rfm": significant(self.rfm.to_dict("records")),
             "targets": target_rows(self.study),
+            "voice": voice_rows(self.study),
         }
 
     def _one(self, rows: pd.DataFrame) -> Estimate:

@@ -12,7 +12,7 @@ from engagekit.display.section import FEWEST, Figure, Section
 from engagekit.language import Language
 from engagekit.metrics.estimate import significant
 from engagekit.metrics.intervals import wilson_interval
-from engagekit.reports.parts import DASH, people, source
+from engagekit.reports.parts import DASH, MOST_NAMED, people, source
 from engagekit.reports.results import results
 from engagekit.reports.voicing import HIGH, LOW, Voice, voice_of
 from engagekit.study import Study
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["things", "voice", "voice_rows"]
-
-MOST_NAMED = 3
 
 
 def voice(study: Study) -> Section | None:
@@ -59,7 +57,7 @@ def things(study: Study) -> Iterator[str]:
         return
     language = study.language
     for row in made.themes.head(1).to_dict("records"):
-        yield language.text(f"voice.fix_{made.kind}", theme=row["term"], **_counts(language, made, row))
+        yield language.text(f"voice.read_{made.kind}", theme=row["term"], **_counts(language, made, row))
     for row in made.new.head(1).to_dict("records"):
         month = language.named(study.last_period)
         yield language.text("voice.look", theme=row["term"], n=language.number(row["n_recent"]), month=month)

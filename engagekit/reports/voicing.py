@@ -9,6 +9,7 @@ import narwhals as nw
 import pandas as pd
 import polars as pl
 
+from engagekit.customers.lexicon import looked_up
 from engagekit.customers.masking import masked
 from engagekit.customers.sentiment_model import SCORED
 from engagekit.customers.terms import has_term
@@ -127,9 +128,15 @@ def _compared(surveys: pl.DataFrame | None, stop: list[str]) -> tuple[str, pl.Da
         rows = nothing if surveys is None else surveys.filter(kind=kind).with_columns(group=group)
         if min(rows.filter(group=name)["customer_id"].n_unique() for name in (LOW, HIGH)) >= FEWEST:
             made = themes(rows["text"], rows["group"], LOW, HIGH, writers=rows["customer_id"], stop=stop)
-            said = made[made["clear"] & (made["z"] > 0) & (made["n_first"] >= FEWEST)]
+            said = made[made["clear"] & (made["z"] > 0) & (made["n_first"] >= FEWEST) & ~made["term"].map(_is_praise)]
             return kind, rows, said.head(MOST_THEMES)
     return "", nothing, pd.DataFrame()
+
+
+def _is_praise(term: str) -> bool:
+    """Whether every word of a term praises, as in a comment that says what is good before what is not."""
+    known = [looked_up(word) for word in term.split()]
+    return all(word is not None and word.weight > 0 for word in known)
 
 
 def _outcomes(study: Study, surveys: pl.DataFrame | None) -> pl.DataFrame:

@@ -32,6 +32,7 @@ from engagekit.data.settings import (
     Alert,
     ChurnSettings,
     ComponentSettings,
+    ExperimentSettings,
     FunnelSettings,
     ReportSettings,
     ScoreSettings,
@@ -87,6 +88,7 @@ class Business(BaseModel):
     support: SupportSettings = SupportSettings()
     web: WebSettings = WebSettings()
     funnels: list[FunnelSettings] = []
+    experiments: dict[str, ExperimentSettings] = {}
     identities: IdentitySettings = IdentitySettings()
     report: ReportSettings = ReportSettings()
     _file: Path = PrivateAttr()

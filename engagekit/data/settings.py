@@ -15,6 +15,7 @@ __all__ = [
     "Alert",
     "ChurnSettings",
     "ComponentSettings",
+    "ExperimentSettings",
     "FunnelSettings",
     "ReportSettings",
     "ScoreSettings",
@@ -184,3 +185,12 @@ class FunnelSettings(BaseModel):
     def _a_funnel(self) -> Self:
         funnel_steps(self.steps, self.within)
         return self
+
+
+class ExperimentSettings(BaseModel):
+    """Arm that the others are compared with, planned customers in all, and the planned share of each arm."""
+
+    model_config = STRICT
+    control: str = ""
+    planned: int | None = Field(default=None, ge=1)
+    shares: dict[Label, Annotated[float, Field(gt=0)]] = {}

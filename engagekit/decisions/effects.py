@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, stdtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from engagekit.decisions.outcomes import Outcome, Sums
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.intervals import ROUNDING, upper_tail, wilson_interval
 
-__all__ = ["EFFECT", "arm_value", "effect", "holm", "is_proportion"]
+__all__ = ["EFFECT", "effects", "estimate_of", "holm", "is_proportion"]
 
 FEWEST_EXPECTED = 5  # below it the normal approximation of a table of four counts fails
 EFFECT = (
@@ -29,6 +29,18 @@ EFFECT = (
 Effect = dict[str, float]
 
 
+@dataclass(frozen=True)
+class Mean:
+    """Mean of the linearised units of an arm, and its variance."""
+
+    value: float
+    variance: float
+    units: float
+
+
+Arm = tuple[Sums, Mean, Mean]  # with the mean as it is compared, and as it is
+
+
 def is_proportion(outcome: Outcome, arms: Sequence[Sums]) -> bool:
     """Whether each customer counts 1 or 0, so that the outcome is a proportion of them.
 
@@ -44,22 +56,16 @@ def is_proportion(outcome: Outcome, arms: Sequence[Sums]) -> bool:
     return True
 
 
-def arm_value(outcome: Outcome, sums: Sums) -> tuple[int, float]:
-    """Customers of an arm whose outcome is known, and its value in the metric's unit; NaN without any."""
-    n = sums.get("y" if "xx" not in sums else "units", 0)
-    return int(n), outcome.metric.scale * sums["x"] / sums["y"] if sums.get("y") else math.nan
-
-
-def effect(
-    outcome: Outcome, control: Sums, treated: Sums, *, proportion: bool, factor: float, confidence: float = 0.95
-) -> Effect:
-    """Effect of an arm against the control, by the names in ``EFFECT``; NaN where it is not defined.
+def effects(
+    outcome: Outcome, arms: Sequence[Sums], *, proportion: bool, factor: float, confidence: float = 0.95
+) -> list[Effect]:
+    """Value of each arm, and its effect against the first one: ``n``, ``value`` and the names in ``EFFECT``.
 
     Parameters
     ----------
     outcome : Outcome
-    control, treated : dict of str to float
-        Sums of both arms.
+    arms : sequence of dict of str to float
+        Sums of each arm, the control first; empty where nobody's outcome is known.
     proportion : bool
         Whether each customer counts 1 or 0.
     factor : float
@@ -67,11 +73,16 @@ def effect(
     confidence : float, default 0.95
         Coverage, between 0 and 1.
 
+    Returns
+    -------
+    list of dict
+        ``n`` is of customers; what is not defined is NaN. With a covariate values are the adjusted ones.
+
     Notes
     -----
     Proportions: Newcombe's interval of the difference; the p value is of the pooled z test, or of Fisher's exact test
     where one of the four expected counts is below 5. Others: Welch's t interval and test of x − R y, the linearised
-    ratio, which of a mean is x itself. With a covariate c, x − θ(c − mean c), θ = cov(x, c) / var(c) over both arms; a
+    ratio, which of a mean is x itself. With a covariate c, x − θ(c − mean c), θ = cov(x, c) / var(c) within arms; a
     missing c counts as the mean. The relative interval is that of a ratio by MOVER-R of the two arms' intervals.
 
     References
@@ -84,11 +95,33 @@ def effect(
     .. [4] Donner, A., & Zou, G. Y. (2012). Closed-form confidence intervals for functions of the normal mean and
        standard deviation. Statistical Methods in Medical Research, 21(4).
     """
-    if not (control.get("y") and treated.get("y")):
-        return dict.fromkeys(EFFECT, math.nan)
+    known = [sums for sums in arms if sums.get("y")]
+    raw = [_mean(sums, outcome.metric.scale) for sums in known]
+    adjusted = _adjusted(known, raw, outcome.metric.scale) if outcome.covariate else raw
+    means = iter(zip(adjusted, raw, strict=True))
+    by_arm = [(sums, *next(means)) if sums.get("y") else None for sums in arms]
+    return [_row(by_arm[0] if place else None, arm, proportion, factor, confidence) for place, arm in enumerate(by_arm)]
+
+
+def _row(control: Arm | None, arm: Arm | None, proportion: bool, factor: float, confidence: float) -> Effect:
+    """Value of an arm and its effect against the control, where both are known."""
+    none = {"n": 0, "value": math.nan, **dict.fromkeys(EFFECT, math.nan)}
+    if arm is None:
+        return none
+    row = none | {"n": int(arm[1].units), "value": arm[1].value}
+    if control is None:
+        return row
     if proportion:
-        return _of_proportions(control, treated, factor, confidence)
-    return _of_means(outcome, control, treated, factor, confidence)
+        return row | _of_proportions(control[0], arm[0], factor, confidence)
+    made = _of_means(control[1], arm[1], factor, confidence)
+    raw = control[2].variance + arm[2].variance
+    adjusted = control[1].variance + arm[1].variance
+    return row | made | ({"variance_ratio": adjusted / raw} if "before" in arm[0] and raw > 0 else {})
+
+
+def estimate_of(value: float, low: float, high: float, n: int = 0) -> Estimate:
+    """Estimate of which no more is known than its interval and the customers behind it."""
+    return Estimate(value, low, high, math.nan, math.nan, n, n, "", "", "")
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -114,11 +147,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def _of_proportions(control: Sums, treated: Sums, factor: float, confidence: float) -> Effect:
     x, n = (np.array([control[name], treated[name]]) for name in ("x", "y"))
-    lows, highs = wilson_interval(x, n, confidence)
-    old, new = (
-        Estimate(x[arm] / n[arm], lows[arm], highs[arm], x[arm], n[arm], int(n[arm]), int(n[arm]), "wilson", "", "")
-        for arm in (0, 1)
-    )
+    lows, highs = (bounds.tolist() for bounds in wilson_interval(x, n, confidence))
+    old, new = (estimate_of(float(x[arm] / n[arm]), lows[arm], highs[arm]) for arm in (0, 1))
     change = new - old
     careful = (x + 1) / (n + 2)  # so that an arm without a conversion has a standard error
     half = factor * math.sqrt(float((careful * (1 - careful) / n).sum()))
@@ -130,7 +160,6 @@ def _of_proportions(control: Sums, treated: Sums, factor: float, confidence: flo
         "p_value": _p_of_proportions(x, n),
         "always_low": max(change.value - half, -1),
         "always_high": min(change.value + half, 1),
-        "variance_ratio": math.nan,
     }
 
 
@@ -145,55 +174,40 @@ def _p_of_proportions(x: np.ndarray, n: np.ndarray) -> float:
     return float(2 * ndtr(-abs(x[1] / n[1] - x[0] / n[0]) / error))
 
 
-@dataclass(frozen=True)
-class _Mean:
-    """Mean of linearised units, and its variance."""
-
-    value: float
-    variance: float
-    units: float
-
-
-def _of_means(outcome: Outcome, control: Sums, treated: Sums, factor: float, confidence: float) -> Effect:
-    raw = [_plain(sums, outcome.metric.scale) for sums in (control, treated)]
-    old, new = _adjusted([control, treated], raw, outcome.metric.scale) if outcome.covariate else raw
+def _of_means(old: Mean, new: Mean, factor: float, confidence: float) -> Effect:
     difference, squared = new.value - old.value, old.variance + new.variance
-    none = dict.fromkeys(EFFECT, math.nan)
     if not squared > 0 or min(old.units, new.units) < 2:
-        return none | {"difference": difference}
+        return {"difference": difference}
     freedom = squared**2 / sum(each.variance**2 / (each.units - 1) for each in (old, new))
-    error, t = math.sqrt(squared), float(stdtrit(freedom, upper_tail(confidence)))
-    bounds = (
-        Estimate(
-            m.value, m.value - t * math.sqrt(m.variance), m.value + t * math.sqrt(m.variance), 0, 0, 0, 0, "", "", ""
-        )
-        for m in (old, new)
-    )
+    error, tail = math.sqrt(squared), upper_tail(confidence)
+    t = float(stdtrit(freedom, tail))
+    always = factor * error * t / float(ndtri(tail))  # the standard error of few is itself uncertain
+    halves = [t * math.sqrt(each.variance) for each in (old, new)]
+    bounds = (estimate_of(m.value, m.value - half, m.value + half) for m, half in zip((old, new), halves, strict=True))
     return {
         "difference": difference,
         "low": difference - t * error,
         "high": difference + t * error,
         **_relative(*bounds),
         "p_value": float(2 * stdtr(freedom, -abs(difference) / error)),
-        "always_low": difference - factor * error,
-        "always_high": difference + factor * error,
-        "variance_ratio": squared / sum(each.variance for each in raw) if outcome.covariate else math.nan,
+        "always_low": difference - always,
+        "always_high": difference + always,
     }
 
 
-def _plain(sums: Sums, scale: float) -> _Mean:
+def _mean(sums: Sums, scale: float) -> Mean:
     """Mean or ratio of an arm, and its variance by the delta method."""
     x, y = sums["x"], sums["y"]
-    n = sums.get("units", y)
+    n = sums["units"] if "xx" in sums else y
     xx, xy, yy = (sums.get(name, other) for name, other in (("xx", x), ("xy", x), ("yy", y)))  # of flags x² is x
     ratio = x / y
     squares = xx - 2 * ratio * xy + ratio**2 * yy
     squares = squares if squares > ROUNDING * (xx + ratio**2 * yy) else 0
     spread = n / (n - 1) * squares / y**2 if n > 1 else math.nan
-    return _Mean(scale * ratio, scale**2 * spread, n)
+    return Mean(scale * ratio, scale**2 * spread, n)
 
 
-def _adjusted(arms: Sequence[Sums], raw: Sequence[_Mean], scale: float) -> list[_Mean]:
+def _adjusted(arms: Sequence[Sums], raw: Sequence[Mean], scale: float) -> list[Mean]:
     """Means less what the covariate explains; a missing covariate counts as the mean of the known ones."""
     known = sum(sums["known n"] for sums in arms)
     centre = sum(sums["before"] for sums in arms) / known if known else 0
@@ -201,7 +215,7 @@ def _adjusted(arms: Sequence[Sums], raw: Sequence[_Mean], scale: float) -> list[
     spread, shared = (sum(each[name] for each in moments) for name in ("cc", "xc"))
     slope = shared / spread if spread > 0 else 0
     return [
-        _Mean(
+        Mean(
             mean.value - scale * slope * each["mean"],
             mean.variance + scale**2 * (slope**2 * each["cc"] - 2 * slope * each["xc"]) / (n * (n - 1)),
             n,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scipy.special import chdtrc
 
-from engagekit.decisions.effects import EFFECT, arm_value, effect, holm, is_proportion
+from engagekit.decisions.effects import EFFECT, effects, holm, is_proportion
 from engagekit.decisions.outcomes import ArmSums, Outcome, arm_sums, outcomes_of
 from engagekit.decisions.sentences import comparison_in_words
 from engagekit.decisions.sequences import ASSUMED_SIZE, always_valid_factor
@@ -35,7 +35,8 @@ class Experiment:
     ----------
     table : pandas.DataFrame
         One row a metric and arm, the control first: ``metric, measured_in, arm, n`` (customers whose outcome is known),
-        ``value``; and of the other arms, against the control, ``difference, low, high``; ``relative, relative_low,
+        ``value`` (adjusted where there is a covariate); and of the other arms, against the control, ``difference, low,
+        high``; ``relative, relative_low,
         relative_high``, as fractions of the control's value; ``p_value``, and ``p_adjusted`` by Holm for all rows;
         ``always_low, always_high``, which hold however often they are looked at; ``variance_ratio``, by which the
         covariate shrinks the variance; and ``verdict``: ``better``, ``worse``, ``changed`` (of a metric without a good
@@ -303,14 +304,12 @@ def _rows(
     outcome: Outcome, made: ArmSums, arms: Sequence[str], factor: float, confidence: float
 ) -> Iterator[dict[str, Any]]:
     """Rows of an outcome, the control first."""
-    sums = made.sums[outcome.metric.name]
-    proportion = is_proportion(outcome, list(sums.values()))
+    sums = [made.sums[outcome.metric.name].get(name, {}) for name in arms]
+    proportion = is_proportion(outcome, sums)
     unit = "rate" if proportion and outcome.metric.scale == 1 else outcome.metric.measured_in
-    for name in arms:
-        n, value = arm_value(outcome, sums.get(name, {}))
-        row = {"metric": outcome.metric.name, "measured_in": unit, "arm": name, "n": n, "value": value}
-        pair = sums[arms[0]], sums.get(name, {}) if name != arms[0] else {}
-        yield row | effect(outcome, *pair, proportion=proportion, factor=factor, confidence=confidence)
+    compared = effects(outcome, sums, proportion=proportion, factor=factor, confidence=confidence)
+    for name, row in zip(arms, compared, strict=True):
+        yield {"metric": outcome.metric.name, "measured_in": unit, "arm": name, **row}
 
 
 def _verdict(row: Mapping[Any, Any], better: str, confidence: float) -> str:

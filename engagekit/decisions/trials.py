@@ -15,7 +15,7 @@ from engagekit.frames.times import with_micros
 from engagekit.metrics.metric import Ratio
 from engagekit.study import Study
 
-__all__ = ["assigned_rows", "experiments_of", "study_experiment"]
+__all__ = ["CONVERTED", "VALUE", "assigned_rows", "experiments_of", "study_experiment"]
 
 CUSTOMER = "customer_id"
 CONVERTED = Ratio("converted", numerator="converted", bounded=True, method="wilson", better="higher", unit="customer")
@@ -80,9 +80,11 @@ def study_experiment(study: Study, name: str, metrics: str | Ratio | Iterable[st
         made = replace(made, sums=made.sums | arm_sums(nw.to_native(dated), "arm", others, CUSTOMER).sums)
         outcomes = [*outcomes, *others]
     settings = study.business.experiments.get(name, ExperimentSettings())
-    return compared_arms(
-        outcomes, made, control=settings.control or None, shares=settings.shares or None, planned=settings.planned
-    )
+    control, shares = settings.control or None, settings.shares or None
+    try:
+        return compared_arms(outcomes, made, control=control, shares=shares, planned=settings.planned)
+    except ValueError as error:
+        raise DataError(str(error), file=f"business.toml, [experiments.{name}]") from error
 
 
 def assigned_rows(study: Study, name: str) -> nw.LazyFrame[Any]:

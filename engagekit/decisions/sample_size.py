@@ -132,7 +132,8 @@ def _by_t_test(sd: float, wanted: str, **options: float) -> float:
     if not 0 < sd < math.inf:
         raise ValueError(f"sd: {sd} must be above 0")
     usual = Aggregates(count_=2, mean_={"value": 1.0}, var_={"value": sd**2})
-    (solved,) = Mean("value", **options).solve_power_from_aggregates(usual, wanted)
+    # pooled: Welch's degrees of freedom are not defined for the three customers at which its search begins
+    (solved,) = Mean("value", equal_var=True, **options).solve_power_from_aggregates(usual, wanted)
     return float(getattr(solved, wanted))
 
 

@@ -1,0 +1,366 @@
+"""Arms compared: held to statsmodels, SciPy and tea-tasting, on every engine, and with data that are wrong."""
+
+import math
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import tea_tasting as tt
+from scipy.stats import binomtest, chisquare, fisher_exact, ttest_ind
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
+
+from engagekit import Ratio
+from engagekit.decisions.balance import imbalance
+from engagekit.decisions.experiment import experiment
+from engagekit.errors import DataError
+from engagekit.metrics import order_value, satisfaction_rate
+
+RNG = np.random.default_rng(7)
+N = 600
+ARMS = ["control", "blue", "green"]
+FRAME = pl.DataFrame(
+    {
+        "arm": RNG.choice(ARMS, N),
+        "bought": RNG.random(N) < 0.2,
+        "spent": RNG.gamma(2, 20, N),
+        "past": RNG.gamma(2, 20, N),
+        "visits": RNG.integers(1, 9, N),
+    }
+).with_columns(spent=pl.col("spent") + pl.col("past"), orders=pl.col("visits") * RNG.random(N))
+TWO = FRAME.filter(pl.col("arm") != "green")
+
+
+def only(frame, metric, **options):
+    """The one comparison of a frame with two arms."""
+    (row,) = experiment(frame, metrics=metric, **options).comparisons.to_dict("records")
+    return row
+
+
+def by_arm(frame, column, arm="blue"):
+    return frame.filter(pl.col("arm") == arm)[column].to_numpy()
+
+
+def flags(control, treated):
+    """Frame of customers: (converted, all) of two arms."""
+    rows = [
+        (arm, done)
+        for arm, (x, n) in (("control", control), ("new", treated))
+        for done in [True] * x + [False] * (n - x)
+    ]
+    return pl.DataFrame(rows, schema={"arm": pl.String, "bought": pl.Boolean}, orient="row")
+
+
+@pytest.mark.parametrize(("control", "treated"), [((56, 70), (48, 80)), ((9, 100), (31, 110)), ((5, 56), (0, 29))])
+def test_proportions_have_newcombes_interval_and_the_pooled_z_test_as_in_statsmodels(control, treated):
+    row = only(flags(control, treated), "bought")
+    low, high = confint_proportions_2indep(*treated, *control, method="newcomb", compare="diff")
+    assert (row["low"], row["high"]) == pytest.approx((low, high))
+    x, n = zip(control, treated, strict=True)
+    few = min(n) * sum(x) / sum(n) < 5
+    p = fisher_exact([x, np.subtract(n, x)]).pvalue if few else proportions_ztest(x, n)[1]
+    assert row["p_value"] == pytest.approx(p)
+
+
+def test_means_have_welchs_test_and_interval_as_in_scipy():
+    row, samples = only(TWO, "spent"), [by_arm(TWO, "spent", arm) for arm in ("blue", "control")]
+    made = ttest_ind(*samples, equal_var=False)
+    low, high = made.confidence_interval()
+    assert (row["difference"], row["p_value"]) == pytest.approx((samples[0].mean() - samples[1].mean(), made.pvalue))
+    assert (row["low"], row["high"]) == pytest.approx((low, high))
+
+
+def test_a_ratio_of_sums_is_that_of_tea_tasting_by_the_delta_method():
+    row = only(TWO, Ratio("orders_per_visit", numerator="orders", denominator="visits"))
+    metric = tt.RatioOfMeans("orders", "visits")
+    made = metric.analyze(TWO, "control", "blue", "arm")
+    assert row["value"] == pytest.approx(made.treatment)
+    assert (row["difference"], row["p_value"]) == pytest.approx((made.effect_size, made.pvalue))
+    assert (row["low"], row["high"]) == pytest.approx((made.effect_size_ci_lower, made.effect_size_ci_upper))
+
+
+def test_a_covariate_shrinks_the_variance_by_the_square_of_its_correlation():
+    plain, adjusted = only(TWO, "spent"), only(TWO, "spent", before="past")
+    within = TWO.with_columns(pl.col("spent", "past") - pl.col("spent", "past").mean().over("arm"))
+    rho = within.select(pl.corr("spent", "past")).item()
+    assert adjusted["variance_ratio"] == pytest.approx(1 - rho**2, rel=0.02)
+    assert adjusted["high"] - adjusted["low"] < 0.8 * (plain["high"] - plain["low"])
+    made = tt.Mean("spent", "past").analyze(TWO, "control", "blue", "arm")  # its θ also looks between the arms
+    assert adjusted["difference"] == pytest.approx(made.effect_size, abs=0.02 * (plain["high"] - plain["low"]))
+    assert adjusted["p_value"] == pytest.approx(made.pvalue, abs=0.01)
+
+
+def test_a_missing_covariate_counts_as_the_average_of_the_known_ones():
+    holes = TWO.with_columns(pl.when(pl.int_range(pl.len()) % 3 > 0).then("past").alias("past"))
+    filled = holes.with_columns(pl.col("past").fill_null(pl.col("past").mean()))
+    assert only(holes, "spent", before="past") == pytest.approx(only(filled, "spent", before="past"))
+    blank = only(TWO.with_columns(past=pl.lit(None, pl.Float64)), "spent", before={"spent": "past"})
+    assert blank["variance_ratio"] == 1
+    assert blank["low"] == pytest.approx(only(TWO, "spent")["low"])
+
+
+def test_a_covariate_that_does_not_vary_changes_nothing():
+    row = only(TWO.with_columns(past=pl.lit(5.0)), "spent", before="past")
+    assert (row["low"], row["high"]) == pytest.approx(tuple(only(TWO, "spent")[name] for name in ("low", "high")))
+
+
+def test_the_relative_interval_of_means_is_fiellers():
+    row, (a, b) = only(TWO, "spent"), [by_arm(TWO, "spent", arm) for arm in ("control", "blue")]
+    variances = [each.var(ddof=1) / len(each) for each in (a, b)]
+    t = (row["high"] - row["difference"]) / math.sqrt(sum(variances))
+    bounds = np.roots(
+        [a.mean() ** 2 - t**2 * variances[0], -2 * a.mean() * b.mean(), b.mean() ** 2 - t**2 * variances[1]]
+    )
+    assert sorted(bounds - 1) == pytest.approx([row["relative_low"], row["relative_high"]])
+    assert row["relative"] == pytest.approx(b.mean() / a.mean() - 1)
+
+
+def test_holm_over_all_arms_and_metrics_is_that_of_statsmodels():
+    table = experiment(FRAME, metrics=["bought", "spent", "orders"]).comparisons
+    assert len(table) == 6
+    assert table["p_adjusted"].tolist() == pytest.approx(multipletests(table["p_value"], method="holm")[1])
+
+
+def test_all_engines_give_the_same_and_the_rows_may_come_in_any_order():
+    metrics, options = ["bought", "spent"], {"before": {"spent": "past"}}
+    expected = experiment(FRAME, metrics=metrics, **options).table
+    connection = duckdb.connect()
+    connection.register("frame", FRAME.to_arrow())
+    frames = [
+        FRAME.to_pandas(),
+        FRAME.lazy(),
+        connection.table("frame"),
+        FRAME.sample(fraction=1, shuffle=True, seed=1),
+    ]
+    for frame in frames:
+        pd.testing.assert_frame_equal(experiment(frame, metrics=metrics, **options).table, expected)
+
+
+def test_daily_counts_give_what_their_customers_give():
+    customers = flags((30, 300), (60, 310))
+    days = (
+        customers.with_row_index().group_by("arm", pl.col("index") % 4).agg(pl.len().alias("n"), pl.col("bought").sum())
+    )
+    counted = experiment(days, metrics="bought", counts="n")
+    pd.testing.assert_frame_equal(counted.table, experiment(customers, metrics="bought").table, check_dtype=False)
+    assert counted.balance["n"].tolist() == [300, 310]
+
+
+def test_numbers_of_0_and_1_are_a_proportion_as_true_and_false_are():
+    frame = flags((30, 300), (60, 310))
+    for kind in (pl.Int64, pl.Float64):
+        numbers = experiment(frame.cast({"bought": kind}), metrics="bought")
+        pd.testing.assert_frame_equal(numbers.table, experiment(frame, metrics="bought").table)
+    assert only(frame.with_columns(bought=pl.col("bought").cast(int) * 2), "bought")["measured_in"] == "ratio"
+
+
+def test_rows_are_summed_to_customers():
+    rows = pl.DataFrame(
+        {
+            "who": ["a", "a", "b", "c", "c", "d"],
+            "arm": ["control"] * 3 + ["new"] * 3,
+            "bought": [True, False, False, True, True, None],
+            "spent": [1.0, 2.0, 5.0, None, 4.0, None],
+        }
+    )
+    table = experiment(rows, metrics=["bought", "spent"], unit="who").table.set_index(["metric", "arm"])
+    assert table["n"].tolist() == [2, 1, 2, 1]  # nothing is known of d
+    assert table["value"].tolist() == [0.5, 1, 4, 4]
+
+
+def test_a_metric_of_the_catalogue_is_summed_to_the_customer_who_was_randomised():
+    frame = FRAME.with_columns(customer_id=pl.int_range(pl.len()) // 2, order_id=pl.int_range(pl.len()), lines=1)
+    frame = frame.with_columns(
+        arm=pl.when(pl.col("customer_id") % 2 == 0).then(pl.lit("control")).otherwise(pl.lit("new"))
+    )
+    row = only(frame.rename({"spent": "value"}), order_value)
+    customers = frame.group_by("customer_id", "arm").agg(pl.col("spent").sum(), orders=pl.len())
+    made = tt.RatioOfMeans("spent", "orders").analyze(customers, "control", "new", "arm")
+    assert (row["n"], row["measured_in"]) == (150, "money")
+    assert (row["difference"], row["p_value"]) == pytest.approx((made.effect_size, made.pvalue))
+
+
+def test_answers_of_one_customer_are_no_independent_proportion():
+    answers = pl.DataFrame({"arm": ["control"] * 40 + ["new"] * 40, "score": ([5] * 10 + [1] * 10) * 4, "kind": "csat"})
+    whose = answers.with_columns(customer_id=pl.int_range(pl.len()) // 10)
+    alone, together = only(answers, satisfaction_rate), only(whose, "satisfaction_rate")
+    assert (alone["n"], together["n"]) == (40, 4)
+    assert together["high"] - together["low"] > 2 * (alone["high"] - alone["low"])
+
+
+@pytest.mark.parametrize("n", [(480, 520), (44_700, 45_489), (3, 9)])
+def test_the_sizes_of_two_arms_are_judged_by_the_binomial_test(n):
+    assert imbalance(n, [sum(n) / 2] * 2) == pytest.approx(binomtest(n[0], sum(n)).pvalue)
+
+
+def test_the_sizes_of_three_arms_are_judged_by_chi_square():
+    made = experiment(FRAME, metrics="bought", shares={"control": 2, "blue": 1, "green": 1})
+    sizes = made.balance["n"].to_numpy()
+    expected = sizes.sum() * np.array([0.5, 0.25, 0.25])
+    assert made.balance_p == pytest.approx(chisquare(sizes, expected).pvalue)
+    assert set(made.verdicts.values()) == {"refused"}
+
+
+def test_unequal_arms_warn_and_very_unequal_ones_refuse_the_verdict():
+    warned = experiment(flags((50, 500), (150, 600)), metrics="bought")
+    assert (warned.warnings, warned.verdicts) == (["unbalanced"], {("bought", "new"): "better"})
+    refused = experiment(flags((50, 500), (150, 700)), metrics="bought")
+    assert refused.verdicts == {("bought", "new"): "refused"}
+    planned = experiment(flags((50, 500), (150, 600)), metrics="bought", shares={"control": 5, "new": 6})
+    assert planned.warnings == []
+
+
+def test_until_the_planned_size_it_is_too_early():
+    frame = flags((50, 500), (90, 500))
+    assert only(frame, "bought", planned=1001)["verdict"] == "too_early"
+    assert only(frame, "bought", planned=1000)["verdict"] == "better"
+
+
+def test_a_metric_that_should_fall_is_better_when_it_falls():
+    fewer = Ratio("complaints", numerator="bought", bounded=True, method="wilson", better="lower")
+    frame = flags((90, 500), (50, 500))
+    assert only(frame, fewer)["verdict"] == "better"
+    assert only(frame, "bought")["verdict"] == "worse"
+    neither = Ratio("shade", numerator="bought", bounded=True, method="wilson")
+    assert only(frame, neither)["verdict"] == "changed"
+
+
+def test_a_customer_in_two_arms_is_left_out_and_more_than_one_in_a_hundred_are_an_error():
+    frame = FRAME.filter(pl.col("arm") != "green").with_columns(who=pl.int_range(pl.len()))
+    other = pl.when(pl.col("arm") == "blue").then(pl.lit("control")).otherwise(pl.lit("blue"))
+    doubled = pl.concat([frame, frame.head(3).with_columns(arm=other)])
+    made = experiment(doubled, metrics=["bought", "spent"], unit="who")
+    assert made.left_out == {"in_two_arms": 3, "without_arm": 0}
+    pd.testing.assert_frame_equal(made.table, experiment(frame.slice(3), metrics=["bought", "spent"]).table)
+    with pytest.raises(DataError, match=r"20 of \d+ customers are in two arms"):
+        experiment(pl.concat([frame, frame.head(20).with_columns(arm=other)]), metrics="bought", unit="who")
+
+
+def test_those_in_two_arms_are_left_out_of_a_metric_of_the_catalogue_too():
+    frame = TWO.with_columns(customer_id=pl.int_range(pl.len()), order_id=pl.int_range(pl.len()), lines=1)
+    frame = frame.rename({"spent": "value"})
+    other = pl.when(pl.col("arm") == "blue").then(pl.lit("control")).otherwise(pl.lit("blue"))
+    doubled = pl.concat([frame, frame.head(2).with_columns(arm=other)])
+    pd.testing.assert_frame_equal(
+        experiment(doubled, metrics="order_value").table, experiment(frame.slice(2), metrics="order_value").table
+    )
+
+
+@pytest.mark.parametrize("arm", [None, "control"])
+def test_one_arm_is_no_comparison(arm):
+    problem = "no row has an arm" if arm is None else "only one arm has rows: 'control'"
+    with pytest.raises(DataError, match=problem):
+        experiment(pl.DataFrame({"arm": [arm] * 3, "x": [1, 2, 3]}, schema_overrides={"arm": pl.String}), metrics="x")
+
+
+def test_a_planned_arm_without_customers_is_shown_and_refuses_the_verdict():
+    made = experiment(FRAME, metrics="bought", shares=dict.fromkeys([*ARMS, "red"], 1))
+    row = made.table[made.table["arm"] == "red"].to_dict("records")[0]
+    assert (row["n"], row["verdict"]) == (0, "refused")
+    assert math.isnan(row["difference"])
+
+
+def test_blank_arms_and_outcomes_are_left_out_and_counted():
+    frame = flags((30, 300), (60, 310))
+    blanks = pl.concat([frame, pl.DataFrame({"arm": ["new"] * 4 + [None] * 2, "bought": [None] * 4 + [True] * 2})])
+    made = experiment(blanks, metrics="bought")
+    assert made.left_out["without_arm"] == 2
+    assert made.balance["n"].tolist() == [300, 314]
+    clock = ["always_low", "always_high"]  # runs with all customers
+    expected = experiment(frame, metrics="bought").table
+    pd.testing.assert_frame_equal(made.table.drop(columns=clock), expected.drop(columns=clock))
+
+
+@pytest.mark.parametrize("converted", [0, 1])
+def test_all_or_none_converted_shows_nothing(converted):
+    row = only(flags((40 * converted, 40), (50 * converted, 50)), "bought")
+    assert (row["difference"], row["p_value"], row["verdict"]) == (0, 1, "unknown")
+    assert row["low"] < 0 < row["high"]
+    assert row["always_low"] < 0 < row["always_high"]
+
+
+@pytest.mark.parametrize("treated", [5.0, 6.0])
+def test_a_mean_without_variance_has_no_interval_and_no_verdict(treated):
+    row = only(pl.DataFrame({"arm": ["control"] * 9 + ["new"] * 9, "x": [5.0] * 9 + [treated] * 9}), "x")
+    assert (row["difference"], row["verdict"]) == (treated - 5, "unknown")
+    assert math.isnan(row["low"])
+    assert math.isnan(row["p_value"])
+
+
+def test_one_customer_an_arm_has_no_interval_of_a_mean_and_a_wide_one_of_a_proportion():
+    frame = pl.DataFrame({"arm": ["control", "new"], "x": [5.0, 7.5], "bought": [False, True]})
+    made = experiment(frame, metrics=["x", "bought"]).comparisons.to_dict("records")
+    assert math.isnan(made[0]["low"])
+    assert made[1]["low"] < 0 < made[1]["high"]
+    assert [row["verdict"] for row in made] == ["unknown", "unknown"]
+
+
+@pytest.mark.parametrize(("n", "bought"), [(-5, 1), (5, 6), (5, -1)])
+def test_impossible_counts_are_refused_with_their_row(n, bought):
+    days = pl.DataFrame({"arm": ["control", "new"], "n": [10, n], "bought": [3, bought]})
+    with pytest.raises(DataError, match="row 1"):
+        experiment(days, metrics="bought", counts="n")
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"metrics": "bougth"}, "no column and no metric. Did you mean bought"),
+        ({"metrics": []}, "name at least one"),
+        ({"metrics": ["bought", "bought"]}, "there twice"),
+        ({"metrics": "page_views"}, "page_views is a total"),
+        ({"metrics": "bought", "control": "blu"}, "Did you mean blue"),
+        ({"metrics": "bought", "arm": "visits"}, "control: name the arm"),
+        ({"metrics": "bought", "shares": {"control": 1, "blue": 1}}, "give that of the arm 'green'"),
+        ({"metrics": "bought", "shares": dict.fromkeys(ARMS, 0)}, "not above 0"),
+        ({"metrics": "bought", "planned": 0}, "planned: 0"),
+        ({"metrics": "bought", "confidence": 95}, "confidence: 95"),
+        ({"metrics": "bought", "before": {"spent": "past"}}, "'spent' is not a column among metrics"),
+        ({"metrics": "arm", "control": "blue"}, "needs numbers, and this is text"),
+        ({"metrics": "bought", "arm": "variant"}, "variant: is not a column"),
+    ],
+)
+def test_wrong_arguments_are_named_with_the_way_out(options, problem):
+    with pytest.raises(ValueError, match=problem):
+        experiment(FRAME, **options)
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_of_arms_are_text_whatever_they_hold():
+    hostile = ["<script>alert(1)</script>", "=cmd|' /C calc'!A0", "{n}{0}%s"]
+    frame = FRAME.with_columns(pl.col("arm").replace(dict(zip(ARMS, hostile, strict=True))))
+    made = experiment(frame, metrics=["bought"], control=hostile[1])
+    assert sorted(made.balance["arm"]) == sorted(hostile)
+    assert "<script>" not in made._repr_html_()
+    assert "&lt;script&gt;" in made._repr_html_()
+    for language in ("en", "id", "ms"):
+        assert any(name in made.sentence(language) for name in hostile)
+
+
+def test_arms_of_any_type_are_named_as_text():
+    numbered = FRAME.with_columns(arm=pl.col("arm").replace_strict({"control": 0, "blue": 1, "green": 2}))
+    made = experiment(numbered, metrics="spent", control=0)
+    assert made.table["arm"].tolist() == ["0", "1", "2"]
+    categories = experiment(FRAME.cast({"arm": pl.Categorical}).to_pandas(), metrics="spent")
+    pd.testing.assert_frame_equal(categories.table, experiment(FRAME, metrics="spent").table)
+
+
+def test_a_mean_near_0_is_compared_where_a_relative_effect_is_not_defined():
+    frame = pl.DataFrame({"arm": ["control"] * 4 + ["new"] * 4, "x": [-1.0, 1, -2, 2.0001, 1, 2, 3, 4]})
+    row = only(frame, "x")
+    assert row["difference"] == pytest.approx(2.499975)
+    assert row["relative_high"] == math.inf
+    assert math.isnan(only(frame.with_columns(-pl.col("x")), "x")["relative"])
+
+
+def test_the_result_is_one_sentence_in_three_languages():
+    made = experiment(flags((50, 500), (80, 500)), metrics="bought")
+    assert made.sentence() == (
+        "bought: new did better than control, 16.0% against 10.0%. "
+        "The difference is +6.0 percentage points (+1.8 to +10.2), from 1,000 customers."
+    )
+    assert made.sentence("id").startswith("bought: new lebih baik daripada control, 16,0% dibanding 10,0%.")
+    assert made.sentence("ms").startswith("bought: new lebih baik daripada control, 16.0% berbanding 10.0%.")
+    assert "400 of 2,000" in experiment(flags((9, 200), (9, 200)), metrics="bought", planned=2000).sentence()

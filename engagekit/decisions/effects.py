@@ -214,14 +214,14 @@ def _adjusted(arms: Sequence[Sums], raw: Sequence[Mean], scale: float) -> list[M
     moments = [_about(sums, centre) for sums in arms]
     spread, shared = (sum(each[name] for each in moments) for name in ("cc", "xc"))
     slope = shared / spread if spread > 0 else 0
-    return [
-        Mean(
-            mean.value - scale * slope * each["mean"],
-            mean.variance + scale**2 * (slope**2 * each["cc"] - 2 * slope * each["xc"]) / (n * (n - 1)),
-            n,
-        )
-        for mean, each, n in ((m, e, m.units) for m, e in zip(raw, moments, strict=True))
-    ]
+    made = []
+    for mean, each in zip(raw, moments, strict=True):
+        n = mean.units
+        less = scale**2 * (2 * slope * each["xc"] - slope**2 * each["cc"]) / (n * (n - 1)) if n > 1 else 0
+        rest = mean.variance - less
+        variance = rest if rest > ROUNDING * mean.variance else 0
+        made.append(Mean(mean.value - scale * slope * each["mean"], variance, n))
+    return made
 
 
 def _about(sums: Sums, centre: float) -> Mapping[str, float]:

@@ -47,7 +47,7 @@ def plot_effects(frame: "pd.DataFrame", ax: "Axes | None" = None, language: Lang
     >>> row = {"label": "Conversion", "value": 0.2, "low": 0.1, "high": 0.3, "always_low": 0.0, "always_high": 0.4}
     >>> ax = plot_effects(pd.DataFrame([row]), Figure().add_subplot(), Language("en"))
     >>> [text.get_text() for text in ax.texts]
-    ['Conversion', '+20%']
+    ['+20%', 'Conversion']
     """
     frame = checked(frame, BOUNDS, ["label"], otherwise="no row has a value, so there is nothing to draw")
     frame = frame.dropna(subset=["value"]).reset_index(drop=True)

@@ -318,6 +318,8 @@ def test_impossible_counts_are_refused_with_their_row(n, bought):
         ({"metrics": "bought", "planned": 0}, "planned: 0"),
         ({"metrics": "bought", "confidence": 95}, "confidence: 95"),
         ({"metrics": "bought", "before": {"spent": "past"}}, "'spent' is not a column among metrics"),
+        ({"metrics": "spent", "before": "spent"}, "'spent' is the outcome itself"),
+        ({"metrics": "order_value", "counts": "visits"}, "name columns that count who converted"),
         ({"metrics": "arm", "control": "blue"}, "needs numbers, and this is text"),
         ({"metrics": "bought", "arm": "variant"}, "variant: is not a column"),
     ],
@@ -345,6 +347,19 @@ def test_arms_of_any_type_are_named_as_text():
     assert made.table["arm"].tolist() == ["0", "1", "2"]
     categories = experiment(FRAME.cast({"arm": pl.Categorical}).to_pandas(), metrics="spent")
     pd.testing.assert_frame_equal(categories.table, experiment(FRAME, metrics="spent").table)
+
+
+def test_a_covariate_that_says_all_leaves_no_interval():
+    row = only(TWO.with_columns(past=2 * pl.col("spent") + 1), "spent", before="past")
+    assert math.isnan(row["low"])
+    assert row["verdict"] == "unknown"
+
+
+def test_days_without_any_customer_are_compared_with_nothing():
+    days = pl.DataFrame({"arm": ["control", "new"], "n": [0, 0], "bought": [0, 0]})
+    made = experiment(days, metrics="bought", counts="n")
+    assert (made.customers, made.verdicts) == (0, {("bought", "new"): "unknown"})
+    assert "not known yet" in made.sentence()
 
 
 def test_a_mean_near_0_is_compared_where_a_relative_effect_is_not_defined():

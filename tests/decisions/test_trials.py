@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from engagekit import Business
 from engagekit.data.settings import ExperimentSettings
 from engagekit.decisions.experiment import experiment
 from engagekit.decisions.trials import experiments_of, study_experiment
@@ -96,6 +97,14 @@ def test_arms_that_settings_do_not_fit_are_an_error_of_the_settings(settings):
     rows = assigned(["a", "b"] * 5, converted=True)
     with pytest.raises(DataError, match=r"business.toml, \[experiments.dessert\]"):
         study_experiment(with_settings(Study.of(assignments=rows), **settings), "dessert")
+
+
+@pytest.mark.parametrize("settings", ["planned = 0", "shares = {a = 0}", "arms = 2"])
+def test_settings_that_no_test_can_have_are_named(tmp_path, settings):
+    head = 'name = "x"\nkind = "saas"\nlanguage = "en"\ncurrency = "IDR"\ntime_zone = "Asia/Jakarta"\n'
+    (tmp_path / "business.toml").write_text(f"{head}[experiments.dessert]\n{settings}\n")
+    with pytest.raises(DataError, match=rf"experiments.dessert.{settings.split()[0]}"):
+        Business.open(tmp_path)
 
 
 def test_what_cannot_be_compared_is_named():

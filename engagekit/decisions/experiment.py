@@ -13,6 +13,7 @@ from engagekit.display.card import as_text, card_html, card_text, shortened, wit
 from engagekit.frames.engine import column_names
 from engagekit.language import Language
 from engagekit.metrics.intervals import upper_tail
+from engagekit.metrics.measure import of_one_kind
 from engagekit.metrics.metric import Ratio
 
 if TYPE_CHECKING:
@@ -194,7 +195,11 @@ def experiment(
     upper_tail(confidence)
     if planned is not None and planned < 1:
         raise ValueError(f"planned: {planned} must be 1 or above")
+    if unit is not None and counts is not None:
+        raise ValueError("unit: rows of counts are no customers. Leave out unit or counts")
     outcomes = outcomes_of(frame, metrics, counts, before)
+    for each in outcomes:
+        frame = of_one_kind(frame, each.metric)
     if unit is None:
         names = column_names(frame)
         units = [name for each in outcomes for name in (each.metric.cluster, each.metric.person) if name in names]

@@ -185,7 +185,7 @@ def test_a_metric_of_the_catalogue_is_summed_to_the_customer_who_was_randomised(
 def test_answers_of_one_customer_are_no_independent_proportion():
     answers = pl.DataFrame({"arm": ["control"] * 40 + ["new"] * 40, "score": ([5] * 10 + [1] * 10) * 4, "kind": "csat"})
     whose = answers.with_columns(customer_id=pl.int_range(pl.len()) // 10)
-    alone, together = only(answers, satisfaction_rate), only(whose, "satisfaction_rate")
+    alone, together = only(answers.drop("kind"), satisfaction_rate), only(whose, "satisfaction_rate")
     assert (alone["n"], together["n"]) == (40, 4)
     assert together["high"] - together["low"] > 2 * (alone["high"] - alone["low"])
 
@@ -318,6 +318,7 @@ def test_impossible_counts_are_refused_with_their_row(n, bought):
         ({"metrics": "bought", "planned": 0}, "planned: 0"),
         ({"metrics": "bought", "confidence": 95}, "confidence: 95"),
         ({"metrics": "bought", "before": {"spent": "past"}}, "'spent' is not a column among metrics"),
+        ({"metrics": "visits", "counts": "visits", "unit": "past"}, "rows of counts are no customers"),
         ({"metrics": "spent", "before": "spent"}, "'spent' is the outcome itself"),
         ({"metrics": "order_value", "counts": "visits"}, "name columns that count who converted"),
         ({"metrics": "arm", "control": "blue"}, "needs numbers, and this is text"),

@@ -1,15 +1,19 @@
 """Effect of an arm against the control: difference and relative effect with their intervals and a p value."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtr, ndtri
 
 from engagekit.decisions.outcomes import Outcome, Sums
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.intervals import ROUNDING, upper_tail, wilson_interval
+
+if TYPE_CHECKING:
+    from tea_tasting.aggr import Aggregates
+    from tea_tasting.metrics.mean import MeanResult
 
 __all__ = ["EFFECT", "effects", "estimate_of", "holm", "is_proportion"]
 
@@ -26,19 +30,8 @@ EFFECT = (
     "always_high",
     "variance_ratio",
 )
+COVARIATE = ("known n", "known", "before", "before squared", "product")
 Effect = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Mean:
-    """Mean of the linearised units of an arm, and its variance."""
-
-    value: float
-    variance: float
-    units: float
-
-
-Arm = tuple[Sums, Mean, Mean]  # with the mean as it is compared, and as it is
 
 
 def is_proportion(outcome: Outcome, arms: Sequence[Sums]) -> bool:
@@ -46,7 +39,7 @@ def is_proportion(outcome: Outcome, arms: Sequence[Sums]) -> bool:
 
     Of a column of numbers the sums tell: all values are 0 or 1 where Σx = Σx² = Σx³.
     """
-    if outcome.covariate:
+    if outcome.covariate or outcome.metric.scale != 1:
         return False
     for sums in (each for each in arms if each):
         if "xx" in sums:
@@ -76,14 +69,17 @@ def effects(
     Returns
     -------
     list of dict
-        ``n`` is of customers; what is not defined is NaN. With a covariate values are the adjusted ones.
+        ``n`` is of customers; what is not defined is NaN. With a covariate the value of an arm is the control's plus
+        the adjusted difference.
 
     Notes
     -----
     Proportions: Newcombe's interval of the difference; the p value is of the pooled z test, or of Fisher's exact test
-    where one of the four expected counts is below 5. Others: Welch's t interval and test of x − R y, the linearised
-    ratio, which of a mean is x itself. With a covariate c, x − θ(c − mean c), θ = cov(x, c) / var(c) within arms; a
-    missing c counts as the mean. The relative interval is that of a ratio by MOVER-R of the two arms' intervals.
+    where one of the four expected counts is below 5; the relative interval is MOVER-R's of Wilson's intervals. Others,
+    by tea-tasting: Welch's t test and interval of means, of ratios by the delta method, and with a covariate c (CUPED)
+    of x − θ (c − mean c), θ = cov(x, c) / var(c) over the pair of arms; a missing c counts as the mean. The relative
+    interval is that of the logarithm of the ratio: NaN where a mean is not above 0, and its upper bound infinite where
+    the control's standard error is hundreds of times its mean, by which exp() overflows.
 
     References
     ----------
@@ -95,28 +91,18 @@ def effects(
     .. [4] Donner, A., & Zou, G. Y. (2012). Closed-form confidence intervals for functions of the normal mean and
        standard deviation. Statistical Methods in Medical Research, 21(4).
     """
-    known = [sums for sums in arms if sums.get("y")]
-    raw = [_mean(sums, outcome.metric.scale) for sums in known]
-    adjusted = _adjusted(known, raw, outcome.metric.scale) if outcome.covariate else raw
-    means = iter(zip(adjusted, raw, strict=True))
-    by_arm = [(sums, *next(means)) if sums.get("y") else None for sums in arms]
-    return [_row(by_arm[0] if place else None, arm, proportion, factor, confidence) for place, arm in enumerate(by_arm)]
-
-
-def _row(control: Arm | None, arm: Arm | None, proportion: bool, factor: float, confidence: float) -> Effect:
-    """Value of an arm and its effect against the control, where both are known."""
-    none = {"n": 0, "value": math.nan, **dict.fromkeys(EFFECT, math.nan)}
-    if arm is None:
-        return none
-    row = none | {"n": int(arm[1].units), "value": arm[1].value}
-    if control is None:
-        return row
-    if proportion:
-        return row | _of_proportions(control[0], arm[0], factor, confidence)
-    made = _of_means(control[1], arm[1], factor, confidence)
-    raw = control[2].variance + arm[2].variance
-    adjusted = control[1].variance + arm[1].variance
-    return row | made | ({"variance_ratio": adjusted / raw} if "before" in arm[0] and raw > 0 else {})
+    scale = outcome.metric.scale
+    rows: list[Effect] = []
+    for arm in arms:
+        row = {"n": 0, "value": math.nan, **dict.fromkeys(EFFECT, math.nan)}
+        if arm.get("y"):
+            row |= {"n": int(_customers(arm)), "value": scale * arm["x"] / arm["y"]}
+        if rows and rows[0]["n"] and row["n"]:
+            row["difference"] = row["value"] - rows[0]["value"]
+            pair, options = (arms[0], arm), (factor, confidence)
+            row |= _of_proportions(*pair, *options) if proportion else _of_means(*pair, scale, *options)
+        rows.append(row)
+    return rows
 
 
 def estimate_of(value: float, low: float, high: float, n: int = 0) -> Estimate:
@@ -137,12 +123,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
     >>> holm([0.01, 0.04, 0.03, math.nan])
     [0.03, 0.06, 0.06, nan]
     """
-    p = np.asarray(p_values, float)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    adjusted = np.full(len(p), np.nan)
-    adjusted[order] = np.maximum.accumulate(np.minimum(p[order] * np.arange(len(order), 0, -1), 1))
-    return adjusted.tolist()
+    from tea_tasting.experiment import ExperimentResult
+    from tea_tasting.multiplicity import adjust_fwer
+
+    known = {place: {"pvalue": p} for place, p in enumerate(p_values) if not math.isnan(p)}
+    made = adjust_fwer(ExperimentResult(known), arbitrary_dependence=True, method="bonferroni").to_dicts()
+    adjusted = {row["metric"]: row["pvalue_adj"] for row in made}
+    return [adjusted.get(place, math.nan) for place in range(len(p_values))]
 
 
 def _of_proportions(control: Sums, treated: Sums, factor: float, confidence: float) -> Effect:
@@ -174,64 +161,91 @@ def _p_of_proportions(x: np.ndarray, n: np.ndarray) -> float:
     return float(2 * ndtr(-abs(x[1] / n[1] - x[0] / n[0]) / error))
 
 
-def _of_means(old: Mean, new: Mean, factor: float, confidence: float) -> Effect:
-    difference, squared = new.value - old.value, old.variance + new.variance
-    if not squared > 0 or min(old.units, new.units) < 2:
-        return {"difference": difference}
-    freedom = squared**2 / sum(each.variance**2 / (each.units - 1) for each in (old, new))
-    error, tail = math.sqrt(squared), upper_tail(confidence)
-    t = float(stdtrit(freedom, tail))
-    always = factor * error * t / float(ndtri(tail))  # the standard error of few is itself uncertain
-    halves = [t * math.sqrt(each.variance) for each in (old, new)]
-    bounds = (estimate_of(m.value, m.value - half, m.value + half) for m, half in zip((old, new), halves, strict=True))
-    return {
-        "difference": difference,
-        "low": difference - t * error,
-        "high": difference + t * error,
-        **_relative(*bounds),
-        "p_value": float(2 * stdtr(freedom, -abs(difference) / error)),
-        "always_low": difference - always,
-        "always_high": difference + always,
+def _of_means(control: Sums, treated: Sums, scale: float, factor: float, confidence: float) -> Effect:
+    """Effect by tea-tasting; empty where there is no standard error."""
+    if min(_customers(control), _customers(treated)) < 2:
+        return {}
+    centre = _centre(control, treated)
+    arms = [_aggregates(sums, scale, centre or 0.0) for sums in (control, treated)]
+    if _is_rounding(arms):
+        return {}
+    covariate = None if centre is None else "c"
+    made = _compared(arms, covariate, confidence)
+    difference, half = made.effect_size, _half(made)
+    always = factor * half / float(ndtri(upper_tail(confidence)))  # the standard error of few is itself uncertain
+    relative = made[5:8] if made.control > 0 and made.treatment >= 0 else (math.nan,) * 3
+    bounds = (difference - half, difference + half, *relative, made.pvalue, difference - always, difference + always)
+    effect = {name: float(value) for name, value in zip(EFFECT, (difference, *bounds), strict=False)}
+    if "before" in treated:
+        without, given = (_half(_compared(arms, c, confidence, use_t=False)) for c in (None, covariate))
+        effect |= {"value": scale * control["x"] / control["y"] + difference, "variance_ratio": (given / without) ** 2}
+    return effect
+
+
+def _customers(sums: Sums) -> float:
+    return sums["units"] if "xx" in sums else sums["y"]
+
+
+def _centre(*arms: Sums) -> float | None:
+    """Mean of the covariate where it is known; None where it does not vary."""
+    known, total, squares = (
+        sum(sums.get(name, 0) for sums in arms) for name in ("known n", "before", "before squared")
+    )
+    centre = total / known if known else 0.0
+    return centre if squares - centre * total > ROUNDING * squares else None
+
+
+def _aggregates(sums: Sums, scale: float, centre: float) -> "Aggregates":
+    """Moments of an arm's customers: x / y is the outcome, c the covariate, the centre where it is missing."""
+    from tea_tasting.aggr import Aggregates
+
+    n, x, y = _customers(sums), scale * sums["x"], sums["y"]
+    known, known_x, before, squares, product = (sums.get(name, 0.0) for name in COVARIATE)
+    totals = {"x": x, "y": y, "c": before + (n - known) * centre}
+    products = {
+        ("x", "x"): scale**2 * sums.get("xx", sums["x"]),  # of flags x² is x
+        ("x", "y"): scale * sums.get("xy", sums["x"]),
+        ("y", "y"): sums.get("yy", y),
+        ("c", "c"): squares + (n - known) * centre**2,
+        ("c", "x"): scale * (product + (sums["x"] - known_x) * centre),
+        ("c", "y"): totals["c"],  # only a mean has a covariate, and its y is 1
     }
+    moments = {(a, b): (total - totals[a] * totals[b] / n) / (n - 1) for (a, b), total in products.items()}
+    means = {name: total / n for name, total in totals.items()}
+    return Aggregates(int(n), means, {name: moments[name, name] for name in totals}, moments)
 
 
-def _mean(sums: Sums, scale: float) -> Mean:
-    """Mean or ratio of an arm, and its variance by the delta method."""
-    x, y = sums["x"], sums["y"]
-    n = sums["units"] if "xx" in sums else y
-    xx, xy, yy = (sums.get(name, other) for name, other in (("xx", x), ("xy", x), ("yy", y)))  # of flags x² is x
-    ratio = x / y
-    squares = xx - 2 * ratio * xy + ratio**2 * yy
-    squares = squares if squares > ROUNDING * (xx + ratio**2 * yy) else 0
-    spread = n / (n - 1) * squares / y**2 if n > 1 else math.nan
-    return Mean(scale * ratio, scale**2 * spread, n)
+def _is_rounding(arms: Sequence["Aggregates"]) -> bool:
+    """Whether what varies within arms, less what the covariate explains there, is no more than rounding."""
+    rest = size = 0.0
+    for arm in arms:
+        shared, spread = arm.ratio_cov("x", "y", "c", None), arm.var("c")
+        slope = shared / spread if spread > 0 else 0.0
+        xx, cc = (arm.var(name) + arm.mean(name) ** 2 for name in ("x", "c"))
+        rest += (arm.ratio_var("x", "y") - slope * shared) / arm.count()
+        size += (xx / arm.mean("y") ** 2 + slope**2 * cc) / arm.count()
+    return not rest > ROUNDING * size
 
 
-def _adjusted(arms: Sequence[Sums], raw: Sequence[Mean], scale: float) -> list[Mean]:
-    """Means less what the covariate explains; a missing covariate counts as the mean of the known ones."""
-    known = sum(sums["known n"] for sums in arms)
-    centre = sum(sums["before"] for sums in arms) / known if known else 0
-    moments = [_about(sums, centre) for sums in arms]
-    spread, shared = (sum(each[name] for each in moments) for name in ("cc", "xc"))
-    slope = shared / spread if spread > 0 else 0
-    made = []
-    for mean, each in zip(raw, moments, strict=True):
-        n = mean.units
-        less = scale**2 * (2 * slope * each["xc"] - slope**2 * each["cc"]) / (n * (n - 1)) if n > 1 else 0
-        rest = mean.variance - less
-        variance = rest if rest > ROUNDING * mean.variance else 0
-        made.append(Mean(mean.value - scale * slope * each["mean"], variance, n))
-    return made
+def _compared(
+    arms: Sequence["Aggregates"], covariate: str | None, confidence: float, *, use_t: bool = True
+) -> "MeanResult":
+    """Result of tea-tasting, whatever its global settings."""
+    from tea_tasting.metrics.mean import RatioOfMeans
+
+    options = {"numer_covariate": covariate, "equal_var": False, "use_t": use_t}
+    two_sided = RatioOfMeans("x", "y", **options, alternative="two-sided", confidence_level=confidence)
+    try:
+        return two_sided.analyze_aggregates(*arms)
+    except OverflowError:  # of exp() for the upper relative bound, which a one-sided interval does not have
+        greater = RatioOfMeans("x", "y", **options, alternative="greater", confidence_level=upper_tail(confidence))
+        made = greater.analyze_aggregates(*arms)
+        return made._replace(pvalue=2 * min(made.pvalue, 1 - made.pvalue))
 
 
-def _about(sums: Sums, centre: float) -> Mapping[str, float]:
-    """Mean of an arm's covariate less the centre, and its sums of squares and products about the arm's means."""
-    n, known = sums["y"], sums["known n"]
-    total = sums["before"] - known * centre
-    squares = sums["before squared"] - 2 * centre * sums["before"] + known * centre**2
-    squares = squares if squares > ROUNDING * sums["before squared"] else 0
-    products = sums["product"] - centre * sums["known"]
-    return {"mean": total / n, "cc": squares - total**2 / n, "xc": products - total * sums["x"] / n}
+def _half(made: "MeanResult") -> float:
+    """Half-width of the interval of a difference."""
+    return float(made.effect_size - made.effect_size_ci_lower)
 
 
 def _relative(old: Estimate, new: Estimate) -> Effect:

@@ -32,9 +32,9 @@ class Experiment:
     ----------
     table : pandas.DataFrame
         One row a metric and arm, the control first: ``metric, measured_in, arm, n`` (customers whose outcome is known),
-        ``value`` (adjusted where there is a covariate); and of the other arms, against the control, ``difference, low,
-        high``; ``relative, relative_low,
-        relative_high``, as fractions of the control's value; ``p_value``, and ``p_adjusted`` by Holm for all rows;
+        ``value`` (with a covariate the control's plus the adjusted difference); and of the other arms, against the
+        control, ``difference, low, high``; ``relative, relative_low, relative_high``, as fractions of the control's
+        value; ``p_value``, and ``p_adjusted`` by Holm for all rows;
         ``always_low, always_high``, which hold however often they are looked at; ``variance_ratio``, by which the
         covariate shrinks the variance; and ``verdict``: ``better``, ``worse``, ``changed`` (of a metric without a good
         direction), ``unknown`` (the difference may be 0), ``too_early`` or ``refused``.
@@ -250,7 +250,7 @@ def _rows(
     """Rows of an outcome, the control first."""
     sums = [made.sums[outcome.metric.name].get(name, {}) for name in arms]
     proportion = is_proportion(outcome, sums)
-    unit = "rate" if proportion and outcome.metric.scale == 1 else outcome.metric.measured_in
+    unit = "rate" if proportion else outcome.metric.measured_in
     compared = effects(outcome, sums, proportion=proportion, factor=factor, confidence=confidence)
     for name, row in zip(arms, compared, strict=True):
         yield {"metric": outcome.metric.name, "measured_in": unit, "arm": name, **row}

@@ -1,4 +1,4 @@
-"""Arms compared: held to statsmodels, SciPy and tea-tasting, on every engine, and with data that are wrong."""
+"""Arms compared: held to statsmodels, SciPy and arithmetic on raw rows, on every engine, with data that are wrong."""
 
 import math
 
@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-import tea_tasting as tt
-from scipy.stats import binomtest, chisquare, fisher_exact, ttest_ind
+from scipy.stats import binomtest, chisquare, fisher_exact, norm, t, ttest_ind
+from statsmodels.api import OLS
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
@@ -72,24 +72,48 @@ def test_means_have_welchs_test_and_interval_as_in_scipy():
     assert (row["low"], row["high"]) == pytest.approx((low, high))
 
 
-def test_a_ratio_of_sums_is_that_of_tea_tasting_by_the_delta_method():
+def linearised(frame, x, y, arm):
+    """Ratio of an arm as a mean of its customers, by the delta method."""
+    x, y = by_arm(frame, x, arm), by_arm(frame, y, arm)
+    ratio = x.sum() / y.sum()
+    return ratio + (x - ratio * y) / y.mean()
+
+
+def test_a_ratio_of_sums_is_welchs_test_of_its_linearised_customers():
     row = only(TWO, Ratio("orders_per_visit", numerator="orders", denominator="visits"))
-    metric = tt.RatioOfMeans("orders", "visits")
-    made = metric.analyze(TWO, "control", "blue", "arm")
-    assert row["value"] == pytest.approx(made.treatment)
-    assert (row["difference"], row["p_value"]) == pytest.approx((made.effect_size, made.pvalue))
-    assert (row["low"], row["high"]) == pytest.approx((made.effect_size_ci_lower, made.effect_size_ci_upper))
+    samples = [linearised(TWO, "orders", "visits", arm) for arm in ("blue", "control")]
+    made = ttest_ind(*samples, equal_var=False)
+    assert row["value"] == pytest.approx(by_arm(TWO, "orders").sum() / by_arm(TWO, "visits").sum())
+    assert (row["difference"], row["p_value"]) == pytest.approx((samples[0].mean() - samples[1].mean(), made.pvalue))
+    assert (row["low"], row["high"]) == pytest.approx(tuple(made.confidence_interval()))
 
 
-def test_a_covariate_shrinks_the_variance_by_the_square_of_its_correlation():
+def test_a_covariate_is_taken_off_each_customer_with_the_slope_of_the_pair():
+    x, c = TWO["spent"].to_numpy(), TWO["past"].to_numpy()
+    slope = np.cov(x, c)[0, 1] / c.var(ddof=1)
+    rest = TWO.with_columns(rest=pl.Series(x - slope * (c - c.mean())))
+    samples = [by_arm(rest, "rest", arm) for arm in ("blue", "control")]
+    made, row = ttest_ind(*samples, equal_var=False), only(TWO, "spent", before="past")
+    assert (row["difference"], row["p_value"]) == pytest.approx((samples[0].mean() - samples[1].mean(), made.pvalue))
+    assert (row["low"], row["high"]) == pytest.approx(tuple(made.confidence_interval()))
+    assert row["value"] == pytest.approx(by_arm(TWO, "spent", "control").mean() + row["difference"])
+    squared = [
+        sum(by_arm(rest, name, arm).var(ddof=1) / len(by_arm(rest, name, arm)) for arm in ("blue", "control"))
+        for name in ("rest", "spent")
+    ]
+    assert row["variance_ratio"] == pytest.approx(squared[0] / squared[1])
+
+
+def test_a_covariate_shrinks_the_variance_by_the_square_of_its_correlation_as_a_regression_does():
     plain, adjusted = only(TWO, "spent"), only(TWO, "spent", before="past")
     within = TWO.with_columns(pl.col("spent", "past") - pl.col("spent", "past").mean().over("arm"))
     rho = within.select(pl.corr("spent", "past")).item()
     assert adjusted["variance_ratio"] == pytest.approx(1 - rho**2, rel=0.02)
     assert adjusted["high"] - adjusted["low"] < 0.8 * (plain["high"] - plain["low"])
-    made = tt.Mean("spent", "past").analyze(TWO, "control", "blue", "arm")  # its θ also looks between the arms
-    assert adjusted["difference"] == pytest.approx(made.effect_size, abs=0.02 * (plain["high"] - plain["low"]))
-    assert adjusted["p_value"] == pytest.approx(made.pvalue, abs=0.01)
+    terms = np.column_stack([np.ones(len(TWO)), TWO["arm"] == "blue", TWO["past"]])
+    made = OLS(TWO["spent"].to_numpy(), terms).fit()
+    assert adjusted["difference"] == pytest.approx(made.params[1], abs=0.02 * (plain["high"] - plain["low"]))
+    assert adjusted["p_value"] == pytest.approx(made.pvalues[1], abs=0.01)
 
 
 def test_a_missing_covariate_counts_as_the_average_of_the_known_ones():
@@ -106,15 +130,23 @@ def test_a_covariate_that_does_not_vary_changes_nothing():
     assert (row["low"], row["high"]) == pytest.approx(tuple(only(TWO, "spent")[name] for name in ("low", "high")))
 
 
-def test_the_relative_interval_of_means_is_fiellers():
-    row, (a, b) = only(TWO, "spent"), [by_arm(TWO, "spent", arm) for arm in ("control", "blue")]
-    variances = [each.var(ddof=1) / len(each) for each in (a, b)]
-    t = (row["high"] - row["difference"]) / math.sqrt(sum(variances))
-    bounds = np.roots(
-        [a.mean() ** 2 - t**2 * variances[0], -2 * a.mean() * b.mean(), b.mean() ** 2 - t**2 * variances[1]]
+def test_the_relative_interval_of_means_is_that_of_the_logarithm_of_their_ratio():
+    row, samples = only(TWO, "spent"), [by_arm(TWO, "spent", arm) for arm in ("control", "blue")]
+    squared = [each.var(ddof=1) / len(each) / each.mean() ** 2 for each in samples]
+    freedom = sum(squared) ** 2 / sum(v**2 / (len(each) - 1) for v, each in zip(squared, samples, strict=True))
+    ratio, half = samples[1].mean() / samples[0].mean(), t.ppf(0.975, freedom) * math.sqrt(sum(squared))
+    expected = (ratio - 1, ratio * math.exp(-half) - 1, ratio * math.exp(half) - 1)
+    assert tuple(row[name] for name in ("relative", "relative_low", "relative_high")) == pytest.approx(expected)
+
+
+def test_equal_means_have_an_interval_at_any_time_and_what_a_covariate_saves():
+    frame = pl.DataFrame(
+        {"arm": ["control", "new"] * 4, "x": [1.0, 1, 2, 2, 3, 3, 5, 5], "past": [1.0, 1, 2, 2, 3, 3, 4, 4]}
     )
-    assert sorted(bounds - 1) == pytest.approx([row["relative_low"], row["relative_high"]])
-    assert row["relative"] == pytest.approx(b.mean() / a.mean() - 1)
+    row = only(frame, "x", before="past")
+    assert row["difference"] == 0
+    assert row["always_low"] < row["low"] < 0 < row["high"] < row["always_high"]
+    assert row["variance_ratio"] == pytest.approx(1 - 6.5**2 / (8.75 * 5))  # Σ(x−x̄)(c−c̄) 6.5, Σ(x−x̄)² 8.75, Σ(c−c̄)² 5
 
 
 def test_holm_over_all_arms_and_metrics_is_that_of_statsmodels():
@@ -177,9 +209,10 @@ def test_a_metric_of_the_catalogue_is_summed_to_the_customer_who_was_randomised(
     )
     row = only(frame.rename({"spent": "value"}), order_value)
     customers = frame.group_by("customer_id", "arm").agg(pl.col("spent").sum(), orders=pl.len())
-    made = tt.RatioOfMeans("spent", "orders").analyze(customers, "control", "new", "arm")
+    samples = [linearised(customers, "spent", "orders", arm) for arm in ("new", "control")]
     assert (row["n"], row["measured_in"]) == (150, "money")
-    assert (row["difference"], row["p_value"]) == pytest.approx((made.effect_size, made.pvalue))
+    assert row["difference"] == pytest.approx(samples[0].mean() - samples[1].mean())
+    assert row["p_value"] == pytest.approx(ttest_ind(*samples, equal_var=False).pvalue)
 
 
 def test_answers_of_one_customer_are_no_independent_proportion():
@@ -190,9 +223,25 @@ def test_answers_of_one_customer_are_no_independent_proportion():
     assert together["high"] - together["low"] > 2 * (alone["high"] - alone["low"])
 
 
-@pytest.mark.parametrize("n", [(480, 520), (44_700, 45_489), (3, 9)])
+def test_a_net_promoter_score_without_detractors_is_compared_in_points():
+    scores = [10] * 20 + [8] * 20 + [10] * 30 + [8] * 10
+    frame = pl.DataFrame({"arm": ["control"] * 40 + ["new"] * 40, "score": scores, "kind": "nps"})
+    row = only(frame, "net_promoter_score")
+    assert (row["value"], row["difference"]) == (75, pytest.approx(25))
+    assert 0 < row["low"] < 25 < row["high"]
+
+
+@pytest.mark.parametrize("n", [(48, 52), (400, 590), (3, 9)])
 def test_the_sizes_of_two_arms_are_judged_by_the_binomial_test(n):
     assert imbalance(n, [sum(n) / 2] * 2) == pytest.approx(binomtest(n[0], sum(n)).pvalue)
+    assert imbalance(n, [sum(n) / 4, sum(n) * 3 / 4]) == pytest.approx(binomtest(n[0], sum(n), 0.25).pvalue)
+
+
+@pytest.mark.parametrize("n", [(480, 520), (44_700, 45_489)])
+def test_the_sizes_of_two_large_arms_are_judged_by_its_normal_approximation(n):
+    z = (abs(n[0] - n[1]) / 2 - 0.5) / (math.sqrt(sum(n)) / 2)
+    assert imbalance(n, [sum(n) / 2] * 2) == pytest.approx(2 * norm.sf(z))
+    assert imbalance(n, [sum(n) / 2] * 2) == pytest.approx(binomtest(n[0], sum(n)).pvalue, rel=1e-3)
 
 
 def test_the_sizes_of_three_arms_are_judged_by_chi_square():
@@ -365,9 +414,12 @@ def test_days_without_any_customer_are_compared_with_nothing():
 
 def test_a_mean_near_0_is_compared_where_a_relative_effect_is_not_defined():
     frame = pl.DataFrame({"arm": ["control"] * 4 + ["new"] * 4, "x": [-1.0, 1, -2, 2.0001, 1, 2, 3, 4]})
-    row = only(frame, "x")
-    assert row["difference"] == pytest.approx(2.499975)
-    assert row["relative_high"] == math.inf
+    frame = pl.concat([frame] * 9)
+    row, samples = only(frame, "x"), [by_arm(frame, "x", arm) for arm in ("new", "control")]
+    made = ttest_ind(*samples, equal_var=False)
+    assert (row["difference"], row["p_value"]) == pytest.approx((2.499975, made.pvalue))
+    assert (row["low"], row["high"]) == pytest.approx(tuple(made.confidence_interval()))
+    assert (row["relative_low"], row["relative_high"]) == (-1, math.inf)
     assert math.isnan(only(frame.with_columns(-pl.col("x")), "x")["relative"])
 
 

@@ -41,12 +41,11 @@ def is_proportion(outcome: Outcome, arms: Sequence[Sums]) -> bool:
     """
     if outcome.covariate or outcome.metric.scale != 1:
         return False
-    for sums in (each for each in arms if each):
-        if "xx" in sums:
-            whole = sums["y"] == sums["yy"] == sums["units"]
-            if not (whole and sums["x"] == sums["xx"] == sums.get("xxx", sums["x"])):
-                return False
-    return True
+    return all(
+        sums["y"] == sums["yy"] == sums["units"] and sums["x"] == sums["xx"] == sums.get("xxx", sums["x"])
+        for sums in arms
+        if "xx" in sums
+    )
 
 
 def effects(
@@ -171,13 +170,14 @@ def _of_means(control: Sums, treated: Sums, scale: float, factor: float, confide
         return {}
     covariate = None if centre is None else "c"
     made = _compared(arms, covariate, confidence)
-    difference, half = made.effect_size, _half(made)
+    difference, half = made.effect_size, made.effect_size - made.effect_size_ci_lower
     always = factor * half / float(ndtri(upper_tail(confidence)))  # the standard error of few is itself uncertain
     relative = made[5:8] if made.control > 0 and made.treatment >= 0 else (math.nan,) * 3
     bounds = (difference - half, difference + half, *relative, made.pvalue, difference - always, difference + always)
     effect = {name: float(value) for name, value in zip(EFFECT, (difference, *bounds), strict=False)}
     if "before" in treated:
-        without, given = (_half(_compared(arms, c, confidence, use_t=False)) for c in (None, covariate))
+        both = [_compared(arms, c, confidence, use_t=False) for c in (None, covariate)]
+        without, given = (each.effect_size - each.effect_size_ci_lower for each in both)  # of as many standard errors
         effect |= {"value": scale * control["x"] / control["y"] + difference, "variance_ratio": (given / without) ** 2}
     return effect
 
@@ -241,11 +241,6 @@ def _compared(
         greater = RatioOfMeans("x", "y", **options, alternative="greater", confidence_level=upper_tail(confidence))
         made = greater.analyze_aggregates(*arms)
         return made._replace(pvalue=2 * min(made.pvalue, 1 - made.pvalue))
-
-
-def _half(made: "MeanResult") -> float:
-    """Half-width of the interval of a difference."""
-    return float(made.effect_size - made.effect_size_ci_lower)
 
 
 def _relative(old: Estimate, new: Estimate) -> Effect:

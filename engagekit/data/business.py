@@ -36,6 +36,7 @@ from engagekit.data.settings import (
     BudgetSettings,
     ChurnSettings,
     ComponentSettings,
+    ExperimentSettings,
     FunnelSettings,
     GoalSettings,
     ReportSettings,
@@ -97,6 +98,7 @@ class Business(BaseModel):
     funnels: list[FunnelSettings] = []
     budget: BudgetSettings = BudgetSettings()
     actions: ActionSettings = ActionSettings()
+    experiments: dict[str, ExperimentSettings] = {}
     identities: IdentitySettings = IdentitySettings()
     report: ReportSettings = ReportSettings()
     _file: Path = PrivateAttr()

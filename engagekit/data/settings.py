@@ -18,6 +18,7 @@ __all__ = [
     "BudgetSettings",
     "ChurnSettings",
     "ComponentSettings",
+    "ExperimentSettings",
     "FunnelSettings",
     "GoalSettings",
     "ReportSettings",
@@ -230,3 +231,12 @@ class ActionSettings(BaseModel):
     model_config = STRICT
     pause: str = Field(default="14d", pattern=DAYS)
     effects: dict[str, Annotated[float, Field(gt=0, le=1)]] = {}
+
+
+class ExperimentSettings(BaseModel):
+    """Arm that the others are compared with, planned customers in all, and the planned share of each arm."""
+
+    model_config = STRICT
+    control: str = ""
+    planned: int | None = Field(default=None, ge=1)
+    shares: dict[Label, Annotated[float, Field(gt=0)]] = {}

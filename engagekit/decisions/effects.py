@@ -1,17 +1,21 @@
 """Effect of an arm against the control: difference and relative effect with their intervals and a p value."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtr, stdtr, stdtrit
+from scipy.special import ndtr, ndtri
 
 from engagekit.decisions.outcomes import Outcome, Sums
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.intervals import ROUNDING, upper_tail, wilson_interval
 
-__all__ = ["EFFECT", "arm_value", "effect", "holm", "is_proportion"]
+if TYPE_CHECKING:
+    from tea_tasting.aggr import Aggregates
+    from tea_tasting.metrics.mean import MeanResult
+
+__all__ = ["EFFECT", "effects", "estimate_of", "holm", "is_proportion"]
 
 FEWEST_EXPECTED = 5  # below it the normal approximation of a table of four counts fails
 EFFECT = (
@@ -26,6 +30,7 @@ EFFECT = (
     "always_high",
     "variance_ratio",
 )
+COVARIATE = ("known n", "known", "before", "before squared", "product")
 Effect = dict[str, float]
 
 
@@ -34,32 +39,25 @@ def is_proportion(outcome: Outcome, arms: Sequence[Sums]) -> bool:
 
     Of a column of numbers the sums tell: all values are 0 or 1 where Σx = Σx² = Σx³.
     """
-    if outcome.covariate:
+    if outcome.covariate or outcome.metric.scale != 1:
         return False
-    for sums in (each for each in arms if each):
-        if "xx" in sums:
-            whole = sums["y"] == sums["yy"] == sums["units"]
-            if not (whole and sums["x"] == sums["xx"] == sums.get("xxx", sums["x"])):
-                return False
-    return True
+    return all(
+        sums["y"] == sums["yy"] == sums["units"] and sums["x"] == sums["xx"] == sums.get("xxx", sums["x"])
+        for sums in arms
+        if "xx" in sums
+    )
 
 
-def arm_value(outcome: Outcome, sums: Sums) -> tuple[int, float]:
-    """Customers of an arm whose outcome is known, and its value in the metric's unit; NaN without any."""
-    n = sums.get("y" if "xx" not in sums else "units", 0)
-    return int(n), outcome.metric.scale * sums["x"] / sums["y"] if sums.get("y") else math.nan
-
-
-def effect(
-    outcome: Outcome, control: Sums, treated: Sums, *, proportion: bool, factor: float, confidence: float = 0.95
-) -> Effect:
-    """Effect of an arm against the control, by the names in ``EFFECT``; NaN where it is not defined.
+def effects(
+    outcome: Outcome, arms: Sequence[Sums], *, proportion: bool, factor: float, confidence: float = 0.95
+) -> list[Effect]:
+    """Value of each arm, and its effect against the first one: ``n``, ``value`` and the names in ``EFFECT``.
 
     Parameters
     ----------
     outcome : Outcome
-    control, treated : dict of str to float
-        Sums of both arms.
+    arms : sequence of dict of str to float
+        Sums of each arm, the control first; empty where nobody's outcome is known.
     proportion : bool
         Whether each customer counts 1 or 0.
     factor : float
@@ -67,12 +65,20 @@ def effect(
     confidence : float, default 0.95
         Coverage, between 0 and 1.
 
+    Returns
+    -------
+    list of dict
+        ``n`` is of customers; what is not defined is NaN. With a covariate the value of an arm is the control's plus
+        the adjusted difference.
+
     Notes
     -----
     Proportions: Newcombe's interval of the difference; the p value is of the pooled z test, or of Fisher's exact test
-    where one of the four expected counts is below 5. Others: Welch's t interval and test of x − R y, the linearised
-    ratio, which of a mean is x itself. With a covariate c, x − θ(c − mean c), θ = cov(x, c) / var(c) over both arms; a
-    missing c counts as the mean. The relative interval is that of a ratio by MOVER-R of the two arms' intervals.
+    where one of the four expected counts is below 5; the relative interval is MOVER-R's of Wilson's intervals. Others,
+    by tea-tasting: Welch's t test and interval of means, of ratios by the delta method, and with a covariate c (CUPED)
+    of x − θ (c − mean c), θ = cov(x, c) / var(c) over the pair of arms; a missing c counts as the mean. The relative
+    interval is that of the logarithm of the ratio: NaN where a mean is not above 0, and its upper bound infinite where
+    the control's standard error is hundreds of times its mean, by which exp() overflows.
 
     References
     ----------
@@ -84,11 +90,23 @@ def effect(
     .. [4] Donner, A., & Zou, G. Y. (2012). Closed-form confidence intervals for functions of the normal mean and
        standard deviation. Statistical Methods in Medical Research, 21(4).
     """
-    if not (control.get("y") and treated.get("y")):
-        return dict.fromkeys(EFFECT, math.nan)
-    if proportion:
-        return _of_proportions(control, treated, factor, confidence)
-    return _of_means(outcome, control, treated, factor, confidence)
+    scale = outcome.metric.scale
+    rows: list[Effect] = []
+    for arm in arms:
+        row = {"n": 0, "value": math.nan, **dict.fromkeys(EFFECT, math.nan)}
+        if arm.get("y"):
+            row |= {"n": int(_customers(arm)), "value": scale * arm["x"] / arm["y"]}
+        if rows and rows[0]["n"] and row["n"]:
+            row["difference"] = row["value"] - rows[0]["value"]
+            pair, options = (arms[0], arm), (factor, confidence)
+            row |= _of_proportions(*pair, *options) if proportion else _of_means(*pair, scale, *options)
+        rows.append(row)
+    return rows
+
+
+def estimate_of(value: float, low: float, high: float, n: int = 0) -> Estimate:
+    """Estimate of which no more is known than its interval and the customers behind it."""
+    return Estimate(value, low, high, math.nan, math.nan, n, n, "", "", "")
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -104,21 +122,19 @@ def holm(p_values: Sequence[float]) -> list[float]:
     >>> holm([0.01, 0.04, 0.03, math.nan])
     [0.03, 0.06, 0.06, nan]
     """
-    p = np.asarray(p_values, float)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    adjusted = np.full(len(p), np.nan)
-    adjusted[order] = np.maximum.accumulate(np.minimum(p[order] * np.arange(len(order), 0, -1), 1))
-    return adjusted.tolist()
+    from tea_tasting.experiment import ExperimentResult
+    from tea_tasting.multiplicity import adjust_fwer
+
+    known = {place: {"pvalue": p} for place, p in enumerate(p_values) if not math.isnan(p)}
+    made = adjust_fwer(ExperimentResult(known), arbitrary_dependence=True, method="bonferroni").to_dicts()
+    adjusted = {row["metric"]: row["pvalue_adj"] for row in made}
+    return [adjusted.get(place, math.nan) for place in range(len(p_values))]
 
 
 def _of_proportions(control: Sums, treated: Sums, factor: float, confidence: float) -> Effect:
     x, n = (np.array([control[name], treated[name]]) for name in ("x", "y"))
-    lows, highs = wilson_interval(x, n, confidence)
-    old, new = (
-        Estimate(x[arm] / n[arm], lows[arm], highs[arm], x[arm], n[arm], int(n[arm]), int(n[arm]), "wilson", "", "")
-        for arm in (0, 1)
-    )
+    lows, highs = (bounds.tolist() for bounds in wilson_interval(x, n, confidence))
+    old, new = (estimate_of(float(x[arm] / n[arm]), lows[arm], highs[arm]) for arm in (0, 1))
     change = new - old
     careful = (x + 1) / (n + 2)  # so that an arm without a conversion has a standard error
     half = factor * math.sqrt(float((careful * (1 - careful) / n).sum()))
@@ -130,7 +146,6 @@ def _of_proportions(control: Sums, treated: Sums, factor: float, confidence: flo
         "p_value": _p_of_proportions(x, n),
         "always_low": max(change.value - half, -1),
         "always_high": min(change.value + half, 1),
-        "variance_ratio": math.nan,
     }
 
 
@@ -145,79 +160,87 @@ def _p_of_proportions(x: np.ndarray, n: np.ndarray) -> float:
     return float(2 * ndtr(-abs(x[1] / n[1] - x[0] / n[0]) / error))
 
 
-@dataclass(frozen=True)
-class _Mean:
-    """Mean of linearised units, and its variance."""
+def _of_means(control: Sums, treated: Sums, scale: float, factor: float, confidence: float) -> Effect:
+    """Effect by tea-tasting; empty where there is no standard error."""
+    if min(_customers(control), _customers(treated)) < 2:
+        return {}
+    centre = _centre(control, treated)
+    arms = [_aggregates(sums, scale, centre or 0.0) for sums in (control, treated)]
+    if _is_rounding(arms):
+        return {}
+    covariate = None if centre is None else "c"
+    made = _compared(arms, covariate, confidence)
+    difference, half = made.effect_size, made.effect_size - made.effect_size_ci_lower
+    always = factor * half / float(ndtri(upper_tail(confidence)))  # the standard error of few is itself uncertain
+    relative = made[5:8] if made.control > 0 and made.treatment >= 0 else (math.nan,) * 3
+    bounds = (difference - half, difference + half, *relative, made.pvalue, difference - always, difference + always)
+    effect = {name: float(value) for name, value in zip(EFFECT, (difference, *bounds), strict=False)}
+    if "before" in treated:
+        both = [_compared(arms, c, confidence, use_t=False) for c in (None, covariate)]
+        without, given = (each.effect_size - each.effect_size_ci_lower for each in both)  # of as many standard errors
+        effect |= {"value": scale * control["x"] / control["y"] + difference, "variance_ratio": (given / without) ** 2}
+    return effect
 
-    value: float
-    variance: float
-    units: float
+
+def _customers(sums: Sums) -> float:
+    return sums["units"] if "xx" in sums else sums["y"]
 
 
-def _of_means(outcome: Outcome, control: Sums, treated: Sums, factor: float, confidence: float) -> Effect:
-    raw = [_plain(sums, outcome.metric.scale) for sums in (control, treated)]
-    old, new = _adjusted([control, treated], raw, outcome.metric.scale) if outcome.covariate else raw
-    difference, squared = new.value - old.value, old.variance + new.variance
-    none = dict.fromkeys(EFFECT, math.nan)
-    if not squared > 0 or min(old.units, new.units) < 2:
-        return none | {"difference": difference}
-    freedom = squared**2 / sum(each.variance**2 / (each.units - 1) for each in (old, new))
-    error, t = math.sqrt(squared), float(stdtrit(freedom, upper_tail(confidence)))
-    bounds = (
-        Estimate(
-            m.value, m.value - t * math.sqrt(m.variance), m.value + t * math.sqrt(m.variance), 0, 0, 0, 0, "", "", ""
-        )
-        for m in (old, new)
+def _centre(*arms: Sums) -> float | None:
+    """Mean of the covariate where it is known; None where it does not vary."""
+    known, total, squares = (
+        sum(sums.get(name, 0) for sums in arms) for name in ("known n", "before", "before squared")
     )
-    return {
-        "difference": difference,
-        "low": difference - t * error,
-        "high": difference + t * error,
-        **_relative(*bounds),
-        "p_value": float(2 * stdtr(freedom, -abs(difference) / error)),
-        "always_low": difference - factor * error,
-        "always_high": difference + factor * error,
-        "variance_ratio": squared / sum(each.variance for each in raw) if outcome.covariate else math.nan,
+    centre = total / known if known else 0.0
+    return centre if squares - centre * total > ROUNDING * squares else None
+
+
+def _aggregates(sums: Sums, scale: float, centre: float) -> "Aggregates":
+    """Moments of an arm's customers: x / y is the outcome, c the covariate, the centre where it is missing."""
+    from tea_tasting.aggr import Aggregates
+
+    n, x, y = _customers(sums), scale * sums["x"], sums["y"]
+    known, known_x, before, squares, product = (sums.get(name, 0.0) for name in COVARIATE)
+    totals = {"x": x, "y": y, "c": before + (n - known) * centre}
+    products = {
+        ("x", "x"): scale**2 * sums.get("xx", sums["x"]),  # of flags x² is x
+        ("x", "y"): scale * sums.get("xy", sums["x"]),
+        ("y", "y"): sums.get("yy", y),
+        ("c", "c"): squares + (n - known) * centre**2,
+        ("c", "x"): scale * (product + (sums["x"] - known_x) * centre),
+        ("c", "y"): totals["c"],  # only a mean has a covariate, and its y is 1
     }
+    moments = {(a, b): (total - totals[a] * totals[b] / n) / (n - 1) for (a, b), total in products.items()}
+    means = {name: total / n for name, total in totals.items()}
+    return Aggregates(int(n), means, {name: moments[name, name] for name in totals}, moments)
 
 
-def _plain(sums: Sums, scale: float) -> _Mean:
-    """Mean or ratio of an arm, and its variance by the delta method."""
-    x, y = sums["x"], sums["y"]
-    n = sums.get("units", y)
-    xx, xy, yy = (sums.get(name, other) for name, other in (("xx", x), ("xy", x), ("yy", y)))  # of flags x² is x
-    ratio = x / y
-    squares = xx - 2 * ratio * xy + ratio**2 * yy
-    squares = squares if squares > ROUNDING * (xx + ratio**2 * yy) else 0
-    spread = n / (n - 1) * squares / y**2 if n > 1 else math.nan
-    return _Mean(scale * ratio, scale**2 * spread, n)
+def _is_rounding(arms: Sequence["Aggregates"]) -> bool:
+    """Whether what varies within arms, less what the covariate explains there, is no more than rounding."""
+    rest = size = 0.0
+    for arm in arms:
+        shared, spread = arm.ratio_cov("x", "y", "c", None), arm.var("c")
+        slope = shared / spread if spread > 0 else 0.0
+        xx, cc = (arm.var(name) + arm.mean(name) ** 2 for name in ("x", "c"))
+        rest += (arm.ratio_var("x", "y") - slope * shared) / arm.count()
+        size += (xx / arm.mean("y") ** 2 + slope**2 * cc) / arm.count()
+    return not rest > ROUNDING * size
 
 
-def _adjusted(arms: Sequence[Sums], raw: Sequence[_Mean], scale: float) -> list[_Mean]:
-    """Means less what the covariate explains; a missing covariate counts as the mean of the known ones."""
-    known = sum(sums["known n"] for sums in arms)
-    centre = sum(sums["before"] for sums in arms) / known if known else 0
-    moments = [_about(sums, centre) for sums in arms]
-    spread, shared = (sum(each[name] for each in moments) for name in ("cc", "xc"))
-    slope = shared / spread if spread > 0 else 0
-    return [
-        _Mean(
-            mean.value - scale * slope * each["mean"],
-            mean.variance + scale**2 * (slope**2 * each["cc"] - 2 * slope * each["xc"]) / (n * (n - 1)),
-            n,
-        )
-        for mean, each, n in ((m, e, m.units) for m, e in zip(raw, moments, strict=True))
-    ]
+def _compared(
+    arms: Sequence["Aggregates"], covariate: str | None, confidence: float, *, use_t: bool = True
+) -> "MeanResult":
+    """Result of tea-tasting, whatever its global settings."""
+    from tea_tasting.metrics.mean import RatioOfMeans
 
-
-def _about(sums: Sums, centre: float) -> Mapping[str, float]:
-    """Mean of an arm's covariate less the centre, and its sums of squares and products about the arm's means."""
-    n, known = sums["y"], sums["known n"]
-    total = sums["before"] - known * centre
-    squares = sums["before squared"] - 2 * centre * sums["before"] + known * centre**2
-    squares = squares if squares > ROUNDING * sums["before squared"] else 0
-    products = sums["product"] - centre * sums["known"]
-    return {"mean": total / n, "cc": squares - total**2 / n, "xc": products - total * sums["x"] / n}
+    options = {"numer_covariate": covariate, "equal_var": False, "use_t": use_t}
+    two_sided = RatioOfMeans("x", "y", **options, alternative="two-sided", confidence_level=confidence)
+    try:
+        return two_sided.analyze_aggregates(*arms)
+    except OverflowError:  # of exp() for the upper relative bound, which a one-sided interval does not have
+        greater = RatioOfMeans("x", "y", **options, alternative="greater", confidence_level=upper_tail(confidence))
+        made = greater.analyze_aggregates(*arms)
+        return made._replace(pvalue=2 * min(made.pvalue, 1 - made.pvalue))
 
 
 def _relative(old: Estimate, new: Estimate) -> Effect:

@@ -1,30 +1,27 @@
 """A randomised test: arms compared by any numbers of their customers, and whether the comparison can be trusted."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scipy.special import chdtrc
-
-from engagekit.decisions.effects import EFFECT, arm_value, effect, holm, is_proportion
+from engagekit.decisions.balance import REFUSED_BELOW, WARNED_BELOW, control_arm, expected_sizes, imbalance
+from engagekit.decisions.effects import EFFECT, effects, holm, is_proportion
 from engagekit.decisions.outcomes import ArmSums, Outcome, arm_sums, outcomes_of
 from engagekit.decisions.sentences import comparison_in_words
 from engagekit.decisions.sequences import ASSUMED_SIZE, always_valid_factor
 from engagekit.display.card import as_text, card_html, card_text, shortened, with_interval
-from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import column_names
 from engagekit.language import Language
 from engagekit.metrics.intervals import upper_tail
+from engagekit.metrics.measure import of_one_kind
 from engagekit.metrics.metric import Ratio
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["REFUSED_BELOW", "WARNED_BELOW", "Experiment", "compared_arms", "experiment", "imbalance"]
+__all__ = ["Experiment", "compared_arms", "experiment"]
 
-WARNED_BELOW, REFUSED_BELOW = 0.01, 0.001  # p value of the sizes of the arms
-USUAL_CONTROL = "control"
+COLUMNS = ["metric", "measured_in", "arm", "n", "value", *EFFECT[:7], "p_adjusted", *EFFECT[7:], "verdict"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,8 +32,9 @@ class Experiment:
     ----------
     table : pandas.DataFrame
         One row a metric and arm, the control first: ``metric, measured_in, arm, n`` (customers whose outcome is known),
-        ``value``; and of the other arms, against the control, ``difference, low, high``; ``relative, relative_low,
-        relative_high``, as fractions of the control's value; ``p_value``, and ``p_adjusted`` by Holm for all rows;
+        ``value`` (with a covariate the control's plus the adjusted difference); and of the other arms, against the
+        control, ``difference, low, high``; ``relative, relative_low, relative_high``, as fractions of the control's
+        value; ``p_value``, and ``p_adjusted`` by Holm for all rows;
         ``always_low, always_high``, which hold however often they are looked at; ``variance_ratio``, by which the
         covariate shrinks the variance; and ``verdict``: ``better``, ``worse``, ``changed`` (of a metric without a good
         direction), ``unknown`` (the difference may be 0), ``too_early`` or ``refused``.
@@ -94,7 +92,7 @@ class Experiment:
         rows = rows[rows["metric"] == rows["metric"].iloc[0]]
         return self.sentence_of(rows.loc[rows["difference"].abs().fillna(-1).idxmax()], Language(language), currency)
 
-    def sentence_of(self, row: Mapping[str, Any], language: Language, currency: str = "") -> str:
+    def sentence_of(self, row: Mapping[Any, Any], language: Language, currency: str = "") -> str:
         """Result of a row of ``comparisons`` in words."""
         controls = self.table[(self.table["metric"] == row["metric"]) & (self.table["arm"] == self.control)]
         of_all = self.customers, self.planned
@@ -197,7 +195,11 @@ def experiment(
     upper_tail(confidence)
     if planned is not None and planned < 1:
         raise ValueError(f"planned: {planned} must be 1 or above")
+    if unit is not None and counts is not None:
+        raise ValueError("unit: rows of counts are no customers. Leave out unit or counts")
     outcomes = outcomes_of(frame, metrics, counts, before)
+    for each in outcomes:
+        frame = of_one_kind(frame, each.metric)
     if unit is None:
         names = column_names(frame)
         units = [name for each in outcomes for name in (each.metric.cluster, each.metric.person) if name in names]
@@ -221,8 +223,8 @@ def compared_arms(
     """Experiment from the sums of its arms; see ``experiment``."""
     import pandas as pd
 
-    control = _control(made.customers, control, column)
-    expected = _expected(made.customers, shares)
+    control = control_arm(made.customers, control, column)
+    expected = expected_sizes(made.customers, shares)
     arms = [control, *(name for name in expected if name != control)]
     balance = pd.DataFrame({"arm": arms, "n": [made.customers.get(name, 0) for name in arms]})
     balance["expected"] = [expected[name] for name in arms]
@@ -242,75 +244,16 @@ def compared_arms(
     return Experiment(table[COLUMNS], balance, p, control, planned, confidence, left_out)
 
 
-COLUMNS = ["metric", "measured_in", "arm", "n", "value", *EFFECT[:7], "p_adjusted", *EFFECT[7:], "verdict"]
-
-
-def imbalance(n: Sequence[int], expected: Sequence[float]) -> float:
-    """Probability of sizes of the arms as far from the expected ones by chance, 0 to 1; NaN without customers.
-
-    Two arms: the exact binomial test; more: Pearson's chi-square.
-
-    Parameters
-    ----------
-    n : sequence of int
-        Customers by arm.
-    expected : sequence of float
-        Expected customers by arm.
-
-    Examples
-    --------
-    >>> round(imbalance([44700, 45489], [45094.5, 45094.5]), 4), imbalance([10, 10], [10, 10])
-    (0.0087, 1.0)
-    """
-    total = sum(n)
-    if not total:
-        return math.nan
-    if len(n) == 2:
-        from scipy.stats import binomtest
-
-        return float(binomtest(n[0], total, expected[0] / sum(expected)).pvalue)
-    statistic = sum((seen - due) ** 2 / due for seen, due in zip(n, expected, strict=True))
-    return float(chdtrc(len(n) - 1, statistic))
-
-
-def _control(customers: Mapping[str, int], control: str | None, column: str) -> str:
-    """Name of the control."""
-    if len(customers) < 2:
-        problem = f"only one arm has rows: {next(iter(customers))!r}." if customers else "no row has an arm."
-        raise DataError(f"{problem} A comparison needs two arms.", column=column)
-    wanted = USUAL_CONTROL if control is None else str(control)
-    if wanted in customers:
-        return wanted
-    if control is None:
-        raise ValueError(f"control: name the arm that the others are compared with. {did_you_mean('', customers)}")
-    raise ValueError(f"control: no row has the arm {wanted!r}. {did_you_mean(wanted, customers)}")
-
-
-def _expected(customers: Mapping[str, int], shares: Mapping[str, float] | None) -> dict[str, float]:
-    """Expected customers of each arm, also of those that have none."""
-    parts = dict.fromkeys(customers, 1.0) if shares is None else {str(name): part for name, part in shares.items()}
-    for name, part in parts.items():
-        if not 0 < part < math.inf:
-            raise ValueError(f"shares: {part} of {name!r} is not above 0")
-    for name in customers:
-        if name not in parts:
-            raise ValueError(f"shares: give that of the arm {name!r} too. There are: {', '.join(parts)}")
-    total, whole = sum(customers.values()), sum(parts.values())
-    return {name: total * part / whole for name, part in sorted(parts.items())}
-
-
 def _rows(
     outcome: Outcome, made: ArmSums, arms: Sequence[str], factor: float, confidence: float
 ) -> Iterator[dict[str, Any]]:
     """Rows of an outcome, the control first."""
-    sums = made.sums[outcome.metric.name]
-    proportion = is_proportion(outcome, list(sums.values()))
-    unit = "rate" if proportion and outcome.metric.scale == 1 else outcome.metric.measured_in
-    for name in arms:
-        n, value = arm_value(outcome, sums.get(name, {}))
-        row = {"metric": outcome.metric.name, "measured_in": unit, "arm": name, "n": n, "value": value}
-        pair = sums[arms[0]], sums.get(name, {}) if name != arms[0] else {}
-        yield row | effect(outcome, *pair, proportion=proportion, factor=factor, confidence=confidence)
+    sums = [made.sums[outcome.metric.name].get(name, {}) for name in arms]
+    proportion = is_proportion(outcome, sums)
+    unit = "rate" if proportion else outcome.metric.measured_in
+    compared = effects(outcome, sums, proportion=proportion, factor=factor, confidence=confidence)
+    for name, row in zip(arms, compared, strict=True):
+        yield {"metric": outcome.metric.name, "measured_in": unit, "arm": name, **row}
 
 
 def _verdict(row: Mapping[Any, Any], better: str, confidence: float) -> str:

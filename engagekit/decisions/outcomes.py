@@ -97,6 +97,8 @@ def outcomes_of(
     for name in covariates:
         if name not in {each.column for each in made} or counts:
             raise ValueError(f"before: {name!r} is not a column among metrics, of which a covariate can be given")
+        if covariates[name] == name:
+            raise ValueError(f"before: {name!r} is the outcome itself. Name the same measure before the test")
     return [replace(each, covariate=covariates.get(each.column, "")) for each in made]
 
 
@@ -111,6 +113,8 @@ def _outcome(frame: Any, metric: str | Ratio, names: Sequence[str], counts: str 
     if isinstance(metric, str) and metric not in METRICS:
         raise ValueError(f"metrics: {metric!r} is no column and no metric. {did_you_mean(metric, [*names, *METRICS])}")
     declared = metric_named(metric) if isinstance(metric, str) else metric
+    if counts:
+        raise ValueError(f"metrics: with counts, name columns that count who converted, and not {declared.name}")
     if not isinstance(declared, Ratio):
         kind_of = type(declared).__name__.lower()
         raise ValueError(f"metrics: {declared.name} is a {kind_of}. Arms are compared by rates, means and scores")

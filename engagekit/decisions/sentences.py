@@ -9,7 +9,7 @@ from engagekit.metrics.catalog import METRICS
 __all__ = ["change_in_words", "comparison_in_words", "interval_in_words", "metric_title", "value_in_words"]
 
 PERCENT = 100
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 
 
 def comparison_in_words(
@@ -80,4 +80,4 @@ def _signed(language: Language, row: Row, name: str, currency: str) -> str:
     if unit == "rate":
         return language.change(PERCENT * number, precision("rate", [row["difference"]]) or 0)
     written = language.amount(number, unit, currency, precision(unit, [row["difference"]]))
-    return f"+{written}" if number > 0 else written
+    return f"+{written}" if number > 0 and unit != "money" else written  # a line may break between + and £

@@ -146,7 +146,9 @@ def test_reviews_are_compared_where_there_is_no_nps():
     reviews = surveys().with_columns(kind=pl.lit("review"), score=pl.col("score").replace({3: 1, 10: 5, 8: 3}))
     made = voice(shop(surveys=reviews))
     assert made.answer[1] == "Reviews of 1 or 2 mention more often than those of 4 or 5: “kurir”."
-    assert next(things(shop(surveys=reviews))).startswith("Read the comments on “kurir”: 10 of 10 customers with a low review")
+    assert next(things(shop(surveys=reviews))).startswith(
+        "Read the comments on “kurir”: 10 of 10 customers with a low review"
+    )
 
 
 def test_comments_without_customers_and_without_churn_have_no_churn():

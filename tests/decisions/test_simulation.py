@@ -1,0 +1,35 @@
+"""A/A simulation: sound where customers are independent, alarmed where rows are taken for them."""
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.stats import binom
+
+from engagekit.decisions.simulation import a_a
+from engagekit.errors import TooLittle
+
+RNG = np.random.default_rng(5)
+ROWS = pl.DataFrame({"customer_id": np.repeat(np.arange(300), 4), "spent": np.repeat(RNG.gamma(2, 20, 300), 4)})
+ROWS = ROWS.with_columns(bought=pl.col("spent") > 50, value=pl.col("spent"), order_id=pl.int_range(pl.len()), lines=1)
+
+
+def test_random_halves_of_customers_differ_in_one_of_twenty():
+    made = a_a(ROWS, ["spent", "bought", "order_value"], unit="customer_id", runs=400)
+    assert made["customers"].tolist() == [300] * 3
+    assert made["sound"].all()
+    assert made["band_high"].tolist() == [binom.ppf(0.975, 400, 0.05) / 400] * 3
+    assert a_a(ROWS, "spent", unit="customer_id", runs=50, seed=1).equals(
+        a_a(ROWS.sample(fraction=1, shuffle=True, seed=2), "spent", unit="customer_id", runs=50, seed=1)
+    )
+
+
+def test_skewed_money_of_a_few_buyers_is_sound_too():
+    spent = pl.DataFrame({"spent": np.where(RNG.random(2000) < 0.1, RNG.lognormal(3, 1.2, 2000), 0)})
+    assert a_a(spent, "spent", runs=400)["sound"].item()
+
+
+def test_too_few_customers_and_runs_are_named():
+    with pytest.raises(TooLittle, match="3 customers"):
+        a_a(ROWS.head(3), "spent")
+    with pytest.raises(ValueError, match="runs: 0"):
+        a_a(ROWS, "spent", runs=0)

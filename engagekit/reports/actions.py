@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["action_rows", "next_steps", "private_actions", "things"]
 
-MOST_PLANS, MOST_THINGS = 3, 2
+MOST_PLANS = 3
 COMPARED = ("n", "value", "difference", "low", "high", "p_value", "verdict")
 
 
@@ -54,19 +54,18 @@ def next_steps(study: Study) -> Section | None:
 
 
 def things(study: Study) -> Iterator[str]:
-    """Things to do: what was planned and is recorded nowhere, then the actions that are expected to bring most."""
+    """Things to do: what was planned and is recorded nowhere, then the action that is expected to bring most."""
     language, table = study.language, safe_table(_by_action(study), "customers").dropna(subset=["customers"])
     for result in _plans(study):
         if not result.recorded:
             yield language.text("plan.unrecorded", name=result.name)
     best = table.sort_values("expected_gain", ascending=False, kind="stable", na_position="last")
-    for row in best.head(MOST_THINGS).to_dict("records"):
+    for row in best.head(1).to_dict("records"):
         known = {"action": _title(study, row["action"]), "channel": language.value("channel", row["channel"])}
-        known |= {"n": language.number(row["customers"])}
-        if row["expected_gain"] > 0:
-            yield language.text("next_thing.money", **known, money=_money(study, row["expected_gain"]))
-        else:
-            yield language.text("next_thing.plain", **known)
+        known |= {"n": language.number(row["customers"]), "days": study.business.score.window.removesuffix("d")}
+        known |= {"value": _money(study, row["value"]), "money": _money(study, row["expected_gain"])}
+        money = "money_contract" if study.churn.contractual else "money_shop"
+        yield language.text(f"next_thing.{money if row['expected_gain'] > 0 else 'plain'}", **known)
 
 
 def private_actions(study: Study) -> pd.DataFrame:
@@ -104,15 +103,15 @@ def _left_out(study: Study) -> dict[str, int]:
 
 @lru_cache(maxsize=4)
 def _by_action(study: Study) -> pd.DataFrame:
-    """Customers, the channel of most of them, the expected gain and the cost, in the order of the playbook."""
+    """Customers, the channel of most of them, their value, the gain and the cost, in the order of the playbook."""
     listed, rows = _next(study), []
     for name in playbook(study.business):
         part = listed[listed["action"] == name]
         if len(part):
             channel = part["channel"].value_counts().sort_index().idxmax()
-            gain, cost = part["expected_gain"].sum(min_count=1), len(part) * study.business.churn.cost
-            rows.append((name, len(part), channel, gain, cost))
-    return pd.DataFrame(rows, columns=["action", "customers", "channel", "expected_gain", "cost"])
+            value, gain = (part[column].sum(min_count=1) for column in ("value", "expected_gain"))
+            rows.append((name, len(part), channel, value, gain, len(part) * study.business.churn.cost))
+    return pd.DataFrame(rows, columns=["action", "customers", "channel", "value", "expected_gain", "cost"])
 
 
 def _answer(study: Study, table: pd.DataFrame) -> Iterator[str]:

@@ -1,9 +1,11 @@
 """Randomised tests in reports: whether each worked, how sure that is, and what to do next."""
 
+import datetime as dt
 from collections.abc import Iterator
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+import narwhals as nw
 import pandas as pd
 
 from engagekit.decisions.experiment import Experiment
@@ -26,22 +28,27 @@ if TYPE_CHECKING:
 
 __all__ = ["experiment_rows", "experiments", "things"]
 
-PLAN_ARMS = {"contact", "hold_out"}  # of engagekit plan, whose results have a section of their own
+RECENT = dt.timedelta(days=182)  # after the last assignment, in which a result is a thing to do
 HEADLINES = ("refused", "too_early", "better", "worse", "changed", "unknown")
 FEW_ROWS, ROW_HEIGHT, AROUND = 4, 44, 90  # CSS pixels of a figure with many rows
 
 
 @lru_cache(maxsize=4)
 def _compared(study: Study) -> dict[str, Experiment | None]:
-    """Tests by their names, without those of plans; None where one cannot be compared."""
+    """Tests by their names, without plans, which have a section of their own; None where one cannot be compared."""
     made: dict[str, Experiment | None] = {}
     for name in experiments_of(study):
-        if set(collected(assigned_rows(study, name).select("arm"))["arm"].unique()) != PLAN_ARMS:
+        if name not in study.plans["experiment"]:
             try:
                 made[name] = study_experiment(study, name)
             except DataError:
                 made[name] = None
     return made
+
+
+def _is_recent(study: Study, name: str) -> bool:
+    last = collected(assigned_rows(study, name).select(nw.col("assigned_at").max())).item()
+    return last is not None and last >= study.end - RECENT
 
 
 def experiments(study: Study) -> list[Section]:
@@ -50,10 +57,10 @@ def experiments(study: Study) -> list[Section]:
 
 
 def things(study: Study) -> Iterator[str]:
-    """What to do about each test, in a sentence; nothing while it is not known whether it worked."""
+    """What to do about each test of the last half year, in a sentence; nothing while its result is not known."""
     language, currency = study.language, study.business.currency
     for name, made in _compared(study).items():
-        if made is None:
+        if made is None or not _is_recent(study, name):
             continue
         rows = safe_table(_table(made), "fewest")
         if rows["n"].isna().any():

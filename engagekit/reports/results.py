@@ -274,6 +274,7 @@ class Results:
         from engagekit.reports.actions import action_rows  # these write their sentences with what is said of results
         from engagekit.reports.alerts import alerts
         from engagekit.reports.budgeting import budget_rows
+        from engagekit.reports.experiments import experiment_rows
         from engagekit.reports.targets import target_rows
         from engagekit.reports.voice import voice_rows
 
@@ -283,6 +284,7 @@ class Results:
             "breakdowns": significant(rows),
             "budget": budget_rows(self.study),
             "cohorts": self._cohort_rows(),
+            "experiments": experiment_rows(self.study),
             "funnels": list(funnel_rows(self.study)),
             "lifecycle": significant(self.states.assign(period=self.states["period"].map(_day)).to_dict("records")),
             "lifetime_value": self.study.coming_year.as_dict() | segments,

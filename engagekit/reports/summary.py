@@ -1,15 +1,15 @@
 """The first screens of the engagement report: how engaged the customers are, what changed, and what to do now."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from itertools import islice
 
 import pandas as pd
-import polars as pl
 
 from engagekit.data.tables import TABLES
 from engagekit.display.section import FEWEST, Section, no_cells
 from engagekit.metrics.catalog import METRICS
-from engagekit.reports import targets
+from engagekit.reports import actions, budget, experiments, targets, voice
 from engagekit.reports.anomalies import newest
 from engagekit.reports.holidays import holidays_apart, is_kept, previous
 from engagekit.reports.parts import MOST_NAMED, moved, people, tile
@@ -116,33 +116,24 @@ def _stayed(report: Results) -> list[str]:
 
 
 def _things(report: Results) -> Iterator[str]:
-    """Things to do, the most urgent first: whom to keep, whom to win back, what slips, what is missing."""
-    yield from _to_keep(report)
-    yield from _to_win_back(report)
-    yield from _to_mend(report)
-    yield from targets.things(report.study)
-    text, writer = report.language.text, Writer(report)
+    """Things to do, one of each kind: what a test and customers' words call for, then whom to keep and win back."""
+    study, text, writer = report.study, report.language.text, Writer(report)
+    kinds = (
+        experiments.things(study),
+        voice.things(study),
+        actions.things(study),
+        _to_win_back(report),
+        _to_mend(report),
+        targets.things(study),
+        budget.things(study),
+    )
+    for kind in kinds:
+        yield from islice(kind, 1)
     if writer.segments.get("advocate", 0) >= FEWEST:
         yield text("summary.ask", n=people(report.language, writer.segments["advocate"]))
     missing = [text(f"table.{name}") for name in TABLES if name not in report.business.tables]
     if missing:
         yield text("summary.add", tables=", ".join(missing[:MOST_NAMED]))
-
-
-def _to_keep(report: Results) -> Iterator[str]:
-    count, study = Writer(report).segments.get("at_risk", 0), report.study
-    if count < FEWEST:
-        return
-    ids = report.scores.filter(pl.col("segment") == "at_risk")["customer_id"]
-    known = {"n": report.language.text("unit.customer", n=report.language.number(count))}
-    if study.churn.contractual:
-        paid = study.paid_now()
-        pays = float(paid.filter(pl.col("customer_id").is_in(ids.implode()))["monthly_value"].sum() or 0)
-        yield _with_money(report, "contact", known, pays, "contact_contract")
-        return
-    features = study.features()
-    spent = float(features.loc[features["customer_id"].isin(ids.to_list()), "value"].sum())
-    yield _with_money(report, "contact", known | {"days": report.business.score.window.removesuffix("d")}, spent)
 
 
 def _to_win_back(report: Results) -> Iterator[str]:
@@ -153,17 +144,14 @@ def _to_win_back(report: Results) -> Iterator[str]:
     if len(gone) < FEWEST:
         return
     known = {"n": report.language.text("unit.customer", n=report.language.number(len(gone)))}
-    known["days"] = churn.horizon.removesuffix("d")
-    at_stake = "win_back_contract" if churn.contractual else "win_back_value"
-    yield _with_money(report, "win_back", known, gone["value"].sum(min_count=1), at_stake)
-
-
-def _with_money(report: Results, key: str, known: Mapping[str, str], value: float, at_stake: str = "") -> str:
-    """Write a thing to do, with the money that is at stake where there is some."""
+    known["days"], value = churn.horizon.removesuffix("d"), gone["value"].sum(min_count=1)
     if not value > 0:
-        return report.language.text(f"summary.{key}", **known)
-    money = report.language.money(value, report.business.currency, 0)
-    return report.language.text(f"summary.{at_stake or f'{key}_value'}", **known, money=money)
+        yield report.language.text("summary.win_back", **known)
+        return
+    at_stake = "win_back_contract" if churn.contractual else "win_back_value"
+    yield report.language.text(
+        f"summary.{at_stake}", **known, money=report.language.money(value, report.business.currency, 0)
+    )
 
 
 def _to_mend(report: Results) -> Iterator[str]:

@@ -74,6 +74,14 @@ def test_what_to_do_follows_from_the_verdict():
     assert "check how customers were assigned" in refused
 
 
+def test_a_test_of_more_than_half_a_year_ago_is_no_thing_to_do_any_more():
+    study = shop(*BETTER)
+    for days, known in ((181, 1), (184, 0)):
+        later = Study.of(assignments=study.table("assignments"), as_of=FIRST + dt.timedelta(days=days))
+        assert len(list(things(later))) == known
+        assert len(experiments(later)) == 1
+
+
 def test_a_test_that_shows_nothing_says_what_it_could_have_missed():
     """1.96 + 0.84 standard errors, of which Newcombe's interval is 2 · 1.96 long."""
     (section,) = experiments(shop(("control", 50, 500), ("new", 55, 500)))

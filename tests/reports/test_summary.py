@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from engagekit.reports import summary
+from engagekit.reports import actions, budget, experiments, summary, targets, voice
 from engagekit.reports.results import results
 from engagekit.reports.words import Writer
 from engagekit.study import Study
@@ -43,13 +43,27 @@ def test_the_score_is_judged_beside_its_own_year(found):
         assert re.search(rf"\b{int(bound)}\b|\b{round(bound)}\b", first)
 
 
-def test_whom_to_contact_and_to_win_back_is_counted(found):
-    told = " ".join(summary.to_do(found.study).answer)
-    at_risk = (found.scores["segment"] == "at_risk").sum()
-    assert re.search(rf"\b{found.language.number(at_risk)}\b", told)
+def test_there_are_three_things_to_do_of_three_kinds_and_each_is_short(found):
+    sentences = summary.to_do(found.study).answer
+    kinds = [list(kind.things(found.study)) for kind in (experiments, voice, actions, targets, budget)]
+    of_kind = [next((place for place, kind in enumerate(kinds) if each in kind), -1) for each in sentences]
+    assert len(sentences) == len({*of_kind}) == 3
+    assert all(len(each.split()) <= 25 for sentence in sentences for each in sentence.split(". "))
+
+
+def test_whom_to_contact_is_counted_in_the_private_list(found):
+    (action,) = actions.things(found.study)
+    listed = actions.private_actions(found.study)
+    title, rest = action.split(": ", 1)
+    assert rest.startswith(f"{found.language.number((listed.iloc[:, 2] == title).sum())} ")
+    worth = listed[listed.iloc[:, 2] == title].iloc[:, -1].sum()
+    assert worth <= 0 or found.language.money(worth, found.business.currency, 0) in action
+
+
+def test_whom_to_win_back_is_counted(found):
+    told = " ".join(summary._to_win_back(found))
     gone = len(found.study.win_back())
     assert gone < 5 or re.search(rf"\b{found.language.number(gone)}\b", told)
-    assert len(summary.to_do(found.study).answer) == 3
 
 
 def test_what_changed_is_what_the_tables_call_a_change(found):

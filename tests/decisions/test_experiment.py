@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import tea_tasting
 from scipy.stats import binomtest, chisquare, fisher_exact, norm, t, ttest_ind
 from statsmodels.api import OLS
 from statsmodels.stats.multitest import multipletests
@@ -147,6 +148,15 @@ def test_equal_means_have_an_interval_at_any_time_and_what_a_covariate_saves():
     assert row["difference"] == 0
     assert row["always_low"] < row["low"] < 0 < row["high"] < row["always_high"]
     assert row["variance_ratio"] == pytest.approx(1 - 6.5**2 / (8.75 * 5))  # Σ(x−x̄)(c−c̄) 6.5, Σ(x−x̄)² 8.75, Σ(c−c̄)² 5
+
+
+def test_the_global_settings_of_tea_tasting_change_nothing():
+    expected = experiment(TWO, metrics="spent", before="past")
+    others = {"alternative": "less", "confidence_level": 0.5, "equal_var": True, "use_t": False, "correction": False}
+    with tea_tasting.config_context(**others):
+        made = experiment(TWO, metrics="spent", before="past")
+    pd.testing.assert_frame_equal(made.table, expected.table)
+    assert made.balance_p == expected.balance_p
 
 
 def test_holm_over_all_arms_and_metrics_is_that_of_statsmodels():

@@ -3,8 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from scipy.special import ndtri
-
+from engagekit.decisions.sample_size import sample_size
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import column_names
 from engagekit.metrics import campaigns
@@ -20,7 +19,6 @@ COST_OF = {"leads": "cost_per_lead", "conversions": "cost_per_conversion"}
 RETURN = "return_on_ad_spend"
 RATIOS = (campaigns.cost_per_lead, campaigns.cost_per_conversion, campaigns.return_on_ad_spend)
 TOTALS = ("spend", "hours", "reached", "leads", "conversions", "revenue")
-CONFIDENCE = 0.975  # two-sided 95 %
 
 
 def campaign_returns(frame: Any, by: str = "campaign") -> "pd.DataFrame":
@@ -91,7 +89,7 @@ def campaign_test(
     effect : float, default 0.2
         Relative change of the rate that is to be seen: one fifth.
     power : float, default 0.8
-        Chance to see it, above 0 and below 1.
+        Chance to see it, above .05 and below 1; see ``sample_size``.
 
     Returns
     -------
@@ -104,29 +102,16 @@ def campaign_test(
     ValueError
         ``effect`` is 0, or ``power`` is out of its range.
 
-    Notes
-    -----
-    With the rates p and q = p (1 + effect) and their mean m, each half has
-    (z.975 √(2 m (1 − m)) + z.power √(p (1 − p) + q (1 − q)))² / (q − p)² people, rounded up.
-
-    References
-    ----------
-    .. [1] Fleiss, J. L., Levin, B., & Paik, M. C. (2003). Statistical Methods for Rates and Proportions, 3rd ed.
-       Wiley. Section 4.3.
-
     Examples
     --------
     >>> campaign_test(100, 2_000, 500.0)
     {'rate': 0.05, 'people': 16316.0, 'cost': 2039.5}
     """
-    if effect == 0 or not 0 < power < 1:
-        raise ValueError(f"effect, power: {effect}, {power} must be other than 0, and between 0 and 1")
+    if effect == 0:
+        raise ValueError("effect: 0 is no effect. Give a relative change, such as 0.2")
     rate = results / reached if reached > 0 else math.nan
     changed = rate * (1 + effect)
     if not (0 < rate < 1 and 0 <= changed <= 1):
         return dict.fromkeys(("rate", "people", "cost"), math.nan)
-    mean = (rate + changed) / 2
-    noise = ndtri(CONFIDENCE) * math.sqrt(2 * mean * (1 - mean))
-    noise += ndtri(power) * math.sqrt(rate * (1 - rate) + changed * (1 - changed))
-    half = math.ceil((noise / (changed - rate)) ** 2)
-    return {"rate": rate, "people": 2.0 * half, "cost": half * spend / reached}
+    people = sample_size(rate, changed - rate, power=power)
+    return {"rate": rate, "people": float(people), "cost": people / 2 * spend / reached}

@@ -115,6 +115,6 @@ def test_a_rate_that_is_0_unknown_or_cannot_rise_gives_no_size(results, reached)
 
 
 def test_no_effect_and_an_impossible_power_are_refused():
-    for wrong in ({"effect": 0}, {"power": 1}):
-        with pytest.raises(ValueError, match="effect, power"):
-            campaign_test(5, 100, 10.0, **wrong)
+    for name, value in (("effect", 0), ("power", 1)):
+        with pytest.raises(ValueError, match=f"^{name}: {value}"):
+            campaign_test(5, 100, 10.0, **{name: value})

@@ -142,8 +142,10 @@ def study_date(language):
     return {"en": "10 January 2026", "id": "10 Januari 2026", "ms": "10 Januari 2026"}[language]
 
 
-def test_the_arms_of_a_plan_are_not_repeated_here_and_without_assignments_there_is_no_section():
-    assert experiments(shop(("contact", 50, 500), ("hold_out", 30, 500))) == []
+@pytest.mark.parametrize("arms", [("contact", "hold_out"), ("contact",)])
+def test_a_plan_is_not_repeated_here_and_without_assignments_there_is_no_section(arms):
+    rows = shop(*((arm, 50, 500) for arm in arms)).table("assignments").assign(ends_at="2026-02-10")
+    assert experiments(Study.of(assignments=rows, as_of=FIRST + dt.timedelta(days=9))) == []
     seen = pl.DataFrame({"customer_id": ["a"], "time": [FIRST], "action": ["view"], "channel": ["web"]})
     assert experiments(Study.of(interactions=seen)) == []
 

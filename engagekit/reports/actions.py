@@ -18,6 +18,7 @@ from engagekit.decisions.sentences import comparison_in_words
 from engagekit.display import charts
 from engagekit.display.section import FEWEST, Figure, Section, safe_table
 from engagekit.metrics.estimate import significant
+from engagekit.reports import lists
 from engagekit.reports.parts import DASH, people, source
 from engagekit.reports.results import results
 from engagekit.study import Study
@@ -25,16 +26,16 @@ from engagekit.study import Study
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["action_rows", "next_steps", "private_actions", "things"]
+__all__ = ["action_rows", "next_steps", "private_actions", "private_lists", "things"]
 
 MOST_PLANS = 3
 COMPARED = ("n", "value", "difference", "low", "high", "p_value", "verdict")
 
 
 def next_steps(study: Study) -> Section | None:
-    """How many customers have which next action and what it is expected to bring; None without a reason for any."""
+    """How many customers have which next action and what it is expected to bring, plans, and the lists."""
     language, text, table = study.language, study.language.text, _by_action(study)
-    parts = [_of_plan(study, result) for result in _plans(study)]
+    parts = [*(_of_plan(study, result) for result in _plans(study)), *filter(None, [lists.lists(study)])]
     if table.empty and not parts and not any(_left_out(study).values()):
         return None
     shown = safe_table(table, "customers").dropna(subset=["customers"])
@@ -71,6 +72,12 @@ def things(study: Study) -> Iterator[str]:
 def private_actions(study: Study) -> pd.DataFrame:
     """The next action of each customer with real ids, for their owner: what ``write_private`` takes."""
     return in_words(study, _next(study))
+
+
+def private_lists(study: Study) -> dict[str, pd.DataFrame]:
+    """What goes into ``private/`` by the name of its file: next actions and the lists, unless they are of nobody."""
+    listed = private_actions(study)
+    return lists.private_lists(study) | ({"actions": listed} if len(listed) else {})
 
 
 def action_rows(study: Study) -> dict[str, Any]:

@@ -24,10 +24,10 @@ def budget(study: Study) -> Section | None:
     made = budget_of(study)
     if made is None:
         return None
-    language, by = study.language, made.curves.by
+    language = study.language
     parts = [split_part(made)] if not made.split.attrs["reason"] else []
     return Section(
-        language.text(f"budget.question_{by}"),
+        language.text("budget.question"),
         made.returns,
         list(_answer(study, made)),
         cells=partial(returned_cells, made),

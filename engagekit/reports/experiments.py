@@ -51,9 +51,10 @@ def _is_recent(study: Study, name: str) -> bool:
     return last is not None and last >= study.end - RECENT
 
 
-def experiments(study: Study) -> list[Section]:
-    """A section of each randomised test of the business; none without assignments."""
-    return [_section(study, name, made) for name, made in _compared(study).items()]
+def experiments(study: Study) -> Section | None:
+    """Whether each randomised test of the business worked, a part each; None without assignments."""
+    parts = [_section(study, name, made) for name, made in _compared(study).items()]
+    return Section(study.language.text("experiment.heading"), parts=parts) if parts else None
 
 
 def things(study: Study) -> Iterator[str]:

@@ -28,9 +28,10 @@ MOST_CHANNELS, MOST_ACTIONS = 5, 10
 DAY, HOURS_IN_HOURS = 24, 48  # from two days on a time is in days
 
 
-def funnels(study: Study) -> list[Section]:
-    """A section of each funnel that ``business.toml`` declares."""
-    return [_funnel(study, *each) for each in zip(study.business.funnels, study.funnels, strict=False)]
+def funnels(study: Study) -> Section | None:
+    """The funnels that ``business.toml`` declares, a part each; None without one."""
+    parts = [_funnel(study, *each) for each in zip(study.business.funnels, study.funnels, strict=False)]
+    return Section(study.language.text("funnel.heading"), parts=parts) if parts else None
 
 
 def _funnel(study: Study, funnel: FunnelSettings, table: pd.DataFrame) -> Section:
@@ -44,7 +45,7 @@ def _funnel(study: Study, funnel: FunnelSettings, table: pd.DataFrame) -> Sectio
         source(results(study), "interactions") if study.readings else "",
     )
     return Section(
-        text("funnel.question", name=funnel.name or steps),
+        funnel.name or steps,
         table,
         lambda safe: list(_answer(study, funnel, safe)),
         people="customers",

@@ -10,7 +10,6 @@ import polars as pl
 from engagekit.customers.win_back import without_opted_out
 from engagekit.display.section import FEWEST, Section
 from engagekit.frames.engine import collected
-from engagekit.reports.actions import private_actions
 from engagekit.reports.birthdays import birthday_list, birthdays
 from engagekit.reports.parts import DASH, printed
 from engagekit.reports.results import Results, results
@@ -43,7 +42,7 @@ def lists(study: Study) -> Section | None:
 
 def private_lists(study: Study) -> dict[str, pd.DataFrame]:
     """What goes into ``private/`` by the name of its file; a list of nobody is not written."""
-    made = {"lists": private_list(study), "birthdays": birthday_list(study), "actions": private_actions(study)}
+    made = {"lists": private_list(study), "birthdays": birthday_list(study)}
     return {name: listed for name, listed in made.items() if len(listed)}
 
 

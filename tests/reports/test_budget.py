@@ -152,7 +152,7 @@ def test_campaigns_that_take_turns_are_compared_by_channel():
     made = budget_of(study_of(frame.with_columns(channel=pl.col("channel").replace({"A": "email", "B": "social"}))))
     assert made.curves.by == "channel"
     study = study_of(frame.with_columns(channel=pl.col("channel").replace({"A": "email", "B": "social"})), "id")
-    assert budget(study).question == "Saluran mana yang layak mendapat anggaran?"
+    assert budget(study).question == "Anggaran kampanye"
     assert 'Naikkan "email"' in " ".join(budget(study).answer)
     assert 'Turunkan "media sosial"' in " ".join(budget(study).answer)
 

@@ -61,7 +61,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("language", ANSWERS)
 def test_a_funnel_says_who_came_through_where_most_were_lost_and_who_is_left_out(language):
-    (section,) = funnels(shop(PEOPLE, language))
+    (section,) = funnels(shop(PEOPLE, language)).parts
     assert section.answer == ANSWERS[language]
     assert section.table["customers"].tolist() == [21, 9, 6]
     assert section.table["left_out"].tolist() == [5, 5, 5]
@@ -73,7 +73,7 @@ def test_a_funnel_says_who_came_through_where_most_were_lost_and_who_is_left_out
 
 
 def test_channels_of_the_entry_are_the_five_largest_and_the_rest_together_and_small_ones_hidden():
-    (section,) = funnels(shop(PEOPLE))
+    (section,) = funnels(shop(PEOPLE)).parts
     (part,) = section.parts
     assert part.table["channel"].tolist() == ["app", "website", "kiosk", "email", "fair", "other channels together (3)"]
     assert part.table["customers"].dropna().tolist() == [8, 6]  # of two and of one customer each nothing is shown
@@ -82,7 +82,7 @@ def test_channels_of_the_entry_are_the_five_largest_and_the_rest_together_and_sm
 
 
 def test_the_rest_of_the_channels_is_their_sum():
-    (section,) = funnels(shop([[VIEW, CART, BUY] if who % 2 else [VIEW, CART] for who in range(21 * 5)]))
+    (section,) = funnels(shop([[VIEW, CART, BUY] if who % 2 else [VIEW, CART] for who in range(21 * 5)])).parts
     (part,) = section.parts
     other = part.table.set_index("channel").loc["other channels together (3)"]
     assert other["customers"] == 15
@@ -93,18 +93,18 @@ def test_the_rest_of_the_channels_is_their_sum():
 def test_many_channels_do_not_stop_the_report():
     study = shop([[VIEW, CART, BUY]] * 210)
     rows = study.described("interactions").with_columns(channel=pl.col("customer_id"))
-    (section,) = funnels(declared_in(Study.of(interactions=rows, as_of="2026-03-01"), *study.business.funnels))
+    (section,) = funnels(declared_in(Study.of(interactions=rows, as_of="2026-03-01"), *study.business.funnels)).parts
     assert section.parts[0].table["channel"].iloc[-1] == "other channels together (205)"
 
 
 def test_one_channel_is_not_compared():
-    (section,) = funnels(shop([[VIEW, CART, BUY]] * 7))
+    (section,) = funnels(shop([[VIEW, CART, BUY]] * 7)).parts
     assert section.parts == []
 
 
 def test_a_step_that_few_reached_is_hidden_with_the_next_smallest():
     study = shop([[VIEW, CART, BUY]] * 3 + [[VIEW, CART]] * 6 + [[VIEW]] * 9)
-    (section,) = funnels(study)
+    (section,) = funnels(study).parts
     assert section.parts == []
     assert section.table["customers"].dropna().tolist() == [18]
     assert section.answer == [
@@ -114,8 +114,8 @@ def test_a_step_that_few_reached_is_hidden_with_the_next_smallest():
 
 
 def test_an_action_that_is_not_in_the_data_is_named_with_those_that_are():
-    (section,) = funnels(shop([[VIEW, CART, BUY]] * 7, steps=["view", "add_to_cart", "purchase"], name="Shop"))
-    assert section.question == "Funnel: Shop"
+    (section,) = funnels(shop([[VIEW, CART, BUY]] * 7, steps=["view", "add_to_cart", "purchase"], name="Shop")).parts
+    assert section.question == "Shop"
     assert section.table["customers"].tolist() == [7, 0, 0]
     assert "0.0% of them" in section.answer[0]
     assert section.answer[-1].startswith(
@@ -124,7 +124,7 @@ def test_an_action_that_is_not_in_the_data_is_named_with_those_that_are():
 
 
 def test_without_anyone_whose_time_is_over_there_are_no_shares():
-    (section,) = funnels(shop([[VIEW]] * 6, as_of="2026-01-04"))
+    (section,) = funnels(shop([[VIEW]] * 6, as_of="2026-01-04")).parts
     assert section.answer == [
         'No customer started with "page view" at least 7 days before 4 January 2026, so there are no shares.',
         "Left out: 6 customers who started less than 7 days before 4 January 2026, because their time is not over.",
@@ -136,8 +136,8 @@ def test_without_anyone_whose_time_is_over_there_are_no_shares():
 
 def test_without_a_declared_funnel_there_is_no_section(sample_results):
     study = sample_results["saas"].study
-    assert [section.table["step"].tolist() for section in funnels(study)] == [["login", "feature", "share"]]
-    assert funnels(Study.of(interactions=study.table("interactions"))) == []
+    assert [section.table["step"].tolist() for section in funnels(study).parts] == [["login", "feature", "share"]]
+    assert funnels(Study.of(interactions=study.table("interactions"))) is None
 
 
 def test_a_study_counts_a_funnel_by_an_attribute_of_customers(sample_results):

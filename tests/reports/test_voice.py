@@ -121,7 +121,7 @@ def test_metrics_json_has_counts_and_no_texts():
 
 def test_things_to_do_name_the_theme_and_what_is_new():
     assert list(things(shop())) == [
-        "Read the comments on “kurir”: 10 of 10 detractors mention it, and 0 of 20 promoters.",
+        "Read the comments on “kurir”, from 10 of 10 detractors and 0 of 20 promoters.",
         "Look into “saldo terpotong”, which is new in February 2026: 6 customers mention it.",
     ]
 
@@ -146,9 +146,7 @@ def test_reviews_are_compared_where_there_is_no_nps():
     reviews = surveys().with_columns(kind=pl.lit("review"), score=pl.col("score").replace({3: 1, 10: 5, 8: 3}))
     made = voice(shop(surveys=reviews))
     assert made.answer[1] == "Reviews of 1 or 2 mention more often than those of 4 or 5: “kurir”."
-    assert next(things(shop(surveys=reviews))).startswith(
-        "Read the comments on “kurir”: 10 of 10 customers with a low review"
-    )
+    assert next(things(shop(surveys=reviews))).startswith("Read the comments on “kurir”, from 10 of 10 low reviews")
 
 
 def test_comments_without_customers_and_without_churn_have_no_churn():

@@ -20,7 +20,7 @@ def test_the_code_runs(sample_folders, tmp_path, monkeypatch):
     (tmp_path / "businesses").mkdir()
     (tmp_path / "businesses" / "ecommerce").symlink_to(sample_folders["ecommerce"])
     monkeypatch.chdir(tmp_path)
-    ten_lines, firewall, score, churn, own = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    ten_lines, firewall, score, churn, decisions, own = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert 8 <= len([line for line in ten_lines.splitlines() if line]) <= 12
     names = {}
     exec(ten_lines, names)
@@ -31,6 +31,7 @@ def test_the_code_runs(sample_folders, tmp_path, monkeypatch):
     write_sample(make_sample("ecommerce", customers=1_200), tmp_path / "larger")
     names["study"] = Study(tmp_path / "larger")
     exec(churn, names)
+    exec(decisions, names)
     assert names["compared"].recommended in names["compared"].candidates
 
 

@@ -1,1 +1,5 @@
-"""What to do about it."""
+"""What to do about it: experiments, budgets, targets, actions and plans."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

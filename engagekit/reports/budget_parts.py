@@ -35,13 +35,13 @@ def returned_cells(made: Budget, table: pd.DataFrame) -> pd.DataFrame:
     text, number = made.study.language.text, made.study.language.number
     rows = table.loc[made.ranked.index.append(table.index.difference(made.ranked.index))]
     cells = {text(f"budget.column_{made.curves.by}"): [made.named(row) for row in rows.to_dict("records")]}
+    cells[text(f"budget.column_{made.cost}")] = [
+        DASH if np.isnan(row[made.cost]) else made.efficiency(row) for row in rows.to_dict("records")
+    ]
     for name in COUNTS:
         if name in rows:
             write = made.money if name in MONEY else number
             cells[text(f"budget.column_{name}")] = [write(value) for value in rows[name]]
-    cells[text(f"budget.column_{made.cost}")] = [
-        DASH if np.isnan(row[made.cost]) else made.efficiency(row) for row in rows.to_dict("records")
-    ]
     return pd.DataFrame(cells)
 
 

@@ -132,6 +132,7 @@ def test_numbers_of_fewer_than_five_people_are_not_judged(tmp_path):
     (row,) = targets(study).table.to_dict("records")
     assert row["value"] != row["value"]
     assert row["target_verdict"] == ""
+    assert [target_rows(study)[0][name] for name in ("value", "low", "high", "n")] == [None] * 4
 
 
 def test_without_targets_the_section_says_how_to_set_them(tmp_path):

@@ -85,8 +85,8 @@ def _row(report: Results, metric: Metric, goal: str, benchmark: float | None) ->
     aims = {"target": report.business.targets.get(metric.name), "benchmark": benchmark}
     small = is_small(metric, new)
     verdicts = {f"{aim}_verdict": "" if small else _verdict(metric, new, value) for aim, value in aims.items()}
-    numbers = {key: math.nan if small else getattr(new, key) for key in (*BOUNDS, "units")}
-    numbers["n"] = numbers.pop("units")
+    hidden = dict.fromkeys((*BOUNDS, "n"), math.nan)
+    numbers = hidden if small else {key: getattr(new, key) for key in BOUNDS} | {"n": new.units}
     return {"metric": metric.name, "goal": goal, "period": period, **numbers, **aims, "own_past": past, **verdicts}
 
 

@@ -128,7 +128,7 @@ def test_a_target_or_goal_that_cannot_be_is_refused_by_name(tmp_path, settings, 
 
 
 def test_numbers_of_fewer_than_five_people_are_not_judged(tmp_path):
-    study = shop(tmp_path, "[targets]\nrepeat_purchase_rate = 0.5\n")  # of one customer
+    study = shop(tmp_path, "[targets]\nrevenue_per_customer = 50\n")  # of one customer
     (row,) = targets(study).table.to_dict("records")
     assert row["value"] != row["value"]
     assert row["target_verdict"] == ""

@@ -1,11 +1,14 @@
 """How many customers a test needs, and what it can detect with those it has."""
 
 import math
+from collections.abc import Callable
 
 from scipy.optimize import brentq
-from scipy.special import ndtri
+from scipy.special import nctdtr, ndtr, ndtri, stdtrit
 
 __all__ = ["sample_size", "smallest_effect"]
+
+FEWEST = 4  # customers of two arms, so that each has a variance
 
 
 def sample_size(
@@ -37,6 +40,7 @@ def sample_size(
     Returns
     -------
     int
+        For means 4 or above.
 
     Raises
     ------
@@ -47,7 +51,7 @@ def sample_size(
     -----
     Proportions p and q = p + effect, their mean p̄ weighted by the arms: the control needs
     (z(1 − α/2) sqrt((1 + 1/ratio) p̄(1 − p̄)) + z(power) sqrt(p(1 − p) + q(1 − q)/ratio))² / effect² customers. Means:
-    the power of the t test, by tea-tasting.
+    the power of the two-sided t test of two means with the same standard deviation, from the noncentral t distribution.
 
     References
     ----------
@@ -65,7 +69,9 @@ def sample_size(
         _check_proportion(baseline, effect)
         of_control = _of_control(baseline, effect, power, alpha, ratio)
         return math.ceil(of_control) + math.ceil(ratio * of_control)
-    return math.ceil(_by_t_test(sd, "n_obs", power=power, alpha=alpha, ratio=ratio, effect_size=abs(effect)))
+    _check_sd(sd)
+    shift = abs(effect) / sd
+    return math.ceil(_smallest(lambda n: _power_of_t_test(n, shift, alpha, ratio), power, FEWEST))
 
 
 def smallest_effect(
@@ -102,11 +108,11 @@ def smallest_effect(
     (0.02, 5.0)
     """
     _check(power, alpha, ratio)
-    if customers < 4:
-        raise ValueError(f"customers: {customers} must be 4 or above")
+    if customers < FEWEST:
+        raise ValueError(f"customers: {customers} must be {FEWEST} or above")
     if sd is not None:
-        options = {"power": power, "alpha": alpha, "ratio": ratio, "n_obs": customers}
-        return _by_t_test(sd, "effect_size", **options)
+        _check_sd(sd)
+        return sd * _smallest(lambda shift: _power_of_t_test(customers, shift, alpha, ratio), power, 0)
     _check_proportion(baseline, 0)
     largest = 1 - baseline
 
@@ -124,17 +130,22 @@ def _of_control(p: float, effect: float, power: float, alpha: float, ratio: floa
     return float((under_none + under_effect) ** 2 / effect**2)
 
 
-def _by_t_test(sd: float, wanted: str, **options: float) -> float:
-    """What the power of the t test of two means with the same standard deviation leaves open."""
-    from tea_tasting import Mean
-    from tea_tasting.aggr import Aggregates
+def _power_of_t_test(customers: float, shift: float, alpha: float, ratio: float) -> float:
+    """Power of the t test where the means of the two arms are so many standard deviations apart."""
+    df, centre = customers - 2, shift * math.sqrt(customers * ratio) / (1 + ratio)
+    critical = float(stdtrit(df, 1 - alpha / 2))
+    power = 1 - float(nctdtr(df, centre, critical)) + float(nctdtr(df, centre, -critical))
+    return float(ndtr(centre - critical)) if math.isnan(power) else power  # SciPy has none far from the centre
 
-    if not 0 < sd < math.inf:
-        raise ValueError(f"sd: {sd} must be above 0")
-    usual = Aggregates(count_=2, mean_={"value": 1.0}, var_={"value": sd**2})
-    # pooled: Welch's degrees of freedom are not defined for the three customers at which its search begins
-    (solved,) = Mean("value", equal_var=True, **options).solve_power_from_aggregates(usual, wanted)
-    return float(getattr(solved, wanted))
+
+def _smallest(power_at: Callable[[float], float], power: float, least: float) -> float:
+    """Smallest number, from the least one on, at which a growing power is reached."""
+    if power_at(least) >= power:
+        return least
+    above = 2 * least or 1.0
+    while power_at(above) < power:
+        above *= 2
+    return float(brentq(lambda number: power_at(number) - power, least, above))
 
 
 def _check(power: float, alpha: float, ratio: float) -> None:
@@ -144,6 +155,11 @@ def _check(power: float, alpha: float, ratio: float) -> None:
         raise ValueError(f"power: {power} is not between alpha and 1")
     if not 0 < ratio < math.inf:
         raise ValueError(f"ratio: {ratio} must be above 0")
+
+
+def _check_sd(sd: float) -> None:
+    if not 0 < sd < math.inf:
+        raise ValueError(f"sd: {sd} must be above 0")
 
 
 def _check_proportion(baseline: float, effect: float) -> None:

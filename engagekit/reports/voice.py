@@ -30,12 +30,6 @@ def voice(study: Study) -> Section | None:
         return None
     language, text = study.language, study.language.text
     table = _safe(made)
-    figure = Figure(
-        partial(_bars, language),
-        text(f"voice.title_{made.kind}"),
-        text("voice.subtitle", n=people(language, made.writers[LOW])),
-        source(results(study), "surveys") if study.readings else "",
-    )
     notes = [text("voice.note"), text("voice.note_themes")] if len(table) else [text("voice.note")]
     return Section(
         text("voice.question"),
@@ -44,9 +38,20 @@ def voice(study: Study) -> Section | None:
         people="n_first",
         cells=partial(_cells, language, made),
         words=[text("voice.theme"), text("voice.quote")],
-        figure=figure if len(table) > 1 else None,
+        figure=_figure(study, made) if len(table) > 1 else None,
         notes=notes,
         parts=_topics_part(language, made),
+    )
+
+
+def _figure(study: Study, made: Voice) -> Figure:
+    """Themes and their shares, of the survey whose low and high scores are compared."""
+    text = study.language.text
+    return Figure(
+        partial(_bars, study.language),
+        text(f"voice.title_{made.kind}"),
+        text("voice.subtitle", n=people(study.language, made.writers[LOW])),
+        source(results(study), "surveys") if study.readings else "",
     )
 
 

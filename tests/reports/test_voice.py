@@ -189,3 +189,31 @@ def test_a_word_of_praise_is_no_theme_of_the_unhappy():
     terms = voice(shop(surveys=frame)).table["term"].tolist()
     assert "bagus" not in terms
     assert terms
+
+
+def mentions(texts):
+    frame = pl.DataFrame(rows_of(texts, 20), schema=["customer_id", "time", "text"], orient="row")
+    return frame.with_columns(mention_id=pl.col("customer_id"), channel=pl.lit("instagram"))
+
+
+@pytest.mark.parametrize(
+    ("tables", "begins"),
+    [
+        ({"tickets": tickets()}, "The most frequent topic of tickets (bocor, kemasan)"),
+        ({"mentions": mentions(["Kopinya enak"] * 12)}, "Of 12 mentions, 100% are positive"),
+        ({"surveys": surveys(late=0, mixed=0, good=12)}, "Of 12 survey comments, 100% are positive"),
+    ],
+)
+def test_one_table_without_a_comparison_is_enough(tables, begins):
+    study = Study.of(**tables, as_of=END)
+    made = voice(study)
+    assert made.answer[0].startswith(begins)
+    assert made.payload["figure"] is None
+    assert voice_rows(study)["survey"] == ""
+    assert voice_rows(study)["themes"] == []
+
+
+def test_two_themes_have_a_figure():
+    made = voice(shop(surveys=surveys(others=[("Kemasan bocor", 2)] * 10)))
+    assert made.table["term"].tolist() == ["kemasan bocor", "kurir"]
+    assert made.payload["figure"]["title"] == "What detractors mention more often than promoters"

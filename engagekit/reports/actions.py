@@ -204,9 +204,11 @@ def _of_plan(study: Study, result: PlanResult) -> Section:
 
 
 def _shown(result: PlanResult) -> Experiment | None:
-    """Comparison of the arms of a plan that is over, unless fewer than five customers of one did what is counted."""
-    kept = result.outcomes.group_by("arm").agg(pl.col("kept").sum())["kept"]
-    return None if kept.is_between(1, FEWEST - 1).any() else result.experiment
+    """Comparison of the arms of a plan that is over, unless one to four of one stayed, or did not stay."""
+    kept = pl.col("kept").sum()
+    counts = result.outcomes.group_by("arm").agg(kept=kept, gone=pl.len() - kept)
+    few = counts.select(pl.any_horizontal(pl.col("kept", "gone").is_between(1, FEWEST - 1)).any()).item()
+    return None if few else result.experiment
 
 
 def _plan_answer(study: Study, result: PlanResult) -> Iterator[str]:
@@ -223,8 +225,10 @@ def _plan_answer(study: Study, result: PlanResult) -> Iterator[str]:
         yield text("plan.contaminated", n=people(language, result.count(HOLD_OUT, acted=True)))
     if not result.is_over:
         yield text("plan.too_early", date=language.date(result.ends))
-    elif (compared := _shown(result)) is None:
+    elif result.experiment is None:
         yield text("plan.too_few")
+    elif (compared := _shown(result)) is None:
+        yield text("plan.few_stayed", fewest=FEWEST)
     else:
         yield from _compared(study, compared)
 

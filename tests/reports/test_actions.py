@@ -13,6 +13,7 @@ from engagekit.decisions.plan import make_plan, write_plan
 from engagekit.reports.actions import action_rows, next_steps, private_actions, things
 from engagekit.reports.churning import churning
 from engagekit.reports.lists import private_list
+from engagekit.reports.parts import people
 from engagekit.study import Study
 
 SILENT = ChurnDefinition(horizon="28d", contractual=False)
@@ -22,6 +23,9 @@ QUESTIONS = {
     "id": ["p: apakah dijalankan, dan apakah membantu?"],
     "ms": ["p: adakah ia dijalankan, dan adakah ia membantu?"],
 }
+
+
+FEW_STAYED = "Of one group fewer than 5 customers stayed, or fewer than 5 did not. The numbers are not shown."
 
 
 def planned(contact=60, hold_out=40, came=(45, 10), language="en", as_of=OVER, ends="2026-06-29"):
@@ -74,8 +78,10 @@ def test_the_same_in_both_groups_is_not_known_to_have_helped():
     ("given", "sentence"),
     [
         ({"as_of": "2026-06-20"}, "Whether it helped is known after 29 June 2026."),
-        ({"hold_out": 4, "came": (45, 0)}, "Too few customers are held out to say whether it helped."),
-        ({"came": (45, 3)}, "Too few customers are held out to say whether it helped."),  # whom one could count
+        ({"hold_out": 4, "came": (45, 0)}, "A group has too few customers to say whether it helped."),
+        ({"came": (45, 3)}, FEW_STAYED),  # whom one could count
+        ({"hold_out": 19, "came": (45, 18)}, FEW_STAYED),  # 94.7 % of 19: one did not come
+        ({"contact": 48}, FEW_STAYED),  # three of 48 did not
     ],
 )
 def test_too_early_and_too_few_are_said(given, sentence):
@@ -84,13 +90,13 @@ def test_too_early_and_too_few_are_said(given, sentence):
     assert part.answer[-1] == sentence
     (row,) = action_rows(study)["plans"]
     assert row["results"] == []
-    assert " 3 " not in repr(part.payload["table"])
+    assert not {"kept", "value"} & {*part.table}
 
 
 def test_plans_of_few_people_hide_their_numbers():
     study = planned(contact=60, hold_out=4, came=(45, 0))
     (part,) = next_steps(study).parts
-    assert part.answer[0].startswith("60 to contact and fewer than 5 held out")
+    assert part.answer[0] == "From 1 June 2026 until 29 June 2026: 60 to contact and fewer than 5 held out."
     assert part.table["customers"].isna().all()
     assert action_rows(study)["plans"][0]["hold_out"] is None
 
@@ -178,5 +184,16 @@ def test_customers_in_actions_whom_no_table_knows_are_counted(with_plan):
     rows = "".join(f"2026-01-05,nobody{n}\n" for n in range(6))
     (folder / "actions.csv").write_text(f"date,customer_id\n{rows}")
     answer = " ".join(next_steps(Study(folder)).answer)
-    assert "6 pelanggan di actions.csv tidak ada di tabel mana pun." in answer
+    assert "Ada di actions.csv tetapi tidak di tabel mana pun: 6 pelanggan." in answer
     assert "nobody" not in answer
+
+
+@pytest.mark.parametrize("language", QUESTIONS)
+def test_sentences_begin_with_a_capital_however_few_there_are(language):
+    study = planned(contact=4, hold_out=3, language=language)
+    (part,) = next_steps(study).parts
+    assert all(sentence[0].isupper() or sentence[0].isdigit() for sentence in part.answer)
+    text = study.language.text
+    for key in ("plan.acted", "plan.contaminated", "actions.unknown"):
+        few = {"n": people(study.language, 3), "all": "9", "share": "33%"}
+        assert text(key, **few)[0].isupper()

@@ -28,13 +28,15 @@ def budget_split(
     """Split of a budget over campaigns that has the highest expected result in the next period.
 
     Expected is the mean over the draws of the curves. A campaign without a curve keeps its share of what was spent in
-    the last period, within its bounds; one that had spend and no result gets its minimum.
+    the last period, within its bounds; one that had spend and no result gets its minimum. A campaign without spend in
+    the last period has ended: it gets nothing, unless a bound names it or no campaign had spend.
 
     Parameters
     ----------
     curves : ResponseCurves
     total : float, optional
-        Money of all campaigns together in a period of ``curves.days``; by default that of the last period.
+        Money of all campaigns together in a period of ``curves.days``; by default that of the last period, or what is
+        nearest to it within the bounds.
     minimum, maximum : mapping of str to float, optional
         Bounds of campaigns, in money a period; by default 0 and no bound.
 
@@ -47,10 +49,12 @@ def budget_split(
         where the recommended spend is outside the range that was tried; ``action``; and the curve's ``reason``. The
         action is ``raise`` or ``lower`` where the present spend is outside the interval, and ``keep`` where it is
         within or no gain from the same money is clear; ``stop`` if the best spend is 0 in nine of ten draws, because
-        its first unit of money gives less than the last one elsewhere, or if there was spend and no result; else empty.
-        With fewer than two curves nothing is recommended except to stop, and the other numbers are NaN. ``attrs`` have
-        ``total``; ``gain, gain_low, gain_high``, what the campaigns with a curve are expected to give more than the
-        same money in its present shares; and ``reason``: ``too_few_curves`` or empty.
+        its first unit of money gives less than the last one elsewhere, or if there was spend and no result; else empty,
+        as where the reason is ``ended``. Without a total and without spend in the last period, or with fewer than two
+        curves of campaigns that have not ended, nothing is recommended except to stop, and the other numbers are NaN.
+        ``attrs`` have ``total``; ``gain, gain_low, gain_high``, what the campaigns with a curve are expected to give
+        more than the same money in its present shares; and ``reason``: ``no_present_spend``, ``too_few_curves`` or
+        empty.
 
     Raises
     ------
@@ -80,31 +84,28 @@ def budget_split(
     table, names = curves.table, curves.table[curves.by].tolist()
     low, high = (_bounds(word, wish, names, curves.by) for word, wish in (("minimum", minimum), ("maximum", maximum)))
     now, fitted = table["spend_now"].to_numpy(float), (table["reason"] == "").to_numpy()
-    total = float(now.sum()) if total is None else float(total)
-    useless = (table["reason"] == "no_results").to_numpy()
-    _check_total(total, low, high)
-    shares = now * total / now.sum() if now.sum() else now
-    kept = np.where(useless, low, np.clip(shares, low, high))
+    named = table[curves.by].isin([*(minimum or {}), *(maximum or {})]).to_numpy()
+    ended = (now <= 0) & ~named & (table["reason"] != "no_spend").to_numpy() & (total is None or now.sum() > 0)
+    useless, high = (table["reason"] == "no_results").to_numpy() & ~ended, np.where(ended, 0.0, high)
+    few = "" if (fitted & ~ended).sum() > 1 else "too_few_curves"
+    attrs: dict[Any, Any] = dict.fromkeys(("gain", "gain_low", "gain_high"), np.nan)
+    attrs |= {"reason": "no_present_spend" if total is None and not now.sum() else few}
+    total, kept = _kept(total, now, low, high, fitted, useless)
+    attrs["total"] = total
     split = table[[curves.by, "spend_now"]].assign(**dict.fromkeys(("recommended", "low", "high"), np.nan))
     stop = useless & (low == 0)
-    attrs: dict[Any, Any] = {
-        "total": total,
-        "gain": np.nan,
-        "gain_low": np.nan,
-        "gain_high": np.nan,
-        "reason": "too_few_curves",
-    }
-    if fitted.sum() > 1:
+    if not attrs["reason"]:
         free = _free_money(total, kept[~fitted].sum(), low[fitted], high[fitted])
         best, draws, stop[fitted] = _optimum(curves, free, low[fitted], high[fitted])
         rows = np.repeat(kept[:, None], 3, axis=1)
         rows[fitted] = np.column_stack([best, *np.quantile(draws, INTERVAL, axis=0)])
         split = split.assign(**dict(zip(("recommended", "low", "high"), rows.T, strict=True)))
-        attrs |= _gain(curves, best, now[fitted]) | {"reason": ""}
+        attrs |= _gain(curves, best, now[fitted])
+        stop &= ~ended
     split.loc[stop, "recommended"] = 0.0
     split = _with_results(curves, split, table)
-    split["action"] = _actions(split, stop, attrs)
-    split["reason"] = table["reason"]
+    split["action"] = np.where(ended, "", _actions(split, stop, attrs))
+    split["reason"] = table["reason"].mask(ended, "ended")
     split.attrs = attrs
     return split
 
@@ -161,10 +162,30 @@ def _bounds(word: str, wish: Mapping[str, float] | None, names: list[str], by: s
     return np.array([(wish or {}).get(name, 0.0 if word == "minimum" else np.inf) for name in names], dtype=float)
 
 
-def _check_total(total: float, low: Floats, high: Floats) -> None:
-    """Refuse a total that no split within the bounds has."""
+def _kept(
+    total: float | None,
+    now: Floats,
+    low: Floats,
+    high: Floats,
+    fitted: NDArray[np.bool_],
+    useless: NDArray[np.bool_],
+) -> tuple[float, Floats]:
+    """Total, and what each campaign gets of it in its present share; without one the nearest to the present spend."""
     if (low > high).any():
         raise ValueError("minimum: is above the maximum of the same campaign")
+    if total is not None:
+        _check_total(total, low, high)
+    shares = now if total is None or not now.sum() else now * total / now.sum()
+    kept = np.where(useless, low, np.clip(shares, low, high))
+    if total is None:
+        rest = kept[~fitted].sum()
+        least, most = rest + low[fitted].sum(), rest + high[fitted].sum()
+        total = np.clip(now.sum(), least, most) if fitted.any() else now.sum()
+    return float(total), kept
+
+
+def _check_total(total: float, low: Floats, high: Floats) -> None:
+    """Refuse a total that no split within the bounds has."""
     if not (total > 0 and np.isfinite(total)):
         raise ValueError(f"total: {total:g} is no money to split. Give what the next period may cost")
     if total < low.sum() * (1 - ROUNDING):

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from scipy.special import stdtrit
 
-from engagekit.errors import DataError, did_you_mean
+from engagekit.errors import DataError, TooLittle, did_you_mean
 from engagekit.frames.engine import collected, column_names, to_narwhals
 from engagekit.metrics.intervals import Floats
 
@@ -106,8 +106,11 @@ def fit_response(frame: Any, result: str = "conversions", by: str = "campaign", 
 
     Raises
     ------
+    TooLittle
+        No row has a name and a period.
     DataError
-        A column is absent, spend or result is negative, or there are two currencies.
+        A column is absent or holds no numbers or no dates, spend or result is negative or infinite, or there are two
+        currencies.
     ValueError
         There is no such result.
 
@@ -183,20 +186,27 @@ def _periods(frame: Any, result: str, by: str) -> tuple[pl.DataFrame, float]:
 def _known(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows, of which there must be some."""
     if rows.is_empty():
-        raise DataError("there is no row with a campaign and a period. Add one for each.", file="campaigns")
+        raise TooLittle("there is no row with a campaign and a period. Add one for each.", file="campaigns")
     return rows
 
 
 def _check_rows(rows: pl.DataFrame, by: str, result: str) -> None:
-    """Refuse negative numbers and several currencies."""
+    """Refuse text, numbers that are negative or infinite, and several currencies."""
+    for column, kind in rows.schema.items():
+        text = column in ("spend", result) and not (kind.is_numeric() or kind == pl.Null)
+        if text or (column in TIMES and not kind.is_temporal()):
+            what = "dates" if column in TIMES else "numbers"
+            raise DataError(f"holds {kind}, not {what}. Convert the column.", file="campaigns", column=column)
     for column in ("spend", result):
-        for row in rows.with_row_index("row").filter(pl.col(column) < 0).head(1).to_dicts():
-            problem = f"{row[column]:g} of {row[by]!r} (row {row['row']}, counted from 0) is negative. Correct it."
-            raise DataError(problem, column=column)
+        number = pl.col(column).cast(pl.Float64)
+        for row in rows.with_row_index("row").filter((number < 0) | number.is_infinite()).head(1).to_dicts():
+            wrong = "negative" if row[column] < 0 else "infinite"
+            problem = f"{row[column]:g} of {row[by]!r} (row {row['row']}, counted from 0) is {wrong}. Correct it."
+            raise DataError(problem, file="campaigns", column=column)
     currencies: Sequence[str] = sorted(rows["currency"].drop_nulls().unique()) if "currency" in rows.columns else ()
     if len(currencies) > 1:
         problem = f"has {' and '.join(map(str, currencies))}. Convert all spend and revenue to one currency."
-        raise DataError(problem, column="currency")
+        raise DataError(problem, file="campaigns", column="currency")
 
 
 def _unfit(part: pl.DataFrame, enough: float) -> str:

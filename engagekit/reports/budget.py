@@ -16,7 +16,7 @@ from engagekit.study import Study
 
 __all__ = ["budget", "things"]
 
-WHY_NO_CURVE = ("too_few", "little_variation", "not_rising", "no_spend")
+WHY_NO_CURVE = ("too_few", "little_variation", "not_rising", "no_spend", "ended")
 
 
 def budget(study: Study) -> Section | None:
@@ -87,7 +87,8 @@ def _recommended(study: Study, made: Budget) -> Iterator[str]:
     gain = {name: made.results(split.attrs[name]) for name in ("gain", "gain_low", "gain_high")}
     known = {"total": made.money(split.attrs["total"]), "days": language.number(made.curves.days)}
     key = "gains" if split.attrs["gain_low"] > 0 else "same"
-    yield language.text(f"budget.{key}_{made.curves.result}", **known, **gain)
+    if not math.isnan(split.attrs["gain"]):  # without present spend there are no present shares
+        yield language.text(f"budget.{key}_{made.curves.result}", **known, **gain)
     changes = (split["recommended"] - split["spend_now"]).abs()
     by_size = split.loc[changes.sort_values(ascending=False, kind="stable").index]
     for action in ("raise", "lower"):
@@ -99,7 +100,10 @@ def _recommended(study: Study, made: Budget) -> Iterator[str]:
 
 def _why_none(study: Study, made: Budget) -> Iterator[str]:
     """Why there is no split, and what would show how results respond to spend."""
-    count = study.language.number(len(made.curves.fitted))
+    if made.split.attrs["reason"] == "no_present_spend":
+        yield study.language.text("budget.none_spent")
+        return
+    count = study.language.number((made.split["reason"] == "").sum())
     yield study.language.text("budget.none", n=count)
     yield from _without_curve(study, made)
 

@@ -52,7 +52,8 @@ def split_part(made: Budget) -> Section:
     notes = [
         text(f"budget.note_{name}") for name in ("split", "beyond") if name == "split" or made.split["beyond"].any()
     ]
-    return Section(question, made.split, cells=partial(_split_cells, made), notes=notes)
+    given = made.split[made.split["reason"] != "ended"]
+    return Section(question, given, cells=partial(_split_cells, made), notes=notes)
 
 
 def _split_cells(made: Budget, table: pd.DataFrame) -> pd.DataFrame:

@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 
 import narwhals as nw
 import pandas as pd
+import polars as pl
 
 from engagekit.decisions.budget import budget_split
 from engagekit.decisions.response import FEWEST_PERIODS, ResponseCurves, fit_response
 from engagekit.decisions.returns import COST_OF, RETURN, campaign_returns
 from engagekit.display.axes import Measure
-from engagekit.errors import DataError
-from engagekit.frames.engine import collected, column_names
+from engagekit.errors import DataError, TooLittle
+from engagekit.frames.engine import collected, column_names, to_narwhals
 from engagekit.metrics.estimate import significant
 from engagekit.study import Study
 
@@ -80,7 +81,9 @@ class Budget(NamedTuple):
 
 @lru_cache(maxsize=4)
 def budget_of(study: Study) -> Budget | None:
-    """What a study's campaigns returned, and the split; None without campaigns that have results.
+    """What a study's campaigns returned, and the split; None without named campaigns that have results.
+
+    A bound of a campaign that the business's table has later, and not yet at the study's end, does not count.
 
     Raises
     ------
@@ -92,14 +95,15 @@ def budget_of(study: Study) -> Budget | None:
         return None
     rows, settings = study.described("campaigns"), study.business.budget
     result = settings.result or _result(rows)
-    if result is None or collected(nw.from_native(rows).lazy().head(1)).is_empty():
+    curves = _curves(study, rows, result) if result else None
+    if curves is None:
         return None
-    curves = fit_response(rows, result, settings.by or "campaign")
-    if settings.by is None and (curves.table["periods"] >= FEWEST_PERIODS).sum() < 2:
-        by_channel = fit_response(rows, result, "channel")
-        curves = by_channel if (by_channel.table["periods"] >= FEWEST_PERIODS).sum() > 1 else curves
+    bounds: tuple[dict[str, float], ...] = (settings.minimum, settings.maximum)
+    if any(bounds):
+        later = _names(study, curves.by) - set(curves.table[curves.by])
+        bounds = tuple({name: money for name, money in each.items() if name not in later} for each in bounds)
     try:
-        split = budget_split(curves, settings.total, settings.minimum, settings.maximum)
+        split = budget_split(curves, settings.total, *bounds)
     except DataError:
         raise
     except ValueError as error:
@@ -117,6 +121,30 @@ def budget_rows(study: Study) -> dict[str, Any]:
     known = {"by": by, "result": curves.result, "days": curves.days, **made.split.attrs}
     rows: dict[str, Any] = significant(known | {"rows": table.merge(made.split, on=by).to_dict("records")})
     return rows
+
+
+def _curves(study: Study, rows: Any, result: str) -> ResponseCurves | None:
+    """Curves of what the settings name, else of campaigns, or of channels where only two of those have the periods."""
+    settings = study.business.budget
+    bounds = {*settings.minimum, *settings.maximum}
+    ways = [settings.by] if settings.by else [by for by in ("campaign", "channel") if by in column_names(rows)]
+    ways = [by for by in ways if bounds & _names(study, by)][:1] or ways if bounds else ways
+    made = []
+    for by in ways:
+        try:
+            made.append(fit_response(rows, result, by))
+        except TooLittle:
+            continue
+        if (made[-1].table["periods"] >= FEWEST_PERIODS).sum() > 1:
+            return made[-1]
+    return made[0] if made else None
+
+
+def _names(study: Study, by: str) -> set[str]:
+    """Names of all campaigns or channels in the business's table, whatever the date."""
+    business = study.business
+    rows = business.table("campaigns", lazy=True) if study.readings else business.tables["campaigns"]
+    return set(collected(to_narwhals(rows, [by]))[by].cast(pl.String).drop_nulls())
 
 
 def _result(rows: Any) -> str | None:

@@ -132,11 +132,45 @@ def test_with_one_curve_nothing_is_recommended_but_to_stop():
     assert np.isnan(split.attrs["gain"])
 
 
-def test_costs_of_zero_give_no_split():
-    frame = flat("A", 5, [0.0] * 6)
+def test_without_present_spend_there_is_a_split_only_of_a_total():
+    last = {"spend": [*SPEND, 0.0], "leads": [100 * s / (50 + s) for s in SPEND] + [0.0]}
+    curves = fit_response(pl.concat(pl.DataFrame({"campaign": name, **last}) for name in "AB"), "leads")
+    paused = budget_split(curves)
+    assert (paused.attrs["reason"], paused.attrs["total"]) == ("no_present_spend", 0)
+    assert paused["recommended"].isna().all()
+    assert paused["action"].tolist() == ["", ""]
+    given = budget_split(curves, 120.0)
+    assert given["recommended"].tolist() == pytest.approx([60, 60], abs=0.1)
+    assert given["reason"].tolist() == ["", ""]
+    assert budget_split(fit_response(flat("A", 5, [0.0] * 6), "leads"), 10.0)["reason"].tolist() == ["no_spend"]
     with pytest.raises(ValueError, match="total: 0 is no money to split"):
-        budget_split(fit_response(frame, "leads"))
-    assert budget_split(fit_response(frame, "leads"), 10.0)["reason"].tolist() == ["no_spend"]
+        budget_split(curves, 0.0)
+
+
+def test_a_campaign_that_ended_gets_a_share_only_if_a_bound_names_it():
+    spend = [*SPEND, 0.0]
+    ended = pl.DataFrame({"campaign": "C", "spend": spend, "leads": [9_000 * s / (50 + s) for s in spend]})
+    useless = pl.DataFrame({"campaign": "D", "spend": spend, "leads": [0.0] * 7})
+    split = split_of(ended, useless, A=(200, 50), B=(100, 50))
+    assert split.loc[["C", "D"], "recommended"].tolist() == [0, 0]
+    assert split.loc[["C", "D"], ["action", "reason"]].to_numpy().tolist() == [["", "ended"]] * 2
+    assert split.loc[["A", "B"], "recommended"].sum() == pytest.approx(300)
+    named = split_of(ended, A=(200, 50), B=(100, 50), maximum={"C": 300.0})
+    assert named.loc["C", ["action", "reason"]].tolist() == ["raise", ""]
+    assert named.loc["C", "recommended"] > 100
+
+
+def test_campaigns_that_ended_do_not_count_as_curves():
+    spend = [*SPEND, 0.0]
+    ended = pl.DataFrame({"campaign": "C", "spend": spend, "leads": [9_000 * s / (50 + s) for s in spend]})
+    assert split_of(ended, A=(200, 50)).attrs["reason"] == "too_few_curves"
+
+
+def test_bounds_move_the_total_where_none_is_given():
+    assert split_of(A=(200, 50), B=(100, 50), maximum={"A": 60.0, "B": 40.0}).attrs["total"] == 100  # of 300
+    assert split_of(A=(200, 50), B=(100, 50), minimum={"A": 400.0}).attrs["total"] == 400
+    kept = split_of(flat("C", 9), A=(200, 50), B=(100, 50), maximum={"A": 60.0, "B": 40.0})
+    assert kept["recommended"].to_dict() == pytest.approx({"C": 150, "A": 60, "B": 40})
 
 
 def test_no_results_at_all_stop_what_had_spend_in_enough_periods():

@@ -182,8 +182,20 @@ def test_negative_spend_is_refused_and_named():
         fit_response(table([1.0, 2.0], [5.0, -5.0]), "leads")
 
 
+def test_infinite_numbers_and_text_are_refused_and_name_the_column():
+    with pytest.raises(DataError, match=r"campaigns, spend: inf of 'A' \(row 1, counted from 0\) is infinite"):
+        fit_response(table([1.0, 2.0], [5.0, np.inf]), "leads")
+    with pytest.raises(DataError, match="campaigns, leads: inf of 'A'"):
+        fit_response(table([1.0, np.inf], [5.0, 6.0]), "leads")
+    dates = {"starts_at": ["2026-01-01"], "ends_at": ["2026-02-01"]}
+    with pytest.raises(DataError, match="campaigns, starts_at: holds String, not dates"):
+        fit_response(table([1.0], [5.0], **dates), "leads")
+    with pytest.raises(DataError, match="campaigns, spend: holds String, not numbers"):
+        fit_response(table([1.0], ["5"]), "leads")
+
+
 def test_two_currencies_are_refused():
-    with pytest.raises(DataError, match="currency: has IDR and MYR"):
+    with pytest.raises(DataError, match="campaigns, currency: has IDR and MYR"):
         fit_response(table([1.0, 2.0], [5.0, 6.0], currency=["IDR", "MYR"]), "leads")
     assert fit_response(table([1.0, 2.0], [5.0, 6.0], currency=["IDR", None]), "leads").fitted == []
 

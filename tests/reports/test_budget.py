@@ -18,6 +18,7 @@ from engagekit.study import Study
 
 SPEND = [20.0, 30.0, 50.0, 75.0, 100.0, 150.0]
 STARTS = [dt.datetime(2026, 1, 1) + dt.timedelta(days=30 * place) for place in range(7)]
+LATER = dt.timedelta(days=60)
 CURVES = {"A": (2_000, 50), "B": (1_000, 50)}  # ceiling and half point
 
 
@@ -33,7 +34,11 @@ def on_curves(**more):
 
 
 def study_of(campaigns, language="en", currency="MYR", settings=None, **tables):
-    study = Study.of(campaigns=campaigns, as_of=STARTS[-1].date(), language=language, currency=currency, **tables)
+    return study_at(campaigns, STARTS[-1], language, currency, settings, **tables)
+
+
+def study_at(campaigns, end, language="en", currency="MYR", settings=None, **tables):
+    study = Study.of(campaigns=campaigns, as_of=end.date(), language=language, currency=currency, **tables)
     study.business = study.business.model_copy(update={"budget": BudgetSettings(**(settings or {}))})
     return study
 
@@ -198,9 +203,77 @@ def test_without_campaigns_rows_or_results_there_is_no_section():
         assert budget_rows(study) == {}
 
 
-def test_no_spend_at_all_is_an_error_that_asks_for_a_total():
-    with pytest.raises(DataError, match="total: 0 is no money to split"):
-        budget(study_of(rows("A", [1.0] * 6, [0.0] * 6)))
+def paused():
+    """A and B on their curves, and a last period without spend, which is blank or 0."""
+    ended = {"starts_at": [STARTS[-1]], "ends_at": [STARTS[-1] + dt.timedelta(days=30)]}
+    blank = [pl.DataFrame({"campaign": name, "channel": "email", **ended, "leads": [0.0]}) for name in CURVES]
+    return pl.concat([on_curves(), *(frame.with_columns(spend=pl.lit(0.0)) for frame in blank)], how="diagonal")
+
+
+@pytest.mark.parametrize("language", ANSWERS)
+@pytest.mark.parametrize("spend", [0.0, None])
+def test_a_paused_period_gives_returns_and_the_reason_why_there_is_no_split(language, spend):
+    frame = paused().with_columns(spend=pl.when(pl.col("spend") > 0).then("spend").otherwise(pl.lit(spend)))
+    study = study_at(frame, STARTS[-1] + dt.timedelta(days=30), language)
+    section = budget(study)
+    assert Language(language).text("budget.none_spent") in section.answer
+    assert section.parts == []
+    assert len(section.table) == 2
+    assert section.payload["figure"] is not None
+    assert list(things(study)) == []
+    assert budget_rows(study)["reason"] == "no_present_spend"
+
+
+def test_a_paused_period_with_a_total_gives_a_split():
+    study = study_at(paused(), STARTS[-1] + dt.timedelta(days=30), settings={"total": 300})
+    assert budget_of(study).split["recommended"].tolist() == pytest.approx([184.3, 115.7], abs=0.5)
+    assert not [sentence for sentence in budget(study).answer if "more leads" in sentence]  # than which shares?
+
+
+def test_a_campaign_that_ended_is_named_and_not_in_the_split():
+    ended = rows("C", [9_000 * s / (50 + s) for s in SPEND]).with_columns(
+        pl.col("starts_at", "ends_at").dt.offset_by("-300d")
+    )
+    section = budget(study_of(pl.concat([on_curves(), ended])))
+    assert any(sentence.startswith("No spend in the last period, so no share: C.") for sentence in section.answer)
+    assert section.parts[0].table["campaign"].tolist() == ["A", "B"]
+    assert section.table["campaign"].tolist() == ["A", "B", "C"]
+
+
+def test_without_names_of_campaigns_channels_are_compared_or_there_is_no_section():
+    nameless = on_curves().with_columns(
+        channel=pl.col("campaign").replace({"A": "email", "B": "social"}), campaign=pl.lit(None, pl.String)
+    )
+    assert budget_of(study_of(nameless)).curves.by == "channel"
+    study = study_of(nameless.with_columns(channel=pl.lit(None, pl.String)))
+    assert budget(study) is None
+    assert list(things(study)) == []
+
+
+def test_bounds_of_a_campaign_that_is_only_known_later_wait_for_it():
+    frame = pl.concat([on_curves(), rows("C", [9.0], [50.0]).with_columns(pl.col("starts_at", "ends_at") + LATER)])
+    wish = {"minimum": {"C": 5}, "maximum": {"A": 90}}
+    early = budget_of(study_at(frame, STARTS[-1], settings=wish))
+    assert early.split.set_index("campaign")["recommended"].to_dict() == pytest.approx({"A": 90, "B": 210})
+    assert "C" in budget_of(study_at(frame, STARTS[-1] + LATER, settings=wish)).split["campaign"].tolist()
+    with pytest.raises(DataError, match="minimum: there is no campaign 'D'"):
+        budget_of(study_at(frame, STARTS[-1], settings={"minimum": {"D": 5}}))
+
+
+def test_bounds_say_whether_campaigns_or_channels_are_compared():
+    turns = on_curves().with_columns(
+        channel=pl.col("campaign").replace({"A": "email", "B": "social"}),
+        campaign=pl.Series([f"turn {n}" for n in range(12)]),
+    )
+    for name, by in (("turn 3", "campaign"), ("social", "channel")):
+        assert budget_of(study_of(turns, settings={"maximum": {name: 90}})).curves.by == by
+
+
+def test_two_currencies_stop_the_report_with_the_file_and_the_column():
+    study = study_of(on_curves().with_columns(currency=pl.Series(["IDR", "MYR"] * 6)))
+    for make in (budget, lambda study: list(things(study))):
+        with pytest.raises(DataError, match=r"^campaigns, currency: has IDR and MYR\."):
+            make(study)
 
 
 def test_a_hostile_name_is_text_on_the_page():

@@ -5,10 +5,21 @@ from collections.abc import Mapping, Sequence
 
 from engagekit.errors import DataError, did_you_mean
 
-__all__ = ["REFUSED_BELOW", "WARNED_BELOW", "control_arm", "expected_sizes", "imbalance"]
+__all__ = ["REFUSED_BELOW", "WARNED_BELOW", "arm_name", "control_arm", "expected_sizes", "imbalance"]
 
 WARNED_BELOW, REFUSED_BELOW = 0.01, 0.001  # p value of the sizes of the arms
 USUAL_CONTROL = "control"
+
+
+def arm_name(arm: object) -> str:
+    """Name of an arm as text, in which true and false are written as every engine writes them.
+
+    Examples
+    --------
+    >>> arm_name(False), arm_name(0)
+    ('false', '0')
+    """
+    return str(arm).lower() if isinstance(arm, bool) else str(arm)
 
 
 def control_arm(customers: Mapping[str, int], control: str | None, column: str = "arm") -> str:
@@ -29,7 +40,7 @@ def control_arm(customers: Mapping[str, int], control: str | None, column: str =
     if len(customers) < 2:
         problem = f"only one arm has rows: {next(iter(customers))!r}." if customers else "no row has an arm."
         raise DataError(f"{problem} A comparison needs two arms.", column=column)
-    wanted = USUAL_CONTROL if control is None else str(control)
+    wanted = USUAL_CONTROL if control is None else arm_name(control)
     if wanted in customers:
         return wanted
     if control is None:
@@ -50,7 +61,7 @@ def expected_sizes(customers: Mapping[str, int], shares: Mapping[str, float] | N
     >>> expected_sizes({"control": 9, "new": 1}, {"control": 4, "new": 1})
     {'control': 8.0, 'new': 2.0}
     """
-    parts = dict.fromkeys(customers, 1.0) if shares is None else {str(name): part for name, part in shares.items()}
+    parts = dict.fromkeys(customers, 1.0) if shares is None else {arm_name(name): part for name, part in shares.items()}
     for name, part in parts.items():
         if not 0 < part < math.inf:
             raise ValueError(f"shares: {part} of {name!r} is not above 0")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from engagekit.decisions.balance import REFUSED_BELOW, WARNED_BELOW, control_arm, expected_sizes, imbalance
 from engagekit.decisions.effects import EFFECT, effects, holm, is_proportion
-from engagekit.decisions.outcomes import ArmSums, Outcome, arm_sums, outcomes_of
+from engagekit.decisions.outcomes import ArmSums, Outcome, arm_sums, check_columns, outcomes_of
 from engagekit.decisions.sentences import comparison_in_words
 from engagekit.decisions.sequences import ASSUMED_SIZE, always_valid_factor
 from engagekit.display.card import as_text, card_html, card_text, shortened, with_interval
@@ -47,7 +47,7 @@ class Experiment:
         Customers in all.
     confidence : float
     left_out : dict of str to int
-        Customers ``in_two_arms`` and ``without_arm``.
+        Customers ``in_two_arms`` and ``without_arm``, and rows ``without_unit``.
     """
 
     table: "pd.DataFrame"
@@ -136,7 +136,7 @@ def experiment(
     frame : pandas, Polars, DuckDB or Spark frame
         Rows with the arm of each.
     arm : str, default "arm"
-        Column of the arm. Rows in which it is blank are left out, and counted.
+        Column of the arm. Rows in which it is missing or blank text are left out, and counted.
     metrics : str, Ratio or several
         What to compare: a column of true and false or of 0 and 1 is a proportion, one of numbers a mean, for which
         higher is better; else a rate, mean or score of the catalogue, of whose table the rows are. Give a ``Ratio``
@@ -145,7 +145,8 @@ def experiment(
         Arm that the others are compared with; may be left away where it is called ``control``.
     unit : str, optional
         Column of the customer. Rows are summed to customers: numbers added, a flag true where one of them is. Customers
-        with rows in two arms are left out, and counted; above 1 % of them are an error. By default that of a metric of
+        with rows in two arms are left out, and counted; above 1 % of them are an error. Rows without a customer are
+        left out, and counted. By default that of a metric of
         the catalogue where the frame has it, else each row is a customer.
     counts : str, optional
         Column of a number of customers, where rows are daily counts; ``metrics`` then count those who converted.
@@ -170,10 +171,10 @@ def experiment(
     Raises
     ------
     DataError
-        A column is absent or of a wrong type, only one arm has rows, customers are in two arms, a count is negative or
-        more converted than there were.
+        A column is absent, there twice or of a wrong type, or its name begins with a colon; only one arm has rows,
+        customers are in two arms, a count is negative or more converted than there were.
     ValueError
-        There is no such metric or arm, or an argument is out of its range.
+        There is no such metric or arm, an argument is out of its range, or a column is given for two of them.
 
     Notes
     -----
@@ -198,6 +199,7 @@ def experiment(
     if unit is not None and counts is not None:
         raise ValueError("unit: rows of counts are no customers. Leave out unit or counts")
     outcomes = outcomes_of(frame, metrics, counts, before)
+    check_columns(arm, outcomes, unit, counts)
     for each in outcomes:
         frame = of_one_kind(frame, each.metric)
     if unit is None:
@@ -240,7 +242,7 @@ def compared_arms(
         "" if row["arm"] == control else state or _verdict(row, better[row["metric"]], confidence)
         for row in table.to_dict("records")
     ]
-    left_out = {"in_two_arms": made.in_two_arms, "without_arm": made.without_arm}
+    left_out = {name: getattr(made, name) for name in ("in_two_arms", "without_arm", "without_unit")}
     return Experiment(table[COLUMNS], balance, p, control, planned, confidence, left_out)
 
 

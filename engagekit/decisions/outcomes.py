@@ -8,17 +8,22 @@ import narwhals as nw
 import polars as pl
 
 from engagekit.errors import DataError, did_you_mean
-from engagekit.frames.engine import as_number, column_names, one_where
+from engagekit.frames.engine import as_number, collected, column_names, one_where
 from engagekit.metrics.catalog import METRICS, metric_named
 from engagekit.metrics.measure import needed_rows
 from engagekit.metrics.metric import Ratio
 from engagekit.metrics.sums import sums_and_values
 
-__all__ = ["MOST_IN_TWO_ARMS", "ArmSums", "Outcome", "Sums", "arm_sums", "outcomes_of"]
+__all__ = ["ArmSums", "CrossedArms", "Outcome", "Sums", "arm_sums", "check_columns", "is_given", "outcomes_of"]
 
 MOST_IN_TWO_ARMS = 0.01  # share of the customers; with more of them the assignment is broken
-CUSTOMERS, IN_TWO = ":customers", ":in two arms"
+OWN = ":"  # names of columns that are made here begin with it
+CUSTOMERS, IN_TWO, FIRST, LAST, ROWS_OF = ":customers", ":in two arms", ":first", ":last", ":rows of "
 Sums = dict[str, float]
+
+
+class CrossedArms(DataError):
+    """More than 1 % of the customers are in two arms, so what an arm did cannot be known."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Outcome:
         columns = (self.column, self.covariate)
         name = self.metric.name
         return {"": self.metric} | {
-            part: Ratio(f"{name}:{part}", numerator=nw.when(both).then(term), columns=columns, method="wilson")
+            part: Ratio(f":{part} of {name}", numerator=nw.when(both).then(term), columns=columns, method="wilson")
             for part, term in known.items()
         }
 
@@ -66,12 +71,15 @@ class ArmSums:
         By outcome and arm ``n, units, x, y, xx, xy, yy``, and with a covariate the sums of ``Outcome.terms``.
     in_two_arms, without_arm : int
         Customers who are left out.
+    without_unit : int
+        Rows without a customer, which are left out.
     """
 
     customers: dict[str, int]
     sums: dict[str, dict[str, Sums]]
     in_two_arms: int = 0
     without_arm: int = 0
+    without_unit: int = 0
 
 
 def outcomes_of(
@@ -81,10 +89,15 @@ def outcomes_of(
 
     Raises
     ------
+    DataError
+        A column is in the frame twice.
     ValueError
         There is no such column or metric; the metric is no ratio; a covariate is given for what is no column.
     """
     names = column_names(frame)
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError("is there twice. Rename or drop one.", column=name)
     wanted = [metrics] if isinstance(metrics, str | Ratio) else list(metrics)
     if not wanted:
         raise ValueError("metrics: name at least one")
@@ -133,12 +146,50 @@ def arm_sums(
     """
     terms = [term for outcome in outcomes for term in outcome.terms.values()]
     rows = needed_rows(frame, terms, [arm, *([unit] if unit else [])])
-    if rows.collect_schema()[arm] != nw.String:
-        rows = rows.with_columns(nw.col(arm).cast(nw.String))
+    named = rows.with_columns(nw.col(arm).cast(nw.String))
+    rows = named.with_columns(nw.when(is_given(named, arm)).then(nw.col(arm)).alias(arm))
     if unit is None:
         return _summed(rows, [arm], outcomes, terms, counts)
+    known = is_given(rows, unit)
+    without_unit = int(collected(rows.filter(~known).select(nw.len().alias("rows"))).item())
+    return replace(_of_units(rows.filter(known), arm, outcomes, unit), without_unit=without_unit)
+
+
+def is_given(rows: nw.LazyFrame[Any], name: str) -> nw.Expr:
+    """Whether a cell of a column is neither missing nor blank text."""
+    column = nw.col(name)
+    if rows.collect_schema()[name] != nw.String:
+        return ~column.is_null()
+    return ~column.is_null() & (column.str.strip_chars() != "")
+
+
+def check_columns(arm: str, outcomes: Sequence[Outcome], unit: str | None, counts: str | None) -> None:
+    """Refuse a column that is given for two things, and names that columns made here have.
+
+    Raises
+    ------
+    DataError
+        A name begins with a colon, or with another outcome's name and a colon.
+    ValueError
+        A column is given twice.
+    """
+    columns = [name for each in outcomes for name in (each.column, each.covariate) if name]
+    names = [each.metric.name for each in outcomes]
+    others: list[str | None]
+    of_all = [*columns, *names, unit, counts]
+    for role, name, others in (("arm", arm, of_all), ("unit", unit, [*columns]), ("counts", counts, [*names])):
+        if name is not None and name in others:
+            raise ValueError(f"{role}: {name!r} is given for something else too. Name another column")
+    for name in (arm, unit, counts, *columns, *names):
+        if name and any(name.startswith(f"{other}{OWN}") for other in ("", *names)):
+            problem = f"is a name of the kit's own. Rename it so that it does not begin with '{OWN}'"
+            raise DataError(f"{problem}, nor with the name of another column and '{OWN}'.", column=name)
+
+
+def _of_units(rows: nw.LazyFrame[Any], arm: str, outcomes: Sequence[Outcome], unit: str) -> ArmSums:
+    """Sums over customers whose rows are summed first."""
     own = [outcome for outcome in outcomes if outcome.column]
-    customers = _customers(rows, arm, unit, own)
+    customers = _one_row_each(rows, arm, unit, own)
     made = _summed(customers, [arm, IN_TWO], own, [term for outcome in own for term in outcome.terms.values()])
     _check_arms(made)
     others = [outcome for outcome in outcomes if not outcome.column]
@@ -151,7 +202,7 @@ def arm_sums(
     return replace(made, sums=made.sums | _summed(rows, [arm], others, of_unit).sums)
 
 
-def _customers(rows: nw.LazyFrame[Any], arm: str, unit: str, outcomes: Sequence[Outcome]) -> nw.LazyFrame[Any]:
+def _one_row_each(rows: nw.LazyFrame[Any], arm: str, unit: str, outcomes: Sequence[Outcome]) -> nw.LazyFrame[Any]:
     """One row a customer: sums of their numbers, whether any flag is true, the mean of what was before."""
     schema, added = rows.collect_schema(), {}
     for outcome in outcomes:
@@ -159,13 +210,12 @@ def _customers(rows: nw.LazyFrame[Any], arm: str, unit: str, outcomes: Sequence[
         is_flag = schema[outcome.column] == nw.Boolean
         numbers = as_number(column) if is_flag else column
         added[outcome.column] = numbers.max() if is_flag else numbers.sum()
-        added[f"{outcome.column}:rows"] = column.count()
+        added[f"{ROWS_OF}{outcome.column}"] = column.count()
     added |= {outcome.covariate: nw.col(outcome.covariate).mean() for outcome in outcomes if outcome.covariate}
-    ends = {":first": nw.col(arm).min(), ":last": nw.col(arm).max()}
-    known = rows.filter(~nw.col(unit).is_null()).group_by(unit)
-    made = known.agg(*(term.alias(name) for name, term in (added | ends).items()))
-    blank = {o.column: nw.when(nw.col(f"{o.column}:rows") > 0).then(nw.col(o.column)) for o in outcomes}
-    return made.with_columns(nw.col(":first").alias(arm), (nw.col(":first") != nw.col(":last")).alias(IN_TWO), **blank)
+    ends = {FIRST: nw.col(arm).min(), LAST: nw.col(arm).max()}
+    made = rows.group_by(unit).agg(*(term.alias(name) for name, term in (added | ends).items()))
+    blank = {o.column: nw.when(nw.col(f"{ROWS_OF}{o.column}") > 0).then(nw.col(o.column)) for o in outcomes}
+    return made.with_columns(nw.col(FIRST).alias(arm), (nw.col(FIRST) != nw.col(LAST)).alias(IN_TWO), **blank)
 
 
 def _by_unit(metric: Ratio, unit: str) -> Ratio:
@@ -205,8 +255,8 @@ def _summed(
         name = outcome.metric.name
         sums[name] = {arm: of_arm(name, row) for row, arm in kept}
         for row, arm in kept if outcome.covariate else ():
-            sums[name][arm] |= {part: of_arm(f"{name}:{part}", row)["x"] for part in outcome.terms if part}
-            sums[name][arm]["known n"] = of_arm(f"{name}:known", row)["n"]
+            sums[name][arm] |= {part: of_arm(f":{part} of {name}", row)["x"] for part in outcome.terms if part}
+            sums[name][arm]["known n"] = of_arm(f":known of {name}", row)["n"]
     return ArmSums(
         {arm: int(n[row]) for row, arm in kept}, sums, int(n.filter(in_two).sum()), int(n.filter(arms.is_null()).sum())
     )
@@ -216,4 +266,4 @@ def _check_arms(made: ArmSums) -> None:
     everyone = made.in_two_arms + sum(made.customers.values())
     if made.in_two_arms > MOST_IN_TWO_ARMS * everyone:
         problem = f"{made.in_two_arms} of {everyone} customers are in two arms, so what an arm did cannot be known."
-        raise DataError(f"{problem} Correct the assignment, or give only customers of one arm.")
+        raise CrossedArms(f"{problem} Correct the assignment, or give only customers of one arm.")

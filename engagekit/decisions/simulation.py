@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from engagekit.decisions.effects import effects, is_proportion
-from engagekit.decisions.outcomes import Outcome, Sums, outcomes_of
+from engagekit.decisions.outcomes import Outcome, Sums, is_given, outcomes_of
 from engagekit.errors import TooLittle
 from engagekit.frames.engine import collected
 from engagekit.metrics.measure import needed_rows, unit_totals
@@ -43,7 +43,8 @@ def a_a(
     metrics : str, Ratio or several
         Columns and metrics, as ``experiment`` takes them.
     unit : str, optional
-        Column of the customer, to whom rows are summed; by default each row is a customer.
+        Column of the customer, to whom rows are summed; rows without one are left out. By default each row is a
+        customer.
     runs : int, default 1000
         Splits into two halves, 1 or more.
     seed : int, default 0
@@ -78,7 +79,7 @@ def a_a(
     low, high = (float(binom.ppf(q, runs, ALPHA)) / runs for q in (0.025, 0.975))
     rows = []
     for outcome in outcomes_of(frame, metrics, None, None):
-        x, y = _customers(frame, outcome, unit)
+        x, y = _totals(frame, outcome, unit)
         share = float((_p_values(outcome, x, y, runs, seed) < ALPHA).mean())
         rows.append({"metric": outcome.metric.name, "customers": len(x), "runs": runs, "false_positives": share})
     return pd.DataFrame(rows).assign(
@@ -86,12 +87,14 @@ def a_a(
     )
 
 
-def _customers(frame: Any, outcome: Outcome, unit: str | None) -> tuple[np.ndarray, np.ndarray]:
+def _totals(frame: Any, outcome: Outcome, unit: str | None) -> tuple[np.ndarray, np.ndarray]:
     """Numerator and denominator of each customer."""
-    rows = frame
     if unit is None:
         unit = ROW_ID
         rows = collected(needed_rows(frame, [outcome.metric], [])).with_row_index(unit)
+    else:
+        known = needed_rows(frame, [outcome.metric], [unit])
+        rows = collected(known.filter(is_given(known, unit)))
     totals = unit_totals(rows, [outcome.metric], unit)[outcome.metric.name]
     if outcome.column:
         is_flag = outcome.metric.method == "wilson"

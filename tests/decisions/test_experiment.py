@@ -291,7 +291,7 @@ def test_a_customer_in_two_arms_is_left_out_and_more_than_one_in_a_hundred_are_a
     other = pl.when(pl.col("arm") == "blue").then(pl.lit("control")).otherwise(pl.lit("blue"))
     doubled = pl.concat([frame, frame.head(3).with_columns(arm=other)])
     made = experiment(doubled, metrics=["bought", "spent"], unit="who")
-    assert made.left_out == {"in_two_arms": 3, "without_arm": 0}
+    assert made.left_out == {"in_two_arms": 3, "without_arm": 0, "without_unit": 0}
     pd.testing.assert_frame_equal(made.table, experiment(frame.slice(3), metrics=["bought", "spent"]).table)
     with pytest.raises(DataError, match=r"20 of \d+ customers are in two arms"):
         experiment(pl.concat([frame, frame.head(20).with_columns(arm=other)]), metrics="bought", unit="who")
@@ -330,6 +330,50 @@ def test_blank_arms_and_outcomes_are_left_out_and_counted():
     clock = ["always_low", "always_high"]  # runs with all customers
     expected = experiment(frame, metrics="bought").table
     pd.testing.assert_frame_equal(made.table.drop(columns=clock), expected.drop(columns=clock))
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+@pytest.mark.parametrize("unit", ["who", None])
+def test_blank_text_is_no_arm(blank, unit):
+    frame = FRAME.with_columns(who=pl.int_range(pl.len()))
+    half = pl.when(pl.col("who") % 2 == 0).then(pl.lit(blank)).otherwise("arm").alias("arm")
+    made = experiment(frame.with_columns(half), metrics="bought", unit=unit)
+    assert (made.customers, made.left_out["without_arm"]) == (N // 2, N // 2)
+    assert set(made.balance["arm"]) == set(ARMS)
+
+
+@pytest.mark.parametrize("blank", ["", " ", None])
+def test_rows_without_a_customer_are_left_out_and_counted(blank):
+    frame = TWO.with_columns(who=pl.int_range(pl.len()).cast(pl.String))
+    nobody = frame.head(7).with_columns(who=pl.lit(blank, pl.String))
+    made = experiment(pl.concat([frame, nobody]), metrics=["bought", "spent"], unit="who")
+    assert made.left_out == {"in_two_arms": 0, "without_arm": 0, "without_unit": 7}
+    pd.testing.assert_frame_equal(made.table, experiment(frame, metrics=["bought", "spent"]).table)
+
+
+@pytest.mark.parametrize("kind", ["polars", "pandas", "duckdb"])
+def test_arms_may_be_true_and_false(kind):
+    frame = flags((10, 100), (30, 110)).with_columns(arm=pl.col("arm") == "new")
+    if kind == "duckdb":
+        frame = duckdb.from_arrow(frame.to_arrow())
+    made = experiment(frame.to_pandas() if kind == "pandas" else frame, metrics="bought", control=False)
+    assert made.comparisons[["arm", "n"]].to_numpy().tolist() == [["true", 110]]
+
+
+@pytest.mark.parametrize("name", [":customers", ":first", "spent:x"])
+def test_a_column_with_a_name_of_the_kits_own_is_named(name):
+    frame = FRAME.rename({"visits": name})
+    for options in ({"metrics": ["spent", name]}, {"metrics": "spent", "arm": name}):
+        with pytest.raises(DataError, match=f"^{name}: is a name of the kit's own"):
+            experiment(frame, **options)
+    assert experiment(frame.rename({name: "utm:source"}), metrics=["spent", "utm:source"]).customers == N
+
+
+def test_a_column_that_is_there_twice_is_named():
+    frame = TWO.select("arm", "spent", "past").to_pandas()
+    frame.columns = ["arm", "spent", "spent"]
+    with pytest.raises(DataError, match="^spent: is there twice"):
+        experiment(frame, metrics="spent")
 
 
 @pytest.mark.parametrize("converted", [0, 1])
@@ -380,13 +424,17 @@ def test_impossible_counts_are_refused_with_their_row(n, bought):
         ({"metrics": "visits", "counts": "visits", "unit": "past"}, "rows of counts are no customers"),
         ({"metrics": "spent", "before": "spent"}, "'spent' is the outcome itself"),
         ({"metrics": "order_value", "counts": "visits"}, "name columns that count who converted"),
-        ({"metrics": "arm", "control": "blue"}, "needs numbers, and this is text"),
+        ({"metrics": "words", "control": "blue"}, "needs numbers, and this is text"),
         ({"metrics": "bought", "arm": "variant"}, "variant: is not a column"),
+        ({"metrics": "visits", "arm": "visits"}, "arm: 'visits' is given for something else"),
+        ({"metrics": "bought", "unit": "arm"}, "arm: 'arm' is given for something else"),
+        ({"metrics": ["bought", "visits"], "unit": "visits"}, "unit: 'visits' is given for something else"),
+        ({"metrics": "visits", "counts": "visits"}, "counts: 'visits' is given for something else"),
     ],
 )
 def test_wrong_arguments_are_named_with_the_way_out(options, problem):
     with pytest.raises(ValueError, match=problem):
-        experiment(FRAME, **options)
+        experiment(FRAME.with_columns(words=pl.lit("some")), **options)
 
 
 @pytest.mark.filterwarnings("error")

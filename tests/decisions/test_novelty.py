@@ -73,3 +73,52 @@ def test_wrong_arguments_are_named(options, problem):
 def test_one_day_has_nothing_to_compare():
     with pytest.raises(DataError, match="one day only"):
         effect_by_day(counts(lambda day: 30).head(2), metric="bought", at="day", counts="n")
+
+
+def test_rows_of_a_customer_are_one_and_those_in_two_arms_are_left_out():
+    """On the first day 1 of 2 against 1 of 1, as c's later rows belong to c's first day; on the second 0 against 1."""
+    rows = [
+        ("a", "control", 0, False),
+        ("b", "control", 0, True),
+        ("c", "new", 0, False),
+        ("c", "new", 1, True),
+        ("c", "new", 1, True),
+        ("d", "control", 1, False),
+        ("e", "new", 1, True),
+        ("f", "control", 0, True),
+        ("f", "new", 1, True),
+        (" ", "new", 1, False),
+        ("g", " ", 1, False),
+    ]
+    frame = pl.DataFrame(rows, schema=["who", "arm", "day", "bought"], orient="row")
+    table = effect_by_day(frame, metric="bought", at="day", unit="who").table
+    assert table[["n_control", "n_treatment"]].to_numpy().tolist() == [[2, 1], [1, 1]]
+    assert table[["value_control", "value_treatment"]].to_numpy().tolist() == [[0.5, 1], [0, 1]]
+    assert table["difference"].tolist() == [0.5, 1]
+
+
+@pytest.mark.parametrize("kind", ["duration", "number", "decimal"])
+def test_days_since_the_assignment_may_be_durations_or_numbers(kind):
+    frame = counts(lambda day: 30).with_columns(day=(pl.col("day") - DAYS[0]).dt.total_days())
+    if kind == "duration":
+        frame = frame.with_columns(pl.duration(hours=24 * pl.col("day") + 23).alias("day"))
+    elif kind == "decimal":
+        frame = frame.with_columns(pl.col("day") + 0.9)
+    assert effect_by_day(frame, metric="bought", at="day", counts="n").table["day"].tolist() == list(range(20))
+
+
+@pytest.mark.parametrize(
+    ("day", "problem"), [(np.inf, "no day has"), (1e300, "no day has"), (dt.time(12), "neither a time nor a number")]
+)
+def test_what_is_no_day_is_named(day, problem):
+    frame = counts(lambda day: 30).with_columns(day=pl.lit(day))
+    with pytest.raises(DataError, match=f"^day: .*{problem}"):
+        effect_by_day(frame, metric="bought", at="day", counts="n")
+
+
+@pytest.mark.parametrize("names", [(0, 1), (False, True)])
+def test_arms_may_be_numbers_or_true_and_false(names):
+    frame = counts(lambda day: 30)
+    named = frame.with_columns(pl.col("arm").replace_strict(dict(zip(("control", "new"), names, strict=True))))
+    made = effect_by_day(named, metric="bought", at="day", counts="n", control=names[0], treatment=names[1])
+    assert made.table["difference"].round(3).tolist() == [0.03] * 20

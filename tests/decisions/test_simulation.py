@@ -33,3 +33,11 @@ def test_too_few_customers_and_runs_are_named():
         a_a(ROWS.head(3), "spent")
     with pytest.raises(ValueError, match="runs: 0"):
         a_a(ROWS, "spent", runs=0)
+
+
+@pytest.mark.parametrize("blank", [None, "", " "])
+def test_rows_without_a_customer_are_nobodys(blank):
+    rows = ROWS.with_columns(pl.col("customer_id").cast(pl.String))
+    nobody = rows.head(40).with_columns(customer_id=pl.lit(blank, pl.String))
+    made = a_a(pl.concat([rows, nobody]), ["spent", "order_value"], unit="customer_id", runs=50)
+    assert made.equals(a_a(rows, ["spent", "order_value"], unit="customer_id", runs=50))

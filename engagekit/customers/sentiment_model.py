@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-import narwhals as nw
 import polars as pl
 
-from engagekit.customers.voice import texts_of
+from engagekit.customers.voice import for_each_text, is_missing, texts_of
 from engagekit.errors import DataError
 
 if TYPE_CHECKING:
@@ -98,20 +97,14 @@ class SentimentModel:
         """
         if not 0 <= threshold <= 1:
             raise ValueError(f"threshold: {threshold} is not between 0 and 1")
-        series = nw.from_native(texts, series_only=True, pass_through=True)
-        given = series.to_list() if isinstance(series, nw.Series) else texts
-        rows = pl.DataFrame({"text": texts_of(given)}, schema={"text": pl.String})
-        made = rows.join(self._probabilities(rows["text"]), on="text", how="left", maintain_order="left")
         sure = pl.col("probability") >= threshold
-        label = pl.when(sure).then("label").when(pl.col("label").is_not_null()).then(pl.lit("unknown"))
-        made = made.select(sentiment=pl.when(sure).then("sentiment"), label=label, probability="probability")
-        if isinstance(series, nw.Series) and series.implementation.is_pandas():
-            return made.to_pandas().set_axis(series.to_native().index)
-        return made
+        label = pl.when(sure).then("label").otherwise(pl.lit("unknown"))
+        columns = ["text", pl.when(sure).then("sentiment"), label.alias("label"), "probability"]
+        return for_each_text(texts, lambda unique: self._probabilities(unique["text"]).select(columns))
 
     def _probabilities(self, texts: pl.Series) -> pl.DataFrame:
         """Likeliest label of each different text."""
-        unique = texts.drop_nulls().unique().sort()
+        unique = texts.sort()
         labels = [str(label) for label in self.model.classes_]
         chances = self.model.predict_proba(unique.to_list()).round(9) if len(unique) else []
         made = pl.DataFrame(chances, schema=dict.fromkeys(labels, pl.Float64), orient="row")
@@ -136,7 +129,7 @@ def _label_of(kind: str) -> Any:
     """Function that gives the label of a score of a kind, or of a label itself."""
 
     def label(given: Any) -> str | None:
-        if given is None or given != given:
+        if is_missing(given):
             return None
         if kind:
             low, high = SCORED[kind]

@@ -1,6 +1,8 @@
 """Sentiment of customers' texts by a lexicon: which words decided, and where it cannot be told."""
 
-from collections.abc import Iterable
+import html
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import narwhals as nw
@@ -8,7 +10,7 @@ import polars as pl
 
 from engagekit.customers.lexicon import LANGUAGES, emoticons, looked_up, phrases
 
-__all__ = ["LABELS", "LONGEST", "sentiment", "texts_of"]
+__all__ = ["LABELS", "LONGEST", "for_each_text", "is_missing", "sentiment", "texts_of"]
 
 LABELS = ("positive", "neutral", "negative", "unknown")
 LONGEST = 2000  # characters of a text that are read
@@ -20,8 +22,10 @@ DILUTION = 0.05  # weight without an opinion that each word adds
 KNOWN = 0.25  # least share of known words
 BOTH_WAYS = 0.3  # least lead of one side, as a share of both
 SPARSE = 0.06  # least lead of one side, for each word of the text
-NO_WORDS = r"<[^<>]{0,300}>|&#?\w{1,8};|https?://\S+|www\.\S+|\S+@\S+|[@#]\w+"
-PARTS = r"\p{L}[\p{L}\p{M}\p{N}'’-]*|[.,;:!?()\n/]|\p{Extended_Pictographic}"
+NO_WORDS = r"https?://\S+|www\.\S+|\S+@\S+|[@#]\w+"
+PARTS = r"\p{L}(?:[\p{L}\p{M}\p{N}'-]*[\p{L}\p{M}\p{N}])?|[.,;:!?()\n/]|\p{Extended_Pictographic}"
+MARKUP = re.compile(r"<[/!?a-z][^<>]{0,300}>", re.IGNORECASE)
+APOSTROPHES = str.maketrans("’‘ʼ`´", "'" * 5)
 MARKS = list(".,;:!?()\n/")
 WORD = pl.Schema(
     {
@@ -69,28 +73,60 @@ def sentiment(texts: Any, ignore: Iterable[str] = ()) -> Any:
     >>> made["words"].to_list()[:2]
     ['+enak, +tidak mahal', '−kurang ramah']
     """
+    ignored = list(ignore)
+
+    def score(unique: pl.DataFrame) -> pl.DataFrame:
+        unique = unique.with_row_index("row")
+        made = unique.join(_labelled(_valued(_with_phrases(_tokens(unique, ignored)))), on="row", how="left")
+        label, words = pl.col("label").fill_null("unknown"), pl.col("words").fill_null("")
+        return made.select("text", "sentiment", label, words)
+
+    return for_each_text(texts, score)
+
+
+def for_each_text(texts: Any, score: Callable[[pl.DataFrame], pl.DataFrame]) -> Any:
+    """What a function gives for each text, null where there is none: a frame of the kind of the texts.
+
+    Parameters
+    ----------
+    texts : sequence of str, pandas.Series or polars.Series
+    score : callable
+        Of a frame with the different texts in ``text``; it gives ``text`` and further columns.
+    """
     series = nw.from_native(texts, series_only=True, pass_through=True)
     given = series.to_list() if isinstance(series, nw.Series) else texts
     rows = pl.DataFrame({"text": texts_of(given)}, schema={"text": pl.String})
-    unique = rows.drop_nulls().unique(maintain_order=True).with_row_index("row")
-    known = unique.join(_labelled(_valued(_with_phrases(_tokens(unique, list(ignore))))), on="row", how="left")
-    known = known.with_columns(pl.col("label").fill_null("unknown"), pl.col("words").fill_null(""))
-    made = rows.join(known, on="text", how="left", maintain_order="left").select("sentiment", "label", "words")
+    scored = score(rows.drop_nulls().unique(maintain_order=True))
+    made = rows.join(scored, on="text", how="left", maintain_order="left").drop("text")
     if isinstance(series, nw.Series) and series.implementation.is_pandas():
         return made.to_pandas().set_axis(series.to_native().index)
     return made
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, NaT or pandas.NA."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas.NA is neither equal to itself nor not
+        return True
+
+
 def texts_of(values: Iterable[Any]) -> list[str | None]:
-    """Beginnings of texts, None where there is none; a number is taken as it is written.
+    """Beginnings of texts without markup, None where there is none; a number is taken as it is written.
 
     Examples
     --------
-    >>> texts_of(["good", "  ", None, float("nan"), 7])
-    ['good', None, None, None, '7']
+    >>> texts_of(["good", "  ", None, float("nan"), 7, "<b>isn&rsquo;t</b> good"])
+    ['good', None, None, None, '7', " isn't  good"]
     """
-    known = ("" if value is None or value != value else str(value)[:LONGEST] for value in values)
-    return [text if text.strip() else None for text in known]
+    given = ("" if is_missing(value) else str(value)[:LONGEST] for value in values)
+    return [_plain(text) if text.strip() else None for text in given]
+
+
+def _plain(text: str) -> str:
+    """Text without markup and entities, and with one kind of apostrophe."""
+    text = html.unescape(text).translate(APOSTROPHES)
+    return MARKUP.sub(" ", text) if "<" in text else text
 
 
 def _tokens(texts: pl.DataFrame, ignored: list[str]) -> pl.DataFrame:

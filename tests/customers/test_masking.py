@@ -70,6 +70,8 @@ def test_it_gives_what_it_was_given():
     assert list(made.index) == [4, 2]
     assert made.tolist()[0] == "Pak [name]"
     assert made.isna().tolist() == [False, True]
+    assert masked(pd.Series(["Pak Budi", None], dtype="string")).isna().tolist() == [False, True]
+    assert masked(["<p>Pak Budi</p>", pd.NA]) == [" Pak [name] ", None]
     assert masked(pl.Series("text", ["Pak Budi", None])).to_list() == ["Pak [name]", None]
 
 

@@ -57,6 +57,13 @@ def test_scores_are_labels_by_the_kind_of_survey():
     assert model.predict(pd.Series(["enak"], index=[5])).index.tolist() == [5]
 
 
+def test_missing_values_of_pandas_are_left_out():
+    texts, labels = comments(200)
+    given = [pd.Series([*each, None, last], dtype="string") for each, last in ((texts, "enak"), (labels, None))]
+    assert SentimentModel.fit(*given).n == 200
+    assert SentimentModel.fit(texts, labels).predict(pd.Series(["enak", None], dtype="string")).isna().iloc[1].all()
+
+
 def test_too_few_texts_of_a_label_are_counted():
     texts, labels = comments(200)
     with pytest.raises(DataError, match="labels: 12 different texts are neutral, and a label needs 20"):

@@ -59,6 +59,12 @@ def test_by_hand():
     assert made[["n_first", "n_second", "share_first", "share_second"]].iloc[0].tolist() == [6, 0, 1, 0]
 
 
+def test_markup_is_no_theme():
+    texts = ["<div class='red'>kurir&nbsp;terlambat</div>"] * 9 + ["ramah"] * 9
+    terms = themes(texts, ["detractor"] * 9 + ["promoter"] * 9)["term"].tolist()
+    assert terms == ["kurir terlambat", "ramah"]
+
+
 def test_a_writer_counts_once_in_a_group():
     texts, groups = ["lambat sekali"] * 9 + ["ramah"] * 9, ["detractor"] * 9 + ["promoter"] * 9
     made = themes(texts, groups, writers=["a"] * 5 + list("bcde") + [f"p{n}" for n in range(9)])

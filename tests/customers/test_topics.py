@@ -77,3 +77,12 @@ def test_one_text_many_times_is_one_topic():
 def test_k_must_be_1_or_above():
     with pytest.raises(ValueError, match="k: 0 must be 1 or above"):
         topics(["kurir"], k=0)
+
+
+def test_markup_is_no_topic_and_not_quoted():
+    texts = ["<div class='x'>kurir&nbsp;terlambat<br/></div>"] * 6 + ["<p>aplikasi &amp; login error</p>"] * 6
+    made = topics(texts, k=2).table
+    assert sorted(word for words in made["words"] for word in words.split(", ")) == [
+        "aplikasi", "error", "kurir", "login", "terlambat",
+    ]  # fmt: skip
+    assert set(made["quote"]) == {"kurir terlambat", "aplikasi & login error"}

@@ -119,6 +119,10 @@ def test_markup_addresses_and_formulas_do_not_count():
     assert label('=HYPERLINK("x") very good service') == "positive"
 
 
+def test_quotation_marks_are_no_part_of_a_word():
+    assert sentiment(["the ‘good’ one"])["words"].item() == "+good"
+
+
 def test_a_text_is_read_up_to_two_thousand_characters():
     assert label("enak " + " " * LONGEST + "buruk buruk buruk") == "positive"
 
@@ -193,3 +197,16 @@ def test_a_typed_word_is_found_under_its_form(typed, form):
 @pytest.mark.parametrize("typed", ["badan", "latte", "kopi-susu", "zzz"])
 def test_a_word_that_only_looks_like_another_is_not_taken_for_it(typed):
     assert looked_up(typed) is None or looked_up(typed).weight == 0
+
+
+def test_a_missing_value_of_pandas_is_no_text():
+    made = sentiment(pd.Series(["enak", None, "buruk"], dtype="string"))
+    assert made["label"].tolist()[::2] == ["positive", "negative"]
+    assert made["label"].isna().tolist() == [False, True, False]
+    assert sentiment([pd.NA, pd.NaT, "enak"])["label"].to_list() == [None, None, "positive"]
+
+
+@pytest.mark.parametrize("apostrophe", ["’", "‘", "ʼ", "´", "&rsquo;", "&#39;"])
+def test_any_apostrophe_is_one(apostrophe):
+    texts = [f"isn{apostrophe}t good", f"don{apostrophe}t like it", f"wasn{apostrophe}t bad"]
+    assert sentiment(texts)["label"].to_list() == ["negative", "negative", "positive"]

@@ -104,12 +104,13 @@ def emoticons() -> dict[str, str]:
 
 
 @cache
-def phrases() -> dict[str, float]:
-    """Weights of phrases of two words, joined by ``_``, each in the form of the lexicon."""
+def phrases() -> dict[str, Word]:
+    """Phrases of two words, joined by ``_``, each in the form of the lexicon, with their weights or roles."""
     made, spelling = {}, _spelling()
     for kind, listed in _data()["phrases"].items():
         for phrase in listed.split():
-            made["_".join(spelling.get(word, word) for word in phrase.split("_"))] = WEIGHTS[kind]
+            name = "_".join(spelling.get(word, word) for word in phrase.split("_"))
+            made[name] = Word(name, WEIGHTS.get(kind, 0.0), kind if kind in ROLES else "")
     return made
 
 
@@ -146,5 +147,5 @@ def _words() -> dict[str, Word]:
                 roles[word] = roles.get(word) or (kind if kind in ROLES else "")
     made = {name: Word(name, weights[name], roles[name], tuple(languages[name])) for name in languages}
     emoji = {each: weight for kind, weight in WEIGHTS.items() for each in _data()["emoji"].get(kind, "").split()}
-    made |= {each: Word(each, weight) for each, weight in (emoji | phrases()).items()}
+    made |= {each: Word(each, weight) for each, weight in emoji.items()} | phrases()
     return made | {name: Word(name, languages=tuple(own), differs=own) for name, own in _data()["differs"].items()}

@@ -15,6 +15,7 @@ __all__ = ["LABELS", "LONGEST", "for_each_text", "is_missing", "sentiment", "tex
 LABELS = ("positive", "neutral", "negative", "unknown")
 LONGEST = 2000  # characters of a text that are read
 SCOPE = (1, 2, 3)  # words before an opinion among which a negation turns it round
+FOLLOWING = (-1, -2, -3)  # words after kurang or tidak ada, which are bad where none of them is an opinion
 BESIDE = (1, 2, -1)  # words before and after it among which an intensifier counts
 GOOD_NEGATED, BAD_NEGATED = -1.0, -0.5  # not good is bad; not bad is not quite good
 STRONGER, WEAKER = 1.5, 0.5
@@ -175,15 +176,20 @@ def _any_beside(condition: pl.Expr, steps: Iterable[int]) -> pl.Expr:
 def _with_phrases(tokens: pl.DataFrame) -> pl.DataFrame:
     """Words of which two that make a phrase of the lexicon weigh as it says, in the place of the first."""
     form = pl.coalesce("form", "token")
-    weight = (form + "_" + _beside(form, -1)).replace_strict(phrases(), default=None, return_dtype=pl.Float64)
-    tokens = tokens.with_columns(phrase=weight)
+    typed = form + "_" + _beside(form, -1)
+    known = {name: phrase.weight for name, phrase in phrases().items()}
+    roles = {name: phrase.role for name, phrase in phrases().items()}
+    tokens = tokens.with_columns(
+        phrase=typed.replace_strict(known, default=None, return_dtype=pl.Float64),
+        phrase_role=typed.replace_strict(roles, default=None, return_dtype=pl.String),
+    )
     tokens = tokens.with_columns(phrase=pl.when(_beside(pl.col("phrase"), 1).is_null()).then("phrase"))
     first = pl.col("phrase").is_not_null()
     second = _beside(first, 1).fill_null(False)
     return tokens.with_columns(
         form=pl.when(first | second).then(form).otherwise("form"),
         weight=pl.when(first).then("phrase").when(second).then(0.0).otherwise("weight"),
-        role=pl.when(first | second).then(pl.lit("")).otherwise("role"),
+        role=pl.when(first).then("phrase_role").when(second).then(pl.lit("")).otherwise("role"),
         shown=pl.when(first).then(pl.col("token") + " " + pl.col("token").shift(-1)).otherwise("token"),
     )
 
@@ -191,11 +197,11 @@ def _with_phrases(tokens: pl.DataFrame) -> pl.DataFrame:
 def _valued(tokens: pl.DataFrame) -> pl.DataFrame:
     """Value of the opinion in each word, and how it is shown, with its negation."""
     role = pl.col("role")
-    alone = (role == "less") & ~_any_beside(pl.col("weight") != 0, (-1, -2))
+    alone = (role == "less") & ~_any_beside(pl.col("weight") != 0, FOLLOWING)
     tokens = tokens.with_columns(
         weight=pl.when(alone).then(-1.0).otherwise("weight"), turns=role.is_in(["negation", "less"]) & ~alone
     )
-    turning = pl.when("turns").then(pl.col("token") + " ")
+    turning = pl.when("turns").then(pl.col("shown") + " ")
     negation = pl.coalesce(_beside(turning, step) for step in SCOPE)
     good = pl.col("weight") > 0
     turned = pl.when(negation.is_null()).then(1.0).when(good).then(GOOD_NEGATED).otherwise(BAD_NEGATED)

@@ -68,6 +68,22 @@ def test_a_negation_reaches_three_words_and_not_into_the_next_clause():
     assert sentiment(["tidak tapi enak"])["words"].item() == "+enak"
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("tidak ada masalah", "+tidak ada masalah"),
+        ("gak ada kendala", "+gak ada kendala"),
+        ("tak ada keluhan", "+tak ada keluhan"),
+        ("tidak ada yang mengecewakan", "+tidak ada mengecewakan"),
+        ("tidak ada yang istimewa", "−tidak ada istimewa"),
+        ("stok tidak ada", "−tidak ada"),
+        ("tidak ada sinyal, masalah", "−tidak ada, −masalah"),
+    ],
+)
+def test_there_is_none_turns_what_follows_round_and_is_bad_where_nothing_does(text, words):
+    assert sentiment([text])["words"].item() == words
+
+
 def test_words_that_pull_both_ways_cannot_be_told_and_are_shown():
     made = sentiment(["Enak tapi lama"]).row(0, named=True)
     assert made == {"sentiment": None, "label": "unknown", "words": "+enak, −lama"}

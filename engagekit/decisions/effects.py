@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from engagekit.decisions.outcomes import Outcome, Sums
+from engagekit.errors import DataError
 from engagekit.metrics.estimate import Estimate
 from engagekit.metrics.intervals import ROUNDING, upper_tail, wilson_interval
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EFFECT", "effects", "estimate_of", "holm", "is_proportion"]
 
+LARGEST = 1e50  # of a customer's value; the sums of cubes of a million times larger ones overflow
 FEWEST_EXPECTED = 5  # below it the normal approximation of a table of four counts fails
 EFFECT = (
     "difference",
@@ -30,6 +32,7 @@ EFFECT = (
     "always_high",
     "variance_ratio",
 )
+SQUARES = ("xx", "yy", "before squared")
 COVARIATE = ("known n", "known", "before", "before squared", "product")
 Effect = dict[str, float]
 
@@ -71,6 +74,11 @@ def effects(
         ``n`` is of customers; what is not defined is NaN. With a covariate the value of an arm is the control's plus
         the adjusted difference.
 
+    Raises
+    ------
+    DataError
+        Values of customers are above 1e50, whose squares and cubes no float holds.
+
     Notes
     -----
     Proportions: Newcombe's interval of the difference; the p value is of the pooled z test, or of Fisher's exact test
@@ -95,11 +103,15 @@ def effects(
     for arm in arms:
         row = {"n": 0, "value": math.nan, **dict.fromkeys(EFFECT, math.nan)}
         if arm.get("y"):
-            row |= {"n": int(_customers(arm)), "value": scale * arm["x"] / arm["y"]}
+            row |= {"n": int(_units(arm)), "value": scale * arm["x"] / arm["y"]}
         if rows and rows[0]["n"] and row["n"]:
             row["difference"] = row["value"] - rows[0]["value"]
             pair, options = (arms[0], arm), (factor, confidence)
-            row |= _of_proportions(*pair, *options) if proportion else _of_means(*pair, scale, *options)
+            row |= (
+                _of_proportions(*pair, *options)
+                if proportion
+                else _of_means(outcome.metric.name, *pair, scale, *options)
+            )
         rows.append(row)
     return rows
 
@@ -160,9 +172,11 @@ def _p_of_proportions(x: np.ndarray, n: np.ndarray) -> float:
     return float(2 * ndtr(-abs(x[1] / n[1] - x[0] / n[0]) / error))
 
 
-def _of_means(control: Sums, treated: Sums, scale: float, factor: float, confidence: float) -> Effect:
+def _of_means(metric: str, control: Sums, treated: Sums, scale: float, factor: float, confidence: float) -> Effect:
     """Effect by tea-tasting; empty where there is no standard error."""
-    if min(_customers(control), _customers(treated)) < 2:
+    if any(arm.get(name, 0) > LARGEST**2 for arm in (control, treated) for name in SQUARES):
+        raise DataError(f"{metric}: a customer's value is above {LARGEST:g}. Correct it, or use a larger unit.")
+    if min(_units(control), _units(treated)) < 2:
         return {}
     centre = _centre(control, treated)
     arms = [_aggregates(sums, scale, centre or 0.0) for sums in (control, treated)]
@@ -182,7 +196,7 @@ def _of_means(control: Sums, treated: Sums, scale: float, factor: float, confide
     return effect
 
 
-def _customers(sums: Sums) -> float:
+def _units(sums: Sums) -> float:
     return sums["units"] if "xx" in sums else sums["y"]
 
 
@@ -199,7 +213,7 @@ def _aggregates(sums: Sums, scale: float, centre: float) -> "Aggregates":
     """Moments of an arm's customers: x / y is the outcome, c the covariate, the centre where it is missing."""
     from tea_tasting.aggr import Aggregates
 
-    n, x, y = _customers(sums), scale * sums["x"], sums["y"]
+    n, x, y = _units(sums), scale * sums["x"], sums["y"]
     known, known_x, before, squares, product = (sums.get(name, 0.0) for name in COVARIATE)
     totals = {"x": x, "y": y, "c": before + (n - known) * centre}
     products = {

@@ -172,7 +172,7 @@ def experiment(
     ------
     DataError
         A column is absent, there twice or of a wrong type, or its name begins with a colon; only one arm has rows,
-        customers are in two arms, a count is negative or more converted than there were.
+        customers are in two arms, a count is negative, more converted than there were, or a value is above 1e50.
     ValueError
         There is no such metric or arm, an argument is out of its range, or a column is given for two of them.
 

@@ -175,9 +175,9 @@ def check_columns(arm: str, outcomes: Sequence[Outcome], unit: str | None, count
     """
     columns = [name for each in outcomes for name in (each.column, each.covariate) if name]
     names = [each.metric.name for each in outcomes]
-    others: list[str | None]
+    others: Sequence[str | None]
     of_all = [*columns, *names, unit, counts]
-    for role, name, others in (("arm", arm, of_all), ("unit", unit, [*columns]), ("counts", counts, [*names])):
+    for role, name, others in (("arm", arm, of_all), ("unit", unit, columns), ("counts", counts, names)):
         if name is not None and name in others:
             raise ValueError(f"{role}: {name!r} is given for something else too. Name another column")
     for name in (arm, unit, counts, *columns, *names):

@@ -15,10 +15,10 @@ ASSUMED_SIZE = (
 def always_valid_factor(n: ArrayLike, planned: float = ASSUMED_SIZE, confidence: float = 0.95) -> NDArray[np.float64]:
     """Half-width of an always-valid interval, in standard errors.
 
-    An ordinary interval errs at most 5 % of the time at one look; who looks every day and stops at the first interval
-    that leaves out 0 is wrong far more often. Value plus or minus this many standard errors holds the truth at all
-    looks together with the stated probability, so the test may stop at any of them. The price is a wider interval:
-    at the planned size 3.04 standard errors instead of 1.96.
+    An ordinary interval errs at most 5 % of the time at one look. A test that is looked at every day, and stopped at
+    the first interval that leaves out 0, is wrong far more often. Value plus or minus this many standard errors holds
+    the truth at all looks together with the stated probability, so the test may stop at any of them. The price is a
+    wider interval: at the planned size 3.04 standard errors instead of 1.96.
 
     Parameters
     ----------

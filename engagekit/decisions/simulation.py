@@ -106,9 +106,11 @@ def _totals(frame: Any, outcome: Outcome, unit: str | None) -> tuple[np.ndarray,
 
 def _p_values(outcome: Outcome, x: np.ndarray, y: np.ndarray, runs: int, seed: int) -> np.ndarray:
     """P value of each random split into halves; NaN where it is not defined."""
-    products = np.column_stack([x, y, x * x, x * y, y * y, np.ones(len(x))])
+    with np.errstate(over="ignore"):  # effects() refuses values whose squares are not finite
+        products = np.column_stack([x, y, x * x, x * y, y * y, np.ones(len(x))])
+        cubes = float((x**3).sum())
     names, total, rng = ("x", "y", "xx", "xy", "yy", "units"), products.sum(0), np.random.default_rng(seed)
-    proportion = is_proportion(outcome, [dict(zip(names, total, strict=True)) | {"xxx": float((x**3).sum())}])
+    proportion = is_proportion(outcome, [dict(zip(names, total, strict=True)) | {"xxx": cubes}])
     p_values = []
     for _ in range(runs):
         chosen = products[rng.permutation(len(x))[: len(x) // 2]].sum(0)

@@ -490,3 +490,17 @@ def test_the_result_is_one_sentence_in_three_languages():
     assert made.sentence("id").startswith("bought: new lebih baik daripada control, 16,0% dibanding 10,0%.")
     assert made.sentence("ms").startswith("bought: new lebih baik daripada control, 16.0% berbanding 10.0%.")
     assert "400 of 2,000" in experiment(flags((9, 200), (9, 200)), metrics="bought", planned=2000).sentence()
+
+
+@pytest.mark.parametrize("largest", [1e60, -1e150, 1e153, 1e300])
+@pytest.mark.parametrize("before", [None, "past"])
+def test_values_whose_squares_no_float_holds_are_refused_by_name(largest, before):
+    frame = TWO.with_columns(spent=pl.when(pl.int_range(pl.len()) == 3).then(largest).otherwise("spent"))
+    with pytest.raises(DataError, match=r"^spent: a customer's value is above 1e\+50"):
+        experiment(frame, metrics="spent", before=before)
+
+
+def test_values_of_1e45_are_compared_as_those_of_1():
+    small, large = (only(TWO.with_columns(pl.col("spent") * size), "spent") for size in (1.0, 1e45))
+    assert large["p_value"] == pytest.approx(small["p_value"])
+    assert large["high"] == pytest.approx(small["high"] * 1e45)

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import binom
 
 from engagekit.decisions.simulation import a_a
-from engagekit.errors import TooLittle
+from engagekit.errors import DataError, TooLittle
 
 RNG = np.random.default_rng(5)
 ROWS = pl.DataFrame({"customer_id": np.repeat(np.arange(300), 4), "spent": np.repeat(RNG.gamma(2, 20, 300), 4)})
@@ -41,3 +41,9 @@ def test_rows_without_a_customer_are_nobodys(blank):
     nobody = rows.head(40).with_columns(customer_id=pl.lit(blank, pl.String))
     made = a_a(pl.concat([rows, nobody]), ["spent", "order_value"], unit="customer_id", runs=50)
     assert made.equals(a_a(rows, ["spent", "order_value"], unit="customer_id", runs=50))
+
+
+@pytest.mark.parametrize("largest", [1e60, 1e153])
+def test_values_whose_squares_no_float_holds_are_refused(largest):
+    with pytest.raises(DataError, match="spent: a customer's value is above"):
+        a_a(pl.DataFrame({"spent": [*range(20), largest]}, strict=False), "spent", runs=5)

@@ -183,7 +183,7 @@ def plan(
     days: Annotated[int | None, typer.Option(help="How many days it runs; by default the churn horizon.")] = None,
 ) -> None:
     """List whom to contact and how, and hold out a share of them, so that a later report says whether it helped."""
-    from engagekit.decisions.plan import make_plan, write_plan
+    from engagekit.decisions.plan import make_plan, unknown_held_out, write_plan
     from engagekit.reports.goals import check_goals
     from engagekit.study import Study
 
@@ -194,6 +194,10 @@ def plan(
         files = write_plan(study, made)
     except (ValueError, OSError) as error:
         _stop(str(error))
+    if unknown := unknown_held_out(study):
+        typer.echo(
+            f"{unknown:,} customers whom a plan holds out are in no table. Check their ids in plans.csv.", err=True
+        )
     if not files:
         typer.echo(f"Nobody to contact on {made.starts}: nothing was written.")
         return

@@ -325,7 +325,8 @@ class Study(BusinessTables):
     @cached_property
     def plans(self) -> pl.DataFrame:
         """Who is in a plan, whenever it runs: what ``plan_rows`` gives of the assignments."""
-        return plan_rows(self._frames.get("assignments", NO_ASSIGNMENTS))
+        others = [frame for name, frame in self._frames.items() if name != "assignments"]
+        return plan_rows(self._frames.get("assignments", NO_ASSIGNMENTS), others)
 
     @cached_property
     def planned(self) -> pl.DataFrame:

@@ -4,6 +4,8 @@ import datetime as dt
 import os
 import re
 import tempfile
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +24,16 @@ __all__ = [
     "PLANS",
     "PLAN_COLUMNS",
     "PLAN_NAME",
+    "ROW",
     "append_plans",
     "plan_rows",
     "plan_source",
     "read_plans",
     "term",
+    "text_rows",
 ]
 
-PLANS = "plans.csv"
+PLANS, ROW = "plans.csv", ":row"
 CONTACT, HOLD_OUT = ARMS = "contact", "hold_out"
 PLAN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 PLAN_COLUMNS = ("experiment", "customer_id", "arm", "assigned_at", "ends_at", "hold_out", "action", "channel")
@@ -63,10 +67,7 @@ def read_plans(folder: Path) -> pl.DataFrame:
     file = folder / PLANS
     if not file.is_file():
         return pl.DataFrame(schema=dict.fromkeys(PLAN_COLUMNS, pl.String))
-    try:
-        rows = pl.read_csv(file, infer_schema=False)
-    except pl.exceptions.PolarsError as error:
-        raise DataError(f"cannot be read: {error}. Restore what engagekit plan wrote.", file=PLANS) from error
+    rows = text_rows(file, "Restore what engagekit plan wrote.")
     for name in PLAN_COLUMNS:
         if name not in rows.columns:
             raise DataError("is not a column. Restore what engagekit plan wrote.", file=PLANS, column=name)
@@ -84,12 +85,28 @@ def read_plans(folder: Path) -> pl.DataFrame:
     return rows.select(PLAN_COLUMNS)
 
 
+def text_rows(file: Path, way_out: str) -> pl.DataFrame:
+    """Rows of a CSV file as text, with their numbers in the column ``ROW``; a blank cell is null, a blank row left out.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read; the message ends with the way out.
+    """
+    try:
+        cells = pl.read_csv(file, infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"cannot be read: {error}. {way_out}", file=file.name) from error
+    rows = cells.select(pl.when(pl.all().str.strip_chars() != "").then(pl.all())).with_row_index(ROW, 2)
+    return rows.filter(~pl.all_horizontal(pl.exclude(ROW).is_null()))
+
+
 def _refuse(rows: pl.DataFrame, column: str, wrong: pl.Expr, problem: str, known: tuple[str, ...] = ()) -> None:
     """Refuse the first row that is wrong."""
     for row in rows.select(wrong.fill_null(value=True)).to_series().arg_true()[:1]:
         value = rows[column][row]
         way_out = did_you_mean(str(value), known) if known else ""
-        raise DataError(problem.format(way_out), file=PLANS, row=row + 2, column=column, value=value)
+        raise DataError(problem.format(way_out), file=PLANS, row=rows[ROW][row], column=column, value=value)
 
 
 def append_plans(folder: Path, rows: pl.DataFrame) -> Path:
@@ -113,19 +130,26 @@ def append_plans(folder: Path, rows: pl.DataFrame) -> Path:
     return file
 
 
-def plan_rows(assignments: Any) -> pl.DataFrame:
+def plan_rows(assignments: Any, others: Iterable[Any] = ()) -> pl.DataFrame:
     """Rows of plans, of a table ``assignments``: those that say when they end.
 
     Parameters
     ----------
     assignments : frame
         With ``ends_at``, an ISO date as text; without that column no row is of a plan.
+    others : iterable of frame, default ()
+        The other tables: ids get the type that they have in the first of these with ``customer_id``.
 
     Returns
     -------
     polars.DataFrame
         ``experiment, customer_id, arm, assigned_at`` as they are, ``ends_at`` as a date, and ``hold_out, action,
         channel`` as text where given, else null.
+
+    Raises
+    ------
+    DataError
+        An id is text where the other tables have numbers.
 
     Examples
     --------
@@ -138,7 +162,22 @@ def plan_rows(assignments: Any) -> pl.DataFrame:
     missing = {name: pl.lit(None, pl.String) for name in PLAN_COLUMNS if name not in rows.columns}
     ends = pl.col("ends_at").cast(pl.String).str.head(len("2026-11-01")).str.to_date("%Y-%m-%d", strict=False)
     rows = rows.with_columns(**missing).with_columns(ends_at=ends)
-    return rows.filter(pl.col("arm").is_in(ARMS), pl.col("ends_at").is_not_null()).select(PLAN_COLUMNS)
+    rows = rows.filter(pl.col("arm").is_in(ARMS), pl.col("ends_at").is_not_null()).select(PLAN_COLUMNS)
+    return _with_ids_like(others, rows) if rows.height else rows
+
+
+def _with_ids_like(others: Iterable[Any], rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose ids have the type of the other tables'."""
+    with_ids = (frame for frame in others if "customer_id" in column_names(frame))
+    for frame in islice(with_ids, 1):
+        ids = collected(nw.from_native(frame).lazy().select("customer_id").head(0)).schema["customer_id"]
+        kind = ids if ids.is_numeric() else pl.String
+        try:
+            return rows.with_columns(pl.col("customer_id").cast(kind))
+        except pl.exceptions.PolarsError:
+            problem = f"is not {kind} as in the other tables. Make it one type, such as text."
+            raise DataError(problem, file="[tables.assignments]", column="customer_id") from None
+    return rows
 
 
 def term(rows: pl.DataFrame) -> tuple[dt.datetime, dt.date]:

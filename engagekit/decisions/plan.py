@@ -12,13 +12,14 @@ import polars as pl
 from engagekit.data.plans import CONTACT, HOLD_OUT, PLAN_COLUMNS, PLAN_NAME, append_plans, term
 from engagekit.decisions.actions import in_words, next_actions
 from engagekit.decisions.contacts import write_private
+from engagekit.decisions.done import unknown_customers
 from engagekit.errors import DataError
 from engagekit.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Plan", "held_out", "make_plan", "write_plan"]
+__all__ = ["Plan", "held_out", "make_plan", "unknown_held_out", "write_plan"]
 
 PRIVATE = "private"
 FRACTION = 2.0**-64
@@ -166,12 +167,28 @@ def write_plan(study: Study, plan: Plan) -> list[Path]:
         ``private/<plan>.csv`` and ``.xlsx`` in the business's folder, which only their owner can read, with what to do
         in the business's language; and ``plans.csv``, which the next study reads. Nothing is written of a plan for
         nobody.
+
+    Raises
+    ------
+    ValueError
+        The study is of frames, or plans were made since it was read that have the same customers.
     """
+    if not study.business.name:
+        raise ValueError("study: is of frames, and plans are kept in a folder. Open the folder of a business")
     if plan.assigned.is_empty():
         return []
     folder, listed = study.business.folder, in_words(study, plan.contacts)
     assigned = append_plans(folder, plan.added)  # first, so that nobody is contacted who is not assigned
     return [*write_private(listed, folder / PRIVATE, plan.name), assigned]
+
+
+def unknown_held_out(study: Study) -> int:
+    """Customers whom a plan that runs holds out and whom no table knows, so that lists cannot leave them out.
+
+    Their ids in ``plans.csv`` were changed, as a spreadsheet does that takes 0327 for a number, or are gone from the
+    tables.
+    """
+    return unknown_customers(study, study.held_out)
 
 
 def _check(study: Study, name: str, days: int | None) -> None:

@@ -119,7 +119,7 @@ def plan_outcomes(study: Study, name: str) -> pl.DataFrame:
     rows = rows.filter(pl.col("experiment") == name).select("customer_id", "arm", "assigned_at", "ends_at")
     rows = rows.with_columns(until=pl.lit(min(_midnight(study, term(rows)[1]), study.data_end)))
     result = _of_contracts(study, rows) if study.churn.contractual else _of_interactions(study, rows)
-    acted = pl.col("customer_id").cast(pl.String).is_in(_acted(study, rows))
+    acted = pl.col("customer_id").cast(pl.String).is_in(_acted(study, name, rows))
     outcome = rows.join(result, on="customer_id", how="left", maintain_order="left").with_columns(
         pl.col("kept").fill_null(value=False), pl.col("value").cast(pl.Float64), acted=acted
     )
@@ -155,11 +155,13 @@ def _of_contracts(study: Study, rows: pl.DataFrame) -> pl.DataFrame:
     return now.select("customer_id", kept="in_base", value=pl.when("in_base").then(paid).otherwise(0))
 
 
-def _acted(study: Study, rows: pl.DataFrame) -> list[str]:
-    """Customers whom ``actions.csv`` names within the plan's time."""
+def _acted(study: Study, name: str, rows: pl.DataFrame) -> list[str]:
+    """Customers whom ``actions.csv`` names within the plan's time, and not for another plan."""
     table = done(study)
     if table is None:
         return []
     starts, ends = term(rows)
-    within = table.filter(pl.col("date") >= starts, pl.col("date") < _midnight(study, ends))
+    others = study.plans.filter(pl.col("experiment") != name)["experiment"].unique()
+    is_of_another = pl.col("plan").fill_null("").is_in(others.implode())
+    within = table.filter(pl.col("date") >= starts, pl.col("date") < _midnight(study, ends), ~is_of_another)
     return within["customer_id"].drop_nulls().unique().to_list()

@@ -10,8 +10,9 @@ import polars as pl
 
 from engagekit.data.plans import CONTACT, HOLD_OUT
 from engagekit.decisions.actions import in_words, next_actions
-from engagekit.decisions.done import done
+from engagekit.decisions.done import done, unknown_customers
 from engagekit.decisions.experiment import Experiment
+from engagekit.decisions.plan import unknown_held_out
 from engagekit.decisions.plan_result import PlanResult, plan_result
 from engagekit.decisions.playbook import playbook
 from engagekit.decisions.sentences import comparison_in_words
@@ -36,7 +37,7 @@ def next_steps(study: Study) -> Section | None:
     """How many customers have which next action and what it is expected to bring, plans, and the lists."""
     language, text, table = study.language, study.language.text, _by_action(study)
     parts = [*(_of_plan(study, result) for result in _plans(study)), *filter(None, [lists.lists(study)])]
-    if table.empty and not parts and not any(_left_out(study).values()):
+    if table.empty and not parts and not any(_left_out(study).values()) and not unknown_held_out(study):
         return None
     shown = safe_table(table, "customers").dropna(subset=["customers"])
     read = source(results(study), "interactions") if study.has("interactions") else ""
@@ -132,9 +133,9 @@ def _answer(study: Study, table: pd.DataFrame) -> Iterator[str]:
         yield text("actions.answer", n=language.number(len(_next(study))), **known)
         gain = table["expected_gain"].sum(min_count=1)
         yield text("actions.no_gain") if math.isnan(gain) else text("actions.gain", money=_money(study, gain))
-    unknown = _unknown(study)
-    if unknown:
-        yield text("actions.unknown", n=people(language, unknown))
+    for key, unknown in (("unknown", _unknown(study)), ("unknown_held_out", unknown_held_out(study))):
+        if unknown:
+            yield text(f"actions.{key}", n=people(language, unknown))
     counts = {name: people(language, count) for name, count in _left_out(study).items()}
     if any(_left_out(study).values()):
         yield text("actions.left_out", **counts, days=study.business.actions.pause.removesuffix("d"))
@@ -144,8 +145,7 @@ def _answer(study: Study, table: pd.DataFrame) -> Iterator[str]:
 def _unknown(study: Study) -> int:
     """Customers in ``actions.csv`` whom no table knows."""
     rows = done(study)
-    named = set() if rows is None else set(rows["customer_id"].drop_nulls())
-    return len(named - {str(who) for who in study.customer_ids()}) if named else 0
+    return 0 if rows is None else unknown_customers(study, rows["customer_id"].drop_nulls())
 
 
 def _notes(study: Study, acceptance: str) -> Iterator[str]:

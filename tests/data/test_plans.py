@@ -1,9 +1,12 @@
 """``plans.csv`` edited by hand, and wrongly."""
 
+import datetime as dt
+
+import polars as pl
 import pytest
 
 from engagekit.data.business import Business
-from engagekit.data.plans import PLANS, append_plans, read_plans
+from engagekit.data.plans import PLANS, append_plans, plan_rows, read_plans
 from engagekit.errors import DataError
 
 HEADER = "experiment,customer_id,arm,assigned_at,ends_at,hold_out,action,channel\n"
@@ -41,6 +44,8 @@ def test_plans_are_assignments_of_a_business_that_declares_none(tmp_path):
         ("2026-11-29", "", "row 3, ends_at", "is not a date"),
         ("2026-11-29", "2026-11-01", "row 3, ends_at", "is not after assigned_at"),
         ("c1", "", "row 3, customer_id", "is blank"),
+        ("c1", '""', "row 3, customer_id", "is blank"),
+        ("c1", '" "', "row 3, customer_id", "is blank"),
         ("c1", "c0", "row 2, customer_id", "is in the plan twice"),
         ("plan-1", "=1+1", "row 3, experiment", "is not the name of a plan"),
         ("0.1", "10%", "row 3, hold_out", "is not a share above 0 and below 1"),
@@ -52,6 +57,27 @@ def test_a_row_that_cannot_be_is_an_error_and_never_left_out(tmp_path, old, new,
         opened(tmp_path, HEADER + ROW.replace("c1", "c0") + ROW.replace(old, new, 1))
     assert message in str(caught.value)
     assert "c0" not in str(caught.value)
+
+
+@pytest.mark.parametrize("blank", ["\n", ",,,,,,,\n"])
+def test_blank_rows_are_left_out(tmp_path, blank):
+    business = opened(tmp_path, HEADER + ROW + blank + ROW.replace("c1", "c2") + blank)
+    assert read_plans(tmp_path)["customer_id"].to_list() == ["c1", "c2"]
+    assert business.table("assignments")["customer_id"].tolist() == ["c1", "c2"]
+
+
+def test_ids_get_the_type_of_the_other_tables():
+    rows = pl.DataFrame(
+        {"experiment": "p", "customer_id": ["7"], "arm": "hold_out", "assigned_at": dt.datetime(2026, 1, 1)}
+    )
+    rows = rows.with_columns(ends_at=pl.lit("2026-02-01"))
+    numbers, texts = pl.DataFrame({"customer_id": [7]}), pl.DataFrame({"customer_id": ["7"]})
+    tables = [pl.DataFrame({"campaign": ["a"]}), numbers]
+    assert plan_rows(rows, tables)["customer_id"].to_list() == [7]
+    assert plan_rows(rows.with_columns(customer_id=7), [texts])["customer_id"].to_list() == ["7"]
+    with pytest.raises(DataError, match="customer_id: is not Int64 as in the other tables") as caught:
+        plan_rows(rows.with_columns(customer_id=pl.lit("budi")), tables)
+    assert "budi" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def test_rows_are_of_segments_or_of_customers_and_dated_before_the_end(shop_fold
     rows = of(
         shop_folder(), "date,segment,customer_id,action\n2026-08-01,at_risk,,\n2026-08-02,,c1,call\n2026-09-01,,c2,\n"
     )
-    assert rows.select("segment", "customer_id", "action").rows() == [("at_risk", None, None), (None, "c1", "call")]
+    assert rows.select("segment", "customer_id", "plan").rows() == [("at_risk", None, None), (None, "c1", None)]
     assert rows["date"].dt.date().cast(str).to_list() == ["2026-08-01", "2026-08-02"]
 
 
@@ -25,6 +25,15 @@ def test_a_file_of_dates_and_segments_is_still_read_and_one_of_customers_alone(s
     folder = shop_folder()
     assert of(folder, "date,segment\n2026-08-01,advocate\n")["segment"].to_list() == ["advocate"]
     assert of(folder, "date,customer_id\n2026-08-01,c1\n")["customer_id"].to_list() == ["c1"]
+
+
+@pytest.mark.parametrize("blank", ["\n", ",,\n", '"",,""\n', " , ,\n"])
+def test_blank_rows_are_left_out_and_the_others_keep_their_numbers(shop_folder, blank):
+    text = f'date,segment,customer_id\n2026-08-01,"",c1\n{blank}2026-08-02,at_risk,""\n'
+    rows = of(shop_folder(), text + blank)
+    assert rows.select("segment", "customer_id").rows() == [(None, "c1"), ("at_risk", None)]
+    with pytest.raises(DataError, match="actions.csv, row 5, segment: there is no segment 'risky'"):
+        of(shop_folder(), text + "2026-08-02,risky,\n")
 
 
 def test_the_apostrophe_of_the_private_list_is_dropped(shop_folder):

@@ -1,7 +1,9 @@
 """Plans: who is held out, what is written, and that a second call changes nobody."""
 
 import csv
+import datetime as dt
 import hashlib
+import re
 import stat
 
 import polars as pl
@@ -11,13 +13,17 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from engagekit.data.plans import PLANS, read_plans
-from engagekit.decisions.plan import held_out, make_plan, write_plan
+from engagekit.decisions.actions import next_actions
+from engagekit.decisions.plan import held_out, make_plan, unknown_held_out, write_plan
+from engagekit.decisions.plan_result import plan_result
 from engagekit.display.pseudonyms import KEY
 from engagekit.errors import DataError
+from engagekit.reports.actions import next_steps
 from engagekit.reports.birthdays import birthday_list
 from engagekit.study import Study
 
 GONE = [f"c{n:03}" for n in range(60)]
+START = dt.datetime(2026, 6, 1)
 NAME = "plan-2026-09-01"
 HOSTILE = ["=cmd|' /C calc'!A0", "a,b", 'q"uote', "line\nbreak", "店-Ünï", "+628125550101", "'quoted"]
 
@@ -152,6 +158,42 @@ def test_a_plan_keeps_its_end_and_its_share_and_is_not_made_again_when_it_is_ove
         make_plan(Study(folder), 0.5)
     with pytest.raises(ValueError, match="until 2026-09-02, not on 2026-09-02. Give the new plan another name"):
         make_plan(Study(folder, "2026-09-02"), 0.25, name=NAME)
+
+
+def test_held_out_ids_that_no_table_knows_are_counted(shop_folder):
+    zeros = [f"{n:04}" for n in range(60)]
+    folder = shop_folder(silent=zeros)
+    write_plan(Study(folder), make_plan(Study(folder), 0.25))
+    assert unknown_held_out(Study(folder)) == 0
+    out = Study(folder).held_out
+    text = (folder / PLANS).read_text()
+    (folder / PLANS).write_text(re.sub(r'"0+(\d+)"', r'"\1"', text))  # as a spreadsheet writes it
+    study = Study(folder)
+    assert out & {*next_actions(study)["customer_id"]}
+    assert unknown_held_out(study) == len(out) > 5
+    assert f"Held out by a plan, but in no table: {len(out)} customers." in " ".join(next_steps(study).answer)
+
+
+def test_customers_with_numbers_for_ids_are_held_out_by_a_plan_of_texts(risky_shop):
+    names = {f"c{n:02}": n for n in range(20)} | {f"regular{n}": 100 + n for n in range(6)}
+    events = risky_shop().described("interactions")
+    events = events.with_columns(pl.col("customer_id").replace_strict(names, return_dtype=pl.Int64))
+    customers = pl.DataFrame({"customer_id": [18, 19], "joined_at": START, "birthday": dt.date(1990, 7, 5)})
+    rows = {"experiment": "p", "customer_id": ["19"], "arm": "hold_out", "assigned_at": START, "ends_at": "2026-07-29"}
+    study = risky_shop(interactions=events, customers=customers, assignments=pl.DataFrame(rows))
+    listed = {*next_actions(study)["customer_id"]}
+    assert "18" in listed
+    assert "19" not in listed
+    assert birthday_list(study)["Customer"].tolist() == [18]
+    assert study.held_out == {19}
+    assert unknown_held_out(study) == 0
+    assert plan_result(study, "p").count("hold_out") == 1
+
+
+def test_a_plan_of_frames_cannot_be_written(risky_shop):
+    study = risky_shop()
+    with pytest.raises(ValueError, match="study: is of frames, and plans are kept in a folder"):
+        write_plan(study, make_plan(study, 0.25))
 
 
 def test_hostile_ids_come_back_as_they_were(shop_folder):

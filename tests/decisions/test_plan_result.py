@@ -122,6 +122,18 @@ def test_who_was_contacted_is_read_from_actions_within_the_plans_time(shop_folde
     assert result.recorded
 
 
+def test_a_contact_for_another_plan_is_none_of_this_one(shop_folder):
+    folder = shop_folder(silent=["c1", "c2", "c3"])
+    rows = [
+        f"{name},{who},contact,2026-07-01,2026-07-29,0.5,win_back,email"
+        for name, who in (("p", "c1"), ("p", "c2"), ("p", "c3"), ("q", "c4"))
+    ]
+    header = "experiment,customer_id,arm,assigned_at,ends_at,hold_out,action,channel"
+    (folder / "plans.csv").write_text("\n".join([header, *rows, ""]))
+    (folder / "actions.csv").write_text("date,customer_id,plan\n2026-07-02,c1,p\n2026-07-02,c2,q\n2026-07-02,c3,gold\n")
+    assert plan_outcomes(Study(folder), "p")["acted"].to_list() == [True, False, True]  # gold is no plan of ours
+
+
 @pytest.fixture(scope="module")
 def benchmark():
     if not PATH.exists():

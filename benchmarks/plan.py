@@ -77,8 +77,8 @@ def shop(seed: int) -> tuple[Plan, Study]:
 def compared(seed: int) -> dict[str, dict]:
     """Comparison of each metric of a shop's plan."""
     plan, later = shop(seed)
-    result = plan_result(later, plan.name).experiment
-    return {row["metric"]: row for row in result.comparisons.to_dict("records")}
+    made = plan_result(later, plan.name).experiments
+    return {name: each.comparisons.iloc[0].to_dict() for name, each in made.items()}
 
 
 def main(shops: int) -> None:

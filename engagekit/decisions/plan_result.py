@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 import narwhals as nw
 import polars as pl
@@ -34,9 +35,10 @@ class PlanResult:
         Whether ``actions.csv`` names a customer of the plan within its time; if not, nobody knows who was contacted.
     is_over : bool
         Whether the data go until the plan's end: before that it is too early to say whether it helped.
-    experiment : Experiment, optional
-        Customers to contact against the held-out, whoever was contacted in fact: ``kept``, and ``value`` where money is
-        recorded. None before the end, and where an arm has fewer than five customers.
+    experiments : dict of str to Experiment
+        Customers to contact against the held-out, whoever was contacted in fact: ``kept``, by which a plan is judged,
+        and where money is recorded ``value``, a secondary measure. Each is judged by itself, so that its verdict is
+        that of its interval. Empty before the end, and where an arm has fewer than five customers.
     """
 
     name: str
@@ -45,7 +47,7 @@ class PlanResult:
     outcomes: pl.DataFrame
     recorded: bool
     is_over: bool
-    experiment: Experiment | None
+    experiments: dict[str, Experiment]
 
     def count(self, arm: str, *, acted: bool = False) -> int:
         """Customers of an arm; with ``acted`` those of them who were contacted."""
@@ -77,17 +79,18 @@ def plan_result(study: Study, name: str) -> PlanResult:
     starts, ends = term(rows)
     is_over = _midnight(study, ends) <= study.data_end
     sizes = [outcomes.filter(pl.col("arm") == arm).height for arm in ARMS]
-    compared = _compared(outcomes, rows["hold_out"][0]) if is_over and min(sizes) >= FEWEST else None
+    compared = _compared(outcomes, rows["hold_out"][0]) if is_over and min(sizes) >= FEWEST else {}
     recorded = bool(outcomes["acted"].any())
     return PlanResult(name, starts.date(), ends, outcomes, recorded, is_over, compared)
 
 
-def _compared(outcomes: pl.DataFrame, hold_out: str | None) -> Experiment:
-    """Arms of a plan that is over."""
+def _compared(outcomes: pl.DataFrame, hold_out: str | None) -> dict[str, Experiment]:
+    """Arms of a plan that is over, by each measure alone."""
     share = float(hold_out) if hold_out else None
     shares = None if share is None else {CONTACT: 1 - share, HOLD_OUT: share}
-    metrics = ["kept", "value"] if outcomes["value"].count() else ["kept"]
-    return experiment(outcomes.to_pandas(), metrics=metrics, control=HOLD_OUT, shares=shares, planned=outcomes.height)
+    metrics, rows = ["kept", "value"] if outcomes["value"].count() else ["kept"], outcomes.to_pandas()
+    known: dict[str, Any] = {"control": HOLD_OUT, "shares": shares, "planned": outcomes.height}
+    return {name: experiment(rows, metrics=name, **known) for name in metrics}
 
 
 def plan_outcomes(study: Study, name: str) -> pl.DataFrame:

@@ -190,8 +190,9 @@ def _of_plan(study: Study, result: PlanResult) -> Section:
     rows = [(arm, result.count(arm), result.count(arm, acted=True)) for arm in (CONTACT, HOLD_OUT)]
     table = pd.DataFrame(rows, columns=["arm", "customers", "contacted"])
     compared = _shown(result)
-    if compared is not None:
-        table = table.join(compared.table.pivot(index="arm", columns="metric", values="value"), on="arm")
+    for name, made in compared.items():
+        table[name] = table["arm"].map(made.table.set_index("arm")["value"])
+    notes = {"note": compared, "secondary": "value" in compared}
     return Section(
         text("plan.question", name=result.name),
         table,
@@ -199,16 +200,16 @@ def _of_plan(study: Study, result: PlanResult) -> Section:
         people="customers",
         cells=partial(_plan_cells, study),
         words=[text("plan.arm")],
-        notes=[text("plan.note")] if compared else [],
+        notes=[text(f"plan.{name}") for name, shown in notes.items() if shown],
     )
 
 
-def _shown(result: PlanResult) -> Experiment | None:
-    """Comparison of the arms of a plan that is over, unless one to four of one stayed, or did not stay."""
+def _shown(result: PlanResult) -> dict[str, Experiment]:
+    """Comparisons of the arms of a plan that is over, unless one to four of one stayed, or did not stay."""
     kept = pl.col("kept").sum()
     counts = result.outcomes.group_by("arm").agg(kept=kept, gone=pl.len() - kept)
     few = counts.select(pl.any_horizontal(pl.col("kept", "gone").is_between(1, FEWEST - 1)).any()).item()
-    return None if few else result.experiment
+    return {} if few else result.experiments
 
 
 def _plan_answer(study: Study, result: PlanResult) -> Iterator[str]:
@@ -225,26 +226,28 @@ def _plan_answer(study: Study, result: PlanResult) -> Iterator[str]:
         yield text("plan.contaminated", n=people(language, result.count(HOLD_OUT, acted=True)))
     if not result.is_over:
         yield text("plan.too_early", date=language.date(result.ends))
-    elif result.experiment is None:
+    elif not result.experiments:
         yield text("plan.too_few")
-    elif (compared := _shown(result)) is None:
-        yield text("plan.few_stayed", fewest=FEWEST)
-    else:
+    elif compared := _shown(result):
         yield from _compared(study, compared)
+    else:
+        yield text("plan.few_stayed", fewest=FEWEST)
 
 
-def _compared(study: Study, compared: Experiment) -> Iterator[str]:
-    """Whether the customers to contact did better than the held-out, by each measure."""
+def _compared(study: Study, compared: dict[str, Experiment]) -> Iterator[str]:
+    """Whether the customers to contact did better than the held-out, by each measure, and whether chance made both."""
     text = study.language.text
     kept = text("plan.kept_contract" if study.churn.contractual else "plan.kept_shop")
     named = {"kept": {"metric": kept}, "value": {"metric": text("plan.value"), "measured_in": "money"}}
     arms = {arm: text(f"plan.{arm}") for arm in (CONTACT, HOLD_OUT)}
-    rows = {(row["metric"], row["arm"]): row for row in compared.table.to_dict("records")}
-    for metric, words in named.items():
-        if (metric, CONTACT) in rows:
-            row, control = ({**rows[metric, arm], **words, "arm": arms[arm]} for arm in (CONTACT, HOLD_OUT))
-            of_all = compared.customers, compared.planned
-            yield comparison_in_words(row, control, of_all, study.language, study.business.currency)
+    for metric, made in compared.items():
+        rows = {row["arm"]: row for row in made.table.to_dict("records")}
+        row, control = ({**rows[arm], **named[metric], "arm": arms[arm]} for arm in (CONTACT, HOLD_OUT))
+        yield comparison_in_words(row, control, (made.customers, made.planned), study.language, study.business.currency)
+    if compared["kept"].warnings:
+        sizes = compared["kept"].balance.set_index("arm")["n"]
+        named_sizes = [f"{arms[arm]} {study.language.number(sizes[arm])}" for arm in (CONTACT, HOLD_OUT)]
+        yield text("plan.unbalanced", sizes=", ".join(named_sizes))
 
 
 def _plan_cells(study: Study, table: pd.DataFrame) -> pd.DataFrame:
@@ -267,5 +270,7 @@ def _plan_row(result: PlanResult) -> dict[str, Any]:
     row |= {arm: None if 0 < n < FEWEST else n for arm, n in sizes.items()}
     row |= {"contacted": None if 0 < acted < FEWEST or not result.recorded else acted, "is_over": result.is_over}
     compared = _shown(result)
-    rows = [] if compared is None else compared.comparisons.to_dict("records")
+    rows = [each for made in compared.values() for each in made.comparisons.to_dict("records")]
+    row |= {"balance_p": compared["kept"].balance_p if compared else None}
+    row |= {"warnings": compared["kept"].warnings if compared else []}
     return row | {"results": [{"metric": each["metric"]} | {name: each[name] for name in COMPARED} for each in rows]}

@@ -78,24 +78,34 @@ def big(risky_shop, as_of="2026-07-01"):
 
 def test_all_to_contact_are_compared_with_all_held_out(risky_shop):
     result = plan_result(big(risky_shop), "p")
-    kept, value = result.experiment.comparisons.to_dict("records")
+    kept, value = (made.comparisons.iloc[0] for made in result.experiments.values())
     assert (kept["metric"], kept["arm"], kept["difference"]) == ("kept", "contact", pytest.approx(6 / 12 - 1 / 8))
     assert (value["metric"], value["difference"]) == ("value", pytest.approx(50 * (6 / 12 - 1 / 8)))
     assert (result.count("contact"), result.count("hold_out"), result.is_over) == (12, 8, True)
     assert not result.recorded
 
 
+def test_each_measure_is_judged_by_its_own_interval(risky_shop):
+    rows = [(f"c{n:02}", START, "purchase", 50.0) for n in (*range(8), 12)]  # 8 of 12 to contact, 1 of 8 held out
+    arms = assigned([f"c{n:02}" for n in range(12)], [f"c{n:02}" for n in range(12, 20)])
+    for made in plan_result(with_purchases(risky_shop, rows, arms), "p").experiments.values():
+        (row,) = made.comparisons.to_dict("records")
+        assert row["p_adjusted"] == row["p_value"] < 0.05
+        assert row["low"] > 0
+        assert row["verdict"] == "better"
+
+
 def test_before_its_end_a_plan_is_not_judged(risky_shop):
     result = plan_result(big(risky_shop, "2026-06-28"), "p")
     assert not result.is_over
-    assert result.experiment is None
+    assert result.experiments == {}
     assert result.outcomes["kept"].sum() == 7
 
 
 def test_fewer_than_five_held_out_are_not_compared(risky_shop):
     study = with_purchases(risky_shop, [], assigned([f"c{n:02}" for n in range(12)], ["c12", "c13"]))
     assert plan_result(study, "p").is_over
-    assert plan_result(study, "p").experiment is None
+    assert plan_result(study, "p").experiments == {}
 
 
 def test_a_plan_that_is_not_there_or_has_not_begun_is_named(risky_shop):

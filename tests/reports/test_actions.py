@@ -7,6 +7,7 @@ import shutil
 
 import polars as pl
 import pytest
+from scipy.stats import binomtest
 
 from engagekit import ChurnDefinition
 from engagekit.decisions.plan import make_plan, write_plan
@@ -108,6 +109,21 @@ def test_numbers_for_machines_hold_the_comparison():
     assert (row["contact"], row["hold_out"], row["contacted"]) == (60, 40, None)
     assert (kept["metric"], kept["difference"], kept["verdict"]) == ("kept", 0.5, "better")
     assert 0 < kept["low"] < 0.5 < kept["high"]
+
+
+def test_sizes_that_chance_does_not_give_are_said_after_the_verdict():
+    """40 % of 140 are 56, and 40 are held out."""
+    study = planned(contact=100, came=(60, 10))
+    (part,), (row,) = next_steps(study).parts, action_rows(study)["plans"]
+    assert 0.001 < row["balance_p"] < 0.01
+    assert row["balance_p"] == pytest.approx(binomtest(40, 140, 0.4).pvalue)
+    assert row["warnings"] == ["unbalanced"]
+    assert part.answer[-1].startswith(
+        "Treat this with caution: the sizes (the group to contact 100, the held-out group 40)"
+    )
+    assert part.notes[-1].startswith("The plan is judged by who stayed.")
+    (row,) = action_rows(planned())["plans"]
+    assert (row["warnings"], row["balance_p"] > 0.01) == ([], True)
 
 
 def test_a_plan_that_has_not_begun_is_not_on_the_page():

@@ -3,9 +3,11 @@
 import math
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from engagekit.decisions.sample_size import sample_size
 from engagekit.errors import DataError, did_you_mean
-from engagekit.frames.engine import column_names
+from engagekit.frames.engine import collected, column_names, to_narwhals
 from engagekit.metrics import campaigns
 from engagekit.metrics.measure import measure
 from engagekit.metrics.metric import Total
@@ -13,16 +15,21 @@ from engagekit.metrics.metric import Total
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COST_OF", "RETURN", "campaign_returns", "campaign_test"]
+__all__ = ["COST_OF", "RETURN", "campaign_returns", "campaign_test", "campaign_tests"]
 
 COST_OF = {"leads": "cost_per_lead", "conversions": "cost_per_conversion"}
 RETURN = "return_on_ad_spend"
-RATIOS = (campaigns.cost_per_lead, campaigns.cost_per_conversion, campaigns.return_on_ad_spend)
+RATIOS = (
+    campaigns.cost_per_lead,
+    campaigns.cost_per_conversion,
+    campaigns.return_on_ad_spend,
+    campaigns.leads_per_hour,
+)
 TOTALS = ("spend", "hours", "reached", "leads", "conversions", "revenue")
 
 
 def campaign_returns(frame: Any, by: str = "campaign") -> "pd.DataFrame":
-    """Spend, hours and results of each campaign or channel, and its cost per result with 95 % intervals.
+    """Spend, hours and results of each campaign or channel, and its results per cost and hour with 95 % intervals.
 
     Parameters
     ----------
@@ -35,8 +42,8 @@ def campaign_returns(frame: Any, by: str = "campaign") -> "pd.DataFrame":
     -------
     pandas.DataFrame
         A row a campaign, by name: ``n`` (rows of the table); the sums of the columns there are; and of the catalogue's
-        ``cost_per_lead, cost_per_conversion, return_on_ad_spend``, as far as they are defined by those columns, the
-        value, ``_low``, ``_high`` and ``_reason``. A cost per lead without a lead is NaN with the reason
+        ``cost_per_lead, cost_per_conversion, return_on_ad_spend, leads_per_hour``, as far as they are defined by those
+        columns, the value, ``_low``, ``_high`` and ``_reason``. A cost per lead without a lead is NaN with the reason
         ``zero_denominator``, and so is a return without spend.
 
     Raises
@@ -115,3 +122,38 @@ def campaign_test(
         return dict.fromkeys(("rate", "people", "cost"), math.nan)
     people = sample_size(rate, changed - rate, power=power)
     return {"rate": rate, "people": float(people), "cost": people / 2 * spend / reached}
+
+
+def campaign_tests(frame: Any, result: str, by: str = "campaign") -> "pd.DataFrame":
+    """People and money of the test of each campaign or channel, from rows whose people, results and spend are known.
+
+    Parameters
+    ----------
+    frame : frame of any kind
+        The table ``campaigns``: ``campaign`` or ``channel``, ``spend``, ``reached`` and the result.
+    result : {"leads", "conversions"}
+    by : {"campaign", "channel"}
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a campaign with such a row, by name, and what ``campaign_test`` gives: ``rate, people, cost``.
+
+    Raises
+    ------
+    DataError
+        A column is absent.
+
+    Examples
+    --------
+    >>> ads = pl.DataFrame({"campaign": "A", "spend": [500.0, 90.0], "reached": [2_000, None], "leads": [100, 40]})
+    >>> campaign_tests(ads, "leads").to_numpy().tolist()
+    [['A', 0.05, 16316.0, 2039.5]]
+    """
+    sums = [result, "reached", "spend"]
+    rows = collected(to_narwhals(frame, [by, *sums])).select(by, *sums).drop_nulls().sort(by, *sums)
+    summed = rows.group_by(by, maintain_order=True).agg(pl.col(sums).cast(pl.Float64).sum())
+    tests = [campaign_test(*(row[name] for name in sums)) for row in summed.to_dicts()]
+    schema = dict.fromkeys(("rate", "people", "cost"), pl.Float64)
+    made: pd.DataFrame = summed.select(by).hstack(pl.DataFrame(tests, schema=schema)).to_pandas()
+    return made

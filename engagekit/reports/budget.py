@@ -3,12 +3,10 @@
 import math
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
+from engagekit.decisions.effects import estimate_of
 from engagekit.decisions.response import FEWEST_PERIODS
-from engagekit.decisions.returns import campaign_test
 from engagekit.display.section import Section
-from engagekit.metrics.estimate import Estimate
 from engagekit.reports.budget_parts import response_figure, returned_cells, split_part, touched_parts
 from engagekit.reports.budgeting import Budget, budget_of
 from engagekit.reports.parts import some
@@ -17,6 +15,7 @@ from engagekit.study import Study
 __all__ = ["budget", "things"]
 
 WHY_NO_CURVE = ("too_few", "little_variation", "not_rising", "no_spend", "ended")
+KNOWN = {"fewest": FEWEST_PERIODS, "minimum": "minimum", "maximum": "maximum"}  # settings have the same name everywhere
 
 
 def budget(study: Study) -> Section | None:
@@ -70,22 +69,19 @@ def _best(study: Study, made: Budget) -> Iterator[str]:
     known = {"name": made.named(ranked[0]), "n": study.language.number(ranked[0]["n"])}
     yield text(f"budget.best_{made.curves.result}", value=made.efficiency(ranked[0]), **known)
     if len(ranked) > 1:
-        gap = _estimate(ranked[1], made.cost) - _estimate(ranked[0], made.cost)
+        ends = [made.cost, f"{made.cost}_low", f"{made.cost}_high"]
+        best, other = (estimate_of(*(row[end] for end in ends)) for row in ranked[:2])
+        gap = other - best
         apart = "differs" if gap.low > 0 or gap.high < 0 else "chance"
         second = {"name": made.named(ranked[1]), "value": made.efficiency(ranked[1])}
         yield text(f"budget.next_{apart}", **second)
-
-
-def _estimate(row: dict[Any, Any], metric: str) -> Estimate:
-    value, low, high = (row[f"{metric}{end}"] for end in ("", "_low", "_high"))
-    return Estimate(value, low, high, math.nan, math.nan, row["n"], row["n"], "", "", "")
 
 
 def _recommended(study: Study, made: Budget) -> Iterator[str]:
     """What the split is expected to bring, and what it changes beyond its uncertainty."""
     split, language = made.split, study.language
     gain = {name: made.results(split.attrs[name]) for name in ("gain", "gain_low", "gain_high")}
-    known = {"total": made.money(split.attrs["total"]), "days": language.number(made.curves.days)}
+    known = {"total": made.money(split.attrs["total"]), "length": made.period}
     key = "gains" if split.attrs["gain_low"] > 0 else "same"
     if not math.isnan(split.attrs["gain"]):  # without present spend there are no present shares
         yield language.text(f"budget.{key}_{made.curves.result}", **known, **gain)
@@ -101,7 +97,7 @@ def _recommended(study: Study, made: Budget) -> Iterator[str]:
 def _why_none(study: Study, made: Budget) -> Iterator[str]:
     """Why there is no split, and what would show how results respond to spend."""
     if made.split.attrs["reason"] == "no_present_spend":
-        yield study.language.text("budget.none_spent")
+        yield study.language.text("budget.none_spent", setting="total")
         return
     count = study.language.number((made.split["reason"] == "").sum())
     yield study.language.text("budget.none", n=count)
@@ -113,21 +109,18 @@ def _without_curve(study: Study, made: Budget) -> Iterator[str]:
         rows = made.split[made.split["reason"] == reason].to_dict("records")
         if rows:
             names = some(study.language, [made.named(row) for row in rows])
-            yield study.language.text(f"budget.{reason}", names=names, fewest=FEWEST_PERIODS)
+            yield study.language.text(f"budget.{reason}", names=names, **KNOWN)
 
 
 def _test(study: Study, made: Budget) -> Iterator[str]:
-    """The test that would show a cause: of the campaign with the largest change, or else with the most spend."""
-    language, returns = study.language, made.returns
+    """The test that would show a cause, of those with a rate: of the largest change, or else with the most spend."""
+    language, by = study.language, made.curves.by
     yield language.text("budget.caution")
-    if "reached" not in returns or made.curves.result == "revenue":
+    if made.tests.empty:
         yield language.text("budget.no_test")
         return
-    row = returns.loc[returns[made.curves.by] == made.changed_most].to_dict("records")[0]
-    test = campaign_test(row[made.curves.result], row["reached"], row["spend"])
-    if math.isnan(test["people"]):
-        yield language.text("budget.no_test")
-        return
+    name = made.changed_most(made.tests[by].tolist())
+    test = made.tests[made.tests[by] == name].to_dict("records")[0]
     known = {"people": language.number(test["people"]), "cost": made.money(test["cost"])}
-    yield language.text("budget.test", name=made.named(row), **known)
+    yield language.text("budget.test", name=made.named(test), **known)
     yield language.text("budget.test_shows", rate=language.percent(test["rate"]))

@@ -38,8 +38,12 @@ def returned_cells(made: Budget, table: pd.DataFrame) -> pd.DataFrame:
     cells[text(f"budget.column_{made.cost}")] = [
         DASH if np.isnan(row[made.cost]) else made.efficiency(row) for row in rows.to_dict("records")
     ]
+    hourly = "leads_per_hour" in rows
     for name in COUNTS:
-        if name in rows:
+        if name == "hours" and hourly:
+            written = [made.efficiency(row, "leads_per_hour") for row in rows.to_dict("records")]
+            cells[text("budget.column_leads_per_hour")] = written
+        elif name in rows:
             write = made.money if name in MONEY else number
             cells[text(f"budget.column_{name}")] = [write(value) for value in rows[name]]
     return pd.DataFrame(cells)
@@ -48,7 +52,7 @@ def returned_cells(made: Budget, table: pd.DataFrame) -> pd.DataFrame:
 def split_part(made: Budget) -> Section:
     """What to spend on each campaign in the next period, and what is expected of it."""
     text = made.study.language.text
-    question = text("budget.split", days=made.study.language.number(made.curves.days))
+    question = text("budget.split", length=made.period)
     notes = [
         text(f"budget.note_{name}") for name in ("split", "beyond") if name == "split" or made.split["beyond"].any()
     ]
@@ -71,9 +75,10 @@ def _split_cells(made: Budget, table: pd.DataFrame) -> pd.DataFrame:
 
 def response_figure(made: Budget) -> Figure | None:
     """Curve of the campaign whose spend is to change most, or else the costs per result; None where there are none."""
-    text, name = made.study.language.text, made.changed_most
+    text = made.study.language.text
     read = source(results(made.study), "campaigns") if made.study.readings else ""
-    if not made.split.attrs["reason"] and name in made.curves.fitted:
+    if not made.split.attrs["reason"]:
+        name = made.changed_most(made.curves.fitted)
         named = {"name": made.named({made.curves.by: name})}
         alt = text(f"budget.alt_{made.curves.result}", **named)
         subtitle = text(f"budget.subtitle_{made.curves.result}")

@@ -10,7 +10,7 @@ import polars as pl
 
 from engagekit.decisions.budget import budget_split
 from engagekit.decisions.response import FEWEST_PERIODS, ResponseCurves, fit_response
-from engagekit.decisions.returns import COST_OF, RETURN, campaign_returns
+from engagekit.decisions.returns import COST_OF, RETURN, campaign_returns, campaign_tests
 from engagekit.display.axes import Measure
 from engagekit.errors import DataError, TooLittle
 from engagekit.frames.engine import collected, column_names, to_narwhals
@@ -31,12 +31,15 @@ class Budget(NamedTuple):
     curves : ResponseCurves
     split : pandas.DataFrame
         As ``budget_split`` gives it.
+    tests : pandas.DataFrame
+        As ``campaign_tests`` gives it, of campaigns that have a rate of people who are leads or convert.
     """
 
     study: Study
     returns: pd.DataFrame
     curves: ResponseCurves
     split: pd.DataFrame
+    tests: pd.DataFrame
 
     @property
     def cost(self) -> str:
@@ -49,17 +52,24 @@ class Budget(NamedTuple):
         known = self.returns.dropna(subset=[self.cost])
         return known.sort_values([self.cost, self.curves.by], ascending=[self.cost != RETURN, True])
 
-    @property
-    def changed_most(self) -> str:
-        """Campaign whose recommended spend differs most from the present; without a split, that with the most spend."""
+    def changed_most(self, names: list[str]) -> str:
+        """That of some campaigns whose spend is to change most; without a split, that with the most spend."""
         change = (self.split["recommended"] - self.split["spend_now"]).abs().set_axis(self.split[self.curves.by])
-        spent = self.returns.set_index(self.curves.by)["spend"]
-        return str((spent if change.isna().all() else change.dropna()).idxmax())
+        change = change.reindex(names).dropna()
+        spent = self.returns.set_index(self.curves.by)["spend"].reindex(names)
+        return str((spent if change.empty else change).idxmax())
 
     def named(self, row: Any) -> str:
         """Name of the campaign of a row; a channel in the language."""
         name = str(row[self.curves.by])
         return self.study.language.value("channel", name) if self.curves.by == "channel" else name
+
+    @property
+    def period(self) -> str:
+        """Write the length of a period: in hours where it is shorter than a day."""
+        days, language = self.curves.days, self.study.language
+        unit, length = ("hours", 24 * days) if days < 1 else ("days", days)
+        return language.text(f"budget.period_{unit}", n=language.number(length))
 
     def money(self, value: float) -> str:
         """Write an amount of money."""
@@ -69,13 +79,15 @@ class Budget(NamedTuple):
         """Write a number of results, or their money."""
         return self.money(value) if self.curves.result == "revenue" else self.study.language.number(value)
 
-    def efficiency(self, row: Any) -> str:
-        """Write the cost per result of a campaign and its interval."""
+    def efficiency(self, row: Any, metric: str = "") -> str:
+        """Write a ratio of a campaign and its interval; by default that by which campaigns are compared."""
+        metric = metric or self.cost
 
         def write(value: float) -> str:
-            return self.study.language.number(value, 2) if self.cost == RETURN else self.money(value)
+            money = metric in COST_OF.values()
+            return self.money(value) if money else self.study.language.number(value, 2 if metric == RETURN else 1)
 
-        value, low, high = (row[f"{self.cost}{end}"] for end in ("", "_low", "_high"))
+        value, low, high = (row[f"{metric}{end}"] for end in ("", "_low", "_high"))
         return write(value) if math.isnan(low) else f"{write(value)} ({write(low)} – {write(high)})"
 
 
@@ -108,7 +120,9 @@ def budget_of(study: Study) -> Budget | None:
         raise
     except ValueError as error:
         raise DataError(f"{error}.", file="[budget]") from error
-    return Budget(study, campaign_returns(rows, curves.by), curves, split)
+    rated = curves.result != "revenue" and "reached" in column_names(rows)
+    tests = campaign_tests(rows, curves.result, curves.by).dropna() if rated else pd.DataFrame()
+    return Budget(study, campaign_returns(rows, curves.by), curves, split, tests)
 
 
 def budget_rows(study: Study) -> dict[str, Any]:

@@ -6,9 +6,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from engagekit.decisions.returns import campaign_returns, campaign_test
+from engagekit.decisions.returns import campaign_returns, campaign_test, campaign_tests
 from engagekit.errors import DataError
-from engagekit.metrics import cost_per_conversion, return_on_ad_spend
+from engagekit.metrics import cost_per_conversion, leads_per_hour, return_on_ad_spend
 from engagekit.metrics.measure import measure
 
 ADS = pl.DataFrame(
@@ -56,6 +56,14 @@ def test_values_and_intervals_are_those_of_the_catalogue():
         ours = table.set_index("channel").loc[row["channel"]]
         ends = [ours[f"{row['metric']}{end}"] for end in ("", "_low", "_high")]
         assert ends == pytest.approx([row["value"], row["low"], row["high"]], nan_ok=True)
+
+
+def test_leads_per_hour_are_those_of_the_catalogue():
+    frame = ADS.with_columns(leads=pl.col("conversions"))
+    table = campaign_returns(frame).set_index("campaign")
+    assert table.loc["A", "leads_per_hour"] == 13 / 9
+    (measured,) = measure(frame, leads_per_hour, by="campaign").filter(pl.col("campaign") == "A").to_dicts()
+    assert table.loc["A", ["leads_per_hour_low", "leads_per_hour_high"]].tolist() == [measured["low"], measured["high"]]
 
 
 def test_a_campaign_with_one_row_has_a_value_and_no_interval():
@@ -112,6 +120,19 @@ def test_the_cost_of_a_test_is_that_of_reaching_half_of_its_people():
 @pytest.mark.parametrize(("results", "reached"), [(0, 100), (5, 0), (90, 100), (120, 100)])
 def test_a_rate_that_is_0_unknown_or_cannot_rise_gives_no_size(results, reached):
     assert math.isnan(campaign_test(results, reached, 10.0)["people"])
+
+
+def test_the_test_of_a_campaign_is_that_of_rows_where_people_results_and_spend_are_known():
+    blanks = pl.DataFrame(
+        {
+            "campaign": ["A", "A", "A", "A", "B"],
+            "spend": [100.0, 60.0, 90.0, None, 5.0],
+            "reached": [1_000, 600, None, 700, None],
+            "conversions": [50, 30, 400, 60, 5],
+        }
+    )
+    (row,) = campaign_tests(blanks.sample(fraction=1, shuffle=True, seed=1), "conversions").to_dict("records")
+    assert row == {"campaign": "A", **campaign_test(80, 1_600, 160.0)}
 
 
 def test_no_effect_and_an_impossible_power_are_refused():

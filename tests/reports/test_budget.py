@@ -49,7 +49,7 @@ ANSWERS = {
     "en": [
         '"A" had the lowest cost per lead: MYR0.07 ',
         'Next is "B" with MYR0.13 ',
-        "Split as below, MYR300 for 30 days is expected to bring 21 more leads than the present split (",
+        "Split as below, MYR300 for 30 days is expected to bring 21 more leads than the same money in the present",
         'Raise "A" from MYR150 to MYR184 (between MYR18',
         'Lower "B" from MYR150 to MYR116 (between MYR11',
         "Results went together with spend; this does not show that spend caused them.",
@@ -58,7 +58,7 @@ ANSWERS = {
     "id": [
         '"A" memiliki biaya per prospek (leads) terendah: MYR0,07 ',
         'Urutan berikutnya "B" dengan MYR0,13 ',
-        "Dengan pembagian di bawah, MYR300 untuk 30 hari diperkirakan menambah 21 prospek",
+        "Dengan pembagian di bawah, MYR300 untuk 30 hari diperkirakan menambah 21 prospek dibandingkan uang yang sama",
         'Naikkan "A" dari MYR150 menjadi MYR184 (antara MYR18',
         'Turunkan "B" dari MYR150 menjadi MYR116 (antara MYR11',
         "Ini menunjukkan biaya dan hasil yang terjadi bersamaan, bukan penyebabnya.",
@@ -67,7 +67,7 @@ ANSWERS = {
     "ms": [
         '"A" mempunyai kos terendah bagi setiap prospek (lead): RM0.07 ',
         'Kedudukan seterusnya "B" dengan RM0.13 ',
-        "Dengan pembahagian di bawah, RM300 untuk 30 hari dijangka menambah 21 prospek berbanding pembahagian sekarang",
+        "Dengan pembahagian di bawah, RM300 untuk 30 hari dijangka menambah 21 prospek berbanding wang yang sama",
         'Naikkan "A" daripada RM150 kepada RM184 (antara RM18',
         'Kurangkan "B" daripada RM150 kepada RM116 (antara RM11',
         "Ini menunjukkan perbelanjaan dan keputusan yang berlaku bersama, bukan sebabnya.",
@@ -145,6 +145,36 @@ def test_the_test_that_would_show_a_cause_has_its_size_and_cost():
     assert '"A"' in said
 
 
+def test_the_test_is_of_a_campaign_that_has_a_rate():
+    none = rows("C", [0.0] * 6, [900.0] * 6, reached=[500] * 6)  # to be stopped, which is the largest change
+    frame = pl.concat([on_curves(reached=[20_000] * 6), none])
+    assert budget_of(study_of(frame)).split["recommended"].tolist()[-1] == 0
+    answer = budget(study_of(frame)).answer
+    assert any(sentence.startswith("A test would show it") and '"C"' not in sentence for sentence in answer)
+    assert not any("record the people reached" in sentence for sentence in answer)
+
+
+@pytest.mark.parametrize("language", ANSWERS)
+def test_leads_per_hour_take_the_place_of_hours(language):
+    section = budget(study_of(on_curves(hours=[2.0] * 6), language))
+    columns = section.payload["table"]["columns"]
+    assert Language(language).text("budget.column_leads_per_hour") in columns
+    assert Language(language).text("budget.column_hours") not in columns
+    alone = on_curves(hours=[2.0] * 6).rename({"leads": "conversions"})
+    assert (
+        Language(language).text("budget.column_hours") in budget(study_of(alone, language)).payload["table"]["columns"]
+    )
+
+
+@pytest.mark.parametrize(("hours", "written"), [(6, "6 hours"), (1, "1 hour"), (24, "1 day"), (48, "2 days")])
+def test_the_length_of_a_period_is_in_hours_below_a_day(hours, written):
+    begins = [STARTS[-1] - dt.timedelta(hours=hours * place) for place in range(6, 0, -1)] * 2
+    dates = {"starts_at": begins, "ends_at": [begin + dt.timedelta(hours=hours) for begin in begins]}
+    section = budget(study_at(on_curves().with_columns(**{n: pl.Series(v) for n, v in dates.items()}), STARTS[-1]))
+    assert f"MYR300 for {written} is expected" in " ".join(section.answer)
+    assert section.parts[0].question == f"Proposed split for the next {written}"
+
+
 def test_nothing_is_said_to_be_caused():
     for language, words in {"en": ("caused", "because of"), "id": ("menyebabkan",), "ms": ("menyebabkan",)}.items():
         page = html_of(budget(study_of(on_curves(reached=[9_000] * 6), language)).payload)
@@ -216,7 +246,7 @@ def test_a_paused_period_gives_returns_and_the_reason_why_there_is_no_split(lang
     frame = paused().with_columns(spend=pl.when(pl.col("spend") > 0).then("spend").otherwise(pl.lit(spend)))
     study = study_at(frame, STARTS[-1] + dt.timedelta(days=30), language)
     section = budget(study)
-    assert Language(language).text("budget.none_spent") in section.answer
+    assert Language(language).text("budget.none_spent", setting="total") in section.answer
     assert section.parts == []
     assert len(section.table) == 2
     assert section.payload["figure"] is not None

@@ -10,28 +10,61 @@ from engagekit.customers.voice import texts_of
 
 __all__ = ["masked"]
 
-WORDS = r"(?:order|pesanan|invoice|invois|faktur|resi|tracking|tiket|ticket|rekening|akaun|account|no|nomor|nombor)"
+THING = (
+    r"(?:order|pesanan|invoice|invois|faktur|resi|tracking|tiket|ticket|rekening|akaun|akun|account|booking|tempahan)"
+)
+COUNT = r"(?:no|nomor|nombor|number|id)"
+OWN = r"(?:\s(?:saya|aku|kami|my))?"
+NUMBERED = rf"(?:{THING}{OWN}\s{COUNT}|{COUNT}[.:]?\s{THING})"
+MARKED = r"[.:]?\s?"
+CODE = r"[\w/#-]+"
+DASH = "[ –—-]"
+DATE = r"(?!\d\d?[./-]\d\d?[./-](?:19|20)\d\d\b|(?:19|20)\d\d-\d\d-\d\d\b|(?:19|20)\d\d[ –—-](?:19|20)\d\d\b)"
+BEGINS = rf"(?<![\w.,])(?<!\d[/–—-]){DATE}"  # a number that is no part of another and no date
+SITES = r"(?:com|net|org|co|id|my|sg|me|io|app|shop|store|link|ee)"
 PATTERNS = [  # in this order
-    (re.compile(r"[\w.+-]{1,64}(?:@|\s?[(\[]at[)\]]\s?)[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}", re.IGNORECASE), "[email]"),
+    (re.compile(r"[\w.+-]{1,64}\s?(?:@|[(\[]at[)\]])\s?[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}", re.IGNORECASE), "[email]"),
     (re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE), "[link]"),
+    (re.compile(rf"\b[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{0,3}}\.{SITES}/\S+", re.IGNORECASE), "[link]"),
     (re.compile(r"(?<!\w)@\w[\w.]*"), "[name]"),
-    (re.compile(rf"\b({WORDS}[.:]?\s?)[:#]?\s?(?=[A-Z/-]{{0,9}}\d)[\w/#-]+", re.IGNORECASE), r"\1[number]"),
+    (
+        re.compile(rf"\b({NUMBERED}\b{OWN}{MARKED})[:#]?\s?(?=[A-Z/-]{{0,9}}\d){CODE}", re.IGNORECASE),
+        r"\1[number]",
+    ),
+    (re.compile(rf"\b({COUNT}\b{OWN}{MARKED})[:#]?\s?(?=[A-Z/-]{{0,9}}\d[\w/#-]){CODE}", re.IGNORECASE), r"\1[number]"),
+    (
+        re.compile(
+            rf"\b({THING}\b{OWN}{MARKED})[:#]?\s?(?=[A-Z/-]{{0,9}}\d{{3}}|[A-Z]{{1,9}}[/-]\d){CODE}", re.IGNORECASE
+        ),
+        r"\1[number]",
+    ),
     (re.compile(r"#\s?\w{0,9}\d[\w-]*"), "[number]"),
-    (re.compile(r"(?<![\w.,])(?:\+|\(?0|6[025](?=[\d -]))[\d(][\d ().-]{5,18}\d"), "[phone]"),
-    (re.compile(r"(?<![\w.,])\d{3,6}(?:[ -]\d{2,6}){2,5}"), "[number]"),
+    (re.compile(r"\b\d{2,6}/[A-Z]{2,6}/\d[\w/-]*", re.IGNORECASE), "[number]"),
+    (re.compile(rf"{BEGINS}(?:\+|\(?0|6[025](?=[\d –—-]))[\d(][\d ().–—-]{{5,18}}\d"), "[phone]"),
+    (re.compile(rf"{BEGINS}(?!\d000\D\d000)[3689]\d{{3}}{DASH}\d{{4}}(?![\d.,]?\d)"), "[phone]"),
+    (
+        re.compile(rf"\b((?:call|phone|tele?[fp]on|telp?|hp|wa|hubungi)\b\W{{0,3}})\d{{3}}{DASH}\d{{4}}\b", re.I),
+        r"\1[phone]",
+    ),
+    (re.compile(rf"{BEGINS}\d{{3,6}}(?:{DASH}\d{{2,6}}){{2,5}}"), "[number]"),
     (re.compile(r"\b[A-Z]{1,6}[-/_]?\d{3,}[\w/-]*", re.IGNORECASE), "[number]"),
     (re.compile(r"\d{5,}[\d-]*"), "[number]"),
 ]
-MAYBE = re.compile(r"[\d@]|\Wat\W|www|http", re.IGNORECASE)  # without any of them there is no address and no number
+# without any of them there is no address and no number
+MAYBE = re.compile(r"[\d@]|\Wat\W|www|http|\.\w{2,5}/", re.IGNORECASE)
 TITLE = (
     r"(?:bapak|bpk|pak|bu|ibu|mas|mbak|mba|kak|kakak|bang|abang|encik|en|puan|pn|cik|tuan|mr|mrs|ms|miss|madam|dr|prof|"
-    r"datuk|dato|datin|haji|hajah|hj|ustaz|ustadz|nama saya|my name is|atas nama|a/n|bernama)"
+    r"datuk|dato|datin|haji|hajah|hj|ustaz|ustadz|sdri?|saudar[ai]|tn|ny|nyonya|om|tante|koh?|cikgu|"
+    r"nama saya|my name is|atas nama|a/n|bernama)"
 )
 NAME = r"[^\W\d_][\w'’-]*"
 NAMED = re.compile(
-    rf"\b((?:{TITLE}\b\.?\s{{1,3}}){{1,3}})({NAME})((?:\s(?:bin|binti|a/l|a/p|al|de|van))?)", re.IGNORECASE
+    rf"\b((?:{TITLE}\b(?:\.\s{{0,3}}|\s{{1,3}})){{1,3}})((?:[^\W\d_]\.\s?){{0,3}}({NAME})(?:\s(?:bin|binti|a/l|a/p|al|de|van))?)",
+    re.IGNORECASE,
 )
 MORE = re.compile(rf"(?:\s(?:(?:bin|binti|a/l|a/p)\s)?[^\W\d_a-z]{NAME[8:]}){{1,3}}")
+WORD = re.compile(rf"\s({NAME})")
+MOST_WORDS = 3  # of a name in small letters
 FEWEST_LETTERS = 3  # of a name in small letters
 
 
@@ -78,13 +111,25 @@ def _without_names(text: str) -> str:
     """Text without the names that follow a title."""
     parts, done = [], 0
     for match in NAMED.finditer(text):
-        if match.start() < done or not _is_name(match[2]):
+        if match.start() < done or not _is_name(match[3]):
             continue
-        end = match.end(2)
-        further = MORE.match(text, end) if match[2][:1].isupper() else None
         parts += [text[done : match.end(1)], "[name]"]
-        done = further.end() if further else end
+        done = _end(text, match)
     return "".join([*parts, text[done:]])
+
+
+def _end(text: str, match: re.Match[str]) -> int:
+    """Where a name ends: after further words with a capital, or in small letters that the lexicon does not know."""
+    if match[3][0].isupper():
+        further = MORE.match(text, match.end())
+        return further.end() if further else match.end()
+    end = match.end()
+    for _ in range(MOST_WORDS - 1):
+        word = WORD.match(text, end)
+        if word is None or word[1][0].isupper() or not _is_name(word[1]):
+            break
+        end = word.end()
+    return end
 
 
 def _is_name(word: str) -> bool:

@@ -27,7 +27,7 @@ from engagekit.study import Study
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["action_rows", "next_steps", "private_actions", "private_lists", "things"]
+__all__ = ["action_rows", "next_steps", "plan_things", "private_actions", "private_lists", "things"]
 
 MOST_PLANS = 3
 COMPARED = ("n", "value", "difference", "low", "high", "p_value", "verdict")
@@ -56,11 +56,8 @@ def next_steps(study: Study) -> Section | None:
 
 
 def things(study: Study) -> Iterator[str]:
-    """Things to do: what was planned and is recorded nowhere, then the action that is expected to bring most."""
+    """The action that is expected to bring most."""
     language, table = study.language, safe_table(_by_action(study), "customers").dropna(subset=["customers"])
-    for result in _plans(study):
-        if not result.recorded:
-            yield language.text("plan.unrecorded", name=result.name)
     best = table.sort_values("expected_gain", ascending=False, kind="stable", na_position="last")
     for row in best.head(1).to_dict("records"):
         known = {"action": _title(study, row["action"]), "channel": language.value("channel", row["channel"])}
@@ -68,6 +65,15 @@ def things(study: Study) -> Iterator[str]:
         known |= {"value": _money(study, row["value"]), "money": _money(study, row["expected_gain"])}
         money = "money_contract" if study.churn.contractual else "money_shop"
         yield language.text(f"next_thing.{money if row['expected_gain'] > 0 else 'plain'}", **known)
+
+
+def plan_things(study: Study) -> Iterator[str]:
+    """Held-out customers whom no table knows, and plans recorded nowhere that run or ended since the last report."""
+    if unknown := unknown_held_out(study):
+        yield study.language.text("actions.unknown_held_out", n=people(study.language, unknown))
+    for result in _plans(study):
+        if not result.recorded and result.ends > study.last_period.date():
+            yield study.language.text("plan.unrecorded", name=result.name)
 
 
 def private_actions(study: Study) -> pd.DataFrame:

@@ -91,8 +91,19 @@ def scoring(study: Study) -> Scoring | None:
         verdict=study.verdict,
         last_interaction=study.described("interactions")["time"].max(),
         reference_ends=reference_ends(business),
-        actions=done(study),
+        actions=_done_by_segment(study),
         within=study.churn.horizon,
     )
     window = days_long("window", business.score.window)
     return Scoring(study.scorecard, scored, study.end, study.verdict, findings, window)
+
+
+def _done_by_segment(study: Study) -> pl.DataFrame | None:
+    """Recorded actions; those of customers are of the segment that they had on the last date with scores before."""
+    rows = done(study)
+    if rows is None:
+        return None
+    who = pl.col("customer_id").cast(pl.String)
+    scored = study.scored.select(who, "date", was=pl.col("segment").cast(pl.String)).sort("date")
+    rows = rows.sort("date").join_asof(scored, on="date", by="customer_id", check_sortedness=False)
+    return rows.with_columns(pl.col("segment").fill_null(pl.col("was")))

@@ -122,6 +122,7 @@ def _things(report: Results) -> Iterator[str]:
         experiments.things(study),
         voice.things(study),
         actions.things(study),
+        actions.plan_things(study),
         _to_win_back(report),
         _to_mend(report),
         targets.things(study),

@@ -11,10 +11,12 @@ from scipy.stats import binomtest
 
 from engagekit import ChurnDefinition
 from engagekit.decisions.plan import make_plan, write_plan
-from engagekit.reports.actions import action_rows, next_steps, private_actions, things
+from engagekit.reports.actions import action_rows, next_steps, plan_things, private_actions, things
 from engagekit.reports.churning import churning
 from engagekit.reports.lists import private_list
 from engagekit.reports.parts import people
+from engagekit.reports.scoring import scoring
+from engagekit.reports.summary import to_do
 from engagekit.study import Study
 
 SILENT = ChurnDefinition(horizon="28d", contractual=False)
@@ -67,7 +69,23 @@ def test_what_helped_is_said_to_and_what_nobody_recorded_is_asked_for():
     assert part.answer[2].startswith("Came again: the group to contact did better than the held-out group, 75")
     assert "from 100 customers" in part.answer[2]
     assert part.answer[3].startswith("Value per customer: the group to contact did better")
-    assert next(things(study)) == part.answer[1]
+    assert list(plan_things(study)) == [part.answer[1]]
+
+
+@pytest.mark.parametrize(
+    ("as_of", "asked"),
+    [("2026-06-10", True), ("2026-06-29", True), ("2026-07-01", True), ("2026-08-01", False), ("2026-12-01", False)],
+)
+def test_a_plan_without_records_is_a_thing_to_do_until_the_first_report_after_it(as_of, asked):
+    assert len(list(plan_things(planned(as_of=as_of)))) == asked
+
+
+def test_a_plan_without_records_does_not_hide_the_next_best_action(with_plan):
+    folder, _ = with_plan
+    study = Study(folder, Study(folder).end.date() + dt.timedelta(days=1))
+    (best,), (asked,) = things(study), plan_things(study)
+    assert "plan-" in asked
+    assert best in to_do(study).answer
 
 
 def test_the_same_in_both_groups_is_not_known_to_have_helped():
@@ -213,3 +231,18 @@ def test_sentences_begin_with_a_capital_however_few_there_are(language):
     for key in ("plan.acted", "plan.contaminated", "actions.unknown"):
         few = {"n": people(study.language, 3), "all": "9", "share": "33%"}
         assert text(key, **few)[0].isupper()
+
+
+def test_contacts_of_customers_count_for_the_segments_that_they_were_in(sample_folders, tmp_path):
+    folder = tmp_path / "shop"
+    shutil.copytree(sample_folders["ecommerce"], folder)
+    study = Study(folder)
+    starts = sorted(study.scored["date"].unique())[-2]
+    scored = study.scored.filter(pl.col("date") == starts, pl.col("segment") == "at_risk")
+    later = starts.date() + dt.timedelta(days=5)
+    rows = {"date": [f"{later}"], "customer_id": scored["customer_id"].head(1), "action": ["called"]}
+    without = scoring(study).findings
+    pl.DataFrame(rows).write_csv(folder / "actions.csv")
+    findings = scoring(Study(folder)).findings
+    acted = [each[each["finding"] == "no_action"]["about"].tolist() for each in (without, findings)]
+    assert acted == [["at_risk", "potential", "advocate"], ["potential", "advocate"]]

@@ -46,6 +46,7 @@ def test_the_score_is_judged_beside_its_own_year(found):
 def test_there_are_three_things_to_do_no_two_of_one_kind_and_each_is_short(found):
     sentences = summary.to_do(found.study).answer
     kinds = [list(kind.things(found.study)) for kind in (experiments, voice, actions, targets, budget)]
+    kinds.append(list(actions.plan_things(found.study)))
     of_kind = [place for each in sentences for place, kind in enumerate(kinds) if each in kind]
     assert len(sentences) == 3
     assert len({*of_kind}) == len(of_kind) >= 1

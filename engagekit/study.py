@@ -18,7 +18,7 @@ from engagekit.customers.lifecycle import lifecycle, lifecycle_flows
 from engagekit.customers.rfm import rfm
 from engagekit.customers.signals import SIGNALS, signals_of
 from engagekit.customers.slopes import trailing_slopes
-from engagekit.customers.win_back import win_back
+from engagekit.customers.win_back import win_back, without_opted_out
 from engagekit.data.business import Business
 from engagekit.data.given import day_after, given_business
 from engagekit.data.plans import HOLD_OUT, NO_ASSIGNMENTS, plan_rows
@@ -345,11 +345,18 @@ class Study(BusinessTables):
         return self._win_back.copy()
 
     @cached_property
+    def churned(self) -> pl.DataFrame:
+        """As ``win_back``, in Polars, with who opted out or is held out."""
+        return collected(nw.from_native(win_back(self.firewall, self.data_end, self.churn)).lazy())
+
+    @cached_property
     def _win_back(self) -> "pd.DataFrame":
-        customers = self.described("customers") if self.has("customers") else None
-        rows = win_back(self.firewall, self.data_end, self.churn, customers=customers)
-        listed = collected(nw.from_native(rows).lazy())
-        return listed.filter(~pl.col("customer_id").is_in(list(self.held_out))).to_pandas()
+        rows = self.churned.filter(~pl.col("customer_id").is_in(list(self.held_out)))
+        if self.has("customers"):
+            customers = collected(nw.from_native(self.described("customers")).lazy())
+            willing = collected(without_opted_out(nw.from_native(rows.lazy()), customers))["customer_id"]
+            rows = rows.filter(pl.col("customer_id").cast(willing.dtype).is_in(willing.implode()))
+        return rows.to_pandas()
 
     @cached_property
     def at_stake(self) -> pl.DataFrame:

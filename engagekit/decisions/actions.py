@@ -162,8 +162,9 @@ def _value(study: Study) -> pl.DataFrame:
     if not study.has("subscriptions" if study.churn.contractual else "interactions"):
         return pl.DataFrame(schema={"customer_id": pl.String, "value": pl.Float64})
     columns = pl.col("customer_id").cast(pl.String), pl.col("value").cast(pl.Float64).clip(0)
-    parts = [study.at_stake.select(columns), pl.from_pandas(study.win_back()[["customer_id", "value"]]).select(columns)]
-    return pl.concat(parts).unique("customer_id", keep="first")
+    return pl.concat([study.at_stake.select(columns), study.churned.select(columns)]).unique(
+        "customer_id", keep="first"
+    )
 
 
 def _chances(study: Study) -> pl.DataFrame:

@@ -38,6 +38,8 @@ Parts = Iterator[tuple[str, pl.DataFrame]]
 def reasons(study: Study) -> pl.DataFrame:
     """Reasons for which customers deserve an action: no, one or several rows a customer.
 
+    Who opted out or is held out has reasons like everybody else.
+
     Parameters
     ----------
     study : Study
@@ -58,7 +60,7 @@ def reasons(study: Study) -> pl.DataFrame:
     - ``at_risk``, ``advocate``: the segment; with contracts who pays and does nothing is at risk too;
     - ``falling``: in a lower segment than one window before;
     - ``nearly``: lacks up to 10 points to be an advocate;
-    - ``new``: there for the first time in the last period; ``churned``: on the list to win back;
+    - ``new``: there for the first time in the last period; ``churned``: within the last horizon;
     - ``birthday``: within 30 days.
     """
     rows = [
@@ -132,7 +134,8 @@ def _of_times(study: Study) -> Parts:
     state = pl.col("state") == "new"
     yield "new", study.states.filter(state, pl.col("date").dt.replace_time_zone(None) == period.replace(tzinfo=None))
     if study.has("subscriptions" if study.churn.contractual else "interactions"):
-        yield "churned", pl.from_pandas(study.win_back()[["customer_id"]])
+        yield "churned", study.churned
     customers = study.described("customers") if study.has("customers") else None
     if customers is not None and "birthday" in column_names(customers):
-        yield "birthday", pl.from_pandas(birthdays(customers, study.end, BIRTHDAY_DAYS)[["customer_id"]])
+        everybody = nw.to_native(nw.from_native(customers).drop("opted_out", strict=False))
+        yield "birthday", pl.from_pandas(birthdays(everybody, study.end, BIRTHDAY_DAYS)[["customer_id"]])

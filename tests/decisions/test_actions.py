@@ -7,6 +7,7 @@ import pytest
 
 from engagekit.decisions.actions import in_words, next_actions
 
+START = dt.datetime(2026, 6, 10)
 CHANCE = 5 / 20  # of the customers at risk on 1 April
 
 
@@ -59,6 +60,23 @@ def test_customers_who_opted_out_get_nothing_and_are_counted(risky_shop):
     listed = next_actions(risky_shop(opted_out=["c19", "c18"]))
     assert not {"c18", "c19"} & {*listed["customer_id"]}
     assert listed.attrs["left_out"] == {"opted_out": 2, "held_out": 0, "contacted": 0}
+
+
+def test_who_opted_out_or_is_held_out_counts_whatever_the_reason(risky_shop):
+    """Of three customers who left and three with a birthday one each opted out, and one each is held out."""
+    gone, born = ["gone0", "gone1", "gone2"], ["born0", "born1", "born2"]
+    events = risky_shop().described("interactions")
+    rows = [(who, dt.datetime(2026, 5, 20), "purchase", "email", 70.0) for who in gone]
+    more = pl.concat([events, pl.DataFrame(rows, schema=events.schema, orient="row")])
+    people = pl.DataFrame({"customer_id": [*gone, *born], "joined_at": dt.datetime(2020, 1, 1)})
+    people = people.with_columns(opted_out=pl.col("customer_id").is_in(["gone0", "born0"]))
+    people = people.with_columns(birthday=pl.when(pl.col("customer_id").is_in(born)).then(dt.date(1990, 7, 5)))
+    out = pl.concat([held(who, START, "2026-07-29") for who in ("gone1", "born1")])
+    study = risky_shop(interactions=more, customers=people, assignments=out)
+    listed = next_actions(study)
+    assert listed.attrs["left_out"] == {"opted_out": 2, "held_out": 2, "contacted": 0}
+    assert {*gone, *born} & {*listed["customer_id"]} == {"gone2", "born2"}
+    assert study.win_back()["customer_id"].tolist() == ["gone2"]
 
 
 def held(who, starts, ends):

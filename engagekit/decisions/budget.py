@@ -93,7 +93,7 @@ def budget_split(
     total, kept = _kept(total, now, low, high, fitted, useless)
     attrs["total"] = total
     split = table[[curves.by, "spend_now"]].assign(**dict.fromkeys(("recommended", "low", "high"), np.nan))
-    stop = useless & (low == 0)
+    stop = useless & (low == 0) & (now > 0)
     if not attrs["reason"]:
         free = _free_money(total, kept[~fitted].sum(), low[fitted], high[fitted])
         best, draws, stop[fitted] = _optimum(curves, free, low[fitted], high[fitted])
@@ -101,7 +101,7 @@ def budget_split(
         rows[fitted] = np.column_stack([best, *np.quantile(draws, INTERVAL, axis=0)])
         split = split.assign(**dict(zip(("recommended", "low", "high"), rows.T, strict=True)))
         attrs |= _gain(curves, best, now[fitted])
-        stop &= ~ended
+        stop &= now > 0
     split.loc[stop, "recommended"] = 0.0
     split = _with_results(curves, split, table)
     split["action"] = np.where(ended, "", _actions(split, stop, attrs))

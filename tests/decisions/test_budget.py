@@ -158,6 +158,8 @@ def test_a_campaign_that_ended_gets_a_share_only_if_a_bound_names_it():
     named = split_of(ended, A=(200, 50), B=(100, 50), maximum={"C": 300.0})
     assert named.loc["C", ["action", "reason"]].tolist() == ["raise", ""]
     assert named.loc["C", "recommended"] > 100
+    poor = ended.with_columns(leads=pl.col("leads") / 9_000)
+    assert split_of(poor, A=(2000, 50), B=(1000, 50), maximum={"C": 9.0}).loc["C", "action"] == "keep"  # it is stopped
 
 
 def test_campaigns_that_ended_do_not_count_as_curves():

@@ -49,7 +49,7 @@ ANSWERS = {
     "en": [
         '"A" had the lowest cost per lead: MYR0.07 ',
         'Next is "B" with MYR0.13 ',
-        "Split as below, MYR300 for 30 days is expected to bring 21 more leads than the same money in the present",
+        "Split as below, MYR300 for 30 days should bring 21 more leads than the same money in the present",
         'Raise "A" from MYR150 to MYR184 (between MYR18',
         'Lower "B" from MYR150 to MYR116 (between MYR11',
         "Results went together with spend; this does not show that spend caused them.",
@@ -171,7 +171,7 @@ def test_the_length_of_a_period_is_in_hours_below_a_day(hours, written):
     begins = [STARTS[-1] - dt.timedelta(hours=hours * place) for place in range(6, 0, -1)] * 2
     dates = {"starts_at": begins, "ends_at": [begin + dt.timedelta(hours=hours) for begin in begins]}
     section = budget(study_at(on_curves().with_columns(**{n: pl.Series(v) for n, v in dates.items()}), STARTS[-1]))
-    assert f"MYR300 for {written} is expected" in " ".join(section.answer)
+    assert f"MYR300 for {written} should bring" in " ".join(section.answer)
     assert section.parts[0].question == f"Proposed split for the next {written}"
 
 

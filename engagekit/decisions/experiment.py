@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from engagekit.decisions.balance import REFUSED_BELOW, WARNED_BELOW, control_arm, expected_sizes, imbalance
 from engagekit.decisions.effects import EFFECT, effects, holm, is_proportion
 from engagekit.decisions.outcomes import ArmSums, Outcome, arm_sums, check_columns, outcomes_of
-from engagekit.decisions.sentences import comparison_in_words
+from engagekit.decisions.sentences import comparison_in_words, sizes_in_words
 from engagekit.decisions.sequences import ASSUMED_SIZE, always_valid_factor
 from engagekit.display.card import as_text, card_html, card_text, shortened, with_interval
 from engagekit.frames.engine import column_names
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Experiment", "compared_arms", "experiment"]
 
+TELLING = ("refused", "too_early", "better", "mixed", "worse", "changed", "unknown")
 COLUMNS = ["metric", "measured_in", "arm", "n", "value", *EFFECT[:7], "p_adjusted", *EFFECT[7:], "verdict"]
 
 
@@ -75,12 +76,28 @@ class Experiment:
         return dict(zip(zip(rows["metric"], rows["arm"], strict=True), rows["verdict"], strict=True))
 
     @property
+    def decisive(self) -> dict[str, Any]:
+        """Row of ``comparisons`` of the arm and metric that decide what to do.
+
+        Of the arm whose verdict over all metrics says most, ``mixed`` where one is better and another worse. It has two
+        more columns: the names of the metrics that the arm ``improved`` and ``worsened``.
+        """
+        arms = []
+        for _, some in self.comparisons.groupby("arm", sort=False):
+            rows: list[dict[Any, Any]] = some.to_dict("records")
+            of = {verdict: [row["metric"] for row in rows if row["verdict"] == verdict] for verdict in TELLING}
+            first = min(rows, key=lambda row: TELLING.index(row["verdict"]))
+            verdict = "mixed" if of["better"] and of["worse"] else first["verdict"]
+            arms.append(first | {"improved": of["better"], "worsened": of["worse"], "verdict": verdict})
+        return min(arms, key=lambda row: (TELLING.index(row["verdict"]), -abs(row["difference"])))
+
+    @property
     def warnings(self) -> list[str]:
         """``unbalanced`` where sizes as far from the expected ones have a probability below .01."""
         return ["unbalanced"] if self.balance_p < WARNED_BELOW else []
 
     def sentence(self, language: str = "en", currency: str = "") -> str:
-        """Result of the first metric and the arm with the largest difference, in one sentence.
+        """Result of the first metric and the arm with the largest difference, in words, with any warning.
 
         Parameters
         ----------
@@ -90,7 +107,13 @@ class Experiment:
         """
         rows = self.comparisons
         rows = rows[rows["metric"] == rows["metric"].iloc[0]]
-        return self.sentence_of(rows.loc[rows["difference"].abs().fillna(-1).idxmax()], Language(language), currency)
+        row, words = rows.loc[rows["difference"].abs().fillna(-1).idxmax()], Language(language)
+        said = self.sentence_of(row, words, currency)
+        return f"{said} {self.warning_in_words(words)}" if self.warnings else said
+
+    def warning_in_words(self, language: Language) -> str:
+        """Warning that chance rarely gives such sizes of the arms."""
+        return sizes_in_words(dict(zip(self.balance["arm"], self.balance["n"], strict=True)), language)
 
     def sentence_of(self, row: Mapping[Any, Any], language: Language, currency: str = "") -> str:
         """Result of a row of ``comparisons`` in words."""

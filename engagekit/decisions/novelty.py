@@ -1,6 +1,6 @@
 """Effect of a test by day: whether it fades when the novelty wears off, or grows as customers learn."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,8 @@ class Novelty:
     table : pandas.DataFrame
         One row a day: ``day, n`` (customers of both arms), ``n_control, value_control, n_treatment, value_treatment``,
         ``difference, low, high``; NaN where it is not defined.
+    halves : pandas.DataFrame
+        The same of the first days together, and of the others.
     first, later : Estimate
         Effect of the first days together, and of the others.
     change : Estimate
@@ -43,6 +45,7 @@ class Novelty:
     """
 
     table: "pd.DataFrame"
+    halves: "pd.DataFrame"
     first: Estimate
     later: Estimate
     change: Estimate
@@ -119,7 +122,8 @@ def effect_by_day(
         each = {f"{key}_{role}": row[key] for role, row in (("control", old), ("treatment", new)) for key in OF_ARM}
         return {"n": old["n"] + new["n"]} | each | {key: new[key] for key in ("difference", "low", "high")}
 
-    return _novelty([{"day": day} | over([day]) for day in days], *_halves(days, first, over))
+    early = min(first, len(days) // 2)
+    return _novelty([{"day": day} | over([day]) for day in days], [over(days[:early]), over(days[early:])])
 
 
 def _pair(arms: Sequence[str], control: str, treatment: str | None) -> tuple[str, str]:
@@ -133,19 +137,13 @@ def _pair(arms: Sequence[str], control: str, treatment: str | None) -> tuple[str
     return control, treated
 
 
-def _halves(days: list[Any], first: int, over: Callable[[Sequence[Any]], dict[str, Any]]) -> list[Estimate]:
-    """Effects of the first days and of the later ones."""
-    early = min(first, len(days) // 2)
-    made = [over(some) for some in (days[:early], days[early:])]
-    return [estimate_of(*(each[name] for name in ("difference", "low", "high", "n"))) for each in made]
-
-
-def _novelty(rows: list[dict[str, Any]], first: Estimate, later: Estimate) -> Novelty:
+def _novelty(rows: list[dict[str, Any]], halves: list[dict[str, Any]]) -> Novelty:
     import pandas as pd
 
+    first, later = (estimate_of(*(each[name] for name in ("difference", "low", "high", "n"))) for each in halves)
     change = later - first
     beyond = change.low > 0 or change.high < 0
-    return Novelty(pd.DataFrame(rows), first, later, change, "changed" if beyond else "unknown")
+    return Novelty(pd.DataFrame(rows), pd.DataFrame(halves), first, later, change, "changed" if beyond else "unknown")
 
 
 def _cells(

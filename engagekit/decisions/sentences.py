@@ -1,14 +1,23 @@
 """Comparisons of a randomised test in words, in three languages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from engagekit.language import Language, precision
+from engagekit.language import MISSING, Language, precision
 from engagekit.metrics.catalog import METRICS
 
-__all__ = ["change_in_words", "comparison_in_words", "interval_in_words", "metric_title", "value_in_words"]
+__all__ = [
+    "change_in_words",
+    "comparison_in_words",
+    "differences_in_words",
+    "interval_in_words",
+    "metric_title",
+    "sizes_in_words",
+    "value_in_words",
+]
 
 PERCENT = 100
+ROUNDING = 1e-12  # of a value
 Row = Mapping[Any, Any]
 
 
@@ -75,9 +84,37 @@ def interval_in_words(language: Language, row: Row, low: str, high: str, currenc
     return language.text("experiment.interval", **bounds)
 
 
+def differences_in_words(language: Language, currency: str, rows: Iterable[Row]) -> dict[str, list[str]]:
+    """Difference and interval of rows; until the planned size the interval that is valid at any time."""
+    written: dict[str, list[str]] = {"experiment.difference": [], "column.interval": []}
+    for row in rows:
+        bounds = [f"{'always_' if row.get('verdict') == 'too_early' else ''}{end}" for end in ("low", "high")]
+        known, has_interval = (row[name] == row[name] for name in ("difference", bounds[0]))
+        difference = change_in_words(language, row, currency) if known else MISSING
+        interval = interval_in_words(language, row, bounds[0], bounds[1], currency) if has_interval else MISSING
+        written["experiment.difference"].append(difference)
+        written["column.interval"].append(interval)
+    return written
+
+
+def sizes_in_words(sizes: Mapping[str, int], language: Language) -> str:
+    """Warning that the sizes of the arms are further from the plan than chance usually gives."""
+    named = ", ".join(f"{arm} {language.number(n)}" for arm, n in sizes.items())
+    return language.text("experiment.unbalanced", sizes=named)
+
+
 def _signed(language: Language, row: Row, name: str, currency: str) -> str:
-    number, unit = row[name], row["measured_in"]
+    number, unit, decimals = row[name], row["measured_in"], _decimals(row)
     if unit == "rate":
-        return language.change(PERCENT * number, precision("rate", [row["difference"]]) or 0)
-    written = language.amount(number, unit, currency, precision(unit, [row["difference"]]))
-    return f"+{written}" if number > 0 and unit != "money" else written  # a line may break between + and £
+        return language.change(PERCENT * number, decimals or 0)
+    written = language.amount(number, unit, currency, decimals)
+    is_plus = number > 0 and unit != "money" and any(digit in written for digit in "123456789")
+    return f"+{written}" if is_plus else written  # a line may break between + and £
+
+
+def _decimals(row: Row) -> int | None:
+    """Decimals of a difference: at most those of half of its interval, and none for what rounding leaves of 0."""
+    difference, half = row["difference"], (row["high"] - row["low"]) / 2
+    sizes = [0.0 if abs(difference) <= ROUNDING * abs(row.get("value", 0)) else difference, half]
+    known = [precision(row["measured_in"], [size]) for size in sizes if size == size]
+    return min(known, key=lambda places: places or 0) if known else None

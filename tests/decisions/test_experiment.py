@@ -16,7 +16,9 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportions
 from engagekit import Ratio
 from engagekit.decisions.balance import imbalance
 from engagekit.decisions.experiment import experiment
+from engagekit.decisions.sentences import change_in_words
 from engagekit.errors import DataError
+from engagekit.language import Language
 from engagekit.metrics import order_value, satisfaction_rate
 
 RNG = np.random.default_rng(7)
@@ -489,6 +491,8 @@ def test_the_result_is_one_sentence_in_three_languages():
     )
     assert made.sentence("id").startswith("bought: new lebih baik daripada control, 16,0% dibanding 10,0%.")
     assert made.sentence("ms").startswith("bought: new lebih baik daripada control, 16.0% berbanding 10.0%.")
+    warned = experiment(flags((50, 500), (150, 600)), metrics="bought")
+    assert "chance rarely gives such sizes of the arms (control 500, new 600)" in warned.sentence()
     assert "400 of 2,000" in experiment(flags((9, 200), (9, 200)), metrics="bought", planned=2000).sentence()
 
 
@@ -504,3 +508,39 @@ def test_values_of_1e45_are_compared_as_those_of_1():
     small, large = (only(TWO.with_columns(pl.col("spent") * size), "spent") for size in (1.0, 1e45))
     assert large["p_value"] == pytest.approx(small["p_value"])
     assert large["high"] == pytest.approx(small["high"] * 1e45)
+
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("row", "written"),
+    [
+        ((2.8e-17, -0.04, 0.04, 0.1, "rate"), "0.0 percentage points"),
+        ((-2.8e-17, -0.04, 0.04, 0.1, "rate"), "0.0 percentage points"),
+        ((0.0001, -0.04, 0.04, 0.1, "rate"), "0.0 percentage points"),
+        ((0.0604, 0.02, 0.1, 0.1, "rate"), "+6.0 percentage points"),
+        ((0.0012, 0.0004, 0.002, 0.1, "rate"), "+0.12 percentage points"),
+        ((-3.6e-15, NAN, NAN, 20.0, "ratio"), "0.0"),
+        ((3.6e-15, -0.3, 0.3, 20.0, "ratio"), "0.0"),
+        ((0.25, NAN, NAN, 20.0, "ratio"), "+0.25"),
+    ],
+)
+def test_a_difference_has_no_more_decimals_than_its_interval_and_rounding_is_0(row, written):
+    names = ["difference", "low", "high", "value", "measured_in"]
+    assert change_in_words(Language("en"), dict(zip(names, row, strict=True)), "") == written
+
+
+def test_the_decisive_row_is_of_the_arm_that_improved_most_unless_it_also_harmed():
+    rows = pl.DataFrame({"arm": [arm for arm in ("control", "new", "old") for _ in range(500)]})
+    place = pl.int_range(pl.len()) % 500
+    lifts = {"control": 50, "new": 150, "old": 100}
+    converted = place < pl.col("arm").replace_strict(lifts)
+    made = experiment(rows.with_columns(bought=converted, spent=place % 5), metrics=["bought", "spent"]).decisive
+    assert (made["arm"], made["metric"], made["verdict"]) == ("new", "bought", "better")
+    spent = place % 5 - 2 * (pl.col("arm") == "new").cast(int)
+    made = experiment(rows.with_columns(bought=converted, spent=spent), metrics=["bought", "spent"]).decisive
+    assert (made["arm"], made["verdict"], made["improved"]) == ("old", "better", ["bought"])
+    only_new = rows.with_columns(bought=converted, spent=spent).filter(pl.col("arm") != "old")
+    made = experiment(only_new, metrics=["bought", "spent"]).decisive
+    assert (made["verdict"], made["improved"], made["worsened"]) == ("mixed", ["bought"], ["spent"])

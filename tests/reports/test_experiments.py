@@ -102,12 +102,21 @@ def test_below_the_planned_size_it_is_too_early_and_the_interval_for_any_time_is
     assert section.answer[0] == "It is too early to say whether it worked."
     assert "1,000 of 3,000 planned customers" in section.answer[1]
     assert "valid at any time" in section.answer[1]
+    row = section.table.iloc[1]
+    low, high = (f"{100 * row[name]:+.1f}".replace("-", "−") for name in ("always_low", "always_high"))
+    assert section.payload["table"]["rows"][1][5] == f"{low} to {high}"
+    assert any("valid at any time" in note for note in section.notes)
 
 
 def test_unequal_arms_are_a_warning_beside_the_verdict_and_very_unequal_ones_refuse_it():
     (warned,) = parts_of(shop(("control", 50, 500), ("new", 150, 600)))
     assert warned.answer[0] == "It worked."
-    assert warned.answer[-1].startswith("Treat this with caution: the arms have control 500, new 600 customers")
+    assert warned.answer[-1] == (
+        "Treat this with caution: chance rarely gives such sizes of the arms (control 500, new 600). "
+        "Check how customers were assigned."
+    )
+    (thing,) = things(shop(("control", 50, 500), ("new", 150, 600)))
+    assert thing.endswith("First check how customers were assigned: the sizes of the arms are unusual.")
     (refused,) = parts_of(shop(("control", 50, 500), ("new", 150, 700)))
     assert refused.answer[0] == "It cannot be said whether it worked."
     assert "no verdict" in refused.answer[1]
@@ -127,10 +136,80 @@ def test_few_people_are_hidden_on_the_page_and_in_the_numbers():
 
 def test_several_arms_are_all_compared_and_named_in_the_figure():
     (section,) = parts_of(shop(("control", 50, 500), ("new", 90, 500), ("old", 52, 500)))
-    assert section.answer[0] == "It worked."
+    assert section.answer[0] == "new worked."
     assert len(section.answer) == 4
+    assert len(section.parts) == 0
     assert "Conversion: new" in [text.get_text() for text in section.plot().texts]
     assert any("2 comparisons" in note for note in section.notes)
+
+
+def test_with_several_arms_what_to_do_names_the_arm():
+    better, worse = ("control", 80, 500), ("old", 81, 500)
+    (thing,) = things(shop(better, ("new", 140, 500), worse))
+    assert thing.startswith("Offer free dessert (new) to everyone: Conversion +12.0")
+    (section,) = parts_of(shop(better, ("new", 20, 500), worse))
+    assert section.answer[0] == "new did not work: it made things worse."
+    (refused,) = things(shop(better, ("new", 140, 500), ("old", 90, 900)))
+    assert refused.startswith("free dessert: check")
+
+
+def helped_and_hurt(language):
+    """Test in which 80 of 500 convert instead of 50, and customers spend 2 less."""
+    rows = pl.from_pandas(shop(*BETTER).table("assignments")).with_row_index("who")
+    spent = 20.0 + pl.col("who") % 5 - 2.0 * (pl.col("arm") == "new")
+    return Study.of(assignments=rows.with_columns(value=spent).drop("who"), language=language, currency="IDR")
+
+
+MIXED = {
+    "en": ("new improved Conversion, but made Value per customer worse.", "Decide about free dessert: Conversion"),
+    "id": ("new membuat Konversi lebih baik, tetapi", "Putuskan kelanjutan free dessert: Konversi membaik"),
+    "ms": ("new menjadikan Penukaran lebih baik, tetapi", "Buat keputusan tentang free dessert: Penukaran"),
+}
+
+
+@pytest.mark.parametrize("language", MIXED)
+def test_where_one_metric_rose_and_another_fell_neither_is_hidden(language):
+    study = helped_and_hurt(language)
+    (section,) = parts_of(study)
+    headline, decide = MIXED[language]
+    assert section.answer[0].startswith(headline)
+    (thing,) = things(study)
+    assert thing.startswith(decide)
+    assert len(section.answer) == 3
+
+
+def test_a_difference_that_is_easily_missed_counts_all_comparisons():
+    """Of two comparisons each is held to .025: 2.2414 + 0.8416 standard errors."""
+    (section,) = parts_of(shop(("control", 50, 500), ("new", 55, 500), ("old", 52, 500)))
+    low, high = confint_proportions_2indep(55, 500, 50, 500, method="newcomb")
+    points = f"{100 * (high - low) / 2 / 1.959964 * (2.241403 + 0.841621):.1f}"
+    assert f"Conversion: a test of this size can easily miss a difference below {points} percentage points." in (
+        section.answer
+    )
+
+
+@pytest.mark.parametrize(
+    ("control", "new", "is_shown"),
+    [((100, 1000), (200, 1000), True), ((100, 1000), (3, 1000), False), ((9, 100), (40, 100), False)],
+)
+def test_few_customers_of_a_day_and_arm_are_hidden(control, new, is_shown):
+    """Of 9 conversions in one arm 4 days have 2 or 3 each; of 3 conversions in all the main table is hidden already."""
+    (section,) = parts_of(shop(("control", *control), ("new", *new), days=4))
+    for part in section.parts:
+        assert part.table["difference"].notna().all() == is_shown
+        assert part.table["n_control"].notna().all() == is_shown
+        assert all((row[1] != "–") == is_shown for row in part.payload["table"]["rows"])
+    assert len(section.parts) == (new != (3, 1000))
+
+
+def test_the_days_count_the_customers_of_the_comparison():
+    study = shop(("control", 100, 1000), ("new", 200, 1000), days=4)
+    rows = pl.from_pandas(study.table("assignments"))
+    crossed = rows.head(4).with_columns(arm=pl.lit("new"))
+    again = rows.slice(4, 400).with_columns(assigned_at=pl.lit(FIRST + dt.timedelta(days=3)))
+    (section,) = parts_of(Study.of(assignments=pl.concat([rows, crossed, again])))
+    assert section.parts[0].table["n"].tolist() == [499] * 4
+    assert section.table["n"].sum() == 1996
 
 
 @pytest.mark.parametrize("language", ["en", "id", "ms"])
@@ -160,7 +239,23 @@ def test_a_test_that_cannot_be_compared_says_what_it_needs_and_does_not_stop_the
     study = shop(*arms)
     (section,) = parts_of(study)
     assert section.answer[0].startswith("This test cannot be compared. It needs two arms")
-    assert (list(things(study)), experiment_rows(study)) == ([], [])
+    assert list(things(study)) == []
+    (row,) = experiment_rows(study)
+    assert (row["experiment"], row["reason"], row["rows"]) == ("free dessert", "not_compared", [])
+
+
+def test_more_than_one_in_a_hundred_customers_in_two_arms_are_named_as_the_reason():
+    rows = pl.from_pandas(shop(*BETTER).table("assignments"))
+    crossed = rows.head(11).with_columns(arm=pl.lit("new"))
+    reasons = {"en": "more than 1% of its customers", "id": "lebih dari 1% pelanggannya", "ms": "daripada 1% pelanggan"}
+    for language, reason in reasons.items():
+        study = Study.of(assignments=pl.concat([rows, crossed]), language=language)
+        (section,) = parts_of(study)
+        assert reason in section.answer[0]
+    (row,) = experiment_rows(study)
+    assert (row["reason"], row["arms"], row["rows"], list(things(study))) == ("crossed_arms", [], [], [])
+    ten = Study.of(assignments=pl.concat([rows, crossed.head(10)]))
+    assert experiment_rows(ten)[0]["reason"] == ""
 
 
 def test_names_are_text_on_the_page():

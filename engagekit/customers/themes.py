@@ -1,14 +1,14 @@
 """What one group of customers says that another does not, and what is said of late that was not said before."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import gammaln
 
 from engagekit.customers.terms import distinct_terms, term_matrix
-from engagekit.customers.voice import texts_of
+from engagekit.customers.voice import texts_of, writers_of
 from engagekit.display.section import FEWEST
 from engagekit.metrics.family import discoveries
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["log_odds", "new_terms", "themes"]
 
-PRIOR, SHARE = 500.0, 0.1  # most uses that a prior weighs as much as, and their share of all uses
+PRIOR, SHARE = 500.0, 0.1  # most writers that a prior weighs as much as, and their share of all writers
 MOST = 100  # terms that are given
 RARE = 0.02  # share of writers up to which a term was hardly said before
 
@@ -35,6 +35,7 @@ def themes(
     fewest: int = FEWEST,
     prior: float | None = None,
     most: int = MOST,
+    without: Callable[[str], bool] | None = None,
 ) -> "pd.DataFrame":
     """Terms by how much more one group uses them than another: z-values of log-odds ratios.
 
@@ -52,9 +53,11 @@ def themes(
     fewest : int, default 5
         Writers in both groups together who use a term; those of fewer are left out.
     prior : float, optional
-        Size of the prior, in uses of terms, above 0; by default a tenth of all uses, and 500 at most.
+        Size of the prior, in writers, above 0; by default a tenth of all writers, and 500 at most.
     most : int, default 100
         Terms to give, those with the largest z on either side.
+    without : callable, optional
+        Of a term: whether it is left out.
 
     Returns
     -------
@@ -66,9 +69,10 @@ def themes(
 
     Notes
     -----
-    With y uses of a term of n in group 1 or 2, a the prior and b = a times the term's share of all uses:
-    d = log((y1 + b) / (n1 + a - y1 - b)) - log((y2 + b) / (n2 + a - y2 - b)) and
-    z = d / sqrt(1/(y1 + b) + 1/(y2 + b)).
+    With y of the n writers of group 1 or 2 who use a term, a prior of a writers, and b = a (N' + 1/2) / (N + 1) for a
+    term of N' of all N writers: d = log((y1 + b) / (n1 + a - y1 - b)) - log((y2 + b) / (n2 + a - y2 - b)), and
+    z = d / sqrt(1/(y1 + b) + 1/(y2 + b) + 1/(n1 + a - y1 - b) + 1/(n2 + a - y2 - b)). Monroe et al. divide by uses of
+    all terms instead of writers, so that a group which writes nothing but emoji could not be compared.
 
     References
     ----------
@@ -89,12 +93,12 @@ def themes(
     uses = {name: _by_writer(matrix, known, known["group"] == name) for name in (first, second)}
     (y1, n1), (y2, n2) = uses[first], uses[second]
     names = ["term", "z", "log_odds", "n_first", "n_second", "share_first", "share_second", "clear"]
-    kept = np.flatnonzero(y1 + y2 >= fewest)
+    kept = np.array([at for at in np.flatnonzero(y1 + y2 >= fewest) if without is None or not without(terms[at])])
     if not (n1 and n2 and len(kept)):
         return pd.DataFrame(columns=names)
-    everything, _ = _by_writer(matrix, known, np.ones(len(known), dtype=bool))
-    size = min(PRIOR, SHARE * everything.sum()) if prior is None else prior
-    d, z = (each[kept] for each in log_odds(y1, y2, everything, size))
+    everything, n = _by_writer(matrix, known, np.ones(len(known), dtype=bool))
+    size = min(PRIOR, SHARE * n) if prior is None else prior
+    d, z = log_odds(y1[kept], y2[kept], everything[kept], (n1, n2, n), size)
     table = pd.DataFrame({"term": np.array(terms)[kept], "z": z.round(9), "log_odds": d.round(9), "column": kept})
     table = table.assign(n_first=y1[kept], n_second=y2[kept], share_first=y1[kept] / n1, share_second=y2[kept] / n2)
     chances = {term: math.erfc(abs(value) / math.sqrt(2)) for term, value in zip(table["term"], z, strict=True)}
@@ -107,31 +111,39 @@ def themes(
 
 
 def log_odds(
-    first: "NDArray[np.int64]", second: "NDArray[np.int64]", everything: "NDArray[np.int64]", prior: float
+    first: "NDArray[np.int64]",
+    second: "NDArray[np.int64]",
+    everything: "NDArray[np.int64]",
+    writers: tuple[int, int, int],
+    prior: float,
 ) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
-    """Log-odds ratio of each term between two groups and its z-value, with an informative Dirichlet prior.
+    """Log-odds ratio of each term between two groups and its z-value, with an informative prior.
 
     Parameters
     ----------
     first, second, everything : numpy.ndarray
-        Uses of each term in the two groups, and in all texts, from which the prior is made.
+        Writers who use each term, in the two groups and in all.
+    writers : tuple of int
+        How many there are in the two groups and in all.
     prior : float
-        Its size, in uses; above 0.
+        Its size, in writers; above 0.
 
     Examples
     --------
-    Of two terms equally common: log(15/5) - log(5/15), and over sqrt(1/15 + 1/5):
+    Of two terms equally common, with b = 10 * (10 + 1/2) / (20 + 1) = 5: log(15/5) - log(5/15), and over
+    sqrt(1/15 + 1/5 + 1/5 + 1/15):
 
-    >>> d, z = log_odds(np.array([10, 0]), np.array([0, 10]), np.array([10, 10]), prior=10)
+    >>> d, z = log_odds(np.array([10, 0]), np.array([0, 10]), np.array([10, 10]), (10, 10, 20), prior=10)
     >>> round(float(d[0]), 4), round(float(z[0]), 4)
-    (2.1972, 4.2549)
+    (2.1972, 3.0087)
     """
     if not prior > 0:
         raise ValueError(f"prior: {prior} must be above 0")
-    a = prior * everything / max(everything.sum(), 1)
-    odds = [np.log((y + a) / (y.sum() + prior - y - a)) for y in (first, second)]
-    d = odds[0] - odds[1]
-    return d, d / np.sqrt(1 / (first + a) + 1 / (second + a))
+    b = prior * (everything + 0.5) / (writers[2] + 1)  # the half: no term is used by nobody, and none by everybody
+    used = [y + b for y in (first, second)]
+    unused = [n + prior - each for n, each in zip(writers, used, strict=False)]
+    d = np.log(used[0] / unused[0]) - np.log(used[1] / unused[1])
+    return d, d / np.sqrt(sum(1 / each for each in (*used, *unused)))
 
 
 def new_terms(
@@ -193,9 +205,7 @@ def _known(texts: Iterable[Any], groups: Iterable[Any], writers: Iterable[Any] |
     import pandas as pd
 
     rows = pd.DataFrame({"text": texts_of(texts), "group": list(groups)})
-    rows["writer"] = [None] * len(rows) if writers is None else list(writers)
-    alone = pd.Series([("", at) for at in range(len(rows))], index=rows.index)
-    rows["writer"] = rows["writer"].astype(object).where(rows["writer"].notna(), alone)
+    rows["writer"] = pd.Series(writers_of(writers, len(rows)), dtype=object)
     return rows.dropna(subset=["text"])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from engagekit.customers.masking import masked
 from engagekit.customers.terms import term_matrix
-from engagekit.customers.voice import texts_of
+from engagekit.customers.voice import texts_of, writers_of
 from engagekit.display.section import FEWEST
 
 if TYPE_CHECKING:
@@ -103,9 +103,7 @@ def topics(
         raise ValueError(f"k: {k} must be 1 or above")
     rows = pd.DataFrame({"text": texts_of(texts)})
     rows["period"] = None if periods is None else list(periods)
-    rows["writer"] = [None] * len(rows) if writers is None else list(writers)
-    alone = pd.Series([("", at) for at in range(len(rows))], index=rows.index, dtype=object)
-    rows["writer"] = rows["writer"].astype(object).where(rows["writer"].notna(), alone)
+    rows["writer"] = pd.Series(writers_of(writers, len(rows)), dtype=object)
     known = rows.dropna(subset=["text"])
     counts = known["text"].value_counts().rename_axis("text").reset_index(name="n")
     unique = counts.sort_values(["n", "text"], ascending=[False, True], ignore_index=True).head(MOST_TEXTS)

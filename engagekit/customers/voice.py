@@ -10,7 +10,7 @@ import polars as pl
 
 from engagekit.customers.lexicon import LANGUAGES, emoticons, looked_up, phrases
 
-__all__ = ["LABELS", "LONGEST", "for_each_text", "is_missing", "sentiment", "texts_of"]
+__all__ = ["LABELS", "LONGEST", "for_each_text", "is_missing", "sentiment", "texts_of", "writers_of"]
 
 LABELS = ("positive", "neutral", "negative", "unknown")
 LONGEST = 2000  # characters of a text that are read
@@ -122,6 +122,18 @@ def texts_of(values: Iterable[Any]) -> list[str | None]:
     """
     given = ("" if is_missing(value) else str(value)[:LONGEST] for value in values)
     return [_plain(text) if text.strip() else None for text in given]
+
+
+def writers_of(writers: Iterable[Any] | None, n: int, table: str = "") -> list[Any]:
+    """Writers of n texts; a text without one has a writer of its own, another one in each table.
+
+    Examples
+    --------
+    >>> writers_of(["ana", None, "ana"], 3, "mentions")
+    ['ana', ('mentions', 1), 'ana']
+    """
+    given = [None] * n if writers is None else writers
+    return [(table, at) if is_missing(writer) else writer for at, writer in enumerate(given)]
 
 
 def _plain(text: str) -> str:

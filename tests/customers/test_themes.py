@@ -38,24 +38,42 @@ def test_without_a_planted_theme_hardly_anything_is_clear():
     assert sum(count > 0 for count in clear) <= 5  # in one of ten by chance, at a false-discovery rate of 10 %
 
 
-def test_log_odds_are_those_of_a_loop_over_terms():
+def test_log_odds_are_those_of_a_logistic_model_of_each_term():
+    """A logistic regression of who uses a term, with the prior's writers added to both groups: its Wald z."""
+    import statsmodels.api as sm
+
     rng = np.random.default_rng(1)
-    first, second, rest = rng.integers(0, 30, (3, 40))
-    everything, prior = first + second + rest, 50.0
-    d, z = log_odds(first, second, everything, prior)
-    for w in range(40):
-        b = prior * everything[w] / everything.sum()
-        odds = [(y[w] + b) / (y.sum() + prior - (y[w] + b)) for y in (first, second)]
-        assert d[w] == pytest.approx(math.log(odds[0] / odds[1]))
-        assert z[w] == pytest.approx(d[w] / math.sqrt(1 / (first[w] + b) + 1 / (second[w] + b)))
+    first, second, rest = rng.integers(0, 30, (3, 20))
+    everything, prior, n = first + second + rest, 50.0, (40, 60, 150)
+    d, z = log_odds(first, second, everything, n, prior)
+    uses, groups = np.array([1, 1, 0, 0]), np.array([[1, 1], [1, 0]] * 2)
+    for w in range(20):
+        b = prior * (everything[w] + 0.5) / (n[2] + 1)
+        used = np.array([first[w] + b, second[w] + b])
+        counts = np.r_[used, np.array(n[:2]) + prior - used]
+        fitted = sm.GLM(uses, groups, family=sm.families.Binomial(), freq_weights=counts).fit()
+        assert d[w] == pytest.approx(fitted.params[1], rel=1e-4)
+        assert z[w] == pytest.approx(fitted.tvalues[1], rel=1e-4)
+
+
+def test_those_who_write_nothing_but_emoji_do_not_say_what_others_say():
+    made = themes(["kurir lambat sekali"] * 20 + ["👍"] * 40, ["detractor"] * 20 + ["promoter"] * 40)
+    assert made[["term", "n_first", "n_second", "clear"]].to_numpy().tolist() == [["kurir lambat", 20, 0, True]]
+    assert made["z"].iloc[0] > 3
+
+
+def test_terms_that_are_left_out_hide_no_other():
+    texts, groups = ["aplikasi membantu, kurir"] * 9 + ["ramah"] * 9, ["detractor"] * 9 + ["promoter"] * 9
+    made = themes(texts, groups, without=lambda term: "aplikasi" in term or "membantu" in term)
+    assert made["term"].tolist() == ["kurir", "ramah"]
 
 
 def test_by_hand():
-    """Six say lambat, six say ramah; the prior of 4 has 2 of each: log(8/2) twice, over sqrt(1/8 + 1/2)."""
+    """Six say lambat, six say ramah; the prior of 4 has 2 of each: log(8/2) twice, over sqrt(1/8 + 1/2 twice)."""
     made = themes(["lambat"] * 6 + ["ramah"] * 6, ["detractor"] * 6 + ["promoter"] * 6, prior=4)
     assert made["term"].tolist() == ["lambat", "ramah"]
     assert made["log_odds"].tolist() == pytest.approx([2 * math.log(4), -2 * math.log(4)])
-    assert made["z"].iloc[0] == pytest.approx(2 * math.log(4) / math.sqrt(5 / 8))
+    assert made["z"].iloc[0] == pytest.approx(2 * math.log(4) / math.sqrt(5 / 4))
     assert made[["n_first", "n_second", "share_first", "share_second"]].iloc[0].tolist() == [6, 0, 1, 0]
 
 

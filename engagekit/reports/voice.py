@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from engagekit.customers.voice import LABELS
 from engagekit.display import charts
 from engagekit.display.section import FEWEST, Figure, Section
 from engagekit.language import Language
@@ -73,15 +74,22 @@ def voice_rows(study: Study) -> dict[str, Any]:
     made = voice_of(study)
     if made is None:
         return {}
-    table = _safe(made).drop(columns=["quote", "label"], errors="ignore")
+    table = _safe(made).drop(columns="quote", errors="ignore")
+    few_before = made.new["n_before"].between(1, FEWEST - 1)
+    new = made.new.assign(share_before=made.new["share_before"].mask(few_before))
     rows: dict[str, Any] = {
-        "sentiment": [{"table": name, "n": sum(moods.values()), **moods} for name, moods in made.moods.items()],
+        "sentiment": [{"table": name} | _safe_moods(moods) for name, moods in made.moods.items()],
         "survey": made.kind,
         "themes": table.to_dict("records"),
         "ticket_topics": _safe_topics(made).drop(columns="quote", errors="ignore").to_dict("records"),
-        "new": made.new[["term", "n_recent", "share_recent", "share_before"]].to_dict("records"),
+        "new": new[["term", "n_recent", "share_recent", "share_before"]].to_dict("records"),
     }
     return {name: significant(value) for name, value in rows.items()}
+
+
+def _safe_moods(moods: Mapping[str, int | None]) -> dict[str, int | None]:
+    """Numbers of texts; without their sum where the rest of it would be that of fewer than five."""
+    return {**moods, "n": None if None in moods.values() else moods["n"]}
 
 
 def _safe(made: Voice) -> pd.DataFrame:
@@ -112,9 +120,7 @@ def _answer(study: Study, made: Voice) -> Iterator[str]:
     language, text = study.language, study.language.text
     month = language.named(study.last_period)
     for table, moods in made.moods.items():
-        n = sum(moods.values())
-        shares = {label: language.percent(count / n, 0) for label, count in moods.items()}
-        yield text(f"voice.mood_{table}", n=language.number(n), **shares)
+        yield _mood(language, table, moods)
     if len(made.themes):
         names = ", ".join(f"“{term}”" for term in made.themes["term"].head(MOST_NAMED))
         yield text(f"voice.themes_{made.kind}", names=names)
@@ -129,6 +135,15 @@ def _answer(study: Study, made: Voice) -> Iterator[str]:
         yield text("voice.new", month=month, names=names)
     else:
         yield text("voice.nothing_new", month=month)
+
+
+def _mood(language: Language, table: str, moods: Mapping[str, int | None]) -> str:
+    """Sentiment of a table's texts; without their number where the rest of it would be that of fewer than five."""
+    few, n = people(language, 1), moods["n"] or 0
+    counts = {label: moods[label] for label in LABELS}
+    shares = {label: few if count is None else language.percent(count / n, 0) for label, count in counts.items()}
+    key = f"voice.mood_few_{table}" if None in moods.values() else f"voice.mood_{table}"
+    return language.text(key, n=language.number(n), **shares)
 
 
 def _cells(language: Language, made: Voice, table: pd.DataFrame) -> pd.DataFrame:

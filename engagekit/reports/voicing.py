@@ -15,7 +15,7 @@ from engagekit.customers.sentiment_model import SCORED
 from engagekit.customers.terms import has_term
 from engagekit.customers.themes import new_terms, themes
 from engagekit.customers.topics import LONGEST_QUOTE, Topics, topics
-from engagekit.customers.voice import LABELS, sentiment
+from engagekit.customers.voice import LABELS, sentiment, texts_of, writers_of
 from engagekit.display.section import FEWEST
 from engagekit.frames.engine import collected
 from engagekit.metrics.estimate import Estimate
@@ -38,7 +38,8 @@ class Voice:
     Attributes
     ----------
     moods : mapping
-        Number of texts of each label, by table, of surveys and mentions.
+        By table, of surveys and mentions: number of texts, ``n``, and of those of each label; None of a label with
+        fewer than five writers.
     kind : str
         Survey whose low and high scores are compared; empty where there is none with a comment.
     writers : mapping of str to int
@@ -47,8 +48,6 @@ class Voice:
         What those with a low score say clearly more often, as ``themes`` gives it, with ``score``, the mean one of the
         comments on it; ``churn``, the share who left of ``followed``, its writers whose outcome is known; and a masked
         ``quote``.
-    churn : float
-        Share who left of all writers of comments; NaN where it is not known.
     topics : Topics, optional
         Of tickets by period; None without any.
     trends : mapping of int to str
@@ -58,11 +57,10 @@ class Voice:
         What ``new_terms`` gives of all texts in the last period.
     """
 
-    moods: Mapping[str, Mapping[str, int]]
+    moods: Mapping[str, Mapping[str, int | None]]
     kind: str
     writers: Mapping[str, int]
     themes: pd.DataFrame
-    churn: float
     topics: Topics | None
     trends: Mapping[int, str]
     new: pd.DataFrame
@@ -70,9 +68,11 @@ class Voice:
 
 @lru_cache(maxsize=4)
 def voice_of(study: Study) -> Voice | None:
-    """What customers wrote; None where no table has five texts. The same for the same study."""
+    """What customers wrote; None where no table has texts of five writers. The same for the same study."""
     texts = {table: _texts(study, table) for table in TEXTS}
-    texts = {table: rows for table, rows in texts.items() if rows.height >= FEWEST}
+    texts = {
+        table: rows for table, rows in texts.items() if not rows.is_empty() and rows["customer_id"].n_unique() >= FEWEST
+    }
     if not texts:
         return None
     stop, last = study.business.name.casefold().split(), study.last_period.replace(tzinfo=None)
@@ -81,11 +81,10 @@ def voice_of(study: Study) -> Voice | None:
     made = _topics(texts["tickets"], stop) if "tickets" in texts else None
     by_group = scored.group_by("group").agg(pl.col("customer_id").n_unique())
     return Voice(
-        {table: _moods(rows["text"], study.business.name) for table, rows in texts.items() if table != "tickets"},
+        {table: _moods(rows, study.business.name) for table, rows in texts.items() if table != "tickets"},
         kind,
         {LOW: 0, HIGH: 0} | dict(by_group.drop_nulls().iter_rows()),
         pd.DataFrame([_theme(row, scored, followed, stop) for row in said.to_dict("records")]),
-        _share(followed),
         made,
         {} if made is None else _trends(made, last),
         _new(pl.concat(rows.select("text", "period", "customer_id") for rows in texts.values()), last, stop),
@@ -101,7 +100,8 @@ def _texts(study: Study, table: str) -> pl.DataFrame:
         return pl.DataFrame()
     others = [name for name in ("customer_id", "kind", "score") if name in given]
     frame = collected(rows.select(nw.col(column).alias("text"), nw.col(time).alias("time"), *others))
-    frame = frame.with_columns(pl.col("text").cast(pl.String)).drop_nulls(["text", "time"])
+    plain = pl.Series("text", texts_of(frame["text"]), dtype=pl.String)
+    frame = frame.with_columns(plain).drop_nulls(["text", "time"])
     dtypes = {"customer_id": pl.String, "kind": pl.String, "score": pl.Float64}
     kept = (
         pl.col(name).cast(dtype) if name in others else pl.lit(None, dtype).alias(name)
@@ -109,34 +109,40 @@ def _texts(study: Study, table: str) -> pl.DataFrame:
     )
     clock = pl.col("time").dt.replace_time_zone(None)
     frame = frame.with_columns(clock.dt.truncate(PERIODS[study.period]).cast(pl.Datetime("us")).alias("period"), *kept)
-    writer = pl.col("customer_id").fill_null(pl.concat_str(pl.lit("\0"), pl.int_range(pl.len())))  # one of its own
     order = ["time", "customer_id", "text", "kind", "score"]
-    return frame.select("text", "time", "period", "customer_id", "kind", "score").sort(order).with_columns(writer)
+    frame = frame.select("text", "time", "period", "customer_id", "kind", "score").sort(order)
+    writers = map(str, writers_of(frame["customer_id"], frame.height, table))
+    return frame.with_columns(customer_id=pl.Series(list(writers), dtype=pl.String))
 
 
-def _moods(texts: pl.Series, name: str) -> dict[str, int]:
-    counts = dict(sentiment(texts, [name])["label"].value_counts().iter_rows())
-    return {label: counts.get(label, 0) for label in LABELS}
+def _moods(rows: pl.DataFrame, name: str) -> dict[str, int | None]:
+    """Number of texts, ``n``, and of those of each label; None of a label with fewer than five writers."""
+    labelled = rows.with_columns(sentiment(rows["text"], [name])["label"]).group_by("label")
+    counts = {label: (n, people) for label, n, people in labelled.agg(pl.len(), pl.n_unique("customer_id")).rows()}
+    known = {label: counts.get(label, (0, FEWEST)) for label in LABELS}
+    return {"n": rows.height} | {label: n if people >= FEWEST else None for label, (n, people) in known.items()}
 
 
 def _compared(surveys: pl.DataFrame | None, stop: list[str]) -> tuple[str, pl.DataFrame, pd.DataFrame]:
-    """Survey with the most comments of low scores, its comments with their groups, and what the low say more often."""
+    """First kind of survey with five writers of low and of high scores, its comments by group, and their themes."""
     nothing = pl.DataFrame(schema={"customer_id": pl.String, "group": pl.String})
     for kind, (low, high) in SCORED.items():
         score = pl.col("score")
         group = pl.when(score <= low).then(pl.lit(LOW)).when(score >= high).then(pl.lit(HIGH))
         rows = nothing if surveys is None else surveys.filter(kind=kind).with_columns(group=group)
         if min(rows.filter(group=name)["customer_id"].n_unique() for name in (LOW, HIGH)) >= FEWEST:
-            made = themes(rows["text"], rows["group"], LOW, HIGH, writers=rows["customer_id"], stop=stop)
-            said = made[made["clear"] & (made["z"] > 0) & (made["n_first"] >= FEWEST) & ~made["term"].map(_is_praise)]
+            writers = rows["customer_id"]
+            made = themes(rows["text"], rows["group"], LOW, HIGH, writers=writers, stop=stop, without=_is_praise)
+            said = made[made["clear"] & (made["z"] > 0) & (made["n_first"] >= FEWEST)]
             return kind, rows, said.head(MOST_THEMES)
     return "", nothing, pd.DataFrame()
 
 
 def _is_praise(term: str) -> bool:
-    """Whether every word of a term praises, as in a comment that says what is good before what is not."""
-    known = [looked_up(word) for word in term.split()]
-    return all(word is not None and word.weight > 0 for word in known)
+    """Whether a word of a term praises and none condemns, as in a comment that says what is good before what is not."""
+    known = [word for word in map(looked_up, term.split()) if word is not None]
+    condemns = any(word.weight < 0 or word.role in ("negation", "less") for word in known)
+    return any(word.weight > 0 for word in known) and not condemns
 
 
 def _outcomes(study: Study, surveys: pl.DataFrame | None) -> pl.DataFrame:

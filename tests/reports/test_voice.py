@@ -57,21 +57,21 @@ def shop(language="en", **tables):
 
 ANSWERS = {
     "en": [
-        "Of 34 survey comments, 59% are positive, 0% neutral and 29% negative; 12% cannot be classified.",
+        "Survey comments by sentiment. Positive: 59%; neutral: 0%; negative: 29%; not classified: fewer than 5.",
         "Detractors mention more often than promoters: “kurir”.",
         "The most frequent topic of tickets (bocor, kemasan) concerns 89% of the customers with a ticket: "
         "less often than before.",
         "Hardly mentioned before, and new in February 2026: “saldo terpotong”.",
     ],
     "id": [
-        "Dari 34 komentar survei, 59% positif, 0% netral, dan 29% negatif; 12% tidak dapat digolongkan.",
+        "Sentimen komentar survei. Positif: 59%; netral: 0%; negatif: 29%; tidak dapat digolongkan: kurang dari 5.",
         "Pencela (detractor) lebih sering menyebut daripada promotor: “kurir”.",
         "Tema tiket yang paling sering (bocor, kemasan) menyangkut 89% pelanggan yang mengirim tiket: "
         "lebih jarang daripada sebelumnya.",
         "Hampir tidak pernah disebut sebelumnya, dan baru pada Februari 2026: “saldo terpotong”.",
     ],
     "ms": [
-        "Daripada 34 komen tinjauan, 59% positif, 0% neutral dan 29% negatif; 12% tidak dapat dikelaskan.",
+        "Sentimen komen tinjauan. Positif: 59%; neutral: 0%; negatif: 29%; tidak dapat dikelaskan: kurang daripada 5.",
         "Pengkritik (detractor) lebih kerap menyebut daripada promoter: “kurir”.",
         "Tema tiket yang paling kerap (bocor, kemasan) melibatkan 89% pelanggan yang menghantar tiket: "
         "kurang kerap daripada sebelumnya.",
@@ -111,12 +111,15 @@ def test_no_personal_data_is_shown():
 def test_metrics_json_has_counts_and_no_texts():
     rows = voice_rows(shop())
     assert rows["sentiment"] == [
-        {"table": "surveys", "n": 34, "positive": 20, "neutral": 0, "negative": 10, "unknown": 4}
+        {"table": "surveys", "n": None, "positive": 20, "neutral": 0, "negative": 10, "unknown": None}
+    ]
+    assert voice_rows(shop(surveys=surveys(mixed=5)))["sentiment"] == [
+        {"table": "surveys", "n": 35, "positive": 20, "neutral": 0, "negative": 10, "unknown": 5}
     ]
     assert rows["themes"][0]["term"] == "kurir"
     assert rows["new"][0]["n_recent"] == 6
     assert [topic["writers"] for topic in rows["ticket_topics"]] == [50, 6]
-    assert not {"quote", "label"}.intersection(rows["themes"][0], rows["ticket_topics"][0])
+    assert "quote" not in {*rows["themes"][0], *rows["ticket_topics"][0]}
 
 
 def test_things_to_do_name_the_theme_and_what_is_new():
@@ -182,13 +185,34 @@ def test_samples_have_a_section_a_figure_and_something_to_do(sample_results):
             assert len(sentence.split()) <= 25
 
 
-def test_a_word_of_praise_is_no_theme_of_the_unhappy():
-    texts = ["Bagus menunya, kurir selalu terlambat"] * 10 + ["Besok datang lagi"] * 20
+def test_praise_is_no_theme_of_the_unhappy_and_praise_that_is_missing_is_one():
+    texts = ["Aplikasi membantu, kurir tidak ramah"] * 10 + ["Besok datang lagi"] * 20
     frame = pl.DataFrame(rows_of(texts, 100), schema=["customer_id", "answered_at", "comment"], orient="row")
     frame = frame.with_columns(kind=pl.lit("nps"), score=pl.Series([3.0] * 10 + [10.0] * 20))
     terms = voice(shop(surveys=frame)).table["term"].tolist()
-    assert "bagus" not in terms
-    assert terms
+    assert terms == ["tidak ramah"]
+
+
+def test_many_texts_of_few_writers_are_those_of_few():
+    one = surveys(late=6, good=0, mixed=0).with_columns(customer_id=pl.lit("c001"))
+    assert voice(Study.of(surveys=one, as_of=END)) is None
+    many = pl.concat([surveys(late=0, good=10, mixed=0), one])
+    assert voice_rows(Study.of(surveys=many, as_of=END))["sentiment"] == [
+        {"table": "surveys", "n": None, "positive": 10, "neutral": 0, "negative": None, "unknown": 0}
+    ]
+
+
+def test_those_without_a_name_are_others_in_each_table():
+    alone = [
+        mentions(["Aplikasi error"] * 8 + ["Kopi"] * 10),
+        surveys(late=0, good=0, mixed=0, others=[("Aplikasi error", 8)] * 8),
+    ]
+    alone[1] = alone[1].with_columns(answered_at=pl.col("answered_at") + dt.timedelta(days=80))
+    old = tickets(new=0).filter(pl.col("opened_at") < END - dt.timedelta(days=50))
+    study = Study.of(
+        mentions=alone[0].drop("customer_id"), surveys=alone[1].drop("customer_id"), tickets=old, as_of=END
+    )
+    assert [(row["term"], row["n_recent"]) for row in voice_rows(study)["new"]][:1] == [("aplikasi error", 16)]
 
 
 def mentions(texts):

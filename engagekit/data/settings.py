@@ -234,9 +234,10 @@ class ActionSettings(BaseModel):
 
 
 class ExperimentSettings(BaseModel):
-    """Arm that the others are compared with, planned customers in all, and the planned share of each arm."""
+    """Arm that the others are compared with, planned customers in all and share of each arm, and metrics to compare."""
 
     model_config = STRICT
     control: str = ""
     planned: int | None = Field(default=None, ge=1)
     shares: dict[Label, Annotated[float, Field(gt=0)]] = {}
+    metrics: list[Label] = []

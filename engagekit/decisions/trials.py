@@ -8,7 +8,7 @@ import narwhals as nw
 
 from engagekit.data.settings import ExperimentSettings
 from engagekit.decisions.experiment import Experiment, compared_arms
-from engagekit.decisions.outcomes import Outcome, arm_sums, outcomes_of
+from engagekit.decisions.outcomes import Outcome, arm_sums, is_given, outcomes_of
 from engagekit.errors import DataError, did_you_mean
 from engagekit.frames.engine import collected, column_names, with_one_key_type
 from engagekit.frames.times import with_micros
@@ -37,17 +37,22 @@ def study_experiment(study: Study, name: str, metrics: str | Ratio | Iterable[st
     Parameters
     ----------
     study : Study
-        Its ``[experiments.<name>]`` in ``business.toml`` may give ``control``, ``planned`` and ``shares``.
+        Its ``[experiments.<name>]`` in ``business.toml`` may give ``control``, ``planned``, ``shares`` and ``metrics``.
     name : str
         As in the column ``experiment`` of ``assignments``.
     metrics : str, Ratio or several, optional
-        Metrics of the catalogue to compare besides ``converted`` and ``value``, where there are these. Of a table with
-        ``customer_id``; its rows count from the customer's assignment until the study's end.
+        Metrics of the catalogue to compare besides those of the settings and ``converted`` and ``value``, where there
+        are these. Of a table with ``customer_id``; its rows count from the customer's assignment until the study's end.
 
     Returns
     -------
     Experiment
         ``value`` is compared with ``before`` as its covariate, where there is one.
+
+    Notes
+    -----
+    ``converted`` and ``value`` have no time, so they count as they are given: the business has to leave out what a
+    customer did before the assignment, which no arm can have caused and which hides what one did.
 
     Raises
     ------
@@ -70,21 +75,28 @@ def study_experiment(study: Study, name: str, metrics: str | Ratio | Iterable[st
         raise ValueError(f"name: there is no experiment {name!r}. {did_you_mean(name, known)}")
     rows = assigned_rows(study, name)
     outcomes = _recorded(rows)
+    settings = study.business.experiments.get(name, ExperimentSettings())
+    place = f"business.toml, [experiments.{name}]"
     wanted = [metrics] if isinstance(metrics, str | Ratio) else list(metrics)
-    if not (outcomes or wanted):
+    configured = [metric for metric in settings.metrics if metric not in wanted]
+    if not (outcomes or wanted or configured):
         raise DataError("has neither converted nor value. Add one, or name metrics.", file="assignments")
     made = arm_sums(nw.to_native(rows), "arm", outcomes, CUSTOMER)
-    for metric in wanted:
-        dated = _rows_since(study, metric, rows)
-        others = outcomes_of(nw.to_native(dated), [metric], None, None)
+    for metric in [*configured, *wanted]:
+        try:
+            dated = _rows_since(study, metric, rows)
+            others = outcomes_of(nw.to_native(dated), [metric], None, None)
+        except ValueError as error:
+            if metric in wanted or isinstance(error, DataError):
+                raise
+            raise DataError(str(error), file=place) from error
         made = replace(made, sums=made.sums | arm_sums(nw.to_native(dated), "arm", others, CUSTOMER).sums)
         outcomes = [*outcomes, *others]
-    settings = study.business.experiments.get(name, ExperimentSettings())
     control, shares = settings.control or None, settings.shares or None
     try:
         return compared_arms(outcomes, made, control=control, shares=shares, planned=settings.planned)
     except ValueError as error:
-        raise DataError(str(error), file=f"business.toml, [experiments.{name}]") from error
+        raise DataError(str(error), file=place) from error
 
 
 def assigned_rows(study: Study, name: str) -> nw.LazyFrame[Any]:
@@ -113,7 +125,7 @@ def _rows_since(study: Study, metric: str | Ratio, rows: nw.LazyFrame[Any]) -> n
     frame, time = prepared
     if CUSTOMER not in column_names(frame):
         raise DataError(f"{declared.name} is counted over {declared.table}, whose rows have no {CUSTOMER}.")
-    assigned = with_micros(rows, "assigned_at", ASSIGNED_US).group_by(CUSTOMER)
+    assigned = with_micros(rows.filter(is_given(rows, "arm")), "assigned_at", ASSIGNED_US).group_by(CUSTOMER)
     ends = (nw.col("arm").min().alias("arm"), nw.col("arm").max().alias(":last arm"))
     arms = assigned.agg(*ends, nw.col(ASSIGNED_US).min()).filter(nw.col("arm") == nw.col(":last arm"))
     done, arms = with_one_key_type(nw.from_native(frame).lazy(), arms, CUSTOMER)

@@ -92,6 +92,30 @@ def test_settings_name_the_control_the_plan_and_the_shares():
     assert made.verdicts == {("converted", "a"): "too_early"}
 
 
+def test_settings_name_metrics_to_compare_too():
+    given = {"assignments": assigned(FOUR, converted=True), "interactions": BOUGHT}
+    study = with_settings(Study.of(**given, as_of=FIRST + dt.timedelta(days=30)), metrics=["order_value"])
+    table = study_experiment(study, "dessert").table
+    assert table["metric"].tolist() == ["converted"] * 2 + ["order_value"] * 2
+    assert table["value"].tolist()[2:] == [20, 20]
+    assert len(study_experiment(study, "dessert", "order_value").table) == 4
+
+
+@pytest.mark.parametrize("metric", ["order_valeu", "tickets_opened", "converted"])
+def test_metrics_of_settings_that_cannot_be_compared_are_an_error_of_the_settings(metric):
+    study = with_settings(Study.of(assignments=assigned(FOUR, converted=True)), metrics=[metric])
+    with pytest.raises(DataError, match=rf"business.toml, \[experiments.dessert\]: metrics: .*{metric}"):
+        study_experiment(study, "dessert")
+
+
+def test_a_conversion_before_the_assignment_counts_as_the_business_gives_it():
+    """Orders before it never do: c000 bought on the day before, and that order is not in the mean of the control."""
+    given = {"assignments": assigned(FOUR, converted=[True, False, False, False]), "interactions": BOUGHT}
+    study = Study.of(**given, as_of=FIRST + dt.timedelta(days=30))
+    table = study_experiment(study, "dessert", "order_value").table
+    assert table["value"].tolist() == [0.5, 0, 20, 20]
+
+
 @pytest.mark.parametrize("settings", [{}, {"control": "c"}, {"control": "a", "shares": {"a": 1}}])
 def test_arms_that_settings_do_not_fit_are_an_error_of_the_settings(settings):
     rows = assigned(["a", "b"] * 5, converted=True)

@@ -293,3 +293,17 @@ def test_the_samples_have_one_test_whose_effect_the_page_gives(sample_results, k
     assert all(
         len(sentence.split()) <= 25 for text in [*section.answer, *things(study)] for sentence in text.split(". ")
     )
+
+
+def test_metrics_that_settings_name_are_compared_on_the_page_too():
+    orders = [(f"{arm}-{who}", FIRST + dt.timedelta(days=1), 10.0 + who % 3) for arm in "ab" for who in range(60)]
+    bought = pl.DataFrame(orders, schema=["customer_id", "time", "value"], orient="row")
+    bought = bought.with_columns(action=pl.lit("purchase"), channel=pl.lit("shop"))
+    rows = pl.from_pandas(shop(("a", 20, 60), ("b", 30, 60)).table("assignments"))
+    study = Study.of(assignments=rows, interactions=bought, currency="IDR", language="en")
+    made = {"free dessert": ExperimentSettings(control="a", metrics=["order_value"])}
+    study.business = study.business.model_copy(update={"experiments": made})
+    (section,) = parts_of(study)
+    assert section.table["metric"].tolist() == ["converted"] * 2 + ["order_value"] * 2
+    assert section.table["value"].tolist()[2:] == [11, 11]
+    assert [row["metric"] for row in experiment_rows(study)[0]["rows"]][2:] == ["order_value"] * 2

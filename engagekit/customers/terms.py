@@ -1,6 +1,7 @@
 """Words and pairs of words in texts: which terms each text has, of the masked text and without function words."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["distinct_terms", "has_term", "term_matrix"]
 
-CLAUSE = re.compile(r"[^\w\s'’\[\]-]+|\[\w+\]")  # marks and what is masked part the words
-WORD = re.compile(r"[^\W\d_][\w'’-]+")
+VOWELS = "".join(chr(at) for at in range(0x300, 0x10000) if unicodedata.category(chr(at))[0] == "M")  # not in \w
+CLAUSE = re.compile(rf"[^\w\s{VOWELS}'\[\]-]+|\[\w+\]")  # marks and what is masked part the words
+WORD = re.compile(rf"[^\W\d_][\w{VOWELS}'-]+")
 SHORTEST = 3  # letters of a word
 MOST_SHARED = 0.7  # of the texts of two terms that are one theme
 

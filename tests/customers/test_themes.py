@@ -134,6 +134,18 @@ def test_names_and_numbers_are_no_terms():
     assert not any(char.isdigit() or char in "@[]" for term in terms for char in term)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("உணவு மிகவும் சுவை", ["உணவு", "உணவு மிகவும்", "சுவை", "மிகவும்", "மிகவும் சுவை"]),
+        ("สินค้าดีมาก ส่งช้า", ["ส่งช้า", "สินค้าดีมาก", "สินค้าดีมาก ส่งช้า"]),
+        ("the cafe\u0301, slow", ["cafe\u0301", "slow"]),
+    ],
+)
+def test_a_word_keeps_its_vowel_signs_and_accents(text, expected):
+    assert sorted(term_matrix([text])[1]) == sorted(expected)
+
+
 def test_pairs_stand_in_a_clause_and_may_begin_with_a_negation():
     _, terms = term_matrix(["kurir lambat, aplikasinya tidak bisa dibuka"], stop=["Kurir"])
     assert terms == ["aplikasi", "dibuka", "lambat"] or "tidak dibuka" not in terms

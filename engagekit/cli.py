@@ -194,6 +194,10 @@ def plan(
         files = write_plan(study, made)
     except (ValueError, OSError) as error:
         _stop(str(error))
+    if gap := (study.end - study.data_end).days:
+        typer.echo(
+            f"The data end {gap:,} days before the plan starts: {study.data_end.date()}. Export newer ones.", err=True
+        )
     if unknown := unknown_held_out(study):
         typer.echo(
             f"{unknown:,} customers whom a plan holds out are in no table. Check their ids in plans.csv.", err=True
@@ -208,6 +212,9 @@ def plan(
     )
     typer.echo(
         f"  {made.held_out:,} held out, on no list while the plan runs; {made.added.height:,} customers new in the plan"
+    )
+    typer.echo(
+        f"  what customers do from {made.starts} on counts, also before you contact them; --as-of gives another day"
     )
     typer.echo(f"The list, with real ids, is for you alone: {files[0]} and .xlsx")
     done = study.business.folder / "actions.csv"

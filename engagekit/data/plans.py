@@ -110,23 +110,39 @@ def _refuse(rows: pl.DataFrame, column: str, wrong: pl.Expr, problem: str, known
 
 
 def append_plans(folder: Path, rows: pl.DataFrame) -> Path:
-    """Add rows to ``plans.csv``, which its owner alone can read; it is written anew and then put in place.
+    """Add rows of a plan to ``plans.csv``, which its owner alone can read; it is written anew and then put in place.
 
-    Customers' ids stay as they are, because the file is read again by the kit: it is not meant for a spreadsheet.
+    Customers' ids stay as they are, because the file is read again by the kit: it is not meant for a spreadsheet. Who
+    calls at the same time waits.
 
     Returns
     -------
     Path
         Of the file.
+
+    Raises
+    ------
+    ValueError
+        Some of the customers are in a plan of the file that runs: it was made after these rows were.
     """
-    file, whole = folder / PLANS, pl.concat([read_plans(folder), rows.select(PLAN_COLUMNS).cast(pl.String)])
-    handle, staged = tempfile.mkstemp(dir=folder, prefix=f".{PLANS}.")  # which its owner alone can read
-    try:
-        with os.fdopen(handle, "wb") as stage:
-            whole.write_csv(stage, quote_style="non_numeric")
-        Path(staged).replace(file)
-    finally:
-        Path(staged).unlink(missing_ok=True)
+    from filelock import FileLock
+
+    file, new = folder / PLANS, rows.select(PLAN_COLUMNS).cast(pl.String)
+    with FileLock(folder / f".{PLANS}.lock"):
+        there = read_plans(folder)
+        taken = there.join(new, on="customer_id", suffix="_new").filter(
+            (pl.col("experiment") == pl.col("experiment_new"))
+            | ((pl.col("assigned_at") <= pl.col("assigned_at_new")) & (pl.col("ends_at") > pl.col("assigned_at_new")))
+        )
+        if taken.height:
+            raise ValueError(f"{PLANS}: a plan that was just made has {taken.height:,} of these customers. Plan again")
+        handle, staged = tempfile.mkstemp(dir=folder, prefix=f".{PLANS}.")  # which its owner alone can read
+        try:
+            with os.fdopen(handle, "wb") as stage:
+                pl.concat([there, new]).write_csv(stage, quote_style="non_numeric")
+            Path(staged).replace(file)
+        finally:
+            Path(staged).unlink(missing_ok=True)
     return file
 
 

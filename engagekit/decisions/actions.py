@@ -21,10 +21,11 @@ __all__ = ["in_words", "next_actions"]
 
 WHO, HOW = ["segment", "reason", "component"], ["chance", "value", "expected_gain"]
 SHOWN = ["rank", "customer_id", *WHO, "action", "channel", *HOW]
-LISTED = ["rank", "customer_id", "action", "instruction", "channel", *WHO, *HOW]
-OWN_HEADS = ("action", "instruction", "channel")
+LISTED = ["rank", "customer_id", "action", "instruction", "channel", *WHO, "chance", "value", "cost", "expected_gain"]
+OWN_HEADS = ("action", "instruction", "channel", "cost")
 LEFT_OUT = ("opted_out", "held_out", "contacted")
 UNITS = {"chance": "rate", "value": "money", "expected_gain": "money"}
+OF_LIST = UNITS | {"cost": "money"}
 UNSCORED = ""  # segment of customers without a score
 
 
@@ -73,7 +74,7 @@ def next_actions(study: Study) -> "pd.DataFrame":
 
 
 def in_words(study: Study, listed: "pd.DataFrame") -> "pd.DataFrame":
-    """Next actions in the business's language, with what to do: a list for its owner, as ``write_private`` takes it."""
+    """Next actions in the business's language, with what to do and its cost: a list for ``write_private``."""
     language, actions = study.language, playbook(study.business)
     texts = {name: (each.title(name, language), each.instruction(name, language)) for name, each in actions.items()}
     made = listed.assign(
@@ -83,10 +84,11 @@ def in_words(study: Study, listed: "pd.DataFrame") -> "pd.DataFrame":
         channel=[language.value("channel", name) for name in listed["channel"]],
         instruction=[texts[name][1] for name in listed["action"]],
         action=[texts[name][0] for name in listed["action"]],
+        cost=study.business.churn.cost,
     )[LISTED]
     heads = {name: language.text(f"{'actions' if name in OWN_HEADS else 'column'}.{name}") for name in LISTED}
     made = made.rename(columns=heads)
-    made.attrs = {"units": {heads[name]: unit for name, unit in UNITS.items()}, "currency": study.business.currency}
+    made.attrs = {"units": {heads[name]: unit for name, unit in OF_LIST.items()}, "currency": study.business.currency}
     return made
 
 

@@ -31,7 +31,7 @@ class Action(BaseModel):
     model_config = STRICT
     reasons: list[str] = Field(min_length=1)
     segments: list[str] = []
-    channels: list[str] = Field(min_length=1)
+    channels: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1)
     effect: Annotated[float, Field(gt=0, le=1)] | Literal["unknown"] | None = None
     owed: bool = False
     text: dict[str, str] = {}

@@ -93,7 +93,7 @@ def test_what_is_added_follows_what_is_there_and_nothing_else_remains(tmp_path):
     rows = read_plans(tmp_path)
     append_plans(tmp_path, rows.with_columns(customer_id=rows["customer_id"] + "\n,'"))
     assert read_plans(tmp_path)["customer_id"].to_list() == ["c1", "c1\n,'"]
-    assert {file.name for file in tmp_path.iterdir()} == {"business.toml", PLANS}
+    assert {file.name for file in tmp_path.iterdir()} == {"business.toml", PLANS, f".{PLANS}.lock"}
 
 
 def test_the_last_complete_month_is_read_from_what_happened_and_not_from_plans(tmp_path):

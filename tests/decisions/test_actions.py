@@ -141,14 +141,17 @@ def test_the_order_of_the_rows_changes_nothing(risky_shop):
 
 
 def test_a_list_in_words_names_the_action_and_what_to_do(risky_shop):
-    study = risky_shop()
+    study = risky_shop(cost=2.0)
     listed = in_words(study, next_actions(study))
     first = listed.iloc[0]
     assert first["Customer"] == "c19"
     assert first["Action"] == "Offer help before they leave"
     assert first["What to do"].startswith("Find out why")
     assert first["Reason"] == "at risk"
-    assert listed.attrs["units"] == {"Chance of leaving": "rate", "Value": "money", "Expected gain": "money"}
+    assert set(listed["Cost"]) == {2.0}
+    assert first["Expected gain"] == pytest.approx(CHANCE * 0.1 * first["Value"] - first["Cost"])
+    money = dict.fromkeys(("Value", "Expected gain", "Cost"), "money")
+    assert listed.attrs["units"] == {"Chance of leaving": "rate"} | money
 
 
 def test_customers_with_numbers_for_ids_are_listed_too(risky_shop):

@@ -5,6 +5,7 @@ import datetime as dt
 import hashlib
 import re
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 import pytest
@@ -124,6 +125,35 @@ def test_two_plans_at_once_share_nobody(shop_folder):
     write_plan(Study(folder), make_plan(Study(folder), 0.25, name="first"))
     other = make_plan(Study(folder), 0.25, name="second")
     assert sorted([*read_plans(folder)["customer_id"], *other.assigned["customer_id"]]) == GONE
+
+
+@pytest.mark.parametrize("names", [("first", "second"), ("same", "same")])
+def test_of_two_plans_made_at_once_the_second_is_refused(shop_folder, names):
+    folder = shop_folder(silent=GONE)
+    made = [(study := Study(folder), make_plan(study, 0.25, name=name)) for name in names]
+    write_plan(*made[0])
+    before = (folder / PLANS).read_bytes()
+    with pytest.raises(ValueError, match="plans.csv: a plan that was just made has 60 of these customers. Plan again"):
+        write_plan(*made[1])
+    assert (folder / PLANS).read_bytes() == before
+    assert not (folder / "private" / "second.csv").exists()
+
+
+def test_plans_written_at_the_same_moment_share_nobody(shop_folder):
+    """Eight threads write plans of all customers; one of them wins."""
+    folder = shop_folder(silent=GONE)
+    study = Study(folder)
+    plans = [make_plan(study, 0.25, name=f"plan-{n}") for n in range(8)]
+
+    def written(plan):
+        try:
+            return bool(write_plan(study, plan))
+        except ValueError:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(written, plans)) == 1
+    assert sorted(read_plans(folder)["customer_id"]) == GONE
 
 
 def test_who_is_held_out_is_on_no_list_while_the_plan_runs_and_on_it_again_after_it(shop_folder):

@@ -38,6 +38,7 @@ def test_an_action_without_a_text_in_one_language_is_an_error_that_names_it(shop
         ('["new"]', '["new"]\nsegments = ["advocat"]', "segments: 'advocat' is not known. Did you mean advocate"),
         ('["new"]', '["new"]\neffect = 2.0', "effect: Input should be less than or equal to 1 (found 2.0)"),
         ('["new"]', '["new"]\ncosts = 2', "costs: there is no such key"),
+        ('["store"]', '[""]', "channels"),
         ("[sample]", "[[sample]]", "sample: is no action"),
         ("ms = ", 'fr = "x", ms = ', "text: 'fr' is no language"),
         ("[sample]", "[sample", "is not valid TOML"),

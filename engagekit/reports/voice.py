@@ -74,14 +74,14 @@ def voice_rows(study: Study) -> dict[str, Any]:
     made = voice_of(study)
     if made is None:
         return {}
-    table = _safe(made).drop(columns="quote", errors="ignore")
+    table = _safe(made).drop(columns=["quote", "few_left"], errors="ignore")
     few_before = made.new["n_before"].between(1, FEWEST - 1)
     new = made.new.assign(share_before=made.new["share_before"].mask(few_before))
     rows: dict[str, Any] = {
         "sentiment": [{"table": name} | _safe_moods(moods) for name, moods in made.moods.items()],
         "survey": made.kind,
         "themes": table.to_dict("records"),
-        "ticket_topics": _safe_topics(made).drop(columns="quote", errors="ignore").to_dict("records"),
+        "ticket_topics": _safe_topics(made).drop(columns=["quote", "few_left"], errors="ignore").to_dict("records"),
         "new": new[["term", "n_recent", "share_recent", "share_before"]].to_dict("records"),
     }
     return {name: significant(value) for name, value in rows.items()}
@@ -98,12 +98,18 @@ def _safe(made: Voice) -> pd.DataFrame:
         return pd.DataFrame(columns=["term", "n_first"])
     table = made.themes.drop(columns=["log_odds", "clear", "share_first", "share_second"])
     few = table["n_second"].between(1, FEWEST - 1)
-    few_left = (table["churn"] * table["followed"]).round().between(1, FEWEST - 1)
     value = table["n_first"] / made.writers[LOW]
     low, high = wilson_interval(table["n_first"], made.writers[LOW])
     table["n_second"] = table["n_second"].astype(float).mask(few)
-    churn, followed = table["churn"].mask(few_left), table["followed"].where(table["followed"] >= FEWEST)
-    return table.assign(churn=churn, followed=followed, value=value, low=low, high=high)
+    return _safe_churn(table).assign(value=value, low=low, high=high)
+
+
+def _safe_churn(table: pd.DataFrame) -> pd.DataFrame:
+    """Without the share who left where fewer than five left, which is marked, or where fewer than five stayed."""
+    left = (table["churn"] * table["followed"]).round()
+    few_left, few_stayed = (each.between(1, FEWEST - 1) for each in (left, table["followed"] - left))
+    followed = table["followed"].where(table["followed"] >= FEWEST)
+    return table.assign(churn=table["churn"].mask(few_left | few_stayed), followed=followed, few_left=few_left)
 
 
 def _counts(language: Language, made: Voice, row: Mapping[Any, Any]) -> dict[str, str]:
@@ -156,18 +162,19 @@ def _cells(language: Language, made: Voice, table: pd.DataFrame) -> pd.DataFrame
         f"voice.low_{made.kind}": [people(language, n) for n in table["n_first"]],
         f"voice.high_{made.kind}": second,
         "voice.score": [language.number(score, 1) for score in table["score"]],
-        "voice.churn": [_churn(language, *each) for each in zip(table["churn"], table["followed"], strict=True)],
+        "voice.churn": _churn(language, table),
         "voice.quote": list(table["quote"]),
     }
     return pd.DataFrame(cells).rename(columns=language.text)
 
 
-def _churn(language: Language, churn: float, followed: float) -> str:
-    """Share who left, and of how many it is known; a dash where it is known of fewer than five."""
-    if math.isnan(followed):
-        return DASH
-    left = people(language, 1) if math.isnan(churn) else language.percent(churn, 0)
-    return f"{left} / {language.number(followed)}"
+def _churn(language: Language, table: pd.DataFrame) -> list[str]:
+    """Share who left, and of how many it is known; a dash where it is known of fewer than five or few stayed."""
+    cells = []
+    for churn, followed, few_left in table[["churn", "followed", "few_left"]].itertuples(index=False):
+        left = people(language, 1) if few_left else DASH if math.isnan(churn) else language.percent(churn, 0)
+        cells.append(DASH if math.isnan(followed) else f"{left} / {language.number(followed)}")
+    return cells
 
 
 def _bars(language: Language, table: pd.DataFrame, ax: "Axes") -> "Axes":
@@ -181,7 +188,7 @@ def _safe_topics(made: Voice) -> pd.DataFrame:
         return pd.DataFrame()
     table = made.topics.table
     table = table[table["writers"] >= FEWEST]
-    return table.assign(trend=[made.trends.get(topic, "unknown") for topic in table["topic"]])
+    return _safe_churn(table).assign(trend=[made.trends.get(topic, "unknown") for topic in table["topic"]])
 
 
 def _topics_part(language: Language, made: Voice) -> list[Section]:
@@ -197,6 +204,7 @@ def _topics_part(language: Language, made: Voice) -> list[Section]:
             "column.customers": [language.number(n) for n in table["writers"]],
             "column.share": [language.percent(share, 0) for share in table["share"]],
             "voice.trend": [text(f"voice.trend_{trend}") for trend in table["trend"]],
+            "voice.churn": _churn(language, table),
             "voice.quote": list(table["quote"]),
         }
         return pd.DataFrame(known).rename(columns=text)

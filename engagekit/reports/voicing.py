@@ -1,7 +1,7 @@
 """What customers wrote, as reports say it: sentiment, themes of unhappy customers, topics of tickets, what is new."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -49,7 +49,7 @@ class Voice:
         comments on it; ``churn``, the share who left of ``followed``, its writers whose outcome is known; and a masked
         ``quote``.
     topics : Topics, optional
-        Of tickets by period; None without any.
+        Of tickets by period, with ``churn`` and ``followed`` as themes have them; None without any.
     trends : mapping of int to str
         Whether the share of each topic is ``higher`` or ``lower`` in the last period than in the one before, beyond
         chance, all of them as one family.
@@ -78,7 +78,7 @@ def voice_of(study: Study) -> Voice | None:
     stop, last = study.business.name.casefold().split(), study.last_period.replace(tzinfo=None)
     kind, scored, said = _compared(texts.get("surveys"), stop)
     followed = _outcomes(study, texts.get("surveys"))
-    made = _topics(texts["tickets"], stop) if "tickets" in texts else None
+    made = _topics(study, texts["tickets"], stop) if "tickets" in texts else None
     by_group = scored.group_by("group").agg(pl.col("customer_id").n_unique())
     return Voice(
         {table: _moods(rows, study.business.name) for table, rows in texts.items() if table != "tickets"},
@@ -145,16 +145,16 @@ def _is_praise(term: str) -> bool:
     return any(word.weight > 0 for word in known) and not condemns
 
 
-def _outcomes(study: Study, surveys: pl.DataFrame | None) -> pl.DataFrame:
-    """Whether each writer of a comment left: on the first date after it, within the horizon, on which it is known."""
+def _outcomes(study: Study, texts: pl.DataFrame | None) -> pl.DataFrame:
+    """Whether each writer of a text left: on the first date after it, within the horizon, on which it is known."""
     nothing = pl.DataFrame(schema={"text": pl.String, "customer_id": pl.String, "churned": pl.Boolean})
     table = "subscriptions" if study.says_churn and study.churn.contractual else "interactions"
-    if surveys is None or not (study.says_churn and study.has(table)):
+    if texts is None or not (study.says_churn and study.has(table)):
         return nothing
     base = collected(nw.from_native(study.standing).lazy().filter(nw.col("in_base"), ~nw.col("churned").is_null()))
     base = base.select(pl.col("customer_id").cast(pl.String), "date", "churned").sort("date")
     dtype = base.schema["date"]
-    rows = surveys.with_columns(pl.col("time").cast(dtype)) if surveys.schema["time"] != dtype else surveys
+    rows = texts.with_columns(pl.col("time").cast(dtype)) if texts.schema["time"] != dtype else texts
     joined = rows.sort("time").join_asof(
         base,
         left_on="time",
@@ -188,8 +188,16 @@ def _theme(row: Mapping[Any, Any], scored: pl.DataFrame, followed: pl.DataFrame,
     return {**row, **known, "quote": shown}
 
 
-def _topics(tickets: pl.DataFrame, stop: list[str]) -> Topics:
-    return topics(tickets["text"], tickets["period"], MOST_TOPICS, writers=tickets["customer_id"], stop=stop)
+def _topics(study: Study, tickets: pl.DataFrame, stop: list[str]) -> Topics:
+    """Topics of tickets by period, with ``churn`` and ``followed`` of the writers of each."""
+    made = topics(tickets["text"], tickets["period"], MOST_TOPICS, writers=tickets["customer_id"], stop=stop)
+    outcomes, known = _outcomes(study, tickets), tickets.with_columns(topic=pl.Series(made.assigned.to_numpy()))
+    own = [
+        outcomes.filter(pl.col("text").is_in(known.filter(topic=topic)["text"].unique().to_list()))
+        for topic in made.table["topic"]
+    ]
+    churn, followed = [_share(each) for each in own], [each["customer_id"].n_unique() for each in own]
+    return replace(made, table=made.table.assign(churn=churn, followed=followed))
 
 
 def _trends(made: Topics, last: Any) -> dict[int, str]:

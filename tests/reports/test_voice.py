@@ -86,11 +86,11 @@ def test_the_section_says_what_customers_say(language):
 
 
 def test_a_theme_has_its_writers_their_score_and_how_many_left():
-    table = voice(shop()).table
-    row = table.iloc[0]
-    assert row[["term", "n_first", "n_second", "score", "value"]].tolist() == ["kurir", 10, 0, 3, 1]
-    cells = voice(shop()).payload["table"]["rows"][0]
-    assert cells[1:5] == ["10", "0", "3.0", "60% / 10"]
+    section = voice(shop(surveys=surveys(late=12)))
+    row = section.table.iloc[0]
+    assert row[["term", "n_first", "n_second", "score", "value"]].tolist() == ["kurir", 12, 0, 3, 1]
+    cells = section.payload["table"]["rows"][0]
+    assert cells[1:5] == ["12", "0", "3.0", "50% / 12"]
 
 
 def test_fewer_than_five_who_left_are_not_counted_out():
@@ -98,6 +98,23 @@ def test_fewer_than_five_who_left_are_not_counted_out():
     assert voice(few).table["churn"].isna().all()
     assert voice_rows(few)["themes"][0]["churn"] is None
     assert voice(few).payload["table"]["rows"][0][4] == "fewer than 5 / 10"
+
+
+def test_fewer_than_five_who_stayed_are_not_counted_out():
+    most = shop(interactions=seen(left=7))
+    assert voice_rows(most)["themes"][0]["churn"] is None
+    assert voice_rows(most)["themes"][0]["followed"] == 10
+    assert voice(most).payload["table"]["rows"][0][4] == "– / 10"
+
+
+def test_a_topic_of_tickets_has_how_many_of_its_writers_left():
+    """34 of the 40 with a ticket have interactions, and 6 of them have none afterwards."""
+    old = pl.DataFrame(rows_of([OLD] * 40, 100), schema=["customer_id", "opened_at", "text"], orient="row")
+    study = shop(tickets=old.with_columns(ticket_id=pl.int_range(pl.len()).cast(pl.String)))
+    (topic,) = voice_rows(study)["ticket_topics"]
+    assert (topic["writers"], topic["followed"]) == (40, 34)
+    assert topic["churn"] == pytest.approx(6 / 34)
+    assert "18% / 34" in voice(study).parts[0].payload["table"]["rows"][0]
 
 
 def test_no_personal_data_is_shown():

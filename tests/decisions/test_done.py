@@ -67,5 +67,11 @@ def test_who_was_contacted_within_the_pause_is_left_alone(shop_folder, day, rest
     assert listed.attrs["left_out"]["contacted"] == rests
 
 
+def test_a_line_of_a_segment_does_not_say_who_was_contacted(shop_folder):
+    folder = shop_folder(silent=["c1"])
+    (folder / "actions.csv").write_text("date,segment\n2026-08-30,at_risk\n2026-08-30,potential\n")
+    assert next_actions(Study(folder)).attrs["left_out"]["contacted"] == 0
+
+
 def test_a_study_of_frames_has_no_record(risky_shop):
     assert done(risky_shop()) is None

@@ -222,7 +222,7 @@ def experiment(
     if unit is not None and counts is not None:
         raise ValueError("unit: rows of counts are no customers. Leave out unit or counts")
     outcomes = outcomes_of(frame, metrics, counts, before)
-    check_columns(arm, outcomes, unit, counts)
+    check_columns(outcomes, arm=arm, unit=unit, counts=counts)
     for each in outcomes:
         frame = of_one_kind(frame, each.metric)
     if unit is None:

@@ -108,7 +108,7 @@ def effect_by_day(
     if first < 1:
         raise ValueError(f"first: {first} must be 1 or above")
     (outcome,) = outcomes_of(frame, [metric], counts, None)
-    check_columns(arm, [outcome], unit, counts)
+    check_columns([outcome], arm=arm, at=at, unit=unit, counts=counts)
     cells, arms = _cells(frame, outcome, arm, at, unit, counts)
     names = _pair(arms, arm_name(control), None if treatment is None else arm_name(treatment))
     days = sorted({day for day, _ in cells})

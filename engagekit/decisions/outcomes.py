@@ -163,8 +163,8 @@ def is_given(rows: nw.LazyFrame[Any], name: str) -> nw.Expr:
     return ~column.is_null() & (column.str.strip_chars() != "")
 
 
-def check_columns(arm: str, outcomes: Sequence[Outcome], unit: str | None, counts: str | None) -> None:
-    """Refuse a column that is given for two things, and names that columns made here have.
+def check_columns(outcomes: Sequence[Outcome], **roles: str | None) -> None:
+    """Refuse a column that is given twice, such as for ``arm`` and ``unit``, and names that columns made here have.
 
     Raises
     ------
@@ -173,15 +173,14 @@ def check_columns(arm: str, outcomes: Sequence[Outcome], unit: str | None, count
     ValueError
         A column is given twice.
     """
-    columns = [name for each in outcomes for name in (each.column, each.covariate) if name]
     names = [each.metric.name for each in outcomes]
-    others: Sequence[str | None]
-    of_all = [*columns, *names, unit, counts]
-    for role, name, others in (("arm", arm, of_all), ("unit", unit, columns), ("counts", counts, names)):
-        if name is not None and name in others:
+    columns = [*names, *(name for each in outcomes for name in (each.column, each.covariate) if name)]
+    given = {role: name for role, name in roles.items() if name is not None}
+    for role, name in given.items():
+        if name in columns or list(given.values()).count(name) > 1:
             raise ValueError(f"{role}: {name!r} is given for something else too. Name another column")
-    for name in (arm, unit, counts, *columns, *names):
-        if name and any(name.startswith(f"{other}{OWN}") for other in ("", *names)):
+    for name in (*given.values(), *columns):
+        if any(name.startswith(f"{other}{OWN}") for other in ("", *names)):
             problem = f"is a name of the kit's own. Rename it so that it does not begin with '{OWN}'"
             raise DataError(f"{problem}, nor with the name of another column and '{OWN}'.", column=name)
 

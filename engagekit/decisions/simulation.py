@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from engagekit.decisions.effects import effects, is_proportion
-from engagekit.decisions.outcomes import Outcome, Sums, is_given, outcomes_of
+from engagekit.decisions.outcomes import Outcome, Sums, check_columns, is_given, outcomes_of
 from engagekit.errors import TooLittle
 from engagekit.frames.engine import collected
 from engagekit.metrics.measure import needed_rows, unit_totals
@@ -58,7 +58,7 @@ def a_a(
     Raises
     ------
     DataError
-        A column is absent or of a wrong type.
+        A column is absent or of a wrong type, or its name begins with a colon.
     TooLittle
         Fewer than 4 customers have a value.
     ValueError
@@ -78,7 +78,9 @@ def a_a(
         raise ValueError(f"runs: {runs} must be 1 or above")
     low, high = (float(binom.ppf(q, runs, ALPHA)) / runs for q in (0.025, 0.975))
     rows = []
-    for outcome in outcomes_of(frame, metrics, None, None):
+    outcomes = outcomes_of(frame, metrics, None, None)
+    check_columns(outcomes, unit=unit)
+    for outcome in outcomes:
         x, y = _totals(frame, outcome, unit)
         share = float((_p_values(outcome, x, y, runs, seed) < ALPHA).mean())
         rows.append({"metric": outcome.metric.name, "customers": len(x), "runs": runs, "false_positives": share})

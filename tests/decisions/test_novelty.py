@@ -62,12 +62,16 @@ def test_a_day_without_one_arm_has_no_effect_and_still_counts_its_customers():
         ({"control": "old"}, "no row has the arm 'old'"),
         ({"treatment": "control"}, "treatment: name the arm"),
         ({"metric": "boght"}, "Did you mean bought"),
-        ({"at": "arm"}, "neither a time nor a number of days"),
+        ({"at": "words"}, "neither a time nor a number of days"),
+        ({"at": "arm"}, "arm: 'arm' is given for something else"),
+        ({"at": "bought"}, "at: 'bought' is given for something else"),
+        ({"unit": "day"}, "'day' is given for something else"),
     ],
 )
 def test_wrong_arguments_are_named(options, problem):
+    frame = counts(lambda day: 30).with_columns(words=pl.lit("some"))
     with pytest.raises(ValueError, match=problem):
-        effect_by_day(counts(lambda day: 30), **{"metric": "bought", "at": "day", "counts": "n"} | options)
+        effect_by_day(frame, **{"metric": "bought", "at": "day", "counts": "n"} | options)
 
 
 def test_one_day_has_nothing_to_compare():

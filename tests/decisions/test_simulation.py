@@ -47,3 +47,10 @@ def test_rows_without_a_customer_are_nobodys(blank):
 def test_values_whose_squares_no_float_holds_are_refused(largest):
     with pytest.raises(DataError, match="spent: a customer's value is above"):
         a_a(pl.DataFrame({"spent": [*range(20), largest]}, strict=False), "spent", runs=5)
+
+
+def test_names_of_the_kits_own_are_refused():
+    with pytest.raises(DataError, match="^:unit: is a name of the kit's own"):
+        a_a(ROWS.rename({"spent": ":unit"}), ":unit")
+    with pytest.raises(ValueError, match="unit: 'spent' is given for something else"):
+        a_a(ROWS, "spent", unit="spent")

@@ -196,12 +196,11 @@ def plan(
         _stop(str(error))
     if gap := (study.end - study.data_end).days:
         typer.echo(
-            f"The data end {gap:,} days before the plan starts: {study.data_end.date()}. Export newer ones.", err=True
+            f"Days from the end of the data ({study.data_end.date()}) to the plan: {gap:,}. Export newer ones.",
+            err=True,
         )
     if unknown := unknown_held_out(study):
-        typer.echo(
-            f"{unknown:,} customers whom a plan holds out are in no table. Check their ids in plans.csv.", err=True
-        )
+        typer.echo(f"Held out by a plan, but in no table: {unknown:,}. Check the ids in plans.csv.", err=True)
     if not files:
         typer.echo(f"Nobody to contact on {made.starts}: nothing was written.")
         return

@@ -36,10 +36,10 @@ def test_a_plan_is_written_and_says_what_to_do_next(shop, share):
 
 def test_data_that_end_long_before_the_plan_are_said(shop):
     now = run(shop)
-    assert "The data end" not in now.output
+    assert "end of the data" not in now.output
     assert "what customers do from 2026-11-01 on counts" in now.output
     late = run(shop, "--as-of", "2027-11-01")
-    assert "The data end 365 days before the plan starts: 2026-11-01. Export newer ones." in late.output
+    assert "Days from the end of the data (2026-11-01) to the plan: 365. Export newer ones." in late.output
 
 
 def test_held_out_ids_that_no_table_knows_are_said(shop):
@@ -47,7 +47,9 @@ def test_held_out_ids_that_no_table_knows_are_said(shop):
     out = read_plans(shop).filter(pl.col("arm") == "hold_out")["customer_id"][0]
     file = shop / "plans.csv"
     file.write_text(file.read_text().replace(f'"{out}"', '"somebody else"'))
-    assert "1 customers whom a plan holds out are in no table" in run(shop, "--hold-out", "50%").output
+    assert (
+        "Held out by a plan, but in no table: 1. Check the ids in plans.csv." in run(shop, "--hold-out", "50%").output
+    )
 
 
 def test_a_second_call_says_that_nobody_is_new(shop):

@@ -4,6 +4,7 @@ import datetime as dt
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -182,6 +183,7 @@ def write_plan(study: Study, plan: Plan) -> list[Path]:
     return [*write_private(listed, folder / PRIVATE, plan.name), assigned]
 
 
+@lru_cache(maxsize=4)
 def unknown_held_out(study: Study) -> int:
     """Customers whom a plan that runs holds out and whom no table knows, so that lists cannot leave them out.
 

@@ -193,8 +193,7 @@ def _money(study: Study, value: float) -> str:
 def _of_plan(study: Study, result: PlanResult) -> Section:
     """Whether a plan was carried out, and what the customers of its arms did."""
     text = study.language.text
-    rows = [(arm, result.count(arm), result.count(arm, acted=True)) for arm in (CONTACT, HOLD_OUT)]
-    table = pd.DataFrame(rows, columns=["arm", "customers", "contacted"])
+    table = pd.DataFrame([(arm, result.count(arm)) for arm in (CONTACT, HOLD_OUT)], columns=["arm", "customers"])
     compared = _shown(result)
     for name, made in compared.items():
         table[name] = table["arm"].map(made.table.set_index("arm")["value"])

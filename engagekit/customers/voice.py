@@ -26,7 +26,7 @@ SPARSE = 0.06  # least lead of one side, for each word of the text
 NO_WORDS = r"https?://\S+|www\.\S+|\S+@\S+|[@#]\w+"
 PARTS = r"\p{L}(?:[\p{L}\p{M}\p{N}'-]*[\p{L}\p{M}\p{N}])?|[.,;:!?()\n/]|\p{Extended_Pictographic}"
 MARKUP = re.compile(r"<[/!?a-z][^<>]{0,300}>", re.IGNORECASE)
-APOSTROPHES = str.maketrans("’‘ʼ`´", "'" * 5)
+APOSTROPHES = str.maketrans("’‘ʼ´", "'" * 4)
 MARKS = list(".,;:!?()\n/")
 WORD = pl.Schema(
     {
@@ -138,7 +138,8 @@ def writers_of(writers: Iterable[Any] | None, n: int, table: str = "") -> list[A
 
 def _plain(text: str) -> str:
     """Text without markup and entities, and with one kind of apostrophe."""
-    text = html.unescape(text).translate(APOSTROPHES)
+    text = html.unescape(text)
+    text = text if text.isascii() else text.translate(APOSTROPHES)
     return MARKUP.sub(" ", text) if "<" in text else text
 
 

@@ -19,6 +19,8 @@ from engagekit.study import Study
 
 __all__ = ["Budget", "budget_of", "budget_rows"]
 
+WHOLE = 10  # results; fewer that are expected are no whole number
+
 
 class Budget(NamedTuple):
     """What a business's campaigns returned, and the split of its next budget.
@@ -76,8 +78,10 @@ class Budget(NamedTuple):
         return Measure(self.study.language, "money", self.study.currency).write(value)
 
     def results(self, value: float) -> str:
-        """Write a number of results, or their money."""
-        return self.money(value) if self.curves.result == "revenue" else self.study.language.number(value)
+        """Write a number of results, with a decimal below ten, or their money."""
+        if self.curves.result == "revenue":
+            return self.money(value)
+        return self.study.language.number(value, 1 if abs(value) < WHOLE else 0)
 
     def efficiency(self, row: Any, metric: str = "") -> str:
         """Write a ratio of a campaign and its interval; by default that by which campaigns are compared."""

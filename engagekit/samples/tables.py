@@ -4,6 +4,7 @@ import datetime as dt
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from engagekit.data.scales import SCALES
 from engagekit.data.tables import TABLES
@@ -38,6 +39,7 @@ PERIOD = 30 * DAY
 REFERRED, ANSWERED_IN, WORDY = 0.3, 1.5 * DAY, 0.35
 REPLY_DUE, REPLIED = 0.4, 0.75
 ARM_BASELINE = 0.12
+CEILING = 1.6  # of a channel's conversions, in those of its best month
 SURVEYS = {  # invitations a week, mean score, its gain for each unit of engagement, its spread
     "nps": (0.024, 8.0, 1.2, 2.0),
     "csat": (0.012, 4.0, 0.5, 0.9),
@@ -233,25 +235,35 @@ def _mentions(rng: Rng, shop: Shop, people: People) -> Columns:
 
 
 def _campaigns(rng: Rng, shop: Shop, people: People, visits: pl.DataFrame) -> Columns:
-    """One row for each month and channel; conversions and revenue are those of its orders."""
+    """One row for each month and channel; conversions and revenue are those of its orders, with which spend rises."""
     bought = visits.filter(pl.col("campaign").is_not_null() & (pl.col("action") == "purchase"))
     month = 12 * bought["time"].dt.year() + bought["time"].dt.month() - 12 * START.year - START.month
     cell = (2 * month + (bought["channel"] == "social")).to_numpy()
     first = bought["order_id"].is_first_distinct().to_numpy()
     starts, ends = np.repeat(MONTHS[:-1], 2), np.repeat(MONTHS[1:], 2)
     size = people.joined.size * np.exp(rng.normal(0, 0.3, starts.size))
+    conversions = np.bincount(cell[first], minlength=starts.size)
     columns = {
         "campaign": campaign_at(shop, starts),
         "channel": ["email", "social"] * (starts.size // 2),
         "starts_at": starts,
         "ends_at": ends,
-        "spend": (shop["spend"] * size).round(shop["decimals"]),
+        "spend": (shop["spend"] * people.joined.size * _spent(rng.spawn(1)[0], conversions)).round(shop["decimals"]),
         "hours": rng.integers(4, 25, starts.size),
         "reached": (2 * size).astype(int),
-        "conversions": np.bincount(cell[first], minlength=starts.size),
+        "conversions": conversions,
         "revenue": np.bincount(cell, bought["value"], minlength=starts.size),
     }
     return _counted(rng, shop, "campaigns", columns)
+
+
+def _spent(rng: Rng, conversions: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Spend with which so many conversions go on a saturating curve of their channel, give or take a tenth; mean 1."""
+    by_channel = conversions.reshape(-1, 2) + 1.0
+    spent = by_channel / (CEILING * by_channel.max(axis=0) - by_channel)
+    spent *= np.exp(rng.normal(0, 0.1, spent.shape))
+    result: NDArray[np.float64] = (spent / spent.mean(axis=0)).ravel()
+    return result
 
 
 def _assignments(rng: Rng, shop: Shop, people: People) -> Columns:

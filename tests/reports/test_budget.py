@@ -351,12 +351,15 @@ def test_credit_of_fewer_than_five_customers_is_hidden_with_the_next_smallest():
 
 
 @pytest.mark.parametrize("kind", ["ecommerce", "saas", "subscription"])
-def test_samples_whose_results_do_not_follow_spend_get_no_split(sample_results, kind):
+def test_a_sample_has_a_split_that_keeps_its_total(sample_results, kind):
     study = sample_results[kind].study
     made, section = budget_of(study), budget(study)
-    assert set(made.split["reason"]) == {"not_rising"}
-    assert list(things(study)) == []
-    assert section.parts[0].table["first"].sum() == pytest.approx(section.parts[0].table["linear"].sum())
+    assert set(made.split["reason"]) == {""}
+    assert made.split["recommended"].sum() == pytest.approx(made.split["spend_now"].sum())
+    assert (made.split["low"] <= made.split["recommended"]).all()
+    assert (made.split["recommended"] <= made.split["high"]).all()
+    touched = section.parts[1].table
+    assert touched["first"].sum() == pytest.approx(touched["linear"].sum())
     assert section.payload["figure"] is not None
 
 

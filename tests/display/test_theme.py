@@ -43,6 +43,7 @@ def measured(browser, width, media):
     return found
 
 
+@pytest.mark.soak
 @pytest.mark.needs("chromium")
 def test_on_paper_numbers_stay_whole_within_the_page_and_no_shadow_is_printed(browser):
     paper = measured(browser, PAPER, "print")

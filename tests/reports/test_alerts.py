@@ -112,6 +112,7 @@ def test_an_unknown_metric_or_rule_is_refused_with_the_way_out(tmp_path):
         Business.open(shop(tmp_path, {"churn_rate": "8 %"}))
 
 
+@pytest.mark.soak
 def test_the_exit_code_is_5_and_a_failure_outranks_it(tmp_path):
     alerted, broken = shop(tmp_path / "a", {"promoter_rate": "< 0.4"}), shop(tmp_path / "b", {})
     out = tmp_path / "out"

@@ -24,7 +24,7 @@ def test_a_page_has_no_english_word(kind, template, churn_samples, written_repor
     assert english_in(page, business.language, own_texts(business)) == set()
 
 
-@pytest.mark.parametrize("kind", ["ecommerce", "saas"])
+@pytest.mark.parametrize("kind", ["ecommerce", pytest.param("saas", marks=pytest.mark.soak)])
 def test_the_index_and_the_private_list_have_no_english_word(kind, churn_samples, written_reports):
     report, business = written_reports[kind, "churn"], Business.open(churn_samples[kind])
     for file in (report.parents[1] / "index.html", report / "private" / "customers.csv"):

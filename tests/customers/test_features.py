@@ -419,13 +419,13 @@ ODD = ["paid__social", "a.b", "`x`", 'a"b', "a'b", "^.*$", "*", "ü", "a b\tc", 
 
 def test_a_channel_of_any_name_has_a_column(on_engine):
     everyone = [
-        interactions().with_columns(channel=pl.lit(odd), customer_id=pl.lit(f"{place:02}-") + pl.col("customer_id"))
+        interactions().with_columns(pl.col("customer_id", "event_id") + f"-{place:02}", channel=pl.lit(odd))
         for place, odd in enumerate(ODD)
     ]
     rows = dicts(customer_features(History({"interactions": on_engine(pl.concat(everyone))}), END))
-    firsts = {row["customer_id"][:2]: row for row in reversed(rows)}
+    by_id = {row["customer_id"]: row for row in rows}
     for place, odd in enumerate(ODD):
-        first = firsts[f"{place:02}"]
+        first = by_id[f"a-{place:02}"]
         assert (first[f"interactions_{odd}"], first["preferred_channel"]) == (4, odd)
 
 

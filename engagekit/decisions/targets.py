@@ -98,7 +98,7 @@ def reached(metric: Metric, estimate: Estimate, aim: float) -> Verdict:
 
 
 def own_past(series: "pd.DataFrame", period: dt.date) -> float:
-    """Median of a metric over the last 12 periods before one, in the metric's unit.
+    """Median of a metric over up to 12 whole periods before one, in the metric's unit.
 
     The median is taken as a fixed number: a comparison with it counts only the chance in the new value.
 

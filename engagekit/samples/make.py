@@ -9,6 +9,7 @@ import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import polars as pl
@@ -131,7 +132,7 @@ def make_sample(kind: str, *, customers: int = 2_000, seed: int = 1, effect: flo
     )
 
 
-def write_sample(sample: Sample, folder: str | Path) -> Path:
+def write_sample(sample: Sample, folder: str | Path | None = None) -> Path:
     """Write a sample as a business would export it: ``business.toml`` and ``data/*.csv``.
 
     Headers, numbers and dates are in the language of the business. The files also hold the rows counted in
@@ -141,8 +142,8 @@ def write_sample(sample: Sample, folder: str | Path) -> Path:
     ----------
     sample : Sample
         As ``make_sample`` gives it.
-    folder : str or Path
-        Created if it does not exist; files of the same name are replaced.
+    folder : str or Path, optional
+        Created if it does not exist; files of the same name are replaced. By default a new temporary folder.
 
     Returns
     -------
@@ -150,7 +151,7 @@ def write_sample(sample: Sample, folder: str | Path) -> Path:
         Path of the ``business.toml``.
     """
     shop, rng = _shop(sample.kind), np.random.default_rng(sample.seed)
-    settings = Path(folder) / "business.toml"
+    settings = Path(folder or mkdtemp(prefix=sample.kind)) / "business.toml"
     for table, frame in sample.tables.items():
         write_table(rng, shop, settings.parent, table, frame)
     settings.write_text(settings_text(shop, sample.kind, sample.seed, sample.tables), "utf-8")

@@ -1,10 +1,10 @@
-"""Solutions are run and hold their outputs; learner copies are made of them, and run but for what is not answered yet."""
+"""Solutions hold their outputs; learner copies are made of them, and run but for what is not answered yet."""
 
 import ast
 import re
 import subprocess
 import sys
-from pathlib import Path
+from itertools import pairwise
 
 import nbformat
 import pytest
@@ -81,7 +81,7 @@ def test_cells_are_marked_for_nbgrader(path):
 @pytest.mark.parametrize("path", SOLUTIONS, ids=name_of)
 def test_a_prompt_of_an_exercise_is_in_indonesian_too(path):
     cells = nbformat.read(path, as_version=4).cells
-    for cell, answer in zip(cells, cells[1:], strict=False):
+    for cell, answer in pairwise(cells):
         if "### BEGIN SOLUTION" in answer.source and language_of(path) == "en":
             assert cell.cell_type == "markdown"
             assert "**Exercise" in cell.source
@@ -103,7 +103,7 @@ def test_learner_copies_are_those_of_the_solutions(tmp_path):
 
 @pytest.mark.parametrize("path", LESSONS, ids=name_of)
 def test_a_learner_copy_runs_and_asks_for_every_answer(path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # the shell puts its own there
     shell = InteractiveShell.instance()
     shell.reset(new_session=True)
     asked = Language(language_of(path)).text("lesson.not_answered")
@@ -119,9 +119,7 @@ def test_a_learner_copy_runs_and_asks_for_every_answer(path, monkeypatch):
 def test_nbval_fails_on_a_stored_output_that_is_wrong(tmp_path):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1", execution_count=1)])
     for shown, code in (("2", 0), ("3", 1)):
-        notebook.cells[0].outputs = [
-            nbformat.v4.new_output("execute_result", {"text/plain": shown}, execution_count=1)
-        ]
+        notebook.cells[0].outputs = [nbformat.v4.new_output("execute_result", {"text/plain": shown}, execution_count=1)]
         nbformat.write(notebook, tmp_path / "sum.ipynb")
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
         ran = subprocess.run([*command, "sum.ipynb"], cwd=tmp_path, capture_output=True, text=True)

@@ -117,10 +117,11 @@ def test_a_learner_copy_runs_and_asks_for_every_answer(path, monkeypatch):
 
 
 def test_nbval_fails_on_a_stored_output_that_is_wrong(tmp_path):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1", execution_count=1)])
-    for shown, code in (("2", 0), ("3", 1)):
-        notebook.cells[0].outputs = [nbformat.v4.new_output("execute_result", {"text/plain": shown}, execution_count=1)]
-        nbformat.write(notebook, tmp_path / "sum.ipynb")
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
-        ran = subprocess.run([*command, "sum.ipynb"], cwd=tmp_path, capture_output=True, text=True)
-        assert ran.returncode == code, ran.stdout
+    for name, shown in (("right", "2"), ("wrong", "3")):
+        output = nbformat.v4.new_output("execute_result", {"text/plain": shown}, execution_count=1)
+        cell = nbformat.v4.new_code_cell("1 + 1", execution_count=1, outputs=[output])
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / f"{name}.ipynb")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env", "."]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert "1 failed, 1 passed" in ran.stdout
+    assert "wrong.ipynb" in ran.stdout.partition("short test summary")[2]

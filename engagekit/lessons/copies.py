@@ -98,7 +98,9 @@ def run_solution(path: Path) -> None:
 
     notebook = _read(path)
     resources = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(notebook, kernel_name="python3", record_timing=False, resources=resources).execute()
+    NotebookClient(
+        notebook, kernel_name="python3", record_timing=False, coalesce_streams=True, resources=resources
+    ).execute()
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
         if "data" in output:
             output.data = {kind: data for kind, data in output.data.items() if kind.startswith("text/")}

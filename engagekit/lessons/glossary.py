@@ -18,8 +18,8 @@ def glossary(*terms: str, language: str = "en") -> "Markdown":
     Parameters
     ----------
     *terms : str
-        Names of metrics, such as ``"churn_rate"``, or of terms of ``locales/<language>/glossary.toml``; by default all
-        of the latter.
+        Names of terms of ``locales/<language>/glossary.toml``, by default all of them, or of metrics, such as
+        ``"churn_rate"``.
     language : {"en", "id", "ms"}, default "en"
         Language of the meaning, whose own term comes first.
 
@@ -57,4 +57,4 @@ def glossary(*terms: str, language: str = "en") -> "Markdown":
 
 
 def _key(term: str, part: str) -> str:
-    return f"{'metric' if term in METRICS else 'glossary'}.{term}.{part}"
+    return f"{'glossary' if term in Language('en').keys('glossary') else 'metric'}.{term}.{part}"

@@ -89,6 +89,16 @@ class Language:
             return False
         return bool(Locale.parse(self.locale).plural_form(number) == "one")
 
+    def keys(self, table: str) -> list[str]:
+        """Keys of a table of the words, in the order of its file.
+
+        Examples
+        --------
+        >>> Language("en").keys("reason")[:2]
+        ['no_rows', 'zero_denominator']
+        """
+        return list(_texts(self.code)[table])
+
     def feature(self, name: str) -> str:
         """Name of a feature; the name of a business's own attribute is not translated.
 

@@ -143,8 +143,7 @@ def write_sample(sample: Sample, folder: str | Path | None = None) -> Path:
     sample : Sample
         As ``make_sample`` gives it.
     folder : str or Path, optional
-        Created if it does not exist; files of the same name are replaced. By default a new temporary folder with the
-        name of the sample in ``SLUGS``, which you delete yourself.
+        Created if it does not exist; files of the same name are replaced. By default a new temporary folder.
 
     Returns
     -------
@@ -153,7 +152,7 @@ def write_sample(sample: Sample, folder: str | Path | None = None) -> Path:
     """
     folder = Path(mkdtemp()) / SLUGS[sample.kind] if folder is None else folder
     shop, rng = _shop(sample.kind), np.random.default_rng(sample.seed)
-    settings = Path(folder) / "business.toml"
+    settings = Path(folder or mkdtemp(prefix=sample.kind)) / "business.toml"
     for table, frame in sample.tables.items():
         write_table(rng, shop, settings.parent, table, frame)
     settings.write_text(settings_text(shop, sample.kind, sample.seed, sample.tables), "utf-8")

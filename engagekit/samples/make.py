@@ -150,7 +150,6 @@ def write_sample(sample: Sample, folder: str | Path | None = None) -> Path:
     Path
         Path of the ``business.toml``.
     """
-    folder = Path(mkdtemp()) / SLUGS[sample.kind] if folder is None else folder
     shop, rng = _shop(sample.kind), np.random.default_rng(sample.seed)
     settings = Path(folder or mkdtemp(prefix=sample.kind)) / "business.toml"
     for table, frame in sample.tables.items():

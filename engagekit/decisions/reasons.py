@@ -62,6 +62,16 @@ def reasons(study: Study) -> pl.DataFrame:
     - ``nearly``: lacks up to 10 points to be an advocate;
     - ``new``: there for the first time in the last period; ``churned``: within the last horizon;
     - ``birthday``: within 30 days.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> from engagekit.prepare.leaving import ChurnDefinition
+    >>> opened = pl.DataFrame({"ticket_id": ["1"], "customer_id": ["a"], "opened_at": [datetime(2026, 1, 5)],
+    ...     "solved_at": pl.Series([None], dtype=pl.Datetime)})
+    >>> study = Study.of(tickets=opened, churn=ChurnDefinition(horizon="84d", contractual=False))
+    >>> reasons(study).rows()
+    [('a', 'open_ticket', None)]
     """
     rows = [
         part.select(

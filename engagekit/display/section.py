@@ -53,6 +53,14 @@ class Figure:
         What it says to readers who do not see it; by default the section's answer.
     height : int
         Of the drawings in CSS pixels, for many rows; 0 for the usual.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> plans = pd.DataFrame({"plan": ["basic", "team"], "customers": [40, 31]})
+    >>> drawn = Figure(lambda table, ax: table.plot.barh("plan", "customers", ax=ax), "Customers by plan")
+    >>> Section("Who is on which plan?", plans, people="customers", figure=drawn).plot().get_xlim()[0]
+    np.float64(0.0)
     """
 
     plot: "Callable[[pd.DataFrame, Axes], Axes]"

@@ -178,6 +178,15 @@ def verdict(scorecard: Scorecard, dataset: Any, churn: ChurnDefinition) -> Verdi
     -----
     Customers without a score do not count for the verdict; ``segments`` shows how many of them left.
     ``benchmarks/trial.py`` shows that a score of noise is said to predict in at most 5 % of 1,000 small businesses.
+
+    Examples
+    --------
+    >>> from engagekit.score.components import Component
+    >>> rows = pl.DataFrame({"customer_id": range(200), "active_days": range(200)}).with_columns(
+    ...     date=pl.date(2026, 1, 1), recency_days=1.0, interactions=5, next_value=0.0, churned=pl.col("active_days") < 80)
+    >>> card = Scorecard((Component("active_days", 1, 0, 200),))
+    >>> verdict(card, rows, ChurnDefinition(horizon="28d", contractual=False)).verdict
+    'better_than_recency'
     """
     if "score" not in column_names(dataset):
         return _judge(scorecard, with_scores(scorecard, dataset), churn)

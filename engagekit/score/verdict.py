@@ -183,8 +183,8 @@ def verdict(scorecard: Scorecard, dataset: Any, churn: ChurnDefinition) -> Verdi
     --------
     >>> from datetime import datetime
     >>> from engagekit.score.components import Component
-    >>> rows = pl.DataFrame({"customer_id": range(200), "active_days": range(200)}).with_columns(date=datetime(2026, 1, 1),
-    ...     recency_days=1.0, interactions=5, next_value=0.0, churned=pl.col("active_days") < 80)
+    >>> rows = pl.DataFrame({"customer_id": range(200), "active_days": range(200)}).with_columns(recency_days=1.0,
+    ...     date=datetime(2026, 1, 1), interactions=5, next_value=0.0, churned=pl.col("active_days") < 80)
     >>> card = Scorecard((Component("active_days", 1, 0, 200),))
     >>> verdict(card, rows, ChurnDefinition(horizon="28d", contractual=False)).verdict
     'better_than_recency'

@@ -108,6 +108,13 @@ class Section:
     Most: 10%
     >>> section.table["churn"].tolist()
     [0.1, nan, nan]
+
+    >>> section.payload["table"]["rows"][0], section.alt
+    (['basic', 40.0, 0.1], 'Most: 10%')
+    >>> figure = Figure(lambda table, ax: table.plot.bar("plan", "churn", ax=ax), "Churn by plan")
+    >>> drawn = Section("Who leaves?", plans, figure=figure)
+    >>> [label.get_text() for label in drawn.plot().get_xticklabels()]
+    ['basic', 'team', 'trial']
     """
 
     def __init__(

@@ -73,6 +73,11 @@ class Verdict:
         What ``compare_weights`` gives: declared and fitted shares, and each component by itself.
     gain : tuple of float
         ROC AUC of the fitted weights minus that of the declared ones on the last date, low and high; NaN without.
+
+    Examples
+    --------
+    >>> study.verdict.verdict, round(study.verdict.statistic("score")["value"], 2)
+    ('better_than_recency', 0.69)
     """
 
     verdict: str

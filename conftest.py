@@ -3,13 +3,12 @@
 import re
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 
 @pytest.fixture(scope="session")
-def sample_study(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def sample_study(tmp_path_factory: pytest.TempPathFactory) -> object:
     """A business of 300 customers with contracts, in English: made once, and only where an example names it."""
     import engagekit as ek
 

@@ -53,6 +53,14 @@ class Figure:
         What it says to readers who do not see it; by default the section's answer.
     height : int
         Of the drawings in CSS pixels, for many rows; 0 for the usual.
+
+    Examples
+    --------
+    >>> from engagekit import plots
+    >>> figure = Figure(lambda table, ax: plots.score(table, ax), "Scores of the customers", "0 to 100 points")
+    >>> section = Section("How engaged are they?", study.scores, "Most are in the middle.", figure=figure)
+    >>> section.alt, type(section.plot()).__name__
+    ('Most are in the middle.', 'Axes')
     """
 
     plot: "Callable[[pd.DataFrame, Axes], Axes]"

@@ -460,8 +460,8 @@ class Study(BusinessTables):
 
         Examples
         --------
-        >>> came_back = study.cohorts().query("age == 3")
-        >>> int(came_back["active"].sum()), int(came_back["customers"].sum())
+        >>> month_3 = study.cohorts().query("age == 3")
+        >>> int(month_3["active"].sum()), int(month_3["customers"].sum())
         (113, 135)
         """
         return self._cohorts.copy()

@@ -174,7 +174,7 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Examples
         --------
-        A model fitted to customers of whom half left, where a tenth does now:
+        A model fitted when half of the customers left, calibrated when a tenth do:
 
         >>> import pandas as pd
         >>> rng = np.random.default_rng(0)

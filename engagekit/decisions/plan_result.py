@@ -84,14 +84,14 @@ def plan_result(study: Study, name: str) -> PlanResult:
 
     Examples
     --------
-    Ten customers to contact, of whom nine came in November, and ten held out, of whom one came:
+    Nine of the ten customers to contact came in November, and one of the ten held out:
 
     >>> ids = [f"c{number:02}" for number in range(20)]
     >>> plan = pl.DataFrame({"experiment": "p", "customer_id": ids, "arm": [CONTACT] * 10 + [HOLD_OUT] * 10,
     ...     "assigned_at": dt.datetime(2026, 11, 1), "ends_at": "2026-12-01"})
-    >>> came = pl.DataFrame({"customer_id": ids[1:11], "time": dt.datetime(2026, 11, 9), "action": "view"})
+    >>> visits = pl.DataFrame({"customer_id": ids[1:11], "time": dt.datetime(2026, 11, 9), "action": "view"})
     >>> churn = ek.ChurnDefinition(horizon="28d", contractual=False)
-    >>> november = Study.of(assignments=plan, interactions=came, churn=churn, as_of="2026-12-02")
+    >>> november = Study.of(assignments=plan, interactions=visits, churn=churn, as_of="2026-12-02")
     >>> result = plan_result(november, "p")
     >>> result.count(CONTACT), result.is_over, result.recorded, result.experiments["kept"].verdicts
     (10, True, False, {('kept', 'contact'): 'better'})

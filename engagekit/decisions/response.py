@@ -52,7 +52,7 @@ class ResponseCurves:
 
     Examples
     --------
-    >>> spend = [20.0, 30.0, 50.0, 75.0, 100.0, 150.0]  # and no scatter, so that there is no uncertainty
+    >>> spend = [20.0, 30.0, 50.0, 75.0, 100.0, 150.0]  # no scatter, so no uncertainty
     >>> ads = pl.DataFrame({"campaign": "A", "spend": spend, "leads": [100 * each / (50 + each) for each in spend]})
     >>> curves = fit_response(ads, "leads")
     >>> curves.fitted, [round(number) for number in curves.expected("A", 50.0)]

@@ -71,8 +71,8 @@ class Anomaly:
 
     Examples
     --------
-    >>> found = anomaly([10, 11, 10, 12, 11, 10, 11, 40])
-    >>> found.kind, found.place, found.direction, found.usual, found.unusual
+    >>> spike = anomaly([10, 11, 10, 12, 11, 10, 11, 40])
+    >>> spike.kind, spike.place, spike.direction, spike.usual, spike.unusual
     ('spike', 7, 'higher', 11.0, 40.0)
     """
 

@@ -2,7 +2,7 @@
 
 Examples
 --------
-200 was spent on 4,000 people, and 8 hours of work:
+A campaign that cost 200 and 8 hours of work, and reached 4,000 people:
 
 >>> import pandas as pd
 >>> run = pd.DataFrame({"reached": [4000], "spend": [200.0], "hours": [8.0], "leads": [40], "conversions": [10],

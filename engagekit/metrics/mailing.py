@@ -2,7 +2,7 @@
 
 Examples
 --------
-Of 1,000 mails 960 were delivered, and machines opened 96 of the 288 that were opened:
+960 of 1,000 mails were delivered; 96 of the 288 opens were by machines:
 
 >>> import pandas as pd
 >>> sent = pd.DataFrame({"sent": [1000], "delivered": [960], "opens": [288], "machine_opens": [96], "clicks": [48],

@@ -57,7 +57,7 @@ class Metric(Declaration):
     >>> click_rate(sent, by="campaign")[["campaign", "value"]].to_dict("list")
     {'campaign': ['June', 'May'], 'value': [0.09, 0.04]}
 
-    ``estimates`` makes them of what ``measure`` collects, here of ten rows of which five are a yes:
+    ``estimates`` makes them from what ``measure`` collects, here from ten rows, five of them a yes:
 
     >>> yes = Ratio("yes", numerator="yes", bounded=True, method="wilson")
     >>> sums = {"n": np.array([10.0]), "units": np.array([10.0]), "x": np.array([5.0]), "y": np.array([10.0])}

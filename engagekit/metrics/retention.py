@@ -2,7 +2,7 @@
 
 Examples
 --------
-Of four customers one left, one paid less and one more; of two former ones one came back, and one is new:
+One of four customers left, one pays less and one more; one of two former customers is back, and one is new:
 
 >>> import pandas as pd
 >>> base = pd.DataFrame({"in_base": [1, 1, 1, 1, 0, 0, 0], "churned": [1, 0, 0, 0, 0, 0, 0],

@@ -2,7 +2,7 @@
 
 Examples
 --------
-Two customers with three orders, of which one was refunded in part:
+Three orders of two customers; the second was refunded in part:
 
 >>> import pandas as pd
 >>> orders = pd.DataFrame({"customer_id": ["a", "a", "b"], "lines": [1, 2, 1], "gross": [10.0, 30.0, 20.0],
@@ -17,7 +17,7 @@ Two customers with three orders, of which one was refunded in part:
 >>> cash_refund_rate(paid).value
 0.05
 
-Of four buyers three came again and one bought several products, and of four features one is used:
+Three of four buyers bought again and one bought several products; one of four features is used:
 
 >>> buyers = pd.DataFrame({"repeated": [1, 1, 1, 0], "several_products": [1, 0, 0, 0], "window_over": [1, 1, 1, 1]})
 >>> repeat_purchase_rate(buyers).value, cross_sell_rate(buyers).value

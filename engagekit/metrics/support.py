@@ -12,7 +12,7 @@ Examples
 >>> tickets_per_customer(pd.DataFrame({"customer_id": ["a", "b", "c"], "tickets": [0, 3, 0]})).value
 1.0
 
-Waiting times, of which the fourth goes on:
+Four waiting times; the last one has not ended:
 
 >>> waits = pd.DataFrame({"response_hours": [1.0, 2.0, 3.0, 9.0], "replied": [1, 1, 1, 0]})
 >>> first_response_hours(waits).value, first_response_p90_hours(waits).reason

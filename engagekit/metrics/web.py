@@ -2,7 +2,7 @@
 
 Examples
 --------
-Two customers in three visits, of which one was a single glance:
+Three visits of two customers; the first was a single page view:
 
 >>> import pandas as pd
 >>> visits = pd.DataFrame({"customer_id": ["a", "a", "b"], "events": [1, 5, 3], "views": [1, 3, 2],
@@ -14,7 +14,7 @@ Two customers in three visits, of which one was a single glance:
 >>> [round(metric(visits).value, 2) for metric in rates]
 [0.33, 0.33, 0.33, 0.33, 0.5]
 
-Of four views of pages, people left after two:
+People left the site after two of four page views:
 
 >>> views = pd.DataFrame({"customer_id": ["a", "a", "b", "b"], "exited": [False, True, False, True], "action": "view"})
 >>> page_views(views).value, exit_rate(views).value

@@ -89,7 +89,7 @@ def report(
 
     Examples
     --------
-    A folder without a business stops no other:
+    A run that fails says why, and stops no other:
 
     >>> from tempfile import mkdtemp
     >>> (run,) = report(["businesses/nowhere"], mkdtemp())

@@ -87,8 +87,8 @@ def cohorts(study: Study) -> Section:
 
     Examples
     --------
-    >>> came = cohorts(study).table.query("age == 1")
-    >>> f"{came['active'].sum():.0f} of {came['customers'].sum():.0f} came back after a month"
+    >>> month_1 = cohorts(study).table.query("age == 1")
+    >>> f"{month_1['active'].sum():.0f} of {month_1['customers'].sum():.0f} came back after a month"
     '131 of 150 came back after a month'
     """
     report = results(study)

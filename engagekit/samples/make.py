@@ -48,7 +48,7 @@ class Truth:
 
     Examples
     --------
-    Who was more engaged stayed longer, and how much longer is known:
+    Engaged customers stay longer; ``effect`` says by how much:
 
     >>> truth = make_sample("saas", customers=100).truth
     >>> truth.effect, truth.customers["left_at"].null_count()

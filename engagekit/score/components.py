@@ -64,7 +64,7 @@ class Component:
 
     Examples
     --------
-    Days since the last interaction, of which 0 is best and 30 or more are worth nothing:
+    Days since the last interaction: 0 gives all the points, and 30 or more give none:
 
     >>> recency = Component("recency_days", weight=0.3, low=0, high=30, direction="down")
     >>> days = nw.from_dict({"recency_days": [0, 15, 60]}, backend="polars")

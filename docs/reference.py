@@ -26,6 +26,20 @@ USERS = ("README.md", "docs/**/*.md", "notebooks/**/*.ipynb", "templates/*.ipynb
 IMPORT = re.compile(r"from (engagekit[\w.]*|\.[\w.]*) import ([\w, ]+)")
 SAMPLES = ("ecommerce", "saas")  # the second has contracts, and says when customers cancelled
 ENGLISH = Language("en")
+CATALOGUE = """
+
+## METRICS { #engagekit.metrics.METRICS }
+
+All metrics by name; each has its value for a sample business on the page of its channel.
+
+## CHANNELS { #engagekit.metrics.CHANNELS }
+
+```python
+>>> from engagekit.metrics import CHANNELS, METRICS
+>>> METRICS["open_rate"] in CHANNELS["mailing"]
+True
+```
+"""
 COLUMNS = ["value", "low", "high", "n"]
 
 
@@ -52,8 +66,10 @@ def pages() -> dict[str, str]:
         rooms.setdefault(name.split(".")[1], []).append(_of_module(name))
     made = {"reference/index.md": _index(rooms)}
     for room, parts in rooms.items():
-        intro = "" if parts[0].startswith(f"::: engagekit.{room}\n") else import_module(f"engagekit.{room}").__doc__
-        made[f"reference/{room}.md"] = "\n\n".join([f"# {room}", intro, *parts])
+        is_module = not hasattr(import_module(f"engagekit.{room}"), "__path__")
+        top = "" if is_module else f"{{ #engagekit.{room} }}\n\n{import_module(f'engagekit.{room}').__doc__}"
+        made[f"reference/{room}.md"] = "\n\n".join([f"# {room} {top}", *filter(None, parts)])
+    made["reference/metrics.md"] += CATALOGUE
     made["reference/tables.md"] = _tables()
     return made | {f"reference/metrics/{channel}.md": _channel(channel) for channel in CHANNELS}
 

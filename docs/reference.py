@@ -23,7 +23,7 @@ from engagekit.study import SNAPSHOTS
 
 ROOT = Path(__file__).parents[1]
 USERS = ("README.md", "docs/**/*.md", "notebooks/**/*.ipynb", "templates/*.ipynb", "engagekit/**/__init__.pyi")
-IMPORT = re.compile(r"from (engagekit[\w.]*|\.[\w.]*) import ([\w, ]+)")
+IMPORT = re.compile(r"from (engagekit[\w.]*|\.[\w.]*) import ([\w, ]*)")
 SAMPLES = ("ecommerce", "saas")  # the second has contracts, and says when customers cancelled
 ENGLISH = Language("en")
 CATALOGUE = """
@@ -108,10 +108,13 @@ def _index(rooms: Iterable[str]) -> str:
 
 def _tables() -> str:
     """Columns of the eleven tables."""
-    parts = [f"# The {len(TABLES)} tables\n\nWhat each can hold. Further columns are kept, and can be grouped by."]
+    parts = ["# The tables\n\nWhat each can hold. Further columns are kept, and can be grouped by."]
     for name, table in TABLES.items():
-        by = f"One row is known by `{table.key}`, where it is given." if table.key else "Nothing names a row."
-        rows = [f"| `{each}` | {c.kind} | {c.presence} | {c.description} |" for each, c in table.columns.items()]
+        by = f"Key: `{table.key}`, where it is given." if table.key else "No key."
+        rows = [
+            f"| `{each}` | {c.kind} | {c.presence.replace('filled', 'optional')} | {c.description} |"
+            for each, c in table.columns.items()
+        ]
         parts.append(
             "\n".join([f"## {name}\n\n{by}\n", "| column | kind | | meaning |", "| --- | --- | --- | --- |", *rows])
         )
@@ -125,7 +128,8 @@ def _channel(channel: str) -> str:
         title, meaning, _, formula, _, measured, table, caveat, source = explain(metric).splitlines()
         kind, asked, answer = examples()[metric.name]
         parts += [
-            f"## {title} {{ #engagekit.metrics.{metric.name} }}\n\n{meaning}.\n\n```text\n{formula.strip()}\n```",
+            f"## {title.removesuffix(f' ({metric.name})')} {{ #engagekit.metrics.{metric.name} }}",
+            f"`{metric.name}`: {meaning}.\n\n```text\n{formula.strip()}\n```",
             f"{measured} {table}\n\n{caveat}\n\nSource: {source}",
             f'```python\nstudy = ek.Study("businesses/{kind}")\n{asked}\n```\n\n```text\n{answer}\n```',
         ]

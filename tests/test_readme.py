@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import ClassVar
 
@@ -60,6 +61,12 @@ def test_code_that_is_not_run_says_why(page):
     for before in (ROOT / page).read_text("utf-8").split("\n```py\n")[:-1]:
         assert before.rstrip().endswith(":"), before[-200:]
         assert "not run" in before.rstrip().splitlines()[-1] + before.rstrip().splitlines()[-2]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_settings_that_a_page_shows_can_be_read(page):
+    for block in re.findall(r"^```toml\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.DOTALL | re.MULTILINE):
+        assert tomllib.loads(block)
 
 
 def test_the_lines_for_the_analyst_are_ten():

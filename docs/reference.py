@@ -58,6 +58,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_content(html: str, **_: object) -> str:
+    """Write the references of docstrings as a list, not as reStructuredText."""
+    return re.sub(r"\.\. (\[\d+\]) ", r"<br>\1 ", html)
+
+
 @cache
 def pages() -> dict[str, str]:
     """Path and Markdown of each page."""
@@ -88,9 +93,9 @@ def public_modules() -> set[str]:
 
 
 def _of_module(name: str) -> str:
-    """Directive for what a module offers, without the metrics, which have pages of their own."""
-    module = import_module(name)
-    members = [each for each in module.__all__ if not isinstance(getattr(module, each), Metric)]
+    """Directive for the functions and classes of a module, without the metrics, which have pages of their own."""
+    offered = {each: getattr(import_module(name), each) for each in import_module(name).__all__}
+    members = [each for each, value in offered.items() if callable(value) and not isinstance(value, Metric)]
     return f"::: {name}\n    options:\n      members: {members}" if members else ""
 
 

@@ -8,13 +8,17 @@ SPREAD := -n $(JOBS) --no-loadscope-reorder  # tests/conftest.py says which test
 GET_VENV := test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq python3-venv \
   || { echo "Python's venv is missing. Install it: sudo apt-get install python3-venv" >&2; false; }
 
-.PHONY: report test lint types unit notebooks soak clean
+.PHONY: report lab test lint types unit notebooks docs soak clean
 
 report: .venv/kit
 	@for kind in $(SAMPLES); do \
 	  test -f businesses/$$kind/business.toml || $(BIN)/engagekit init businesses/$$kind --kind $$kind --sample; done
 	@$(BIN)/engagekit report $(SAMPLES:%=businesses/%) --out reports --jobs $(JOBS)
 	@echo "Open $(CURDIR)/reports/index.html"
+
+# JupyterLab on the notebooks that ask questions, with what the lessons need.
+lab: .venv/lessons
+	@$(BIN)/jupyter-lab notebooks/explore/start-here.ipynb
 
 test: lint types unit notebooks
 
@@ -29,7 +33,11 @@ unit: .venv/dev
 	@$(BIN)/pytest -q $(SPREAD) -m "not soak"
 
 notebooks: .venv/dev
-	@$(BIN)/pytest -q --nbval-lax --nbval-current-env notebooks
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadfile --nbval --nbval-current-env notebooks/solutions
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadfile --nbval-lax --nbval-current-env notebooks/explore
+
+docs: .venv/dev
+	@$(BIN)/mkdocs build --strict --quiet
 
 # What takes long: every test, those marked soak too, with 25 times the examples of Hypothesis.
 soak: .venv/dev
@@ -37,10 +45,14 @@ soak: .venv/dev
 	@$(BIN)/python benchmarks/reports.py --rounds 1 --customers 20000
 	@$(BIN)/python benchmarks/reports.py --rounds 1 --customers 200000 --parquet
 
-# Two stamps, each made again only when what it depends on changes.
+# Stamps, each made again only when what it depends on changes.
 .venv/kit: pyproject.toml constraints.txt
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { rm -rf .venv; $(GET_VENV) && $(PYTHON) -m venv .venv; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/lessons: .venv/kit
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lessons]"
 	@touch $@
 
 .venv/dev: .venv/kit
@@ -48,4 +60,4 @@ soak: .venv/dev
 	@touch $@
 
 clean:
-	rm -rf .venv businesses reports build dist
+	rm -rf .venv businesses reports build dist site

@@ -1,4 +1,4 @@
-"""engagekit init | check | freeze | report | plan | metrics | explain."""
+"""engagekit init | check | freeze | report | plan | metrics | explain | lessons."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
@@ -24,6 +24,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+lessons = typer.Typer(help="Eight lessons on what the metrics mean, and how they mislead.", no_args_is_help=True)
+app.add_typer(lessons, name="lessons")
 Kind = Literal["ecommerce", "saas", "subscription"]
 Code = Literal["id", "ms", "en"]
 Period = Literal["week", "month", "quarter"]
@@ -259,6 +261,37 @@ def explain(
         _stop(str(error))
     except (KeyError, TypeError, AttributeError):
         _stop(_no_metrics(run))
+
+
+@lessons.command()
+def build(
+    run: Annotated[
+        bool, typer.Option("--run", help="First run the solutions, and keep their outputs as text.")
+    ] = False,
+) -> None:
+    """Write the learner copies in notebooks/lessons from notebooks/solutions."""
+    from engagekit.display.markup import notebook_path
+    from engagekit.display.progress import progress
+    from engagekit.lessons.copies import build_lessons, run_solution
+
+    if run:
+        for path in progress(
+            sorted(notebook_path("solutions").glob("*.ipynb")), "Running", named=lambda path: path.stem
+        ):
+            run_solution(path)
+    typer.echo(f"Wrote {len(build_lessons())} lessons to {notebook_path('lessons')}")
+
+
+@lessons.command()
+def start(
+    folder: Annotated[Path, typer.Argument(help="Where to copy the lessons; files that are there stay.")],
+    solutions: Annotated[bool, typer.Option("--solutions", help="Copy them with the answers, for teachers.")] = False,
+) -> None:
+    """Copy the lessons to a folder, to work through them."""
+    from engagekit.lessons.copies import start_lessons
+
+    copied = start_lessons(folder, "solutions" if solutions else "lessons")
+    typer.echo(f"Copied {len(copied)} lessons. Next: jupyter lab {folder}")
 
 
 def main() -> None:

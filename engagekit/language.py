@@ -46,6 +46,13 @@ class Language:
     ('4,338 customers', '1 customer')
     >>> Language("en", "week").text("summary.no_month")
     'There is no week before to compare with.'
+
+    >>> [Language(code).number(1234.5, 1) for code in LANGUAGES], Language("id").percent(0.0408)
+    (['1.234,5', '1,234.5', '1,234.5'], '4,1%')
+    >>> Language("ms").month(dt.date(2026, 11, 1)), Language("ms").month(dt.date(2026, 11, 1), "short")
+    ('November 2026', 'Nov 26')
+    >>> Language("en").locale
+    'en_GB'
     """
 
     code: str
@@ -88,6 +95,16 @@ class Language:
         except numbers.NumberFormatError:  # fewer than 5
             return False
         return bool(Locale.parse(self.locale).plural_form(number) == "one")
+
+    def keys(self, table: str) -> list[str]:
+        """Keys of a table of the words, in the order of its file.
+
+        Examples
+        --------
+        >>> Language("en").keys("reason")[:2]
+        ['no_rows', 'zero_denominator']
+        """
+        return list(_texts(self.code)[table])
 
     def feature(self, name: str) -> str:
         """Name of a feature; the name of a business's own attribute is not translated.

@@ -27,7 +27,7 @@ ROOMS = [
     "churn",
     "value",
 ]
-ROOMS += ["score", "starter", "study", "decisions", "reports", "cli"]
+ROOMS += ["score", "starter", "study", "decisions", "reports", "lessons", "cli"]
 
 
 def names(path):

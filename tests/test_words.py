@@ -6,10 +6,10 @@ from words import english_in, forbidden, texts, vocabulary
 from engagekit.language import LANGUAGES
 
 SHARED = (  # the same in English, names, and words that business.toml has
-    "accept action analytics ascarza chat clv constant csat csv data date delta ends engagekit facebook folder freeze "
-    "google had id inclusive indonesia instagram keep latest media median melayu metrics model neutral nps overlaps "
-    "per plan private ramadan refund segment smote sms target telegram tiktok unit universal utc utf value wald "
-    "whatsapp wilson youtube"
+    "accept action analytics ascarza baseline bounce chat clv constant csat csv data date delta ends engagekit exit "
+    "facebook false folder freeze google had hold id inclusive indonesia instagram keep latest leakage media median "
+    "melayu metrics model nan neutral nps out overlaps oversampling per plan private program promoter ramadan refund "
+    "segment smote sms target telegram tiktok true unit universal utc utf value wald whatsapp wilson youtube"
 )
 
 

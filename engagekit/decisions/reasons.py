@@ -62,6 +62,11 @@ def reasons(study: Study) -> pl.DataFrame:
     - ``nearly``: lacks up to 10 points to be an advocate;
     - ``new``: there for the first time in the last period; ``churned``: within the last horizon;
     - ``birthday``: within 30 days.
+
+    Examples
+    --------
+    >>> reasons(study).group_by("reason").len().sort("len", "reason").tail(3).rows()
+    [('falling', 33), ('advocate', 36), ('at_risk', 74)]
     """
     rows = [
         part.select(

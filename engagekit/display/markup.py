@@ -26,6 +26,7 @@ __all__ = [
     "known_numbers",
     "main_points",
     "note",
+    "notebook_path",
     "plain_text",
 ]
 __all__ += ["table", "template_path", "tiles"]
@@ -251,9 +252,24 @@ def template_path(*parts: str) -> Path:
     >>> template_path("page", "theme.css").name
     'theme.css'
     """
+    return _shipped("templates").joinpath(*parts)
+
+
+def notebook_path(*parts: str) -> Path:
+    """Path below ``notebooks/``, likewise.
+
+    Examples
+    --------
+    >>> notebook_path("lessons").name
+    'lessons'
+    """
+    return _shipped("notebooks").joinpath(*parts)
+
+
+def _shipped(folder: str) -> Path:
     package = Path(__file__).parents[1]
-    installed = package / "templates"
-    return (installed if installed.is_dir() else package.parent / "templates").joinpath(*parts)
+    installed = package / folder
+    return installed if installed.is_dir() else package.parent / folder
 
 
 def template_names() -> list[str]:

@@ -1,5 +1,6 @@
 """Progress of a step that takes long: a bar after two seconds, where somebody watches."""
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -81,11 +82,12 @@ def progress(
 def is_watched() -> bool:
     """Whether somebody sits before the terminal or the notebook that this runs in.
 
-    A notebook that papermill or nbconvert executes has a kernel that cannot be asked anything. In Jupyter a bar needs
-    ipywidgets, which are in the extra ``lab``.
+    A notebook that papermill or nbconvert executes has a kernel that cannot be asked anything; nbval's says that it
+    can, but runs under pytest. In Jupyter a bar needs ipywidgets, which are in the extra ``lab``.
     """
     ipython = sys.modules.get("IPython")
     kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython else None
     if kernel is not None:
-        return bool(getattr(kernel, "_allow_stdin", False)) and find_spec("ipywidgets") is not None
+        is_asked = bool(getattr(kernel, "_allow_stdin", False)) and "PYTEST_VERSION" not in os.environ
+        return is_asked and find_spec("ipywidgets") is not None
     return sys.stderr is not None and sys.stderr.isatty()

@@ -53,6 +53,14 @@ class Figure:
         What it says to readers who do not see it; by default the section's answer.
     height : int
         Of the drawings in CSS pixels, for many rows; 0 for the usual.
+
+    Examples
+    --------
+    >>> from engagekit import plots
+    >>> figure = Figure(lambda table, ax: plots.score(table, ax), "Scores of the customers", "0 to 100 points")
+    >>> section = Section("How engaged are they?", study.scores, "Most are in the middle.", figure=figure)
+    >>> section.alt, type(section.plot()).__name__
+    ('Most are in the middle.', 'Axes')
     """
 
     plot: "Callable[[pd.DataFrame, Axes], Axes]"
@@ -108,6 +116,13 @@ class Section:
     Most: 10%
     >>> section.table["churn"].tolist()
     [0.1, nan, nan]
+
+    >>> section.payload["table"]["rows"][0], section.alt
+    (['basic', 40.0, 0.1], 'Most: 10%')
+    >>> figure = Figure(lambda table, ax: table.plot.bar("plan", "churn", ax=ax), "Churn by plan")
+    >>> drawn = Section("Who leaves?", plans, figure=figure)
+    >>> [label.get_text() for label in drawn.plot().get_xticklabels()]
+    ['basic', 'team', 'trial']
     """
 
     def __init__(

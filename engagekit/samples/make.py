@@ -9,6 +9,7 @@ import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import polars as pl
@@ -45,6 +46,14 @@ class Truth:
         One row for each customer and week at whose start the customer was there: ``customer_id``; ``week``, its first
         day; ``engagement``; and ``hazard``, the probability of leaving within it:
         1 - exp(-base_hazard * exp(effect * engagement)).
+
+    Examples
+    --------
+    Engaged customers stay longer; ``effect`` says by how much:
+
+    >>> truth = make_sample("saas", customers=100).truth
+    >>> truth.effect, truth.customers["left_at"].null_count()
+    (-1.1, 62)
     """
 
     effect: float
@@ -71,6 +80,14 @@ class Sample:
         True parameters.
     faults, left_out : dict of str to int
         Further rows in the file of a table: those that reading refuses, and those that a ``keep`` rule drops.
+
+    Examples
+    --------
+    >>> sample = make_sample("ecommerce", customers=100)
+    >>> sample.tables["surveys"]["kind"].unique().sort().to_list()
+    ['csat', 'effort', 'nps', 'review']
+    >>> sample.faults["surveys"], sample.truth.arm_effect
+    (3, 0.06)
     """
 
     kind: str
@@ -131,7 +148,7 @@ def make_sample(kind: str, *, customers: int = 2_000, seed: int = 1, effect: flo
     )
 
 
-def write_sample(sample: Sample, folder: str | Path) -> Path:
+def write_sample(sample: Sample, folder: str | Path | None = None) -> Path:
     """Write a sample as a business would export it: ``business.toml`` and ``data/*.csv``.
 
     Headers, numbers and dates are in the language of the business. The files also hold the rows counted in
@@ -141,16 +158,23 @@ def write_sample(sample: Sample, folder: str | Path) -> Path:
     ----------
     sample : Sample
         As ``make_sample`` gives it.
-    folder : str or Path
-        Created if it does not exist; files of the same name are replaced.
+    folder : str or Path, optional
+        Created if it does not exist; files of the same name are replaced. By default a new temporary folder.
 
     Returns
     -------
     Path
         Path of the ``business.toml``.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> settings = write_sample(make_sample("saas", customers=100), mkdtemp())
+    >>> settings.name, len(list((settings.parent / "data").iterdir()))
+    ('business.toml', 11)
     """
     shop, rng = _shop(sample.kind), np.random.default_rng(sample.seed)
-    settings = Path(folder) / "business.toml"
+    settings = Path(folder or mkdtemp(prefix=sample.kind)) / "business.toml"
     for table, frame in sample.tables.items():
         write_table(rng, shop, settings.parent, table, frame)
     settings.write_text(settings_text(shop, sample.kind, sample.seed, sample.tables), "utf-8")

@@ -106,6 +106,8 @@ def test_a_notebook_is_watched_whose_front_end_can_be_asked(monkeypatch, asks, w
     shell = SimpleNamespace(kernel=SimpleNamespace(_allow_stdin=asks))
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     monkeypatch.setattr(module, "find_spec", {"ipywidgets": widgets}.get)
+    assert not is_watched()  # nbval runs under pytest
+    monkeypatch.delenv("PYTEST_VERSION")
     assert is_watched() is watched
 
 

@@ -1,0 +1,5 @@
+"""What the lessons need: checks of exercises, a glossary, and learner copies without the answers."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -93,9 +93,9 @@ def public_modules() -> set[str]:
 
 
 def _of_module(name: str) -> str:
-    """Directive for the functions and classes of a module, without the metrics, which have pages of their own."""
-    offered = {each: getattr(import_module(name), each) for each in import_module(name).__all__}
-    members = [each for each, value in offered.items() if callable(value) and not isinstance(value, Metric)]
+    """Directive for what a module offers, without the metrics, which have pages of their own."""
+    module = import_module(name)
+    members = [each for each in module.__all__ if not isinstance(getattr(module, each), Metric)]
     return f"::: {name}\n    options:\n      members: {members}" if members else ""
 
 

@@ -72,8 +72,14 @@ CALLED = {place: value for place, value in PUBLIC.items() if inspect.isroutine(v
 MEMBERS = {f"{place}.{name}": of for place, cls in CLASSES.items() for name, *of in of_class(cls)}
 
 
-def has_example(value):
-    return ">>> " in (inspect.getdoc(value) or "")
+def examples_of(value):
+    """Lines of the examples of a name, and, of a class, those of its methods and of the classes that it inherits."""
+    docs = [inspect.getdoc(value) or ""]
+    for cls in inspect.getmro(value) if inspect.isclass(value) else ():
+        if not cls.__module__.startswith("engagekit"):
+            continue
+        docs += [inspect.getdoc(each) or "" for each in (cls, *vars(cls).values())]
+    return [line for doc in docs for line in doc.splitlines() if line.startswith((">>> ", "... "))]
 
 
 @pytest.fixture(scope="module")
@@ -105,14 +111,13 @@ def test_every_public_name_has_a_place_in_the_reference(anchors):
 
 @pytest.mark.parametrize("place", sorted(CALLED))
 def test_a_public_name_has_an_example_that_runs(place):
-    assert has_example(CALLED[place]), "pytest runs the docstring's examples, and there is none"
+    assert examples_of(CALLED[place]), "pytest runs the docstring's examples, and there is none"
 
 
 @pytest.mark.parametrize("place", sorted(place for place, (_, is_attribute) in MEMBERS.items() if not is_attribute))
 def test_a_public_method_has_an_example_that_runs(place):
-    method, _ = MEMBERS[place]
-    shown = f".{method.__name__}(" in (inspect.getdoc(CLASSES[place.rpartition(".")[0]]) or "").partition(">>> ")[2]
-    assert has_example(method) or shown
+    name = place.rpartition(".")
+    assert any(f".{name[2]}" in line for line in examples_of(CLASSES[name[0]]))
 
 
 @pytest.mark.parametrize("channel", sorted({metric.channel for metric in METRICS.values()}))

@@ -15,7 +15,8 @@ from mkdocs.structure.files import File, Files
 import engagekit as ek
 from engagekit.data.tables import TABLES
 from engagekit.errors import DataError
-from engagekit.language import Language
+from engagekit.language import LANGUAGES, Language
+from engagekit.lessons import glossary
 from engagekit.metrics import CHANNELS, METRICS
 from engagekit.metrics.card import explain
 from engagekit.metrics.metric import Metric
@@ -76,6 +77,9 @@ def pages() -> dict[str, str]:
         made[f"reference/{room}.md"] = "\n\n".join([f"# {room} {top}", *filter(None, parts)])
     made["reference/metrics.md"] += CATALOGUE
     made["reference/tables.md"] = _tables()
+    languages = {code: ENGLISH.text(f"lesson.language.{code}") for code in LANGUAGES}
+    parts = [f"## {name}\n\n{glossary(language=code).data}" for code, name in languages.items()]
+    made["reference/glossary.md"] = "\n\n".join(["# Glossary", *parts])
     return made | {f"reference/metrics/{channel}.md": _channel(channel) for channel in CHANNELS}
 
 

@@ -37,7 +37,8 @@ notebooks: .venv/dev
 	@$(BIN)/pytest -q -n $(JOBS) --dist loadfile --nbval-lax --nbval-current-env notebooks/explore
 
 docs: .venv/dev
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "Open $(CURDIR)/site/index.html"
 
 # What takes long: every test, those marked soak too, with 25 times the examples of Hypothesis.
 soak: .venv/dev

@@ -46,6 +46,13 @@ class Language:
     ('4,338 customers', '1 customer')
     >>> Language("en", "week").text("summary.no_month")
     'There is no week before to compare with.'
+
+    >>> [Language(code).number(1234.5, 1) for code in LANGUAGES], Language("id").percent(0.0408)
+    (['1.234,5', '1,234.5', '1,234.5'], '4,1%')
+    >>> Language("ms").month(dt.date(2026, 11, 1)), Language("ms").month(dt.date(2026, 11, 1), "short")
+    ('November 2026', 'Nov 26')
+    >>> Language("en").locale
+    'en_GB'
     """
 
     code: str

@@ -79,6 +79,70 @@ class Study(BusinessTables):
     ------
     DataError
         A table cannot be read, too many of its rows were refused, or no table has a row before the date.
+
+    Examples
+    --------
+    ``study`` is a sample business in a folder; ``Study("businesses/mine")`` opens one of your own.
+
+    >>> print(study)
+    Study before 2026-11-01, by month: Green Basket
+      churned        no paid period 84d after a date; in the base: one on it
+      interactions   37,229 rows  2025-05-01 to 2026-10-31  12 refused
+    ...
+
+    What was read, and until when:
+
+    >>> study.is_empty, study.has("tickets"), study.currency, study.language.code, len(study.customer_ids())
+    (False, True, 'GBP', 'en', 300)
+    >>> {reading.table: reading.refused.height for reading in study.readings if reading.refused.height}
+    {'interactions': 12, 'surveys': 3, 'tickets': 1}
+    >>> f"{study.last_period:%B %Y}", f"{study.data_end:%d %B %Y}", f"{study.earlier.end:%d %B %Y}"
+    ('October 2026', '01 November 2026', '01 October 2026')
+
+    Tables: as people read them, with the times' zone, as a metric takes them, and as they were known on a date:
+
+    >>> study.table("surveys")["sent_at"].dt.tz, study.described("surveys").schema["sent_at"].time_zone
+    (None, 'Europe/London')
+    >>> orders, dated_by = study.prepared("orders")
+    >>> orders.columns[:4], dated_by
+    (['customer_id', 'order_id', 'time', 'value'], 'time')
+    >>> study.history.before(study.end).columns("tickets") == study.firewall.before(study.end).columns("tickets")
+    True
+
+    Customers who could leave, and who did or might:
+
+    >>> study.says_churn, study.churn.horizon, study.overlapping
+    (True, '84d', 0)
+    >>> study.base_rows.collect_schema().names()
+    ['customer_id', 'starts_at', 'ends_at', 'monthly_value']
+    >>> len(study.starts("subscriptions", "84d")), len(study.dates), study.standing.columns[:4]
+    (14, 14, ['customer_id', 'date', 'in_base', 'churned'])
+    >>> study.paid_now().height, study.at_stake["value"].sum(), study.churned.height, len(study.win_back())
+    (174, 22246.0, 20, 19)
+    >>> study.plans.height, study.planned.height, len(study.held_out)
+    (0, 0, 0)
+
+    The score, what models learn from, and what is expected:
+
+    >>> study.scorecard.features
+    ('recency_days', 'active_days', 'interactions', 'duration_s', 'active_share')
+    >>> study.scored.columns[-3:], study.features_now.height
+    (['score', 'coverage', 'segment'], 188)
+    >>> study.dataset.height, study.modelled.width
+    (2429, 29)
+    >>> study.verdict.verdict, study.compare_models().recommended
+    ('better_than_recency', 'base_rate')
+    >>> study.coming_year.counted, study.coming_year.tried
+    ('renewals', 180)
+
+    Everything at once:
+
+    >>> study.measured["metric"].nunique(), [round(bound, 3) for bound in study.changes["order_value"]]
+    (115, [-1.896, -6.787, 2.996])
+    >>> [funnel["step"].tolist() for funnel in study.funnels]
+    [['view', 'purchase', 'review']]
+    >>> study.states["state"].unique().sort().to_list(), study.flows.columns
+    (['active', 'dormant', 'new'], ['date', 'before', 'after', 'customers'])
     """
 
     def __init__(
@@ -187,7 +251,13 @@ class Study(BusinessTables):
 
     @property
     def scores(self) -> "pd.DataFrame":
-        """Scores on the first day of each period and at the end, as ``Scorecard.history`` gives them."""
+        """Scores on the first day of each period and at the end, as ``Scorecard.history`` gives them.
+
+        Examples
+        --------
+        >>> study.scores.groupby("date")["score"].mean().round(1).tail(2).tolist()
+        [44.7, 45.1]
+        """
         return self.scored.to_pandas()
 
     @cached_property
@@ -200,7 +270,13 @@ class Study(BusinessTables):
         return made
 
     def features(self, dates: Iterable[dt.datetime] | None = None) -> "pd.DataFrame":
-        """Features of customers with an interaction in the score's window before each date; by default the end."""
+        """Features of customers with an interaction in the score's window before each date; by default the end.
+
+        Examples
+        --------
+        >>> study.features().loc[:, "recency_days":"active_days"].mean().round(1).to_dict()
+        {'recency_days': 13.4, 'tenure_days': 558.5, 'interactions': 31.9, 'active_days': 11.1}
+        """
         days = list(dates or [self.end])
         if set(days) <= set(self._features["date"]):
             return self._features.filter(pl.col("date").is_in(days)).to_pandas()
@@ -221,7 +297,13 @@ class Study(BusinessTables):
         return collected(nw.from_native(rows).lazy())
 
     def churn_dataset(self) -> "pd.DataFrame":
-        """Customers of the base on ``dates``, as ``churn.dataset.churn_dataset`` gives them, with scores."""
+        """Customers of the base on ``dates``, as ``churn.dataset.churn_dataset`` gives them, with scores.
+
+        Examples
+        --------
+        >>> study.churn_dataset().groupby("churned", dropna=False).size().tolist()
+        [1705, 191, 533]
+        """
         return self.dataset.to_pandas()
 
     @cached_property
@@ -299,6 +381,11 @@ class Study(BusinessTables):
         ------
         DataError
             There are too few data, or the model cannot be fitted to them.
+
+        Examples
+        --------
+        >>> study.lifetime()[["p_kept", "renewals", "expected_value"]].mean().round(2).to_dict()
+        {'p_kept': 0.65, 'renewals': 9.55, 'expected_value': 1203.48}
         """
         year = self.coming_year
         if year.reason:
@@ -369,7 +456,14 @@ class Study(BusinessTables):
         return self.features_now.select("customer_id", pl.col("value").cast(pl.Float64))
 
     def cohorts(self) -> "pd.DataFrame":
-        """Share of each cohort that was active in each month after its first one."""
+        """Share of each cohort that was active in each month after its first one.
+
+        Examples
+        --------
+        >>> month_3 = study.cohorts().query("age == 3")
+        >>> int(month_3["active"].sum()), int(month_3["customers"].sum())
+        (113, 135)
+        """
         return self._cohorts.copy()
 
     @cached_property
@@ -411,6 +505,17 @@ class Study(BusinessTables):
             The business lacks the metric's table, a word names nothing, or there are more than 100 groups.
         ValueError
             There is no such metric or period, or a metric does not say of which table it is.
+
+        Examples
+        --------
+        >>> study.measure("net_promoter_score", by="plan")[["plan", "value", "low", "high", "n"]].round(1)
+                 plan  value   low  high   n
+        0      Family   34.1   6.9  56.1  41
+        1        Solo   34.8  12.1  53.2  46
+        2  Two people   28.6   0.1  52.5  42
+        >>> bought = study.measure(["revenue", "orders_placed"], where={"channel": "app"}, every="quarter")
+        >>> bought.pivot(index="period", columns="metric", values="value").shape
+        (7, 2)
         """
         chosen = [metrics] if isinstance(metrics, Metric | str) else list(metrics)
         known = [metric_named(metric) if isinstance(metric, str) else metric for metric in chosen]
@@ -510,7 +615,13 @@ class Study(BusinessTables):
         return collected(nw.from_native(groups).lazy().select("customer_id", "date", "rfm"))
 
     def lifecycle(self) -> "pd.DataFrame":
-        """State of each customer in each period that is over: new, active, returning, resurrected or dormant."""
+        """State of each customer in each period that is over: new, active, returning, resurrected or dormant.
+
+        Examples
+        --------
+        >>> study.lifecycle().groupby("date")["state"].value_counts().unstack().tail(1).to_dict("records")
+        [{'active': 179, 'dormant': 119, 'new': 2}]
+        """
         return self.states.to_pandas()
 
     @cached_property
@@ -563,7 +674,13 @@ class Study(BusinessTables):
         return self._changes(self.measured, PERIODS[self.period])
 
     def changes_in_a_year(self, metrics: Iterable[str]) -> dict[str, tuple[float, float, float]]:
-        """As ``changes``, of some metrics, between the last period with a value and the same one a year before."""
+        """As ``changes``, of some metrics, between the last period with a value and the same one a year before.
+
+        Examples
+        --------
+        >>> [round(number, 2) for number in study.changes_in_a_year(["order_value"])["order_value"]]
+        [-2.47, -7.13, 2.19]
+        """
         rows = self.measured[self.measured["metric"].isin(list(metrics))]
         return self._changes(rows, "52w" if self.period == "week" else "1y")
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from itertools import pairwise
 
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -109,6 +110,7 @@ def test_a_learner_copy_runs_and_asks_for_every_answer(path, monkeypatch):
     asked = Language(language_of(path)).text("lesson.not_answered")
     for cell in code_of(path):
         ran = shell.run_cell(cell.source)
+        plt.close("all")  # as Jupyter does after each cell
         if CHECKED.search(cell.source):
             assert isinstance(ran.error_in_exec, WrongAnswer)
             assert str(ran.error_in_exec) == asked

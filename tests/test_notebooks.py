@@ -11,7 +11,7 @@ from engagekit.display.section import MIME
 
 ROOT = Path(__file__).parents[1]
 TEMPLATES = sorted((ROOT / "templates").glob("*.ipynb"))
-OTHERS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+OTHERS = sorted(path for path in (ROOT / "notebooks").rglob("*.ipynb") if path.parent.name != "solutions")
 
 
 def code_of(notebook):

@@ -57,6 +57,20 @@ class Backtest:
         Date that candidates were tested on; None without candidates, or without dates.
     train_rows, train_churned : int
         Rows that candidates were fitted to, and how many of them churned.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.DataFrame({"recency_days": range(200)}).assign(churned=lambda rows: rows["recency_days"] % 10 > 6)
+    >>> churn = ChurnDefinition(horizon="28d", contractual=True)
+    >>> tested = backtest(days, churn)
+    >>> tested
+    Backtest
+      customers  200, of them 60 churned
+      recency    ROC AUC 0.525, 0.437 to 0.613
+      base_rate  ROC AUC 0.500, 0.500 to 0.500
+    >>> tested.statistic("recency")["n"], tested.test_rows, tested.test_churned
+    (200.0, 0, 0)
     """
 
     statistics: "pd.DataFrame"

@@ -1,4 +1,10 @@
-"""Candidate models of churn, and their probabilities for customers that they were not fitted to."""
+"""Candidate models of churn, and their probabilities for customers that they were not fitted to.
+
+Examples
+--------
+>>> [candidate.name for candidate in CANDIDATES]
+['base_rate', 'recency', 'score', 'both', 'p_alive', 'logistic', 'boosting', 'average']
+"""
 
 import datetime as dt
 import zlib

@@ -63,6 +63,14 @@ class Comparison:
     leakage : pandas.DataFrame
         What ``leakage_report`` says of the rows that the models were fitted to and tested on; of a table without dates,
         of a random third of the rows and the others.
+
+    Examples
+    --------
+    >>> compared = study.compare_models()
+    >>> compared.recommended, round(compared.statistic("score")["value"], 2)
+    ('base_rate', 0.69)
+    >>> round(compared.difference("boosting", "score")[0], 2)
+    0.07
     """
 
     backtest: Backtest

@@ -77,6 +77,13 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> model = ChurnModel("logistic").fit(days, days["recency_days"] >= 100)
     >>> [bool(probability > 0.5) for probability in model.predict_proba(days.iloc[[0, 199]])[:, 1]]
     [False, True]
+
+    >>> model.predict(days.iloc[[0, 199]]).tolist()
+    [False, True]
+    >>> model
+    ChurnModel: logistic, seed 0
+      fitted to  200 rows, of them 100 churned
+      columns    1: recency_days
     """
 
     def __init__(self, kind: Kind = "average", *, seed: int = 0) -> None:
@@ -164,6 +171,18 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ------
         DataError
             A column is absent; ``TooLittle``: fewer than 50 customers left, or stayed.
+
+        Examples
+        --------
+        A model fitted when half of the customers left, calibrated when a tenth do:
+
+        >>> import pandas as pd
+        >>> rng = np.random.default_rng(0)
+        >>> days = pd.DataFrame({"recency_days": rng.uniform(0, 80, 1_000)})
+        >>> model = ChurnModel("logistic").fit(days, rng.random(1_000) < 0.5)
+        >>> model = model.calibrate(days, rng.random(1_000) < 0.1)
+        >>> float(model.predict_proba(days)[:, 1].mean().round(1))
+        0.1
         """
         labels, odds = outcome_labels(churned, len(features)), log_odds(self.predict_proba(features)[:, 1])
         slope, shift = correction(odds, labels)
@@ -191,6 +210,14 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ------
         ValueError
             The model is a ``boosting``, which is not additive.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> days = pd.DataFrame({"recency_days": range(200)})
+        >>> model = ChurnModel("logistic").fit(days, days["recency_days"] >= 100)
+        >>> model.contributions(days).iloc[[0, 199]].gt(0).to_dict("list")
+        {'recency_days': [False, True], 'intercept': [True, True]}
         """
         import pandas as pd
 
@@ -230,6 +257,15 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ------
         DataError
             A column is absent; ``TooLittle``: no customer left, or none stayed.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> rng = np.random.default_rng(0)
+        >>> table = pd.DataFrame({"recency_days": rng.uniform(0, 80, 400), "noise": rng.normal(size=400)})
+        >>> churned = table["recency_days"] > 40
+        >>> ChurnModel("logistic").fit(table, churned).importance(table, churned)["group"].tolist()
+        ['recency_days', 'noise']
         """
         import pandas as pd
 
@@ -262,6 +298,17 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ------
         ValueError
             The name ends otherwise.
+
+        Examples
+        --------
+        >>> from tempfile import mkdtemp
+        >>> import pandas as pd
+        >>> days = pd.DataFrame({"recency_days": range(200)})
+        >>> file = Path(mkdtemp()) / "churn.skops"
+        >>> ChurnModel("logistic").fit(days, days["recency_days"] >= 100).save(file, {"as_of": "2026-11-01"})
+        >>> model, card = ChurnModel.load(file)
+        >>> model.columns_, card
+        (['recency_days'], {'as_of': '2026-11-01'})
         """
         check_is_fitted(self)
         content = {"schema": SCHEMA, "card": json.dumps(significant(dict(card or {}))), "model": self}

@@ -54,6 +54,9 @@ class CohortTable:
     Retention of 1 cohort, 2 customers
       cohort (customers), age    1
       2026-01-01 (2)           50%
+
+    >>> CohortTable(study.cohorts()).plot().get_yticklabels()[0].get_text()
+    'May 25 (9)'
     """
 
     frame: Any

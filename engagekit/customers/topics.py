@@ -40,6 +40,12 @@ class Topics:
     periods : pandas.DataFrame
         ``period, topic, writers, n, share``: the writers on a topic of the n who wrote in a period; empty without
         periods.
+
+    Examples
+    --------
+    >>> made = topics(["parcel late", "parcel late again", "refund please", "refund please now"], k=2)
+    >>> made.table[["words", "texts"]].to_numpy().tolist(), made.assigned.tolist()
+    ([['refund', 2], ['late, parcel', 2]], [2, 2, 1, 1])
     """
 
     table: "pd.DataFrame"

@@ -71,6 +71,18 @@ class Business(BaseModel):
     leave when their paid periods end, rather than when they fall silent; where it is not declared, it holds for a
     business that is no shop and has subscriptions. Who is in a plan, ``plans.csv`` of the folder, is a further part of
     the table ``assignments``.
+
+    Examples
+    --------
+    A sample business; ``Business.open`` opens one of your own.
+
+    >>> business = study.business
+    >>> business.name, business.slug, business.folder.name, business.file.name, business.contractual
+    ('Green Basket', 'green-basket', 'green-basket', 'business.toml', True)
+    >>> business.table("surveys").shape, [path.name for path in business.files("surveys")]
+    ((700, 7), ['surveys.csv'])
+    >>> business.ids.merged["customers"], business.week.hours["saturday"]
+    (0, '09:00-13:00')
     """
 
     model_config = STRICT
@@ -147,6 +159,11 @@ class Business(BaseModel):
         ------
         DataError
             The file is missing or cannot be read, or has an unknown key or a wrong value; the message names it.
+
+        Examples
+        --------
+        >>> Business.open(study.business.folder).kind
+        'subscription'
         """
         path = Path(path)
         file = path if path.suffix == ".toml" else path / "business.toml"
@@ -206,6 +223,14 @@ class Business(BaseModel):
         ------
         DataError
             The table is not declared, or its file cannot be read.
+
+        Examples
+        --------
+        >>> study.business.reading("surveys")
+        Reading of surveys from surveys.csv
+          rows     703, of them 700 kept
+          dates    2025-05-05 to 2026-10-30
+          refused  3 rows: kind not_allowed, first in row 182
         """
         if table not in self.tables:
             raise DataError(f"has no [tables.{table}]. {did_you_mean(table, self.tables)}", file="business.toml")
@@ -257,6 +282,12 @@ class Business(BaseModel):
         DataError
             The table is not declared, cannot be read, or has changed since it was read, or more than
             ``refuse_above`` of its rows were refused.
+
+        Examples
+        --------
+        >>> answers = study.business.table("surveys", lazy=True)
+        >>> answers.filter(pl.col("kind") == "nps").select(pl.len()).collect().item()
+        311
         """
         reading = self.reading(name).check()
         reading.check_unchanged()
@@ -280,6 +311,13 @@ class Business(BaseModel):
         ------
         ValueError
             ``as_of`` is not an ISO date, or the first or last one that there is.
+
+        Examples
+        --------
+        London's clocks are an hour ahead in July:
+
+        >>> study.business.end("2026-07-01").isoformat()
+        '2026-07-01T00:00:00+01:00'
         """
         wish = as_of or self.as_of
         if wish == LAST_COMPLETE_MONTH:

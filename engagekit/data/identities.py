@@ -78,6 +78,14 @@ class Identities:
         By table, how many ids were another spelling, or another id, of a customer.
     conflicts : list of str
         Ids that several customers share, and that stand for none of them.
+
+    Examples
+    --------
+    >>> ids = Identities("IDR", IdentitySettings())
+    >>> ids.read_map(Path())
+    >>> rows = pl.LazyFrame({"customer_id": ["C1", "c1 ", "C2"]})
+    >>> ids.applied("interactions", rows).collect()["customer_id"].to_list(), ids.merged
+    (['C1', 'C1', 'C2'], {'interactions': 1})
     """
 
     currency: str

@@ -44,6 +44,11 @@ class Way:
         What was told.
     column : str
         The column that it was told of; blank for the whole file.
+
+    Examples
+    --------
+    >>> in_words(Language("ms"), Way("numbers", "en"))
+    'nombor ditulis seperti dalam en'
     """
 
     what: str
@@ -143,6 +148,21 @@ class Reading:
         Whether they are in memory; else the files are read again.
     scan : polars.LazyFrame
         The rows that remain, in the order of the files.
+
+    Examples
+    --------
+    >>> reading = study.business.reading("surveys")
+    >>> reading.file, reading.rows, reading.kept, reading.reasons().row(0)
+    ('surveys.csv', 703, 700, ('kind', 'not_allowed', 3, 182))
+    >>> reading.repeated, reading.superseded, reading.identical, reading.amendments().height
+    (0, 0, 0, 0)
+    >>> reading.has("kind", "nps"), reading.frame.height, [f"{time:%Y-%m-%d}" for time in reading.dates]
+    (True, 700, ['2025-05-05', '2026-10-30'])
+    >>> reading.used[:2], reading.unread, reading.ways
+    (['Kind', 'Score'], [], [])
+    >>> reading.check_unchanged()
+    >>> reading.check() is reading
+    True
     """
 
     table: str

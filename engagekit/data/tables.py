@@ -1,4 +1,10 @@
-"""The eleven tables: their columns, rules and keys."""
+"""The eleven tables: their columns, rules and keys.
+
+Examples
+--------
+>>> len(TABLES), [name for name, column in TABLES["surveys"].columns.items() if column.required]
+(11, ['kind', 'score', 'answered_at'])
+"""
 
 from engagekit.data.contracts import (
     TYPES,

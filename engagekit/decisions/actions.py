@@ -61,6 +61,14 @@ def next_actions(study: Study) -> "pd.DataFrame":
     expected gain = chance * effect * value - cost. The chance is the share of the customer's segment that left on past
     dates (``study.verdict.segments``), and not known of who has left. The effect is the business's own estimate,
     ``[churn] acceptance``, unless the playbook or ``[actions.effects]`` say otherwise.
+
+    Examples
+    --------
+    >>> listed = next_actions(study)
+    >>> listed[["rank", "reason", "action", "channel"]].head(2).to_numpy().tolist()
+    [[1, 'open_ticket', 'solve_complaint', 'phone'], [2, 'unhappy_ticket', 'solve_complaint', 'phone']]
+    >>> len(listed), listed.attrs["left_out"]
+    (137, {'opted_out': 6, 'held_out': 0, 'contacted': 0})
     """
     actions = playbook(study.business)
     deserving, left_out = _willing(study, reasons(study))

@@ -112,6 +112,16 @@ def write_private(table: "pd.DataFrame", folder: str | Path, name: str = "custom
     -------
     list of Path
         The CSV and the Excel file.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import pandas as pd
+    >>> listed = pd.DataFrame({"customer_id": ["0812", "0813"], "chance": [0.4, 0.2]})
+    >>> listed.attrs["units"] = {"chance": "rate"}
+    >>> csv, excel = write_private(listed, mkdtemp(), "first")
+    >>> csv.name, excel.name, oct(csv.stat().st_mode)[-3:]
+    ('first.csv', 'first.xlsx', '600')
     """
     import polars as pl
 

@@ -49,6 +49,15 @@ class Experiment:
     confidence : float
     left_out : dict of str to int
         Customers ``in_two_arms`` and ``without_arm``, and rows ``without_unit``.
+
+    Examples
+    --------
+    >>> made = ek.decisions.study_experiment(study, "free dessert")
+    >>> made.customers, made.warnings, made.comparisons["difference"].round(3).tolist(), made.verdicts
+    (183, [], [0.129, 3.854], {('converted', 'treatment'): 'better', ('value', 'treatment'): 'better'})
+    >>> words, said = Language("ms"), made.sentence("ms")
+    >>> said == made.sentence_of(made.decisive, words), made.warning_in_words(words) in said
+    (True, False)
     """
 
     table: "pd.DataFrame"

@@ -42,6 +42,15 @@ class Novelty:
         The later effect less the first one.
     verdict : {"changed", "unknown"}
         Whether the interval of the change leaves out 0.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.DataFrame({"day": [0, 0, 1, 1], "arm": ["control", "new"] * 2, "customers": 1000,
+    ...     "bought": [100, 150, 100, 148]})
+    >>> made = effect_by_day(days, metric="bought", at="day", counts="customers")
+    >>> made.halves["n"].tolist(), round(made.first.value, 3), round(made.later.value, 3), made.verdict
+    ([2000, 2000], 0.05, 0.048, 'unknown')
     """
 
     table: "pd.DataFrame"

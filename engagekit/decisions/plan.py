@@ -41,6 +41,12 @@ class Plan:
         Everybody in the plan: what ``plans.csv`` holds, all text.
     added : polars.DataFrame
         Those of them who are not in ``plans.csv`` yet.
+
+    Examples
+    --------
+    >>> plan = make_plan(study, hold_out=0.2, days=28)
+    >>> plan.name, f"{plan.ends}", plan.assigned.height, plan.held_out
+    ('plan-2026-11-01', '2026-11-29', 100, 19)
     """
 
     name: str
@@ -128,6 +134,14 @@ def make_plan(study: Study, hold_out: float = 0.1, name: str | None = None, days
         The business's customers stand under pseudonyms, by which nobody can be contacted.
     ValueError
         ``hold_out``, ``name`` or ``days`` is out of its range, or the plan does not run or has another ``hold_out``.
+
+    Examples
+    --------
+    >>> plan = make_plan(study)
+    >>> len(plan.contacts) + plan.held_out == plan.assigned.height == study.business.churn.capacity
+    True
+    >>> plan.contacts[["action", "channel"]].iloc[0].tolist()
+    ['solve_complaint', 'phone']
     """
     starts = study.end.date()
     name = f"plan-{starts}" if name is None else name
@@ -173,6 +187,11 @@ def write_plan(study: Study, plan: Plan) -> list[Path]:
     ------
     ValueError
         The study is of frames, or plans were made since it was read that have the same customers.
+
+    Examples
+    --------
+    >>> [path.name for path in write_plan(study, make_plan(study, name="november"))]
+    ['november.csv', 'november.xlsx', 'plans.csv']
     """
     if not study.business.name:
         raise ValueError("study: is of frames, and plans are kept in a folder. Open the folder of a business")

@@ -39,6 +39,14 @@ class PlanResult:
         Customers to contact against the held-out, whoever was contacted in fact: ``kept``, by which a plan is judged,
         and where money is recorded ``value``, a secondary measure. Each is judged by itself, so that its verdict is
         that of its interval. Empty before the end, and where an arm has fewer than five customers.
+
+    Examples
+    --------
+    >>> outcomes = pl.DataFrame({"arm": [CONTACT, CONTACT, HOLD_OUT], "acted": [True, False, False]})
+    >>> starts, ends = dt.date(2026, 11, 1), dt.date(2026, 12, 1)
+    >>> result = PlanResult("november", starts, ends, outcomes, recorded=True, is_over=False, experiments={})
+    >>> result.count(CONTACT), result.count(CONTACT, acted=True)
+    (2, 1)
     """
 
     name: str
@@ -73,6 +81,20 @@ def plan_result(study: Study, name: str) -> PlanResult:
         ``actions.csv`` has an error.
     ValueError
         There is no such plan before the study's end.
+
+    Examples
+    --------
+    Nine of the ten customers to contact came in November, and one of the ten held out:
+
+    >>> ids = [f"c{number:02}" for number in range(20)]
+    >>> plan = pl.DataFrame({"experiment": "p", "customer_id": ids, "arm": [CONTACT] * 10 + [HOLD_OUT] * 10,
+    ...     "assigned_at": dt.datetime(2026, 11, 1), "ends_at": "2026-12-01"})
+    >>> visits = pl.DataFrame({"customer_id": ids[1:11], "time": dt.datetime(2026, 11, 9), "action": "view"})
+    >>> churn = ek.ChurnDefinition(horizon="28d", contractual=False)
+    >>> november = Study.of(assignments=plan, interactions=visits, churn=churn, as_of="2026-12-02")
+    >>> result = plan_result(november, "p")
+    >>> result.count(CONTACT), result.is_over, result.recorded, result.experiments["kept"].verdicts
+    (10, True, False, {('kept', 'contact'): 'better'})
     """
     outcomes = plan_outcomes(study, name)
     rows = study.plans.filter(pl.col("experiment") == name)

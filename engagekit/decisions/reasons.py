@@ -65,13 +65,8 @@ def reasons(study: Study) -> pl.DataFrame:
 
     Examples
     --------
-    >>> from datetime import datetime
-    >>> from engagekit.prepare.leaving import ChurnDefinition
-    >>> opened = pl.DataFrame({"ticket_id": ["1"], "customer_id": ["a"], "opened_at": [datetime(2026, 1, 5)],
-    ...     "solved_at": pl.Series([None], dtype=pl.Datetime)})
-    >>> study = Study.of(tickets=opened, churn=ChurnDefinition(horizon="84d", contractual=False))
-    >>> reasons(study).rows()
-    [('a', 'open_ticket', None)]
+    >>> reasons(study).group_by("reason").len().sort("len", "reason").tail(3).rows()
+    [('falling', 33), ('advocate', 36), ('at_risk', 74)]
     """
     rows = [
         part.select(

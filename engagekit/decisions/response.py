@@ -49,6 +49,16 @@ class ResponseCurves:
         What the curves were fitted to: name, ``spend``, ``result``.
     ceilings, halves : ndarray
         Draws from the distribution of the estimates: a row a draw, a column a campaign with a curve.
+
+    Examples
+    --------
+    >>> spend = [20.0, 30.0, 50.0, 75.0, 100.0, 150.0]  # no scatter, so no uncertainty
+    >>> ads = pl.DataFrame({"campaign": "A", "spend": spend, "leads": [100 * each / (50 + each) for each in spend]})
+    >>> curves = fit_response(ads, "leads")
+    >>> curves.fitted, [round(number) for number in curves.expected("A", 50.0)]
+    (['A'], [50, 50, 50])
+    >>> [round(number, 2) for number in curves.marginal("A", 50.0)], len(curves.draws("A", 50.0)[0])
+    ([0.5, 0.5, 0.5], 400)
     """
 
     by: str

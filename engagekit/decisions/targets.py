@@ -45,6 +45,13 @@ class RunRate(NamedTuple):
         with rows on less than one day in seven.
     ends : datetime
         First day after the period, on the wall clock.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from engagekit.metrics import revenue
+    >>> run_rate(ek.Study(study.business, as_of="2026-10-20"), revenue).ends.isoformat()
+    '2026-11-01T00:00:00'
     """
 
     so_far: float

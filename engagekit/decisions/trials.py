@@ -24,7 +24,13 @@ ASSIGNED_US, ROW_US = ":assigned", ":row time"
 
 
 def experiments_of(study: Study) -> list[str]:
-    """Names of the tests that customers were assigned to before the study's end, in order; none without assignments."""
+    """Names of the tests that customers were assigned to before the study's end, in order; none without assignments.
+
+    Examples
+    --------
+    >>> experiments_of(study)
+    ['free dessert']
+    """
     if not study.has("assignments"):
         return []
     rows = nw.from_native(study.described("assignments")).lazy().select(nw.col("experiment").cast(nw.String))

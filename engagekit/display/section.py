@@ -56,11 +56,11 @@ class Figure:
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> plans = pd.DataFrame({"plan": ["basic", "team"], "customers": [40, 31]})
-    >>> drawn = Figure(lambda table, ax: table.plot.barh("plan", "customers", ax=ax), "Customers by plan")
-    >>> Section("Who is on which plan?", plans, people="customers", figure=drawn).plot().get_xlim()[0]
-    np.float64(0.0)
+    >>> from engagekit import plots
+    >>> figure = Figure(lambda table, ax: plots.score(table, ax), "Scores of the customers", "0 to 100 points")
+    >>> section = Section("How engaged are they?", study.scores, "Most are in the middle.", figure=figure)
+    >>> section.alt, type(section.plot()).__name__
+    ('Most are in the middle.', 'Axes')
     """
 
     plot: "Callable[[pd.DataFrame, Axes], Axes]"
@@ -116,6 +116,13 @@ class Section:
     Most: 10%
     >>> section.table["churn"].tolist()
     [0.1, nan, nan]
+
+    >>> section.payload["table"]["rows"][0], section.alt
+    (['basic', 40.0, 0.1], 'Most: 10%')
+    >>> figure = Figure(lambda table, ax: table.plot.bar("plan", "churn", ax=ax), "Churn by plan")
+    >>> drawn = Section("Who leaves?", plans, figure=figure)
+    >>> [label.get_text() for label in drawn.plot().get_xticklabels()]
+    ['basic', 'team', 'trial']
     """
 
     def __init__(

@@ -68,6 +68,12 @@ class Anomaly:
         Median of the other values and the spike, or medians before and after the shift.
     p_value : float
         From ``P_VALUES[-1]`` to ``LEVEL``.
+
+    Examples
+    --------
+    >>> spike = anomaly([10, 11, 10, 12, 11, 10, 11, 40])
+    >>> spike.kind, spike.place, spike.direction, spike.usual, spike.unusual
+    ('spike', 7, 'higher', 11.0, 40.0)
     """
 
     kind: Literal["spike", "shift"]

@@ -1,4 +1,14 @@
-"""Metrics of events: invitations, registrations, attendance and interactions."""
+"""Metrics of events: invitations, registrations, attendance and interactions.
+
+Examples
+--------
+>>> import pandas as pd
+>>> event = pd.DataFrame({"invited": [100], "registered": [40], "attended": [30], "interactions": [45]})
+>>> [metric(event).value for metric in (registrations, attendees, registration_rate, attendance_rate)]
+[40.0, 30.0, 0.4, 0.75]
+>>> interactions_per_attendee(event).value
+1.5
+"""
 
 from typing import Literal
 

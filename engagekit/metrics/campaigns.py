@@ -1,4 +1,17 @@
-"""Metrics of campaigns: leads, conversions and revenue against what was spent."""
+"""Metrics of campaigns: leads, conversions and revenue against what was spent.
+
+Examples
+--------
+A campaign that cost 200 and 8 hours of work, and reached 4,000 people:
+
+>>> import pandas as pd
+>>> run = pd.DataFrame({"reached": [4000], "spend": [200.0], "hours": [8.0], "leads": [40], "conversions": [10],
+...     "revenue": [500.0]})
+>>> [metric(run).value for metric in (leads, conversions, spend, lead_rate, campaign_conversion_rate)]
+[40.0, 10.0, 200.0, 0.01, 0.25]
+>>> [metric(run).value for metric in (return_on_ad_spend, cost_per_lead, cost_per_conversion, leads_per_hour)]
+[2.5, 5.0, 20.0, 5.0]
+"""
 
 from typing import Literal
 

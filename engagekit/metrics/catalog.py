@@ -1,4 +1,12 @@
-"""All metrics, by name and by channel, and what people call some of them in short."""
+"""All metrics, by name and by channel, and what people call some of them in short.
+
+Examples
+--------
+>>> len(METRICS), len(CHANNELS)
+(115, 11)
+>>> METRICS["churn_rate"].better, [metric.name for metric in CHANNELS["loyalty"]]
+('lower', ['loyalty_participation_rate', 'referral_rate'])
+"""
 
 import tomllib
 from functools import cache

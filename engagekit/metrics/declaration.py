@@ -101,6 +101,24 @@ class Declaration:
     ------
     ValueError
         A term is an expression, and no column is named.
+
+    Examples
+    --------
+    >>> from engagekit import Ratio
+    >>> reads = Ratio("reads", numerator="read", denominator="sent", bounded=True)
+    >>> reads.declared_terms, reads.usual_measure, reads.range, reads.undefined
+    (('read', 'sent'), 'rate', (0, 1), 'zero_denominator')
+    >>> reads.needed(["day", "read", "sent"]), reads.allowed_by(["day", "read"]), reads.sums
+    (['read', 'sent'], False, ('x', 'y', 'xx', 'xy', 'yy'))
+
+    Nobody reads 9 mails of 8, where sent - read is a margin below 0:
+
+    >>> x, y = reads.terms
+    >>> rows = nw.from_dict({"read": [4, 9], "sent": [100, 8]}, backend="polars")
+    >>> rows.select(wrong=reads.impossible(x, y))["wrong"].to_list()
+    [False, True]
+    >>> rows.select(margin=reads.margins(x, y)[-1])["margin"].to_list()
+    [96, -1]
     """
 
     collects: ClassVar[Literal["sums", "values"]] = "sums"

@@ -1,4 +1,15 @@
-"""Engagement score and segments of the customers, from the scores of `score/scorecard.py`."""
+"""Engagement score and segments of the customers, from the scores of `score/scorecard.py`.
+
+Examples
+--------
+>>> import pandas as pd
+>>> segments = ["at_risk", "potential", "potential", "advocate"]
+>>> scores = pd.DataFrame({"score": [20.0, 45.0, 55.0, 90.0], "segment": segments})
+>>> engagement_score(scores).value, median_engagement_score(scores).value
+(52.5, 50.0)
+>>> advocate_rate(scores).value, at_risk_rate(scores).value
+(0.25, 0.25)
+"""
 
 from typing import Literal
 

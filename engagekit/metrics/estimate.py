@@ -83,11 +83,27 @@ class Estimate:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
-        """Estimate from a row of the frame that ``measure`` gives."""
+        """Estimate from a row of the frame that ``measure`` gives.
+
+        Examples
+        --------
+        >>> from engagekit.metrics import net_promoter_score
+        >>> row = {"value": 25.0, "low": -44.0, "high": 73.0, "numerator": 1.0, "denominator": 4.0, "n": 4, "units": 4}
+        >>> Estimate.of(row | {"method": "adjusted_wald", "warning": "", "reason": "", "measured_in": "points"})
+        25 points, −44 to 73, n = 4
+        """
         return cls(**{name: row[name] for name in FIELDS}, measured_in=row.get("measured_in", ""))
 
     def as_dict(self) -> dict[str, Any]:
-        """Fields by name, as JSON wants them: None for NaN, and no digit that depends on the order of a sum."""
+        """Fields by name, as JSON wants them: None for NaN, and no digit that depends on the order of a sum.
+
+        Examples
+        --------
+        >>> from engagekit.metrics import click_rate
+        >>> import pandas as pd
+        >>> click_rate(pd.DataFrame({"clicks": [0], "delivered": [0]})).as_dict()["reason"]
+        'zero_denominator'
+        """
         digits = dict.fromkeys(("value", "low", "high"), DIGITS) | dict.fromkeys(("numerator", "denominator"), EXACT)
         written = {name: getattr(self, name) for name in FIELDS}
         return written | {name: significant(written[name], places) for name, places in digits.items()}

@@ -1,4 +1,13 @@
-"""Metrics of loyalty: membership of the programme and referrals."""
+"""Metrics of loyalty: membership of the programme and referrals.
+
+Examples
+--------
+>>> import pandas as pd
+>>> customers = pd.DataFrame({"customer_id": ["a", "b", "c", "d"], "loyalty_member": [True, False, True, True],
+...     "referred_by": [None, "a", None, None]})
+>>> loyalty_participation_rate(customers).value, referral_rate(customers).value
+(0.75, 0.25)
+"""
 
 import narwhals as nw
 

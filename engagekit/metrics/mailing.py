@@ -1,4 +1,21 @@
-"""Metrics of mailings, per person reached."""
+"""Metrics of mailings, per person reached.
+
+Examples
+--------
+960 of 1,000 mails were delivered; 96 of the 288 opens were by machines:
+
+>>> import pandas as pd
+>>> sent = pd.DataFrame({"sent": [1000], "delivered": [960], "opens": [288], "machine_opens": [96], "clicks": [48],
+...     "conversions": [12], "unsubscribes": [6], "complaints": [1]})
+>>> mails_delivered(sent).value, round(undelivered_rate(sent).value, 3)
+(960.0, 0.04)
+>>> [metric(sent).value for metric in (open_rate, human_open_rate, click_rate, mail_conversion_rate)]
+[0.3, 0.2, 0.05, 0.0125]
+>>> [round(metric(sent).value, 3) for metric in (click_to_open_rate, click_conversion_rate)]
+[0.167, 0.25]
+>>> [round(metric(sent).value, 5) for metric in (unsubscribe_rate, unsubscribe_sent_rate, complaint_rate)]
+[0.00625, 0.006, 0.00104]
+"""
 
 from typing import Literal
 

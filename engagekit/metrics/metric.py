@@ -46,6 +46,23 @@ class Metric(Declaration):
     """A declaration that can be called with data and shows itself as a card in a notebook.
 
     See ``Declaration`` for the parameters.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from engagekit.metrics import click_rate
+    >>> sent = pd.DataFrame({"campaign": ["May", "June"], "clicks": [4, 9], "delivered": [100, 100]})
+    >>> click_rate(sent)
+    6%, 0% to 67%, n = 2
+    >>> click_rate(sent, by="campaign")[["campaign", "value"]].to_dict("list")
+    {'campaign': ['June', 'May'], 'value': [0.09, 0.04]}
+
+    ``estimates`` makes them from what ``measure`` collects, here from ten rows, five of them a yes:
+
+    >>> yes = Ratio("yes", numerator="yes", bounded=True, method="wilson")
+    >>> sums = {"n": np.array([10.0]), "units": np.array([10.0]), "x": np.array([5.0]), "y": np.array([10.0])}
+    >>> [yes.estimates(sums, 0.95)[name].round(2).tolist() for name in ("value", "low", "high")]
+    [[0.5], [0.24], [0.76]]
     """
 
     def __call__(self, data: Any, by: str | Sequence[str] = (), **options: Any) -> Any:

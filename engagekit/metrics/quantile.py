@@ -50,6 +50,10 @@ class Quantile(Metric):
     ...     unit="visit", measured_in="hours", better="lower")
     >>> wait([60, 120, 180]).value
     2.8
+
+    >>> fields = wait.estimate(np.array([1.0, 2.0, 3.0]), np.ones(3), 0.95)
+    >>> fields["value"], fields["method"], fields["warning"]
+    (2.8, 'order_statistics', 'few_values')
     """
 
     collects: ClassVar[Literal["sums", "values"]] = "values"

@@ -1,4 +1,35 @@
-"""Metrics of retention and churn, from the base of a date (`prepare/leaving.py`), buyers and activity."""
+"""Metrics of retention and churn, from the base of a date (`prepare/leaving.py`), buyers and activity.
+
+Examples
+--------
+One of four customers left, one pays less and one more; one of two former customers is back, and one is new:
+
+>>> import pandas as pd
+>>> base = pd.DataFrame({"in_base": [1, 1, 1, 1, 0, 0, 0], "churned": [1, 0, 0, 0, 0, 0, 0],
+...     "lapsed": [0, 0, 0, 0, 1, 1, 0], "reactivated": [0, 0, 0, 0, 1, 0, 0], "acquired": [0, 0, 0, 0, 0, 0, 1],
+...     "remained": [0, 1, 1, 1, 1, 0, 1], "opening_value": [10.0] * 4 + [0.0] * 3,
+...     "closing_value": [0.0, 8.0, 10.0, 16.0, 10.0, 0.0, 10.0]})
+>>> [metric(base).value for metric in (churn_rate, retention_rate, reactivation_rate, lost_to_acquired_ratio)]
+[0.25, 0.75, 0.5, 1.0]
+>>> [metric(base).value for metric in (revenue_churn_rate, gross_revenue_retention, net_revenue_retention)]
+[0.25, 0.7, 0.85]
+>>> round(churn_rate_average_base(base).value, 3)
+0.222
+
+Counts of customers, by what they did and what became of them:
+
+>>> known = pd.DataFrame({"customer_id": ["a", "a", "b"], "state": ["dormant", "resurrected", "returning"]})
+>>> [metric(known).value for metric in (interactions, active_customers, new_customers, cancellations)]
+[3.0, 2.0, 2.0, 2.0]
+>>> [metric(known).value for metric in (returning_customers, resurrected_customers, dormant_customers)]
+[1.0, 1.0, 1.0]
+>>> onboarding_rate(pd.DataFrame({"customer_id": ["a", "b"], "onboarded": [1, 0]})).value
+0.5
+>>> first_purchase_churn_rate(pd.DataFrame({"repeated": [1, 1, 1, 0], "window_over": [1] * 4})).value
+0.25
+>>> stickiness(pd.DataFrame({"customer_id": ["a", "b"], "active_days": [15, 6], "days": [30, 30]})).value
+0.35
+"""
 
 from typing import Any, Literal
 

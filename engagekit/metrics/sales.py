@@ -1,4 +1,30 @@
-"""Metrics of sales, from orders and buyers (`prepare/orders.py`), and of product usage (`prepare/activity.py`)."""
+"""Metrics of sales, from orders and buyers (`prepare/orders.py`), and of product usage (`prepare/activity.py`).
+
+Examples
+--------
+Three orders of two customers; the second was refunded in part:
+
+>>> import pandas as pd
+>>> orders = pd.DataFrame({"customer_id": ["a", "a", "b"], "lines": [1, 2, 1], "gross": [10.0, 30.0, 20.0],
+...     "value": [10.0, 24.0, 20.0], "refunded": [0.0, 6.0, 0.0]})
+>>> [metric(orders).value for metric in (revenue, orders_placed, order_value, gross_order_value, median_order_value)]
+[54.0, 3.0, 18.0, 20.0, 20.0]
+>>> [metric(orders).value for metric in (orders_per_customer, revenue_per_customer, median_revenue_per_customer)]
+[1.5, 27.0, 27.0]
+>>> [round(metric(orders).value, 2) for metric in (refund_rate, refunded_order_rate)]
+[0.1, 0.33]
+>>> paid = pd.DataFrame({"customer_id": ["a", "b"], "action": ["purchase", "refund"], "value": [100.0, 5.0]})
+>>> cash_refund_rate(paid).value
+0.05
+
+Three of four buyers bought again and one bought several products; one of four features is used:
+
+>>> buyers = pd.DataFrame({"repeated": [1, 1, 1, 0], "several_products": [1, 0, 0, 0], "window_over": [1, 1, 1, 1]})
+>>> repeat_purchase_rate(buyers).value, cross_sell_rate(buyers).value
+(0.75, 0.25)
+>>> product_usage_rate(pd.DataFrame({"customer_id": ["a"], "features_used": [1], "features_offered": [4]})).value
+0.25
+"""
 
 from typing import Any, Literal
 

@@ -1,4 +1,36 @@
-"""Metrics of social media: reactions to posts, mentions of the brand, and replies to them."""
+"""Metrics of social media: reactions to posts, mentions of the brand, and replies to them.
+
+Examples
+--------
+One post reached 1,000 people and one 200:
+
+>>> import pandas as pd
+>>> posts = pd.DataFrame({"platform": "x", "posted_at": pd.to_datetime(["2026-01-05", "2026-01-09"]),
+...     "reach": [1000, 200], "impressions": [1500, 300], "followers": [500, 510], "likes": [20, 8],
+...     "comments": [10, 2], "shares": [5, 1], "saves": [3, 0], "clicks": [2, 1],
+...     "replies_due": [8, 2], "replied": [4, 1]})
+>>> [metric(posts).value for metric in (reactions, likes, comments, shares, saves, clicks)]
+[52.0, 28.0, 12.0, 6.0, 3.0, 3.0]
+>>> [metric(posts).value for metric in (reach, impressions, followers, reactions_per_post, comment_reply_rate)]
+[1200.0, 1800.0, 510.0, 26.0, 0.5]
+>>> pooled, mean = reach_engagement_rate(posts), mean_post_engagement_rate(posts)
+>>> round(pooled.value, 4), round(mean.value, 4)
+(0.0433, 0.05)
+>>> round(impression_engagement_rate(posts).value, 4), round(follower_engagement_rate(posts).value, 4)
+(0.0289, 0.0515)
+
+Four people wrote about the brand, and one of them had an answer, after three hours:
+
+>>> times = pd.to_datetime(["2026-01-05 09:00"] * 4)
+>>> wrote = pd.DataFrame({"text": ["fine"] * 4, "sentiment": [1, 1, 0, -1], "time": times,
+...     "replied_at": [times[0] + pd.Timedelta(hours=3), pd.NaT, pd.NaT, pd.NaT]})
+>>> [metric(wrote).value for metric in (mentions, mention_reply_rate, mention_balance)]
+[4.0, 0.25, 0.25]
+>>> [metric(wrote).value for metric in (positive_mention_rate, negative_mention_rate)]
+[0.5, 0.25]
+>>> mention_reply_hours(pd.DataFrame({"reply_hours": [1.0, 3.0, 8.0], "answered": [1, 1, 1]})).value
+3.0
+"""
 
 from typing import Any, Literal
 

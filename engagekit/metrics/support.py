@@ -1,4 +1,25 @@
-"""Metrics of support: tickets, and waiting times in working hours (`prepare/working_hours.py`)."""
+"""Metrics of support: tickets, and waiting times in working hours (`prepare/working_hours.py`).
+
+Examples
+--------
+>>> import pandas as pd
+>>> tickets = pd.DataFrame({"ticket_id": ["1", "2", "3", "4"], "work_minutes": [30, 60, 90, 240],
+...     "solved_at": pd.Timestamp("2026-01-05"), "reopened": [0, 1, 0, 0], "score": [5, 4, 2, 5]})
+>>> [metric(tickets).value for metric in (tickets_opened, reopen_rate, ticket_satisfaction_rate)]
+[4.0, 0.25, 0.75]
+>>> handling_hours(tickets).value, mean_handling_hours(tickets).value
+(1.25, 1.75)
+>>> tickets_per_customer(pd.DataFrame({"customer_id": ["a", "b", "c"], "tickets": [0, 3, 0]})).value
+1.0
+
+Four waiting times; the last one has not ended:
+
+>>> waits = pd.DataFrame({"response_hours": [1.0, 2.0, 3.0, 9.0], "replied": [1, 1, 1, 0]})
+>>> first_response_hours(waits).value, first_response_p90_hours(waits).reason
+(2.5, 'not_reached')
+>>> resolution_hours(pd.DataFrame({"resolution_hours": [4.0, 6.0, 20.0], "solved": [1, 1, 1]})).value
+6.0
+"""
 
 import narwhals as nw
 

@@ -1,4 +1,25 @@
-"""Metrics of surveys: recommendation, satisfaction, effort and reviews."""
+"""Metrics of surveys: recommendation, satisfaction, effort and reviews.
+
+Examples
+--------
+Answers from 0 to 10 on how likely people are to recommend:
+
+>>> likely = [10, 9, 7, 3]
+>>> [metric(likely).value for metric in (net_promoter_score, promoter_rate, detractor_rate)]
+[25.0, 0.5, 0.25]
+
+Satisfaction and reviews from 1 to 5, effort from 1 to 7 where 7 is easy:
+
+>>> [metric([5, 4, 4, 1]).value for metric in (satisfaction_rate, very_satisfied_rate, satisfaction_mean, review_mean)]
+[0.75, 0.25, 3.5, 3.5]
+>>> [metric([7, 6, 3, 2]).value for metric in (effort_mean, low_effort_rate)]
+[4.5, 0.5]
+>>> import pandas as pd
+>>> answered = pd.to_datetime(["2026-01-06", None, None, None])
+>>> asked = pd.DataFrame({"sent_at": pd.Timestamp("2026-01-05"), "answered_at": answered})
+>>> response_rate(asked).value
+0.25
+"""
 
 from typing import Literal
 

@@ -1,4 +1,25 @@
-"""Metrics of the site and the app, from the views and visits of `prepare/visits.py`."""
+"""Metrics of the site and the app, from the views and visits of `prepare/visits.py`.
+
+Examples
+--------
+Three visits of two customers; the first was a single page view:
+
+>>> import pandas as pd
+>>> visits = pd.DataFrame({"customer_id": ["a", "a", "b"], "events": [1, 5, 3], "views": [1, 3, 2],
+...     "engaged": [False, True, True], "converted": [False, True, False], "duration_s": [4, 300, 56]})
+>>> counts = (sessions, visitors, visits_per_customer, pages_per_session, session_duration_s)
+>>> [metric(visits).value for metric in counts]
+[3.0, 2.0, 1.5, 2.0, 120.0]
+>>> rates = (bounce_rate, single_interaction_rate, single_page_rate, conversion_rate, visitor_conversion_rate)
+>>> [round(metric(visits).value, 2) for metric in rates]
+[0.33, 0.33, 0.33, 0.33, 0.5]
+
+People left the site after two of four page views:
+
+>>> views = pd.DataFrame({"customer_id": ["a", "a", "b", "b"], "exited": [False, True, False, True], "action": "view"})
+>>> page_views(views).value, exit_rate(views).value
+(4.0, 0.5)
+"""
 
 from typing import Any, Literal
 

@@ -89,6 +89,17 @@ class History:
     ...     "solved_at": [datetime(2026, 1, 9)]})
     >>> History({"tickets": solved}).before(datetime(2026, 1, 7))["tickets"].row(0)
     ('1', datetime.datetime(2026, 1, 5, 0, 0), None)
+
+    ``before`` hides totals without a date, such as the likes of a post at the time of the export:
+
+    >>> history = History.of(study.business, lazy=True)
+    >>> ["likes" in look(study.end).columns("posts") for look in (history.described, history.before)]
+    [True, False]
+    >>> f"{history.ends():%d %B %Y}"
+    '31 October 2026'
+    >>> first_ten = history.changed(lambda _, rows: rows.head(10))
+    >>> first_ten.before(study.end)["tickets"].collect().height
+    10
     """
 
     def __init__(
@@ -189,6 +200,15 @@ class Past:
     in their contract, and cells whose time is not recorded, such as the rating of a ticket without ``scored_at``.
     ``History.described`` keeps them as the export had them, but for cells of a ticket that was solved later; and it
     keeps customers of whom it is not known when they joined.
+
+    Examples
+    --------
+    >>> past = study.firewall.before(study.dates[0])
+    >>> "tickets" in past, past.columns("customers")
+    (True, ['customer_id', 'joined_at', 'cancelled_at'])
+    >>> rows = past.rows("surveys", ["customer_id", "score"])
+    >>> past.to_native(rows, "surveys").collect().shape
+    (173, 2)
     """
 
     def __init__(

@@ -55,6 +55,10 @@ class ChurnDefinition:
     --------
     >>> [ChurnDefinition(horizon="84d", contractual=contract).active_window for contract in (False, True)]
     ['84d', '']
+
+    >>> churn = ChurnDefinition(horizon="84d", contractual=True, grace="7d")
+    >>> churn.ahead.days, churn.late.days, churn.outcome_after.days, ChurnDefinition.of(study.business).horizon
+    (84, 7, 91, '84d')
     """
 
     horizon: str

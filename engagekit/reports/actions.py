@@ -34,7 +34,16 @@ COMPARED = ("n", "value", "difference", "low", "high", "p_value", "verdict")
 
 
 def next_steps(study: Study) -> Section | None:
-    """How many customers have which next action and what it is expected to bring, plans, and the lists."""
+    """How many customers have which next action and what it is expected to bring, plans, and the lists.
+
+    Examples
+    --------
+    >>> section = next_steps(study)
+    >>> section.answer[0]
+    '137 customers have a next action. Most often: Offer help before they leave (37).'
+    >>> section.table[["action", "customers", "channel"]].tail(2).to_numpy().tolist()
+    [['ask_review', 9.0, 'app'], ['early_access', 23.0, 'app']]
+    """
     language, text, table = study.language, study.language.text, _by_action(study)
     parts = [*(_of_plan(study, result) for result in _plans(study)), *filter(None, [lists.lists(study)])]
     if table.empty and not parts and not any(_left_out(study).values()) and not unknown_held_out(study):
@@ -82,7 +91,13 @@ def private_actions(study: Study) -> pd.DataFrame:
 
 
 def private_lists(study: Study) -> dict[str, pd.DataFrame]:
-    """What goes into ``private/`` by the name of its file: next actions and the lists, unless they are of nobody."""
+    """What goes into ``private/`` by the name of its file: next actions and the lists, unless they are of nobody.
+
+    Examples
+    --------
+    >>> {name: len(listed) for name, listed in private_lists(study).items()}
+    {'lists': 62, 'birthdays': 12, 'actions': 137}
+    """
     listed = private_actions(study)
     return lists.private_lists(study) | ({"actions": listed} if len(listed) else {})
 

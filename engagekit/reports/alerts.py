@@ -31,7 +31,15 @@ def alerts(report: Results) -> list[dict[str, Any]]:
 
 
 def alerts_section(study: Study) -> Section | None:
-    """The rules that were crossed, on top of the page; nothing without one."""
+    """The rules that were crossed, on top of the page; nothing without one.
+
+    Examples
+    --------
+    No rule of the sample is crossed:
+
+    >>> study.business.alerts, alerts_section(study)
+    ({'churn_rate': '> 0.3'}, None)
+    """
     report = results(study)
     crossed = [alert["sentence"] for alert in alerts(report) if alert["crossed"]]
     if not crossed:

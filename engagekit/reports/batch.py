@@ -86,6 +86,15 @@ def report(
         Another run writes to ``out``.
     ValueError
         The template or the period is unknown, or ``as_of`` is no ISO date.
+
+    Examples
+    --------
+    A run that fails says why, and stops no other:
+
+    >>> from tempfile import mkdtemp
+    >>> (run,) = report(["businesses/nowhere"], mkdtemp())
+    >>> run.status, run.error.split(". ")[0]
+    ('failed', 'businesses/nowhere/business.toml: is not there')
     """
     check_request(template or DEFAULT, as_of, period)
     paths = list({_settings(path): path for path in map(Path, businesses)}.values())

@@ -17,13 +17,26 @@ __all__ = ["broken_down", "customer_groups"]
 
 
 def broken_down(study: Study, channel: str) -> list[Section]:
-    """Metrics of a channel side by side, by each column of its tables that tells rows apart."""
+    """Metrics of a channel side by side, by each column of its tables that tells rows apart.
+
+    Examples
+    --------
+    >>> section = broken_down(study, "sales")[0]
+    >>> section.question, section.table["group"].unique().tolist()
+    ('Revenue by channel', ['web', 'app', 'email', 'social', 'whatsapp'])
+    """
     report = results(study)
     return [_side_by_side(report, groups) for groups in report.breakdowns.get(channel, [])]
 
 
 def customer_groups(study: Study) -> Section | None:
-    """The main numbers of customers by segment, plan, loyalty membership and month of arrival."""
+    """The main numbers of customers by segment, plan, loyalty membership and month of arrival.
+
+    Examples
+    --------
+    >>> [part.question for part in customer_groups(study).parts][:2]
+    ['Net Promoter Score (NPS) by segment', 'Net Promoter Score (NPS) by plan']
+    """
     report = results(study)
     text, groupings = report.language.text, report.customer_groups
     if not groupings:

@@ -19,7 +19,16 @@ KNOWN = {"fewest": FEWEST_PERIODS, "minimum": "minimum", "maximum": "maximum"}  
 
 
 def budget(study: Study) -> Section | None:
-    """Which campaign deserves the next part of the budget; None without campaigns that have results."""
+    """Which campaign deserves the next part of the budget; None without campaigns that have results.
+
+    Examples
+    --------
+    >>> section = budget(study)
+    >>> section.table[["channel", "n", "conversions"]].to_dict("list")
+    {'channel': ['email', 'social'], 'n': [18, 18], 'conversions': [194.0, 165.0]}
+    >>> [part.question for part in section.parts]
+    ['Proposed split for the next 31 days', 'Which campaigns came before conversions?']
+    """
     made = budget_of(study)
     if made is None:
         return None

@@ -65,6 +65,12 @@ class Groups(NamedTuple):
         Numbers of fewer than five people are blank.
     more : int
         Values of the column that were not looked at.
+
+    Examples
+    --------
+    >>> groups = broken_down(study, "survey")[0]
+    >>> groups.by, groups.table["group"].unique().tolist(), groups.more
+    ('about', ['support', 'Green Basket', 'recipes', 'skipping a week'], 0)
     """
 
     by: str

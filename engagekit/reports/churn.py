@@ -45,7 +45,13 @@ BARE = 10  # from which a number needs no decimals
 
 
 def first_screen(study: Study) -> Section:
-    """How many are likely to leave, what is at stake, and whether that can be told."""
+    """How many are likely to leave, what is at stake, and whether that can be told.
+
+    Examples
+    --------
+    >>> first_screen(study).answer[0].split(". ")[0]
+    '174 customers are active or subscribed as of 1 November 2026'
+    """
     report = churning(study)
     text = report.language.text
     points, tiles = _main_points(report), []
@@ -129,7 +135,15 @@ def verdict(report: Churning) -> str:
 
 
 def alarm(study: Study) -> Section | None:
-    """What makes the models too good to be true; None where nothing does."""
+    """What makes the models too good to be true; None where nothing does.
+
+    Examples
+    --------
+    Nothing in the sample makes the models too good to be true:
+
+    >>> print(alarm(study))
+    None
+    """
     report = churning(study)
     text, names = report.language.text, ", ".join(report.business.churn.accept)
     alarms = signs(report, report.suspects)
@@ -159,7 +173,13 @@ def _sign(language: Language, row: dict[Any, Any]) -> str:
 
 
 def to_contact(study: Study) -> Section | None:
-    """The few customers to contact first, under pseudonyms."""
+    """The few customers to contact first, under pseudonyms.
+
+    Examples
+    --------
+    >>> to_contact(study).table.columns.tolist()
+    ['rank', 'customer_id', 'chance', 'value', 'expected_gain']
+    """
     report = churning(study)
     if report.today.empty:
         return None
@@ -173,7 +193,13 @@ def to_contact(study: Study) -> Section | None:
 
 
 def listed(study: Study) -> Section | None:
-    """The customers to contact first, under pseudonyms, with what goes with their chance of leaving."""
+    """The customers to contact first, under pseudonyms, with what goes with their chance of leaving.
+
+    Examples
+    --------
+    >>> listed(study).question, len(listed(study).table)
+    ('The first 20 customers and the factors that are linked with it', 20)
+    """
     report = churning(study)
     if report.today.empty or report.contacts.empty:
         return None
@@ -256,7 +282,13 @@ def _by_segment(report: Churning) -> Section | None:
 
 
 def private_list(study: Study) -> pd.DataFrame:
-    """The whole list with real ids and the pseudonyms of the page, for its owner: what ``write_private`` takes."""
+    """The whole list with real ids and the pseudonyms of the page, for its owner: what ``write_private`` takes.
+
+    Examples
+    --------
+    >>> private_list(study).columns.tolist()
+    ['Rank', 'Customer', 'Pseudonym on the page', 'Chance of leaving', 'Value', 'Expected gain', 'Related factors']
+    """
     report = churning(study)
     names = {name: report.language.text(f"column.{name}") for name in ("pseudonym", *report.contacts, "goes_with")}
     told = _reasons(report, public=False)
@@ -302,7 +334,13 @@ def _written(report: Churning, value: Any) -> str:
 
 
 def reasons(study: Study) -> Section | None:
-    """What leaving goes with, over all customers."""
+    """What leaving goes with, over all customers.
+
+    Examples
+    --------
+    >>> reasons(study).table[["group", "label"]].head(2).to_numpy().tolist()
+    [['activity', 'Amount of activity'], ['recency', 'Days since the last interaction']]
+    """
     report = churning(study)
     if report.today.empty or report.importance.empty or report.comparison is None:
         return None
@@ -330,7 +368,13 @@ def _group(report: Churning, name: str) -> str:
 
 
 def stayed(study: Study) -> Section:
-    """How long customers stay, by segment; and the churn rate by month."""
+    """How long customers stay, by segment; and the churn rate by month.
+
+    Examples
+    --------
+    >>> stayed(study).table.groupby("segment")["at_risk"].max().to_dict()
+    {'advocate': 20, 'at_risk': 76, 'potential': 60}
+    """
     report = churning(study)
     text, language = report.language.text, report.language
     sizes = report.survival[report.survival["days"] == 0].groupby("segment")["at_risk"].first()

@@ -20,7 +20,16 @@ MOST_MOVED = 5
 
 
 def how_sure(study: Study) -> Section | None:
-    """The candidates, and whether the probabilities were right."""
+    """The candidates, and whether the probabilities were right.
+
+    Examples
+    --------
+    >>> section = how_sure(study)
+    >>> section.table["predictor"].unique().tolist()
+    ['score', 'slope', 'recency', 'frequency', 'base_rate', 'both', 'logistic', 'boosting', 'average']
+    >>> [part.question for part in section.parts]
+    ['Have the customers changed?', 'Model card']
+    """
     report = churning(study)
     compared = report.comparison
     if compared is None or len(report.suspects):
@@ -125,7 +134,13 @@ def _outcomes(told: Comparison) -> list[tuple[int, int]]:
 
 
 def method(study: Study) -> Section:
-    """How the probabilities were made, and what they cannot tell."""
+    """How the probabilities were made, and what they cannot tell.
+
+    Examples
+    --------
+    >>> method(study).question
+    'Method and limits'
+    """
     report = churning(study)
     text, language = report.language.text, report.language
     known = {"days": report.days, "window": report.business.score.window.removesuffix("d")}

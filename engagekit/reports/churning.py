@@ -96,6 +96,18 @@ class Churning:
         three each, the largest first; none of a model that is not additive.
     stale : bool
         Whether the data end earlier than was asked.
+
+    Examples
+    --------
+    >>> report = churning(study)
+    >>> report.outcomes, report.problem, report.too_good, report.days
+    ((1896, 191), '', False, '84')
+    >>> report.language.code, report.readings[0].table
+    ('en', 'interactions')
+    >>> [round(number) for number in report.expected()]
+    [16, 6, 40]
+    >>> list(report.card())[:4], report.as_dict()["churn"]["at_risk"]
+    (['business', 'as_of', 'horizon', 'window'], 174)
     """
 
     study: Study
@@ -205,6 +217,12 @@ def churning(study: Study) -> Churning:
         A table cannot be read, or there are no interactions.
     ValueError
         ``accept`` or ``use`` of ``[churn]`` names what there is not.
+
+    Examples
+    --------
+    >>> report = churning(study)
+    >>> report.comparison.recommended, len(report.today), len(report.contacts)
+    ('base_rate', 174, 100)
     """
     business, end = study.business, study.data_end
     check_goals(business)

@@ -18,7 +18,16 @@ __all__ = ["comings_and_goings", "rfm_groups"]
 
 
 def comings_and_goings(study: Study) -> Section | None:
-    """How many were new, stayed, came back or became dormant, who went from which state into which, and RFM groups."""
+    """How many were new, stayed, came back or became dormant, who went from which state into which, and RFM groups.
+
+    Examples
+    --------
+    >>> section = comings_and_goings(study)
+    >>> section.table.columns.tolist()
+    ['period', 'active', 'returning', 'resurrected', 'new', 'dormant', 'all_dormant']
+    >>> section.parts[-1].question
+    'Who are the best buyers?'
+    """
     report = results(study)
     text = report.language.text
     if not study.has("subscriptions" if study.churn.contractual else "interactions"):

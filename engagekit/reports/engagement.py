@@ -29,7 +29,13 @@ COHORT_FRAME, COHORT_ROW = 90, 22  # CSS pixels
 
 
 def numbers(study: Study) -> Section:
-    """The main metrics with interval, n, target and the month before; all others are told with their channel."""
+    """The main metrics with interval, n, target and the month before; all others are told with their channel.
+
+    Examples
+    --------
+    >>> numbers(study).table.set_index("metric").loc["net_promoter_score", ["value", "before"]].round(1).to_dict()
+    {'value': 28.6, 'before': 0.0}
+    """
     report = results(study)
     writer, text = Writer(report), report.language.text
     metrics = [each for metric in writer.main() for each in (metric, METRICS.get(f"median_{metric.name}")) if each]
@@ -40,7 +46,13 @@ def numbers(study: Study) -> Section:
 
 
 def channels(study: Study) -> list[Section]:
-    """A section of each channel that has data, but for the score's."""
+    """A section of each channel that has data, but for the score's.
+
+    Examples
+    --------
+    >>> [section.question for section in channels(study)][:4]
+    ['Sales', 'Retention and churn', 'Customer surveys', 'Website and app']
+    """
     return [channel(study, name) for name in results(study).channels if name != "score"]
 
 
@@ -71,7 +83,14 @@ def trend(study: Study, metric: str) -> Section:
 
 
 def cohorts(study: Study) -> Section:
-    """Who came back, by month of arrival."""
+    """Who came back, by month of arrival.
+
+    Examples
+    --------
+    >>> month_1 = cohorts(study).table.query("age == 1")
+    >>> f"{month_1['active'].sum():.0f} of {month_1['customers'].sum():.0f} came back after a month"
+    '131 of 150 came back after a month'
+    """
     report = results(study)
     text = report.language.text
     figure = Figure(

@@ -61,7 +61,13 @@ def _is_recent(study: Study, name: str) -> bool:
 
 
 def experiments(study: Study) -> Section | None:
-    """Whether each randomised test of the business worked, a part each; None without assignments."""
+    """Whether each randomised test of the business worked, a part each; None without assignments.
+
+    Examples
+    --------
+    >>> print(experiments(study).parts[0].question)
+    Did free dessert work?
+    """
     parts = [_section(study, name, made) for name, made in _compared(study).items()]
     return Section(study.language.text("experiment.heading"), parts=parts) if parts else None
 

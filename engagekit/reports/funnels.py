@@ -29,7 +29,13 @@ DAY, HOURS_IN_HOURS = 24, 48  # from two days on a time is in days
 
 
 def funnels(study: Study) -> Section | None:
-    """The funnels that ``business.toml`` declares, a part each; None without one."""
+    """The funnels that ``business.toml`` declares, a part each; None without one.
+
+    Examples
+    --------
+    >>> funnels(study).parts[0].table[["step", "customers"]].to_numpy().tolist()
+    [['view', 289], ['purchase', 127], ['review', 56]]
+    """
     parts = [_funnel(study, *each) for each in zip(study.business.funnels, study.funnels, strict=False)]
     return Section(study.language.text("funnel.heading"), parts=parts) if parts else None
 

@@ -22,6 +22,14 @@ def lifetime(study: Study) -> Section:
     """Expected orders or renewals and their value in the coming year, by segment, and the test on the last third.
 
     Where the assumptions of the models do not hold, the answer says why there is no forecast, or no money.
+
+    Examples
+    --------
+    >>> section = lifetime(study)
+    >>> section.table[["segment", "customers"]].to_numpy().tolist()
+    [['all', 174.0], ['at_risk', 59.0], ['potential', 78.0], ['advocate', nan], ['no_score', nan]]
+    >>> section.answer[-1]
+    'The actual number is within the interval.'
     """
     report, year = results(study), study.coming_year
     language, text, forecast = report.language, report.language.text, year.as_dict()

@@ -47,7 +47,13 @@ def private_lists(study: Study) -> dict[str, pd.DataFrame]:
 
 
 def private_list(study: Study) -> pd.DataFrame:
-    """The three lists with real ids, for their owner: what ``write_private`` takes."""
+    """The three lists with real ids, for their owner: what ``write_private`` takes.
+
+    Examples
+    --------
+    >>> private_list(study).groupby("List")["Customer"].count().to_dict()
+    {'nearly advocate': 11, 'thank': 32, 'win back': 19}
+    """
     report = results(study)
     language = report.language
     parts = [

@@ -18,7 +18,13 @@ COUNTS = ("rows", "left_out", "refused", "kept")
 
 
 def data_read(study: Study) -> Section:
-    """What was read, left out and refused, and which tables are not there."""
+    """What was read, left out and refused, and which tables are not there.
+
+    Examples
+    --------
+    >>> data_read(study).table[["table", "rows", "refused", "kept"]].iloc[[3]].to_numpy().tolist()
+    [['surveys', 703, 3, 700]]
+    """
     text, readings = study.language.text, study.readings
     counts = [(each.rows, sum(each.left_out.values()), each.refused.height, each.kept) for each in readings]
     read = pd.DataFrame(counts, columns=COUNTS)
@@ -86,7 +92,13 @@ def _rules(study: Study, reading: Reading) -> Iterator[tuple[str, int]]:
 
 
 def method(study: Study) -> Section:
-    """How the numbers were made, what they cannot tell, and what each one means."""
+    """How the numbers were made, what they cannot tell, and what each one means.
+
+    Examples
+    --------
+    >>> [part.question for part in method(study).parts][:3]
+    ['Engagement score', 'Sales', 'Retention and churn']
+    """
     report = results(study)
     text = report.language.text
     known = {

@@ -41,6 +41,13 @@ class Run:
         How long it took.
     alerts : tuple of str
         Sentences of the alerts that were crossed.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> (run,) = ek.report(["businesses/nowhere"], mkdtemp())
+    >>> run.slug, run.template, run.status, run.alerts
+    ('nowhere', 'engagement', 'failed', ())
     """
 
     slug: str

@@ -48,6 +48,41 @@ class Results:
         The score, its history and its verdict; None without interactions or a scorecard.
     cohorts : pandas.DataFrame
         Retention by month of arrival; empty without interactions.
+
+    Examples
+    --------
+    >>> report = results(study)
+    >>> report.business.name, report.language.code, f"{report.end:%d %B %Y}", f"{report.month:%B %Y}"
+    ('Green Basket', 'en', '01 November 2026', 'October 2026')
+    >>> list(report.channels)[:3], len(report.readings), report.scores.height
+    (['score', 'sales', 'retention'], 11, 188)
+
+    A metric by month, over all time, in the last month, and how that differs from the month before:
+
+    >>> score = report.channels["survey"][0]
+    >>> report.series(score.name)["n"].tail(3).tolist(), report.decimals(score)
+    ([15, 2, 7], 1)
+    >>> report.overall(score.name)
+    33, 18 to 46, n = 129
+    >>> report.current(score.name)[1] == report.whole(score.name, report.month)
+    True
+    >>> report.row(score.name)["n"], [round(number, 1) for number in report.change(score.name)]
+    (np.int64(7), [np.float64(28.6), np.float64(-61.8), np.float64(110.1)])
+    >>> report.directions[score.name], round(report.would_have_shown[score.name]), report.is_latest(score.name)
+    ('none', 174, True)
+    >>> report.ripening("reopen_rate")
+    'older'
+
+    Groups and tables of the page, and the content of ``metrics.json``:
+
+    >>> [groups.by for groups in report.customer_groups], report.breakdowns["survey"][0].by
+    (['segment', 'plan', 'loyalty_member', 'cohort'], 'about')
+    >>> report.states.columns.tolist()
+    ['period', 'active', 'returning', 'resurrected', 'new', 'dormant', 'all_dormant']
+    >>> report.rfm["group"].head(3).tolist(), report.lifetime["segment"].tolist()
+    (['champion', 'potential_loyalist', 'promising'], ['all', 'at_risk', 'potential', 'advocate', 'no_score'])
+    >>> report.measured["metric"].nunique(), sorted(report.as_dict())[:4]
+    (115, ['actions', 'alerts', 'as_of', 'breakdowns'])
     """
 
     study: Study
@@ -317,6 +352,11 @@ def results(study: Study) -> Results:
     ------
     DataError
         No table has a row before the date, a target names no metric, or a component of the score no feature.
+
+    Examples
+    --------
+    >>> [metric.name for metric in results(study).channels["loyalty"]]
+    ['loyalty_participation_rate', 'referral_rate']
     """
     check_goals(study.business)
     if study.business.tables and study.is_empty:

@@ -33,7 +33,13 @@ BOUNDS = ("value", "low", "high")
 
 
 def score(study: Study) -> Section:
-    """The engagement score: how it is spread, its segments, what it is made of, and its median over the months."""
+    """The engagement score: how it is spread, its segments, what it is made of, and its median over the months.
+
+    Examples
+    --------
+    >>> score(study).answer
+    ['188 customers were active in the last 84 days: 19% are advocates, 42% have potential and 39% are at risk.']
+    """
     report = results(study)
     text, writer, known = report.language.text, Writer(report), report.scores.drop_nulls("score")
     if report.scoring is None or len(known) < FEWEST:
@@ -50,7 +56,13 @@ def score(study: Study) -> Section:
 
 
 def on_trial(study: Study) -> Section | None:
-    """Whether the score predicts who leaves: the verdict, one figure, and what the verdict stands on."""
+    """Whether the score predicts who leaves: the verdict, one figure, and what the verdict stands on.
+
+    Examples
+    --------
+    >>> on_trial(study).answer
+    ['The score predicts who leaves, and does so better than the days since the last interaction alone.']
+    """
     report = results(study)
     if report.scoring is None:
         return None
@@ -76,7 +88,13 @@ def on_trial(study: Study) -> Section | None:
 
 
 def how_sure(study: Study) -> Section | None:
-    """What the verdict on the score stands on: ROC AUC beside that of the baselines, and the weights on trial."""
+    """What the verdict on the score stands on: ROC AUC beside that of the baselines, and the weights on trial.
+
+    Examples
+    --------
+    >>> how_sure(study).parts[0].table["predictor"].unique().tolist()
+    ['score', 'slope', 'recency', 'frequency', 'base_rate']
+    """
     report = results(study)
     tried = report.scoring and report.scoring.trial
     if not tried or not tried.dates or tried.verdict == "too_few":
@@ -92,7 +110,13 @@ def how_sure(study: Study) -> Section | None:
 
 
 def fallen(study: Study) -> Section | None:
-    """Who went from which segment into which, and the customers whose score fell most, under pseudonyms."""
+    """Who went from which segment into which, and the customers whose score fell most, under pseudonyms.
+
+    Examples
+    --------
+    >>> fallen(study).table.columns.tolist()
+    ['customer_id', 'score_before', 'score_after', 'change']
+    """
     report = results(study)
     if report.scoring is None:
         return None

@@ -29,6 +29,11 @@ def season(study: Study) -> Section:
 
     The comparisons with the year before are a family of their own: another question than the change since the month
     before, whose verdicts they leave as they are.
+
+    Examples
+    --------
+    >>> season(study).table[["metric", "change"]].head(2).to_numpy().tolist()
+    [['engagement_score', 'none'], ['net_promoter_score', 'none']]
     """
     report = results(study)
     writer, text = Writer(report), report.language.text

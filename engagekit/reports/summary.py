@@ -27,7 +27,13 @@ MOST_TO_DO = 3
 
 
 def judgement(study: Study) -> Section:
-    """How engaged the customers are: the score beside its own year, the segments, and who of each stayed before."""
+    """How engaged the customers are: the score beside its own year, the segments, and who of each stayed before.
+
+    Examples
+    --------
+    >>> judgement(study).answer[1]
+    '19% are advocates, 42% have potential and 39% are at risk.'
+    """
     report = results(study)
     text, writer, scores = report.language.text, Writer(report), report.scores["score"].drop_nulls()
     question = text("summary.engaged")
@@ -52,7 +58,13 @@ def judgement(study: Study) -> Section:
 
 
 def changes(study: Study) -> Section:
-    """What changed since the month before by more than chance could explain, over all metrics as one family."""
+    """What changed since the month before by more than chance could explain, over all metrics as one family.
+
+    Examples
+    --------
+    >>> changes(study).answer
+    ['None of the 58 numbers compared has changed by more than chance could explain since September 2026.']
+    """
     report = results(study)
     text, writer = report.language.text, Writer(report)
     latest = (metric for metric in METRICS.values() if report.is_latest(metric.name))
@@ -76,6 +88,11 @@ def to_do(study: Study) -> Section:
     """Three things to do: with how many customers, and what is at stake.
 
     Metrics are those of all customers, never by segment: there a metric whose table feeds the score is circular.
+
+    Examples
+    --------
+    >>> to_do(study).answer[0]
+    'Offer free dessert to everyone: Conversion +12.9 percentage points (+2.4 to +22.9).'
     """
     report = results(study)
     sentences = [sentence for sentence, _ in zip(_things(report), range(MOST_TO_DO), strict=False)]
@@ -83,7 +100,13 @@ def to_do(study: Study) -> Section:
 
 
 def headline(study: Study) -> Section:
-    """At most six numbers."""
+    """At most six numbers.
+
+    Examples
+    --------
+    >>> headline(study).table["metric"].tolist()[:3]
+    ['engagement_score', 'churn_rate', 'net_promoter_score']
+    """
     report = results(study)
     writer = Writer(report)
     table = pd.DataFrame([{"metric": metric.name, **report.row(metric.name)} for metric in writer.headline()])

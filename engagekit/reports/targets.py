@@ -27,7 +27,13 @@ Row = dict[str, Any]
 
 
 def targets(study: Study) -> Section:
-    """How far the business's numbers are from targets, from their own past and from benchmarks."""
+    """How far the business's numbers are from targets, from their own past and from benchmarks.
+
+    Examples
+    --------
+    >>> targets(study).table[["metric", "target", "target_verdict"]].head(2).to_numpy().tolist()
+    [['net_promoter_score', 45.0, 'close'], ['satisfaction_rate', 0.8, 'close']]
+    """
     report = results(study)
     writer, text, rows = Writer(report), report.language.text, _rows(report)
     none = [] if report.business.targets or report.business.goals else [text("points.no_targets")]

@@ -25,7 +25,13 @@ __all__ = ["things", "voice", "voice_rows"]
 
 
 def voice(study: Study) -> Section | None:
-    """What customers say; None where they wrote fewer than five texts."""
+    """What customers say; None where they wrote fewer than five texts.
+
+    Examples
+    --------
+    >>> voice(study).answer[1]
+    'Of 215 mentions, 38% are positive, 53% neutral and 9% negative; 0% cannot be classified.'
+    """
     made = voice_of(study)
     if made is None:
         return None

@@ -46,6 +46,14 @@ class Truth:
         One row for each customer and week at whose start the customer was there: ``customer_id``; ``week``, its first
         day; ``engagement``; and ``hazard``, the probability of leaving within it:
         1 - exp(-base_hazard * exp(effect * engagement)).
+
+    Examples
+    --------
+    Engaged customers stay longer; ``effect`` says by how much:
+
+    >>> truth = make_sample("saas", customers=100).truth
+    >>> truth.effect, truth.customers["left_at"].null_count()
+    (-1.1, 62)
     """
 
     effect: float
@@ -72,6 +80,14 @@ class Sample:
         True parameters.
     faults, left_out : dict of str to int
         Further rows in the file of a table: those that reading refuses, and those that a ``keep`` rule drops.
+
+    Examples
+    --------
+    >>> sample = make_sample("ecommerce", customers=100)
+    >>> sample.tables["surveys"]["kind"].unique().sort().to_list()
+    ['csat', 'effort', 'nps', 'review']
+    >>> sample.faults["surveys"], sample.truth.arm_effect
+    (3, 0.06)
     """
 
     kind: str
@@ -149,6 +165,13 @@ def write_sample(sample: Sample, folder: str | Path | None = None) -> Path:
     -------
     Path
         Path of the ``business.toml``.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> settings = write_sample(make_sample("saas", customers=100), mkdtemp())
+    >>> settings.name, len(list((settings.parent / "data").iterdir()))
+    ('business.toml', 11)
     """
     shop, rng = _shop(sample.kind), np.random.default_rng(sample.seed)
     settings = Path(folder or mkdtemp(prefix=sample.kind)) / "business.toml"

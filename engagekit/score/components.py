@@ -61,6 +61,15 @@ class Component:
     scale : {"linear", "log"}, default "linear"
         With ``log``, log(1 + feature) is scaled between the bounds: 1 to 4 is as far as 4 to 11.5. Negative values are
         set to 0.
+
+    Examples
+    --------
+    Days since the last interaction: 0 gives all the points, and 30 or more give none:
+
+    >>> recency = Component("recency_days", weight=0.3, low=0, high=30, direction="down")
+    >>> days = nw.from_dict({"recency_days": [0, 15, 60]}, backend="polars")
+    >>> days.select(points=recency.normalised)["points"].to_list()
+    [1.0, 0.5, 0.0]
     """
 
     feature: str

@@ -65,6 +65,12 @@ class Scorecard:
     >>> features = pl.DataFrame({"customer_id": ["a"], "purchases": [80], "visits": [60], "feedback": [70]})
     >>> card.score(features).select("score", "segment").rows()
     [(71.0, 'advocate')]
+
+    >>> card.features, card.weights["purchases"]
+    (('purchases', 'visits', 'feedback'), 0.4)
+    >>> scored = Scorecard.of(study.business).history(study.firewall, study.dates[-2:])
+    >>> scored.select(pl.col("score").mean().round(1), pl.len()).collect().row(0)
+    (44.9, 381)
     """
 
     components: tuple[Component, ...]

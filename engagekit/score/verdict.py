@@ -73,6 +73,11 @@ class Verdict:
         What ``compare_weights`` gives: declared and fitted shares, and each component by itself.
     gain : tuple of float
         ROC AUC of the fitted weights minus that of the declared ones on the last date, low and high; NaN without.
+
+    Examples
+    --------
+    >>> study.verdict.verdict, round(study.verdict.statistic("score")["value"], 2)
+    ('better_than_recency', 0.69)
     """
 
     verdict: str
@@ -129,16 +134,12 @@ def backtest_score(
     --------
     Customers who come daily stay, the others leave, and all had their last interaction on the same day:
 
-    >>> from datetime import datetime, timedelta
-    >>> from engagekit.score.scorecard import Component
-    >>> start, loyal = datetime(2026, 1, 1), [f"loyal {n}" for n in range(60)]
-    >>> events = pl.concat([
-    ...     pl.DataFrame({"customer_id": loyal, "time": start + timedelta(days=day)}) for day in (0, 5, 27, 40)
-    ... ] + [pl.DataFrame({"customer_id": [f"other {n}" for n in range(60)], "time": start + timedelta(days=27)})])
-    >>> tables = {"interactions": events.with_columns(action=pl.lit("view"))}
-    >>> churn = ChurnDefinition(horizon="28d", contractual="subscriptions" in tables)
-    >>> judged = backtest_score(Scorecard((Component("active_days", 1, 0, 3),)), History(tables),
-    ...     [datetime(2026, 1, 29)], churn, window="28d", as_of=datetime(2026, 3, 1))
+    >>> rows = [(f"{who} {n}", dt.datetime(2026, 1, 1) + dt.timedelta(days=day), "view")
+    ...     for who, days in {"loyal": (0, 5, 27, 40), "other": (27,)}.items() for n in range(60) for day in days]
+    >>> events = pl.DataFrame(rows, schema=["customer_id", "time", "action"], orient="row")
+    >>> churn = ChurnDefinition(horizon="28d", contractual=False)
+    >>> judged = backtest_score(Scorecard((ek.Component("active_days", 1, 0, 3),)), History({"interactions": events}),
+    ...     [dt.datetime(2026, 1, 29)], churn, window="28d", as_of=dt.datetime(2026, 3, 1))
     >>> judged.verdict, judged.statistic("score")["value"], judged.statistic("recency")["value"]
     ('better_than_recency', 1.0, 0.5)
     """
@@ -181,13 +182,9 @@ def verdict(scorecard: Scorecard, dataset: Any, churn: ChurnDefinition) -> Verdi
 
     Examples
     --------
-    >>> from datetime import datetime
-    >>> from engagekit.score.components import Component
-    >>> rows = pl.DataFrame({"customer_id": range(200), "active_days": range(200)}).with_columns(recency_days=1.0,
-    ...     date=datetime(2026, 1, 1), interactions=5, next_value=0.0, churned=pl.col("active_days") < 80)
-    >>> card = Scorecard((Component("active_days", 1, 0, 200),))
-    >>> verdict(card, rows, ChurnDefinition(horizon="28d", contractual=False)).verdict
-    'better_than_recency'
+    >>> card = Scorecard(study.scorecard.components[:1])
+    >>> verdict(card, study.dataset.drop("score"), study.churn).verdict
+    'no_better_than_recency'
     """
     if "score" not in column_names(dataset):
         return _judge(scorecard, with_scores(scorecard, dataset), churn)

@@ -64,6 +64,23 @@ class ComingYear:
         The hold-out, cumulative: ``date, expected, low, high, came``; the first row is the date that it starts on.
     tried : int
         Customers in it.
+
+    Examples
+    --------
+    >>> year = study.coming_year
+    >>> year.reason, year.counted, year.column, year.counts["n"]
+    ('', 'renewals', 'renewals', 78)
+    >>> total = year.total.row(0, named=True)
+    >>> round(total["renewals_low"]), round(total["renewals"]), round(total["renewals_high"])
+    (1502, 1661, 1828)
+    >>> year.as_dict()["customers"], year.customers.columns
+    (174, ['customer_id', 'p_kept', 'renewals', 'expected_value'])
+
+    By group of the customers:
+
+    >>> groups = study.features_now.select("customer_id", group="preferred_channel")
+    >>> year.totals(groups).select("group", "customers").sort("group").rows()
+    [(None, 1), ('app', 62), ('email', 4), ('social', 2), ('web', 105)]
     """
 
     reason: str = ""

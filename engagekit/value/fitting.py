@@ -24,7 +24,19 @@ SLOPE_STEP = 1e-4  # in logarithms of parameters, for the delta method
 
 
 class NoConvergence(DataError):
-    """The data do not determine a model's parameters: the likelihood has no maximum, or is flat there."""
+    """The data do not determine a model's parameters: the likelihood has no maximum, or is flat there.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from engagekit.value import BetaGeometric
+    >>> once = pl.DataFrame({"frequency": [0, 0, 0], "recency": [0, 0, 0], "age": [9, 20, 30]})
+    >>> try:
+    ...     BetaGeometric.fit(once, unit="week")
+    ... except NoConvergence as error:
+    ...     print(error)
+    frequency: is 0 for all: nobody bought again. Give more time.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +53,24 @@ class FittedModel:
     ------
     ValueError
         A parameter is not a number above 0.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from engagekit.value import ShiftedBetaGeometric
+    >>> ended = [True, True, True, False]
+    >>> contracts = pl.DataFrame({"renewals": range(4), "ended": ended, "customers": [30, 20, 10, 40]})
+    >>> model = ShiftedBetaGeometric.fit(contracts, unit="month")
+    >>> {name: round(error, 1) for name, error in model.standard_errors().items()}
+    {'alpha': 1.5, 'beta': 3.8}
+
+    Share that is still there after a year, with its interval and its standard error:
+
+    >>> low, high = model.interval(lambda model: model.survival(12), most=1)
+    >>> round(float(low), 2), round(float(model.survival(12)), 2), round(float(high), 2)
+    (0.02, 0.1, 0.35)
+    >>> round(float(model.variance(lambda model: model.survival(12))) ** 0.5, 2)
+    0.07
     """
 
     log_likelihood: float = np.nan

@@ -114,6 +114,11 @@ class GammaGamma(FittedModel):
 
         Where there is no correlation, because the parameters were given or one of the two is the same for all, nothing
         contradicts the assumption, and this is True.
+
+        Examples
+        --------
+        >>> [GammaGamma(p=6.25, q=3.74, v=15.44, correlation=number).independent for number in (0.1, 0.4)]
+        [True, False]
         """
         return not any(abs(each) >= DEPENDENT_FROM for each in (self.correlation, self.rank_correlation))
 

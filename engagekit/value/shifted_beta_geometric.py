@@ -101,7 +101,13 @@ class ShiftedBetaGeometric(FittedModel):
         return share
 
     def retention(self, renewal: ArrayLike) -> Floats:
-        """Share, from 0 to 1, of the customers up for their t-th renewal who make it: (β + t − 1)/(α + β + t − 1)."""
+        """Share, from 0 to 1, of the customers up for their t-th renewal who make it: (β + t − 1)/(α + β + t − 1).
+
+        Examples
+        --------
+        >>> ShiftedBetaGeometric(alpha=0.704, beta=1.182, unit="year").retention([1, 2, 7]).round(2).tolist()
+        [0.63, 0.76, 0.91]
+        """
         before = self.beta + np.asarray(renewal, float) - 1
         return before / (self.alpha + before)
 
@@ -131,6 +137,14 @@ class ShiftedBetaGeometric(FittedModel):
         Notes
         -----
         2F1(1, β + n; α + β + n; 1/(1 + d)), since after n renewals the probability of leaving is beta(α, β + n).
+
+        Examples
+        --------
+        Years of payments that are still to come of a new customer, and of one who renewed four times:
+
+        >>> model = ShiftedBetaGeometric(alpha=0.704, beta=1.182, unit="year")
+        >>> model.discounted_lifetime(0.1, [0, 4]).round(1).tolist()
+        [3.7, 6.4]
         """
         from scipy.special import hyp2f1
 

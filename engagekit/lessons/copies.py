@@ -109,19 +109,25 @@ def run_solution(path: Path) -> None:
 
 
 def start_lessons(folder: Path, kind: str = "lessons") -> list[Path]:
-    """Copy the lessons to a folder, and keep what is there already.
+    """Copy notebooks to a folder, and keep what is there already.
 
     Parameters
     ----------
     folder : Path
         Made if it is not there.
-    kind : {"lessons", "solutions"}, default "lessons"
-        Without or with the answers.
+    kind : {"lessons", "solutions", "explore"}, default "lessons"
+        The lessons without or with the answers, or the notebooks that ask a business.
 
     Returns
     -------
     list of Path
         The files that were copied; a file that is there already holds somebody's answers and stays.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> [path.name for path in start_lessons(Path(mkdtemp()), "explore")][-2:]
+    ['start-here.ipynb', 'your-own-report.ipynb']
     """
     folder.mkdir(parents=True, exist_ok=True)
     sources = sorted(notebook_path(kind).glob("*.ipynb"))

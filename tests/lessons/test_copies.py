@@ -81,7 +81,7 @@ def test_lessons_are_copied_and_what_is_there_stays(tmp_path):
 
 
 def test_the_command_copies_lessons_or_solutions(tmp_path):
-    done = CliRunner().invoke(app, ["lessons", "start", str(tmp_path / "with"), "--solutions"])
+    done = CliRunner().invoke(app, ["lessons", "start", str(tmp_path / "with"), "--kind", "solutions"])
     assert done.exit_code == 0
     assert "jupyter lab" in done.output
     assert all("BEGIN SOLUTION" in path.read_text("utf-8") for path in (tmp_path / "with").iterdir())

@@ -86,14 +86,13 @@ def test_metrics_json_has_the_churn_and_the_index_the_question(sample, report):
     assert Language(Business.open(sample).language).question("churn") in index
 
 
-def test_the_churn_rate_is_that_of_the_engagement_report(sample, report):
-    churn = json.loads((report / "metrics.json").read_text("utf-8"))
-    engagement = results(Study(sample)).as_dict()
+def test_the_churn_rate_is_that_of_the_engagement_report(kind, written_reports):
     rates = {}
-    for name, metrics in {"churn": churn["metrics"], "engagement": engagement["metrics"]}.items():
-        rates[name] = {
+    for template in ("churn", "engagement"):
+        written = json.loads((written_reports[kind, template] / "metrics.json").read_text("utf-8"))
+        rates[template] = {
             row["period"]: (row["numerator"], row["denominator"])
-            for row in metrics
+            for row in written["metrics"]
             if row["metric"] == "churn_rate" and row["value"] is not None
         }
     shared = rates["churn"].keys() & rates["engagement"].keys()

@@ -13,8 +13,6 @@ from engagekit.churn.model import ChurnModel
 from engagekit.cli import app
 from engagekit.data.business import Business
 from engagekit.language import Language
-from engagekit.reports.results import results
-from engagekit.study import Study
 
 HEAD = 'name = "Tiny"\nkind = "ecommerce"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
 SCORE = "[score.components]\norders = {weight = 1, low = 0, high = 5}\n"
@@ -86,6 +84,9 @@ def test_metrics_json_has_the_churn_and_the_index_the_question(sample, report):
     assert Language(Business.open(sample).language).question("churn") in index
 
 
+@pytest.mark.parametrize(
+    "kind", ["ecommerce", *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("subscription", "saas"))]
+)
 def test_the_churn_rate_is_that_of_the_engagement_report(kind, written_reports):
     rates = {}
     for template in ("churn", "engagement"):

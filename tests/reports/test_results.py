@@ -148,9 +148,9 @@ def test_every_metric_of_the_kit_is_measured_of_a_sample(sample_results, kind):
     assert all(found.current(name)[0] is not None for name in expected)
 
 
-def test_a_metric_of_the_report_is_the_metric_of_the_table(sample_folders):
-    business = Business.open(sample_folders["saas"])
-    found = results(Study(business))
+def test_a_metric_of_the_report_is_the_metric_of_the_table(sample_results):
+    found = sample_results["saas"]
+    business = found.business
     october = business.table("surveys", lazy=True).filter(
         pl.col("answered_at").dt.strftime("%Y-%m") == "2026-10", pl.col("kind") == "nps"
     )

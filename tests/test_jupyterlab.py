@@ -15,13 +15,16 @@ from urllib.request import urlopen
 
 import pytest
 
+from engagekit.language import Language
+
 pytestmark = pytest.mark.needs("chromium")
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 STARTS_IN_S, RUNS_IN_MS = 120, 240_000  # two slow processors
 CELLS = "() => jupyterapp.shell.currentWidget.content.model.toJSON().cells.filter(cell => cell.cell_type === 'code')"
 FINISHED = f"""() => {{
   const cells = ({CELLS})();
-  return cells.every(cell => cell.execution_count) || cells.some(cell => cell.outputs.some(each => each.ename));
+  const failed = cells.flatMap(cell => cell.outputs).some(each => each.ename && each.ename !== 'WrongAnswer');
+  return failed || cells.every(cell => cell.execution_count);
 }}"""
 FIGURES = "() => [...document.querySelectorAll('.jp-RenderedImage img')].filter(each => each.naturalWidth > 100).length"
 
@@ -74,8 +77,11 @@ def _answers(server, address):
     return False
 
 
-@pytest.mark.parametrize(("notebook", "figures"), [("explore/start-here.ipynb", 1)])
-def test_all_cells_of_a_notebook_run(browser, lab, notebook, figures):
+@pytest.mark.parametrize(
+    ("notebook", "figures", "unanswered"),
+    [("explore/start-here.ipynb", 1, 0), ("lessons/1-what-is-engagement.ipynb", 2, 5)],
+)
+def test_all_cells_of_a_notebook_run(browser, lab, notebook, figures, unanswered):
     address, token = lab
     context = browser.new_context(viewport={"width": 1280, "height": 8000})  # so that no cell is out of sight
     context.set_default_timeout(RUNS_IN_MS)
@@ -88,7 +94,8 @@ def test_all_cells_of_a_notebook_run(browser, lab, notebook, figures):
     page.wait_for_function(FINISHED)
     cells = page.evaluate(CELLS)
     outputs = [output for cell in cells for output in cell["outputs"]]
-    assert [output["evalue"] for output in outputs if output["output_type"] == "error"] == []
+    asked = [Language("en").text("lesson.not_answered")] * unanswered
+    assert [output["evalue"] for output in outputs if output["output_type"] == "error"] == asked
     assert cells[-1]["outputs"]
     assert sum("image/png" in output.get("data", {}) for output in outputs) == page.evaluate(FIGURES) == figures
     assert hosts - {""} == {urlsplit(address).netloc}  # none is of an image within the page

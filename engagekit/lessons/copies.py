@@ -32,7 +32,8 @@ def learner_copy(notebook: Any, language: str = "en") -> Any:
     ----------
     notebook : nbformat.NotebookNode
         The lines between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` become a comment, those between
-        ``### BEGIN HIDDEN TESTS`` and ``### END HIDDEN TESTS`` are left out.
+        ``### BEGIN HIDDEN TESTS`` and ``### END HIDDEN TESTS`` are left out. A check may fail without stopping
+        what runs after it.
     language : {"en", "id", "ms"}, default "en"
         Language of the comment.
 
@@ -56,6 +57,8 @@ def learner_copy(notebook: Any, language: str = "en") -> Any:
         cell.source = HIDDEN_TESTS.sub("", SOLUTION.sub(rf"\1# {stub}", cell.source))
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+        if cell.metadata.get("nbgrader", {}).get("grade"):
+            cell.metadata["tags"] = ["raises-exception"]  # Jupyter goes on after an answer that is not right yet
     copied.metadata = type(copied.metadata)(KERNEL)
     return copied
 

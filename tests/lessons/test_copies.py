@@ -38,6 +38,7 @@ def test_answers_hidden_tests_and_outputs_are_taken_out(solution):
     assert answer.source == "rate = ...\nif True:\n    # Tulis jawapan anda di sini"
     assert check.source == "rate"
     assert (check.outputs, check.execution_count) == ([], None)
+    assert check.metadata.tags == ["raises-exception"]  # so that all cells can be run before it is answered
 
 
 def test_marks_of_nbgrader_and_ids_of_cells_stay(solution):

@@ -58,7 +58,9 @@ def init(
     source: Annotated[
         Path | None, typer.Option("--from", help="A file that a tool wrote; further ones may follow.")
     ] = None,
-    kind: Annotated[Kind, typer.Option(help="What kind of business it is.")] = "ecommerce",
+    kind: Annotated[
+        Kind | None, typer.Option(help="What kind of business it is; by default what the files suggest, or ecommerce.")
+    ] = None,
     language: Annotated[Code | None, typer.Option(help="Language of its report.")] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Fill it with a made-up business.")] = False,
     template: Annotated[str, typer.Option(help="Copy this template instead, to change it: engagement or churn.")] = "",
@@ -70,18 +72,18 @@ def init(
     if (path / "business.toml").exists():
         _stop(f"{path / 'business.toml'} is there already. Give another folder.")
     if source is not None:
-        _from_files(path, [source, *(files or [])], language or "en")
+        _from_files(path, [source, *(files or [])], language or "en", kind or "")
     elif sample:
         from engagekit.samples.make import make_sample, write_sample
 
         if language is not None:
             _stop("--language: a sample speaks the language of its kind: ecommerce id, saas ms, subscription en")
-        write_sample(make_sample(kind), path)
+        write_sample(make_sample(kind or "ecommerce"), path)
     else:
         from engagekit.starter import blank_settings
 
         path.mkdir(parents=True, exist_ok=True)
-        (path / "business.toml").write_text(blank_settings(kind, language or "en"), "utf-8")
+        (path / "business.toml").write_text(blank_settings(kind or "ecommerce", language or "en"), "utf-8")
     typer.echo(f"Made {path / 'business.toml'}. Next: engagekit check {path}")
 
 
@@ -293,7 +295,10 @@ def start(
     """Copy notebooks to a folder, to work in them."""
     from engagekit.lessons.copies import start_lessons
 
-    copied = start_lessons(folder, kind)
+    try:
+        copied = start_lessons(folder, kind)
+    except OSError as error:
+        _stop(f"{error.filename}: cannot be made: {error.strerror}. Give another folder.")
     typer.echo(f"Copied {len(copied)} notebooks to {folder}. Next: jupyter lab {folder}")
 
 
@@ -375,7 +380,7 @@ def _no_metrics(file: Path | None) -> str:
     return f"{file} is not a report's metrics.json. Give one, such as reports/shop/engagement/metrics.json."
 
 
-def _from_files(path: Path, files: list[Path], language: str) -> None:
+def _from_files(path: Path, files: list[Path], language: str, kind: str) -> None:
     """Write a business.toml for files, and say what each was recognised as."""
     from rich.table import Table
 
@@ -383,10 +388,9 @@ def _from_files(path: Path, files: list[Path], language: str) -> None:
 
     try:
         seen = [recognised(file) for file in files]
-        text = settings_from(path, seen, language)
+        (path / "business.toml").write_text(settings_from(path, seen, language, kind), "utf-8")
     except (ValueError, OSError) as error:
         _stop(str(error))
-    (path / "business.toml").write_text(text, "utf-8")
     console, table = _console(), Table("file", "recognised as", "score", "next best", "tables", "columns not read")
     guesses: list[str] = []
     for each in seen:

@@ -188,7 +188,7 @@ def _used(settings: dict[str, Any]) -> Iterator[str]:
     yield settings.get("currency", "")
 
 
-def settings_from(folder: Path, files: Sequence[Recognised], language: str) -> str:
+def settings_from(folder: Path, files: Sequence[Recognised], language: str, kind: str = "") -> str:
     """Text of a ``business.toml`` for files that were recognised, which are copied into ``data/``.
 
     Parameters
@@ -199,6 +199,8 @@ def settings_from(folder: Path, files: Sequence[Recognised], language: str) -> s
         The files.
     language : {"id", "ms", "en"}
         Language of its report.
+    kind : {"ecommerce", "saas", "subscription"}, optional
+        What kind of business it is; by default what the files suggest.
 
     Raises
     ------
@@ -207,7 +209,7 @@ def settings_from(folder: Path, files: Sequence[Recognised], language: str) -> s
     """
     tables = {part.table for file in files if file.is_sure for part in file.parts if not part.missing}
     kinds = [file.match.preset.kind for file in files if file.match and file.match.preset.kind]
-    kind = "subscription" if "subscriptions" in tables else next(iter(kinds), "ecommerce")
+    kind = kind or ("subscription" if "subscriptions" in tables else next(iter(kinds), "ecommerce"))
     codes = {code for file in files for code in file.currencies}
     head = _head(kind, language, folder.resolve().name, next(iter(codes)) if len(codes) == 1 else "")
     (folder / "data").mkdir(parents=True, exist_ok=True)
@@ -225,7 +227,7 @@ def _unknown(files: Sequence[Recognised], language: str) -> Iterator[str]:
     unknown = [file for file in files if not file.parts]
     for file in unknown:
         names = as_toml([name for name in file.unread if name])
-        yield f"\n# {file.file.name} was not recognised. Its columns: {names}\n"
+        yield f"\n# {as_toml(file.file.name)} was not recognised. Its columns: {names}\n"
     if unknown:
         yield from _blank_tables(language)
 
@@ -247,7 +249,8 @@ def _sections(files: Sequence[Recognised]) -> Iterator[str]:
 def _about(file: Recognised, part: Part) -> str:
     """Comment above a section: what the file was taken for, and what to look at."""
     if file.match is None:
-        return f"# {file.file.name} was not recognised. It may be {part.table}, by the names of its columns:\n"
+        name = as_toml(file.file.name)
+        return f"# {name} was not recognised. It may be {part.table}, by the names of its columns:\n"
     preset = file.match.preset
     lines = [f"{preset.title}. {preset.note}", f"The names are from: {preset.source}."]
     if not preset.confirmed:

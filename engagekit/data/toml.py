@@ -89,12 +89,12 @@ def as_toml(value: Any) -> str:
     '{from = ["A", "B"], scale = 0.01, "Unit price" = true}'
     """
     if isinstance(value, dict):
-        keys = (key if BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False) for key in map(str, value))
+        keys = (key if BARE.fullmatch(key) else as_toml(key) for key in map(str, value))
         return "{" + ", ".join(f"{key} = {as_toml(item)}" for key, item in zip(keys, value.values(), strict=True)) + "}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(as_toml, value))}]"
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")  # which JSON allows and TOML does not
     if isinstance(value, bool):
         return str(value).lower()
     return f"{int(value):_}" if value == int(value) else str(value)

@@ -132,9 +132,23 @@ def test_of_a_file_that_may_be_anything_all_tables_are_offered(tmp_path):
     result = call("init", tmp_path / "shop", "--from", file)
     text = (tmp_path / "shop" / "business.toml").read_text("utf-8")
     assert "not recognised" in result.output
-    assert '# a.csv was not recognised. Its columns: ["Who", "When", "How\\nmany"]\n' in text
+    assert '# "a.csv" was not recognised. Its columns: ["Who", "When", "How\\nmany"]\n' in text
     assert all(f"# [tables.{table}]\n" in text for table in TABLES)
     assert Business.open(tmp_path / "shop").tables == {}
+
+
+def test_the_name_of_a_file_writes_no_settings(tmp_path):
+    for number, cells in enumerate(("Who,When", "Ticket ID,Created at,Requester")):
+        file = write(tmp_path / "a\n[tables.customers]\n#\x01\x7f.csv", f"{cells},\x7f\n1,2026-01-05,a,b\n")
+        result = call("init", tmp_path / f"shop{number}", "--from", file)
+        assert result.exit_code == 0
+        assert Business.open(tmp_path / f"shop{number}").tables == {}
+
+
+def test_the_kind_of_business_may_be_given_with_a_file(tmp_path):
+    file = write(tmp_path / "a.csv", "Who,When\nAni,2026-01-05\n")
+    call("init", tmp_path / "shop", "--from", file, "--kind", "saas")
+    assert Business.open(tmp_path / "shop").kind == "saas"
 
 
 def test_a_starter_is_offered_as_questions(tmp_path):

@@ -81,6 +81,14 @@ def test_lessons_are_copied_and_what_is_there_stays(tmp_path):
     assert (tmp_path / "course" / names[0]).read_text() == "mine"
 
 
+def test_a_file_in_place_of_the_folder_is_an_error_in_words(tmp_path):
+    (tmp_path / "course").write_text("mine")
+    done = CliRunner().invoke(app, ["lessons", "start", str(tmp_path / "course")])
+    assert done.exit_code == 2
+    assert "course: cannot be made: File exists" in done.output
+    assert (tmp_path / "course").read_text() == "mine"
+
+
 def test_the_command_copies_lessons_or_solutions(tmp_path):
     done = CliRunner().invoke(app, ["lessons", "start", str(tmp_path / "with"), "--kind", "solutions"])
     assert done.exit_code == 0

@@ -90,59 +90,19 @@ class Study(BusinessTables):
       interactions   37,229 rows  2025-05-01 to 2026-10-31  12 refused
     ...
 
-    What was read, and until when:
+    What was refused, the score and whether it predicts who leaves, and the money that leaves with those who do:
 
-    >>> study.is_empty, study.has("tickets"), study.currency, study.language.code, len(study.customer_ids())
-    (False, True, 'GBP', 'en', 300)
     >>> {reading.table: reading.refused.height for reading in study.readings if reading.refused.height}
     {'interactions': 12, 'surveys': 3, 'tickets': 1}
-    >>> f"{study.last_period:%B %Y}", f"{study.data_end:%d %B %Y}", f"{study.earlier.end:%d %B %Y}"
-    ('October 2026', '01 November 2026', '01 October 2026')
-
-    Tables: as people read them, with the times' zone, as a metric takes them, and as they were known on a date:
-
-    >>> study.table("surveys")["sent_at"].dt.tz, study.described("surveys").schema["sent_at"].time_zone
-    (None, 'Europe/London')
-    >>> orders, dated_by = study.prepared("orders")
-    >>> orders.columns[:4], dated_by
-    (['customer_id', 'order_id', 'time', 'value'], 'time')
-    >>> study.history.before(study.end).columns("tickets") == study.firewall.before(study.end).columns("tickets")
-    True
-
-    Customers who could leave, and who did or might:
-
-    >>> study.says_churn, study.churn.horizon, study.overlapping
-    (True, '84d', 0)
-    >>> study.base_rows.collect_schema().names()
-    ['customer_id', 'starts_at', 'ends_at', 'monthly_value']
-    >>> len(study.starts("subscriptions", "84d")), len(study.dates), study.standing.columns[:4]
-    (14, 14, ['customer_id', 'date', 'in_base', 'churned'])
-    >>> study.paid_now().height, study.at_stake["value"].sum(), study.churned.height, len(study.win_back())
-    (174, 22246.0, 20, 19)
-    >>> study.plans.height, study.planned.height, len(study.held_out)
-    (0, 0, 0)
-
-    The score, what models learn from, and what is expected:
-
     >>> study.scorecard.features
     ('recency_days', 'active_days', 'interactions', 'duration_s', 'active_share')
-    >>> study.scored.columns[-3:], study.features_now.height
-    (['score', 'coverage', 'segment'], 188)
-    >>> study.dataset.height, study.modelled.width
-    (2429, 29)
-    >>> study.verdict.verdict, study.compare_models().recommended
-    ('better_than_recency', 'base_rate')
-    >>> study.coming_year.counted, study.coming_year.tried
-    ('renewals', 180)
+    >>> study.verdict.verdict, study.at_stake["value"].sum()
+    ('better_than_recency', 22246.0)
 
-    Everything at once:
+    The last whole period, and the study as it was one period before:
 
-    >>> study.measured["metric"].nunique(), [round(bound, 3) for bound in study.changes["order_value"]]
-    (115, [-1.896, -6.787, 2.996])
-    >>> [funnel["step"].tolist() for funnel in study.funnels]
-    [['view', 'purchase', 'review']]
-    >>> study.states["state"].unique().sort().to_list(), study.flows.columns
-    (['active', 'dormant', 'new'], ['date', 'before', 'after', 'customers'])
+    >>> f"{study.last_period:%B %Y}", f"{study.earlier.last_period:%B %Y}"
+    ('October 2026', 'September 2026')
     """
 
     def __init__(
@@ -356,6 +316,11 @@ class Study(BusinessTables):
         ------
         TooLittle
             Too few customers left or stayed to fit or to test a model.
+
+        Examples
+        --------
+        >>> study.compare_models().recommended
+        'base_rate'
         """
         return self._comparison
 
@@ -365,7 +330,13 @@ class Study(BusinessTables):
         return compare_models(self.modelled, self.churn, use=settings.use, accept=settings.accept)
 
     def paid_now(self) -> pl.DataFrame:
-        """Customers under contract at the end of the data, and what they pay: ``customer_id, monthly_value``."""
+        """Customers under contract at the end of the data, and what they pay: ``customer_id, monthly_value``.
+
+        Examples
+        --------
+        >>> study.paid_now().select(pl.len(), pl.col("monthly_value").sum()).row(0)
+        (174, 22246.0)
+        """
         base = nw.from_native(self.standing).lazy().filter(nw.col("date") == self.data_end, nw.col("in_base"))
         rows = collected(base)
         value = pl.col("opening_value") if "opening_value" in rows.columns else pl.lit(None, pl.Float64)
@@ -428,12 +399,20 @@ class Study(BusinessTables):
         return frozenset(self.planned.filter(pl.col("arm") == HOLD_OUT)["customer_id"])
 
     def win_back(self) -> "pd.DataFrame":
-        """Customers who churned within the last horizon, the most valuable first, without who is held out."""
+        """Customers who churned within the last horizon, the most valuable first.
+
+        Without those who opted out or whom a plan holds out.
+
+        Examples
+        --------
+        >>> study.win_back()["value"].tolist()[:3]
+        [189.0, 189.0, 189.0]
+        """
         return self._win_back.copy()
 
     @cached_property
     def churned(self) -> pl.DataFrame:
-        """As ``win_back``, in Polars, with who opted out or is held out."""
+        """As ``win_back``, in Polars, with those who opted out or are held out."""
         return collected(nw.from_native(win_back(self.firewall, self.data_end, self.churn)).lazy())
 
     @cached_property

@@ -166,7 +166,13 @@ class BusinessTables:
         return overlapping(self.described("subscriptions")) if self.has("subscriptions") else 0
 
     def has(self, table: str) -> bool:
-        """Whether the business has a table."""
+        """Whether the business has a table.
+
+        Examples
+        --------
+        >>> study.has("tickets")
+        True
+        """
         return table in self._frames
 
     @property
@@ -187,7 +193,13 @@ class BusinessTables:
         return data_end(self.described(table), time, self.end) if self.has(table) else self.end
 
     def customer_ids(self) -> list[object]:
-        """Ids of all customers that any table names."""
+        """Ids of all customers that any table names.
+
+        Examples
+        --------
+        >>> len(study.customer_ids())
+        300
+        """
         ids: set[object] = set()
         for name in self._frames:
             rows = nw.from_native(self.described(name)).lazy()
@@ -205,6 +217,11 @@ class BusinessTables:
         ------
         DataError
             There is no such table.
+
+        Examples
+        --------
+        >>> study.table("surveys")["sent_at"].dt.tz is None
+        True
         """
         rows = collected(nw.from_native(self.described(name)).lazy())
         zoned, zone = cs.datetime(time_zone="*"), self.business.time_zone
@@ -212,7 +229,13 @@ class BusinessTables:
         return rows.with_columns(clock.dt.replace_time_zone(None)).to_pandas()
 
     def described(self, name: str) -> Any:
-        """As ``table`` with the times' zone, in Polars or, of DuckDB and Spark frames, in their kind."""
+        """As ``table`` with the times' zone, in Polars or, of DuckDB and Spark frames, in their kind.
+
+        Examples
+        --------
+        >>> study.described("surveys").schema["sent_at"].time_zone
+        'Europe/London'
+        """
         if name not in self._described:
             past = History(self._frames, fixed=self.business.fixed).described(self.end)
             rows = past.to_native(past.rows(name), name)
@@ -220,7 +243,14 @@ class BusinessTables:
         return self._described[name]
 
     def prepared(self, name: str) -> Prepared | None:
-        """Table that metrics are arithmetic over, and the column that dates its rows; None where there is none."""
+        """Table that metrics are arithmetic over, and the column that dates its rows; None where there is none.
+
+        Examples
+        --------
+        >>> orders, dated_by = study.prepared("orders")
+        >>> orders.columns[:4], dated_by
+        (['customer_id', 'order_id', 'time', 'value'], 'time')
+        """
         if name not in self._prepared:
             self._prepared[name] = self._prepare(name)
         return self._prepared[name]
@@ -276,6 +306,11 @@ class BusinessTables:
         """First days of the last periods up to an end that have so much data before them.
 
         A window that began before the data would make what looks back over it rise from period to period.
+
+        Examples
+        --------
+        >>> [f"{day:%d %B %Y}" for day in study.starts("interactions", "480d")]
+        ['01 September 2026', '01 October 2026', '01 November 2026']
         """
         time = "starts_at" if table == "subscriptions" else "time"
         first = collected(nw.from_native(self.described(table)).lazy().select(nw.col(time).min())).item()

@@ -1,5 +1,6 @@
 """The code of README and documentation runs as it stands, and commands print what they say."""
 
+import ast
 import json
 import re
 import tomllib
@@ -19,9 +20,10 @@ from engagekit.study import Study
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))]
+NOTEBOOKS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "notebooks").rglob("*.ipynb"))
 PYTHON = re.compile(
     r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE
-)  # a fence ```py says before it why it is not run
+)  # of a fence ```py the page says why it is not run
 
 
 class SharedStudy(Study):
@@ -45,6 +47,13 @@ def workplace(tmp_path_factory):
     return folder
 
 
+def run_statement(statement, names):
+    """Value of a statement that is an expression, which a notebook would show."""
+    if isinstance(statement, ast.Expr):
+        return eval(compile(ast.Expression(statement.value), "page", "eval"), names)
+    return exec(compile(ast.Module([statement], []), "page", "exec"), names)
+
+
 @pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis asks DuckDB so
 @pytest.mark.parametrize("page", [page for page in PAGES if PYTHON.search((ROOT / page).read_text("utf-8"))])
 def test_the_code_of_a_page_runs(page, workplace, monkeypatch):
@@ -52,7 +61,9 @@ def test_the_code_of_a_page_runs(page, workplace, monkeypatch):
     monkeypatch.setattr(engagekit, "Study", SharedStudy)
     names = {}
     for block in PYTHON.findall((ROOT / page).read_text("utf-8")):
-        exec(block, names)
+        for statement in ast.parse(block).body:
+            shown = run_statement(statement, names)
+            assert getattr(shown, "shape", (1,))[0] > 0, f"an example that shows no row: {ast.unparse(statement)}"
     assert names
 
 
@@ -99,7 +110,14 @@ def test_pages_show_what_explain_prints(tmp_path, monkeypatch):
     assert lines == [explained.output.splitlines()[-1].removeprefix("  All time: ")] * 2
 
 
-def test_every_file_that_the_readme_names_is_there():
-    named = re.findall(r"\]\(([\w./-]+)\)|`((?:notebooks|templates|docs)/[\w./-]+)`", README)
-    assert named
-    assert all((ROOT / (link or path)).exists() for link, path in named)
+def test_every_page_that_the_readme_links_to_is_there():
+    links = re.findall(r"\]\(([\w./-]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md", "CHANGELOG.md", *NOTEBOOKS])
+def test_every_file_that_a_page_or_notebook_names_is_there(page):
+    folders = "engagekit|notebooks|templates|docs|benchmarks|tests"
+    named = re.findall(rf"\b(?:{folders})/[\w./*-]*\w", (ROOT / page).read_text("utf-8"))
+    assert [path for path in named if not any(ROOT.glob(path))] == []

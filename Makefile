@@ -4,6 +4,8 @@ SAMPLES := ecommerce saas subscription
 JOBS ?= 2
 SPREAD := -n $(JOBS) --no-loadscope-reorder  # tests/conftest.py says which tests go to one worker
 
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)  # as in a container
+
 # Debian keeps venv in a package of its own.
 GET_VENV := test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq python3-venv \
   || { echo "Python's venv is missing. Install it: sudo apt-get install python3-venv" >&2; false; }
@@ -16,9 +18,11 @@ report: .venv/kit
 	@$(BIN)/engagekit report $(SAMPLES:%=businesses/%) --out reports --jobs $(JOBS)
 	@echo "Open $(CURDIR)/reports/index.html"
 
-# JupyterLab on the notebooks that ask questions, with what the lessons need.
+# JupyterLab on copies of the notebooks, which are yours to change, with what the lessons need.
 lab: .venv/lessons
-	@$(BIN)/jupyter-lab notebooks/explore/start-here.ipynb
+	@$(BIN)/engagekit lessons start lab/explore --kind explore
+	@$(BIN)/engagekit lessons start lab/lessons
+	@$(BIN)/jupyter-lab $(AS_ROOT) --LabApp.default_url=/lab/tree/lab/explore/start-here.ipynb
 
 test: lint types unit notebooks
 
@@ -61,4 +65,4 @@ soak: .venv/dev
 	@touch $@
 
 clean:
-	rm -rf .venv businesses reports build dist site
+	rm -rf .venv businesses reports build dist site  # not lab/, which may hold your work

@@ -284,14 +284,17 @@ def build(
 
 @lessons.command()
 def start(
-    folder: Annotated[Path, typer.Argument(help="Where to copy the lessons; files that are there stay.")],
-    solutions: Annotated[bool, typer.Option("--solutions", help="Copy them with the answers, for teachers.")] = False,
+    folder: Annotated[Path, typer.Argument(help="Where to copy them; files that are there stay.")],
+    kind: Annotated[
+        Literal["lessons", "solutions", "explore"],
+        typer.Option(help="The lessons; the same with answers, for teachers; or the notebooks that ask a business."),
+    ] = "lessons",
 ) -> None:
-    """Copy the lessons to a folder, to work through them."""
+    """Copy notebooks to a folder, to work in them."""
     from engagekit.lessons.copies import start_lessons
 
-    copied = start_lessons(folder, "solutions" if solutions else "lessons")
-    typer.echo(f"Copied {len(copied)} lessons. Next: jupyter lab {folder}")
+    copied = start_lessons(folder, kind)
+    typer.echo(f"Copied {len(copied)} notebooks to {folder}. Next: jupyter lab {folder}")
 
 
 def main() -> None:

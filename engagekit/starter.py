@@ -217,7 +217,17 @@ def settings_from(folder: Path, files: Sequence[Recognised], language: str) -> s
             raise DataError("is there already. Give files of different names, or another folder.", file=target)
         if not target.exists():
             shutil.copy2(file.file, target)
-    return head + "".join(_sections(files))
+    return head + "".join(_sections(files)) + "".join(_unknown(files, language))
+
+
+def _unknown(files: Sequence[Recognised], language: str) -> Iterator[str]:
+    """Comments for files that may be anything: their columns, and all tables to choose from."""
+    unknown = [file for file in files if not file.parts]
+    for file in unknown:
+        names = as_toml([name for name in file.unread if name])
+        yield f"\n# {file.file.name} was not recognised. Its columns: {names}\n"
+    if unknown:
+        yield from _blank_tables(language)
 
 
 def _sections(files: Sequence[Recognised]) -> Iterator[str]:
@@ -285,13 +295,16 @@ def freeze_or_leave_out(folder: Path) -> str:
 
 def blank_settings(kind: str, language: str) -> str:
     """Text of a business.toml to fill in: its head from the template, its tables from their contracts, as comments."""
-    text = _head(kind, language, "", "")
+    return _head(kind, language, "", "") + "".join(_blank_tables(language))
+
+
+def _blank_tables(language: str) -> Iterator[str]:
+    """All tables with their columns, as comments."""
     describe = Language(language).text
     for table, contract in TABLES.items():
-        text += f'\n# [tables.{table}]\n# file = "data/{table}.csv"\n# [tables.{table}.columns]\n'
+        yield f'\n# [tables.{table}]\n# file = "data/{table}.csv"\n# [tables.{table}.columns]\n'
         for name, column in contract.columns.items():
-            text += f'# {name} = "{name}"  # {"" if column.required else "? "}{describe(f"describe.{table}.{name}")}\n'
-    return text
+            yield f'# {name} = "{name}"  # {"" if column.required else "? "}{describe(f"describe.{table}.{name}")}\n'
 
 
 def _head(kind: str, language: str, name: str, currency: str) -> str:

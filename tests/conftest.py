@@ -1,5 +1,6 @@
 """What several tests need: sample businesses, the shared data, and tools that may be absent."""
 
+import gc
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy loads: workers side by side would wait for each other
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import zipfile
 from functools import cache
 from pathlib import Path
 
@@ -35,6 +37,7 @@ def pytest_configure(config):
 
 
 WITH_REPORTS = {"test_browser", "test_churn_report", "test_languages", "test_results", "test_words"}  # share built ones
+LONG = {"test_bytes", "test_wheel", "test_readme", "test_notebooks", "test_own_notebook", "test_batch"}
 
 
 class ByFixture(LoadScopeScheduling):
@@ -45,6 +48,19 @@ class ByFixture(LoadScopeScheduling):
         if "spark" in test.partition("[")[2]:
             return "spark"
         return "reports" if Path(file).stem in WITH_REPORTS else file
+
+
+def pytest_collection(session):
+    gc.disable()  # what is collected stays until the end, and searching it again and again takes seconds
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what takes long, or one worker waits for the other at the end."""
+    items.sort(key=lambda item: item.path.stem not in WITH_REPORTS | LONG)
+
+
+def pytest_collection_finish(session):
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -126,6 +142,23 @@ def postgresql(tmp_path_factory):
             os.kill(int(number), signal.SIGINT)
             server.wait(30)
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """A wheel of the kit."""
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", out]
+    subprocess.run([*command, Path(__file__).parents[1]], check=True, capture_output=True)
+    return next(out.glob("*.whl"))
+
+
+@pytest.fixture(scope="session")
+def unpacked_wheel(wheel, tmp_path_factory):
+    """Folder with what a wheel of the kit installs; PYTHONPATH leads to it."""
+    site = tmp_path_factory.mktemp("site")
+    zipfile.ZipFile(wheel).extractall(site)
+    return site
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
@@ -34,9 +35,14 @@ def names(path):
     return ".".join(("engagekit", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
 
 
+@cache
+def nodes(path):
+    return list(ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
 def imports(path):
     """Module and name of every import from the package, wherever it stands in the file."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "engagekit":
             yield from ((node.module, alias.name) for alias in node.names)
         elif isinstance(node, ast.Import):
@@ -71,7 +77,7 @@ def test_a_module_has_a_subject(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=names)
 def test_a_module_neither_asserts_nor_prints(path):
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         assert not isinstance(node, ast.Assert), f"line {node.lineno} asserts"
         if isinstance(node, ast.Call):
             assert getattr(node.func, "id", "") != "print", f"line {node.lineno} prints"

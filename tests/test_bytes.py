@@ -1,4 +1,4 @@
-"""The same folder and versions give the same files, whatever the threads, the hash seed, the time zone or the day."""
+"""The same folder and versions give the same files, whatever the threads, hash seed, zone, day and installation."""
 
 import ast
 import os
@@ -19,8 +19,10 @@ WORLDS = {
 }
 WRITE = """
 import sys
+import engagekit
 from engagekit.reports.batch import report
-business, out, *templates = sys.argv[1:]
+site, business, out, *templates = sys.argv[1:]
+assert engagekit.__file__.startswith(site), engagekit.__file__
 runs = [run for template in templates for run in report([business], out, template=template)]
 sys.exit("; ".join(run.error for run in runs if run.error) or 0)
 """
@@ -34,15 +36,15 @@ BOTH = [pytest.param((kind, TEMPLATES), marks=pytest.mark.soak) for kind in ("ec
 
 
 @pytest.fixture(scope="module", params=[("ecommerce", TEMPLATES[:1]), *BOTH])
-def outs(request, sample_folders, tmp_path_factory):
-    """Folders of the reports of one business, written by two processes side by side."""
+def outs(request, sample_folders, unpacked_wheel, tmp_path_factory):
+    """Folders of the reports of one business, written by two processes side by side, one of them from a wheel."""
     root = tmp_path_factory.mktemp("bytes")
     kind, templates = request.param
-    command = [sys.executable, "-c", WRITE, str(sample_folders[kind])]
-    processes = {
-        name: subprocess.Popen([*command, str(root / name), *templates], env=os.environ | world, stderr=subprocess.PIPE)
-        for name, world in WORLDS.items()
-    }
+    processes = {}
+    for (name, world), site in zip(WORLDS.items(), (PACKAGE.parent, unpacked_wheel), strict=True):
+        command = [sys.executable, "-c", WRITE, site, sample_folders[kind], root / name, *templates]
+        environment = os.environ | world | {"PYTHONPATH": str(site)}
+        processes[name] = subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.PIPE)
     errors = {name: process.communicate()[1].decode() for name, process in processes.items()}
     assert [process.returncode for process in processes.values()] == [0, 0], errors
     return [root / name for name in WORLDS]

@@ -32,7 +32,8 @@ def learner_copy(notebook: Any, language: str = "en") -> Any:
     ----------
     notebook : nbformat.NotebookNode
         The lines between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` become a comment, those between
-        ``### BEGIN HIDDEN TESTS`` and ``### END HIDDEN TESTS`` are left out.
+        ``### BEGIN HIDDEN TESTS`` and ``### END HIDDEN TESTS`` are left out. A check may fail without stopping
+        what runs after it.
     language : {"en", "id", "ms"}, default "en"
         Language of the comment.
 
@@ -56,6 +57,8 @@ def learner_copy(notebook: Any, language: str = "en") -> Any:
         cell.source = HIDDEN_TESTS.sub("", SOLUTION.sub(rf"\1# {stub}", cell.source))
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+        if cell.metadata.get("nbgrader", {}).get("grade"):
+            cell.metadata["tags"] = ["raises-exception"]  # Jupyter goes on after an answer that is not right yet
     copied.metadata = type(copied.metadata)(KERNEL)
     return copied
 
@@ -109,19 +112,25 @@ def run_solution(path: Path) -> None:
 
 
 def start_lessons(folder: Path, kind: str = "lessons") -> list[Path]:
-    """Copy the lessons to a folder, and keep what is there already.
+    """Copy notebooks to a folder, and keep what is there already.
 
     Parameters
     ----------
     folder : Path
         Made if it is not there.
-    kind : {"lessons", "solutions"}, default "lessons"
-        Without or with the answers.
+    kind : {"lessons", "solutions", "explore"}, default "lessons"
+        The lessons without or with the answers, or the notebooks that ask a business.
 
     Returns
     -------
     list of Path
         The files that were copied; a file that is there already holds somebody's answers and stays.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> [path.name for path in start_lessons(Path(mkdtemp()), "explore")][-2:]
+    ['start-here.ipynb', 'your-own-report.ipynb']
     """
     folder.mkdir(parents=True, exist_ok=True)
     sources = sorted(notebook_path(kind).glob("*.ipynb"))

@@ -127,6 +127,16 @@ def test_foreign_files_are_not_recognised_as_anything(shared, file):
     assert recognised(shared(file.split("/")[0]) / file.partition("/")[2]).match is None
 
 
+def test_of_a_file_that_may_be_anything_all_tables_are_offered(tmp_path):
+    file = write(tmp_path / "a.csv", 'Who,When,"How\nmany"\nAni,2026-01-05,2\n')
+    result = call("init", tmp_path / "shop", "--from", file)
+    text = (tmp_path / "shop" / "business.toml").read_text("utf-8")
+    assert "not recognised" in result.output
+    assert '# a.csv was not recognised. Its columns: ["Who", "When", "How\\nmany"]\n' in text
+    assert all(f"# [tables.{table}]\n" in text for table in TABLES)
+    assert Business.open(tmp_path / "shop").tables == {}
+
+
 def test_a_starter_is_offered_as_questions(tmp_path):
     header = "No Transaksi,Tanggal,Jam,Pelanggan,Total,Nama Produk"
     file = write(tmp_path / "kasir.csv", f"{header}\n1,2026-01-05,09.30,Ani,5000,Kopi\n")

@@ -38,6 +38,7 @@ def test_answers_hidden_tests_and_outputs_are_taken_out(solution):
     assert answer.source == "rate = ...\nif True:\n    # Tulis jawapan anda di sini"
     assert check.source == "rate"
     assert (check.outputs, check.execution_count) == ([], None)
+    assert check.metadata.tags == ["raises-exception"]  # so that all cells can be run before it is answered
 
 
 def test_marks_of_nbgrader_and_ids_of_cells_stay(solution):
@@ -81,7 +82,7 @@ def test_lessons_are_copied_and_what_is_there_stays(tmp_path):
 
 
 def test_the_command_copies_lessons_or_solutions(tmp_path):
-    done = CliRunner().invoke(app, ["lessons", "start", str(tmp_path / "with"), "--solutions"])
+    done = CliRunner().invoke(app, ["lessons", "start", str(tmp_path / "with"), "--kind", "solutions"])
     assert done.exit_code == 0
     assert "jupyter lab" in done.output
     assert all("BEGIN SOLUTION" in path.read_text("utf-8") for path in (tmp_path / "with").iterdir())

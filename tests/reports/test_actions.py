@@ -198,9 +198,9 @@ def with_plan(sample_folders, tmp_path_factory):
     return folder, {*plan.assigned.filter(pl.col("arm") == "hold_out")["customer_id"]}
 
 
-def test_who_is_held_out_is_neither_contacted_nor_listed(with_plan, sample_folders):
+def test_who_is_held_out_is_neither_contacted_nor_listed(with_plan, sample_results):
     folder, out = with_plan
-    study, without = Study(folder), Study(sample_folders["ecommerce"])
+    study, without = Study(folder), sample_results["ecommerce"].study
     assert len(out) > 20
     assert study.held_out == out
     assert not out & {*private_list(study).iloc[:, 1]}
@@ -233,10 +233,10 @@ def test_sentences_begin_with_a_capital_however_few_there_are(language):
         assert text(key, **few)[0].isupper()
 
 
-def test_contacts_of_customers_count_for_the_segments_that_they_were_in(sample_folders, tmp_path):
+def test_contacts_of_customers_count_for_the_segments_that_they_were_in(sample_results, sample_folders, tmp_path):
     folder = tmp_path / "shop"
     shutil.copytree(sample_folders["ecommerce"], folder)
-    study = Study(folder)
+    study = sample_results["ecommerce"].study
     starts = sorted(study.scored["date"].unique())[-2]
     scored = study.scored.filter(pl.col("date") == starts, pl.col("segment") == "at_risk")
     later = starts.date() + dt.timedelta(days=5)

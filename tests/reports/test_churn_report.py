@@ -13,7 +13,6 @@ from engagekit.churn.model import ChurnModel
 from engagekit.cli import app
 from engagekit.data.business import Business
 from engagekit.language import Language
-from engagekit.reports.results import results
 from engagekit.study import Study
 
 HEAD = 'name = "Tiny"\nkind = "ecommerce"\nlanguage = "en"\ncurrency = "GBP"\ntime_zone = "Europe/London"\n'
@@ -86,19 +85,30 @@ def test_metrics_json_has_the_churn_and_the_index_the_question(sample, report):
     assert Language(Business.open(sample).language).question("churn") in index
 
 
-def test_the_churn_rate_is_that_of_the_engagement_report(sample, report):
-    churn = json.loads((report / "metrics.json").read_text("utf-8"))
-    engagement = results(Study(sample)).as_dict()
-    rates = {}
-    for name, metrics in {"churn": churn["metrics"], "engagement": engagement["metrics"]}.items():
-        rates[name] = {
-            row["period"]: (row["numerator"], row["denominator"])
-            for row in metrics
-            if row["metric"] == "churn_rate" and row["value"] is not None
-        }
-    shared = rates["churn"].keys() & rates["engagement"].keys()
+def rates_of(report):
+    """Churned and base of each period in which the report has a churn rate."""
+    rows = json.loads((report / "metrics.json").read_text("utf-8"))["metrics"]
+    known = (row for row in rows if row["metric"] == "churn_rate" and row["value"] is not None)
+    return {row["period"]: (row["numerator"], row["denominator"]) for row in known}
+
+
+def test_the_churn_rate_is_what_a_study_measures(sample, report):
+    measured = Study(sample).measure("churn_rate", every="month").dropna(subset="value")
+    months = measured["period"].dt.strftime("%Y-%m")
+    assert len(months) >= 6
+    assert rates_of(report) == dict(
+        zip(months, zip(measured["numerator"], measured["denominator"], strict=True), strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    "kind", ["ecommerce", *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("subscription", "saas"))]
+)
+def test_the_churn_rate_is_that_of_the_engagement_report(kind, written_reports):
+    churn, engagement = (rates_of(written_reports[kind, template]) for template in ("churn", "engagement"))
+    shared = churn.keys() & engagement.keys()
     assert len(shared) >= 6
-    assert all(rates["churn"][month] == rates["engagement"][month] for month in shared)
+    assert all(churn[month] == engagement[month] for month in shared)
 
 
 def customers(number, weeks=60, gone=lambda _: False):

@@ -13,8 +13,13 @@ from engagekit.study import Study
 
 
 @pytest.fixture(scope="module")
-def found(churn_samples):
-    return {kind: churning(Study(churn_samples[kind])) for kind in ("ecommerce", "saas")}
+def found(churn_samples, tmp_path_factory):
+    """What is known of two samples, of which one accepts a fifth and can make seven contacts."""
+    folder = shutil.copytree(churn_samples["saas"], tmp_path_factory.mktemp("few-contacts") / "saas")
+    settings = folder / "business.toml"
+    text = settings.read_text("utf-8").replace("[churn]\n", "[churn]\nacceptance = 0.2\ncapacity = 7\n")
+    settings.write_text(text, "utf-8")
+    return {"ecommerce": churning(Study(churn_samples["ecommerce"])), "saas": churning(Study(folder))}
 
 
 @pytest.mark.parametrize("kind", [pytest.param("ecommerce", marks=pytest.mark.soak), "saas"])
@@ -46,12 +51,8 @@ def test_a_model_learns_from_the_tables_that_the_business_names(churn_samples, t
     assert "tickets" not in groups
 
 
-def test_contacts_are_worth_their_cost_and_no_more_than_can_be_made(churn_samples, found, tmp_path):
-    folder = Path(shutil.copytree(churn_samples["saas"], tmp_path / "saas"))
-    settings = folder / "business.toml"
-    text = settings.read_text("utf-8").replace("[churn]\n", "[churn]\nacceptance = 0.2\ncapacity = 7\n")
-    settings.write_text(text, "utf-8")
-    told = churning(Study(folder))
+def test_contacts_are_worth_their_cost_and_no_more_than_can_be_made(found):
+    told = found["saas"]
     assert len(told.contacts) == 7
     gains = told.contacts["expected_gain"]
     assert gains.is_monotonic_decreasing

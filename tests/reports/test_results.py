@@ -116,6 +116,16 @@ def test_a_run_writes_what_results_hold(written_reports):
     assert found["lifetime_value"]["reason"] or found["lifetime_value"]["expected"]["value"] > 0
 
 
+def test_nothing_of_a_page_is_fetched_or_run(written_reports):
+    report = written_reports["ecommerce", "engagement"]
+    for page in (report / "report.html", report.parents[1] / "index.html"):
+        text = page.read_text("utf-8")
+        assert "Content-Security-Policy" in text
+        assert "<script" not in text
+        assert "http://" not in text.replace("http://www.w3.org", "")
+        assert "https://" not in text
+
+
 def test_the_churn_of_metrics_json_is_what_its_page_says(written_reports):
     found = json.loads((written_reports["ecommerce", "churn"] / "metrics.json").read_text("utf-8"))
     text = DOCS.read_text("utf-8")
@@ -138,9 +148,9 @@ def test_every_metric_of_the_kit_is_measured_of_a_sample(sample_results, kind):
     assert all(found.current(name)[0] is not None for name in expected)
 
 
-def test_a_metric_of_the_report_is_the_metric_of_the_table(sample_folders):
-    business = Business.open(sample_folders["saas"])
-    found = results(Study(business))
+def test_a_metric_of_the_report_is_the_metric_of_the_table(sample_results):
+    found = sample_results["saas"]
+    business = found.business
     october = business.table("surveys", lazy=True).filter(
         pl.col("answered_at").dt.strftime("%Y-%m") == "2026-10", pl.col("kind") == "nps"
     )

@@ -101,7 +101,7 @@ def pages(site):
 
 @pytest.fixture(scope="module")
 def anchors(pages):
-    return {found for page in pages.values() for found in re.findall(r'\bid="([^"]+)"', page)}
+    return {place for page in pages.values() for place in re.findall(r'\bid="([^"]+)"', page)}
 
 
 def test_every_public_name_has_a_place_in_the_reference(anchors):

@@ -6,6 +6,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 SHIPPED = {".ipynb", ".j2", ".css", ".toml", ".pyi", ".py"}
 
@@ -22,12 +24,19 @@ def test_a_wheel_carries_templates_notebooks_and_locales(wheel):
                 assert f"{place}/{path.relative_to(ROOT / folder).as_posix()}" in names
 
 
-def test_a_wheel_makes_a_sample_from_an_empty_folder(unpacked_wheel, tmp_path):
+@pytest.mark.parametrize(
+    ("words", "made"),
+    [
+        (["init", "basket", "--kind", "subscription", "--sample"], "basket/business.toml"),
+        (["lessons", "start", "course"], "course/1-what-is-engagement.ipynb"),
+    ],
+)
+def test_a_wheel_works_from_an_empty_folder(words, made, unpacked_wheel, tmp_path):
     """What a wheel reports is compared in test_bytes."""
     code = "import engagekit; from engagekit.cli import main; print(engagekit.__file__); main()"
-    command = [sys.executable, "-c", code, "init", "basket", "--kind", "subscription", "--sample"]
     environment = os.environ | {"PYTHONPATH": str(unpacked_wheel)}
-    made = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert made.returncode == 0, made.stderr
-    assert str(unpacked_wheel) in made.stdout
-    assert (tmp_path / "basket" / "business.toml").is_file()
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert str(unpacked_wheel) in done.stdout
+    assert (tmp_path / made).is_file()

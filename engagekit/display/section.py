@@ -237,7 +237,7 @@ def safe_table(table: "pd.DataFrame", people: str) -> "pd.DataFrame":
 
 
 def hidden_cells(counts: Sequence[float]) -> set[int]:
-    """Places of the counts that are not told: of fewer than five, and the next smallest where it is only one.
+    """Places of the counts that are hidden: those below five, and the next smallest where only one is below five.
 
     Else that one could be worked out of the total.
 

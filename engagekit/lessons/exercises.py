@@ -74,7 +74,7 @@ def check(exercise: str, answer: object, language: str = "en") -> "Markdown":
             " ".join([f"**{text('lesson.right')}**", rule.get(language, "")]).strip()
         )
     for wrong in rule.get("wrong", []):
-        if _is_same(given, _plain(wrong["answer"]), wrong.get("within", within)):
+        if language in wrong and _is_same(given, _plain(wrong["answer"]), wrong.get("within", within)):
             raise WrongAnswer(wrong[language])
     raise WrongAnswer(text(f"lesson.{_fault(given, _plain(rule['answer']))}"))
 

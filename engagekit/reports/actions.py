@@ -91,7 +91,7 @@ def private_actions(study: Study) -> pd.DataFrame:
 
 
 def private_lists(study: Study) -> dict[str, pd.DataFrame]:
-    """What goes into ``private/`` by the name of its file: next actions and the lists, unless they are of nobody.
+    """Tables for ``private/`` by the name of their file: next actions and lists, without those that are empty.
 
     Examples
     --------

@@ -31,7 +31,7 @@ def alerts(report: Results) -> list[dict[str, Any]]:
 
 
 def alerts_section(study: Study) -> Section | None:
-    """The rules that were crossed, on top of the page; nothing without one.
+    """The alerts that were crossed, which stand on top of the page; None without any.
 
     Examples
     --------

@@ -17,7 +17,7 @@ __all__ = ["broken_down", "customer_groups"]
 
 
 def broken_down(study: Study, channel: str) -> list[Section]:
-    """Metrics of a channel side by side, by each column of its tables that tells rows apart.
+    """Metrics of a channel side by side, by each column of its tables that has groups.
 
     Examples
     --------

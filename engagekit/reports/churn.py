@@ -45,7 +45,7 @@ BARE = 10  # from which a number needs no decimals
 
 
 def first_screen(study: Study) -> Section:
-    """How many are likely to leave, what is at stake, and whether that can be told.
+    """How many customers are likely to leave, what revenue goes with them, and whether the data can show that.
 
     Examples
     --------
@@ -334,7 +334,7 @@ def _written(report: Churning, value: Any) -> str:
 
 
 def reasons(study: Study) -> Section | None:
-    """What leaving goes with, over all customers.
+    """Which features go with leaving, over all customers.
 
     Examples
     --------

@@ -18,7 +18,7 @@ __all__ = ["comings_and_goings", "rfm_groups"]
 
 
 def comings_and_goings(study: Study) -> Section | None:
-    """How many were new, stayed, came back or became dormant, who went from which state into which, and RFM groups.
+    """How many customers are in each lifecycle state, how many moved from one to another, and RFM groups.
 
     Examples
     --------

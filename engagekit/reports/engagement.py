@@ -29,7 +29,7 @@ COHORT_FRAME, COHORT_ROW = 90, 22  # CSS pixels
 
 
 def numbers(study: Study) -> Section:
-    """The main metrics with interval, n, target and the month before; all others are told with their channel.
+    """The main metrics with interval, n, target and the month before; the others are shown with their channel.
 
     Examples
     --------

@@ -110,7 +110,7 @@ def how_sure(study: Study) -> Section | None:
 
 
 def fallen(study: Study) -> Section | None:
-    """Who went from which segment into which, and the customers whose score fell most, under pseudonyms.
+    """Moves from one segment to another, and the customers whose score fell most, under pseudonyms.
 
     Examples
     --------

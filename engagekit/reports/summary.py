@@ -27,7 +27,7 @@ MOST_TO_DO = 3
 
 
 def judgement(study: Study) -> Section:
-    """How engaged the customers are: the score beside its own year, the segments, and who of each stayed before.
+    """How engaged the customers are: the score beside its own year, the segments, and how many of each stayed before.
 
     Examples
     --------

@@ -70,6 +70,12 @@ def test_a_wrong_answer_is_explained(known, name, answer, key):
     assert str(raised.value) == words(key, "id")
 
 
+def test_a_language_without_words_of_its_own_for_a_mistake_has_those_for_all():
+    with pytest.raises(WrongAnswer) as raised:
+        check("reactions", 39, "ms")
+    assert str(raised.value) == words("too_low", "ms")
+
+
 def test_jupyter_shows_the_words_alone():
     assert WrongAnswer("Too high.")._render_traceback_() == ["Too high."]
 

@@ -1,4 +1,4 @@
-"""Churn of a business: told with what it stands on, or not told with the reason."""
+"""Churn of a business: shown with what it is based on, or not shown, with the reason."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ from engagekit.study import Study
 
 
 @pytest.fixture(scope="module")
-def found(churn_samples, tmp_path_factory):
+def known(churn_samples, tmp_path_factory):
     """What is known of two samples, of which one accepts a fifth and can make seven contacts."""
     folder = shutil.copytree(churn_samples["saas"], tmp_path_factory.mktemp("few-contacts") / "saas")
     settings = folder / "business.toml"
@@ -23,19 +23,19 @@ def found(churn_samples, tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", [pytest.param("ecommerce", marks=pytest.mark.soak), "saas"])
-def test_everybody_at_risk_now_has_a_chance_and_a_value(found, kind):
-    told = found[kind]
-    assert (told.problem, len(told.suspects)) == ("", 0)
-    assert told.today["customer_id"].is_unique
-    assert told.today["chance"].between(0, 1).all()
-    assert told.today["value"].ge(0).all()
-    assert told.today["chance"].std() > 0
-    assert 0.5 < told.comparison.statistic(told.comparison.recommended)["value"] < 0.95
+def test_everybody_at_risk_now_has_a_chance_and_a_value(known, kind):
+    churn = known[kind]
+    assert (churn.problem, len(churn.suspects)) == ("", 0)
+    assert churn.today["customer_id"].is_unique
+    assert churn.today["chance"].between(0, 1).all()
+    assert churn.today["value"].ge(0).all()
+    assert churn.today["chance"].std() > 0
+    assert 0.5 < churn.comparison.statistic(churn.comparison.recommended)["value"] < 0.95
 
 
-def test_the_candidates_have_the_score_and_where_nobody_has_a_contract_the_chance_to_buy(found):
-    assert {"score", "both", "p_alive"} <= set(found["ecommerce"].comparison.candidates)
-    assert "p_alive" not in found["saas"].comparison.candidates
+def test_the_candidates_have_the_score_and_where_nobody_has_a_contract_the_chance_to_buy(known):
+    assert {"score", "both", "p_alive"} <= set(known["ecommerce"].comparison.candidates)
+    assert "p_alive" not in known["saas"].comparison.candidates
 
 
 @pytest.mark.soak
@@ -44,29 +44,29 @@ def test_a_model_learns_from_the_tables_that_the_business_names(churn_samples, t
     settings = folder / "business.toml"
     text = settings.read_text("utf-8").replace("[churn]\n", '[churn]\nsignals = ["surveys", "subscriptions"]\n')
     settings.write_text(text, "utf-8")
-    told = churning(Study(folder))
-    assert len(told.suspects) == 0
-    groups = set(told.importance["group"])
+    churn = churning(Study(folder))
+    assert len(churn.suspects) == 0
+    groups = set(churn.importance["group"])
     assert {"surveys", "subscriptions"} <= groups
     assert "tickets" not in groups
 
 
-def test_contacts_are_worth_their_cost_and_no_more_than_can_be_made(found):
-    told = found["saas"]
-    assert len(told.contacts) == 7
-    gains = told.contacts["expected_gain"]
+def test_contacts_are_worth_their_cost_and_no_more_than_can_be_made(known):
+    churn = known["saas"]
+    assert len(churn.contacts) == 7
+    gains = churn.contacts["expected_gain"]
     assert gains.is_monotonic_decreasing
     assert gains.gt(0).all()
-    best = told.today.assign(gain=told.today["chance"] * told.today["value"] * 0.2 - 1)["gain"].max()
+    best = churn.today.assign(gain=churn.today["chance"] * churn.today["value"] * 0.2 - 1)["gain"].max()
     assert gains[0] == pytest.approx(best)
-    assert told.contacts["chance"].min() >= told.today["chance"].mean()
+    assert churn.contacts["chance"].min() >= churn.today["chance"].mean()
 
 
 def test_a_short_history_says_why_there_is_no_model(churn_samples):
-    told = churning(Study(churn_samples["ecommerce"], "2025-10-01"))
-    assert told.comparison is None
-    assert told.today.empty
-    assert re.search("horizon over|needs at least|no horizon has ended", told.problem)
+    churn = churning(Study(churn_samples["ecommerce"], "2025-10-01"))
+    assert churn.comparison is None
+    assert churn.today.empty
+    assert re.search("horizon over|needs at least|no horizon has ended", churn.problem)
 
 
 @pytest.mark.soak
@@ -87,13 +87,13 @@ def test_an_attribute_that_knows_the_outcome_stops_the_list_unless_it_is_accepte
     text = (folder / "business.toml").read_text("utf-8")
     text = text.replace("[tables.customers.columns]\n", '[tables.customers.columns]\nclosed = "closed"\n')
     (folder / "business.toml").write_text('fixed = ["closed"]\n' + text, "utf-8")
-    told = churning(Study(folder))
+    churn = churning(Study(folder))
     if not gone.any():
         pytest.skip("nobody of this sample has cancelled")
-    assert "closed" in set(told.suspects["about"])
-    assert set(told.suspects["outcome"]) == {"alarm"}
-    assert told.today.empty
-    assert told.contacts.empty
+    assert "closed" in set(churn.suspects["about"])
+    assert set(churn.suspects["outcome"]) == {"alarm"}
+    assert churn.today.empty
+    assert churn.contacts.empty
     settings = (folder / "business.toml").read_text("utf-8")
     (folder / "business.toml").write_text(settings.replace("[churn]\n", '[churn]\naccept = ["closed"]\n'), "utf-8")
     vouched = churning(Study(folder))
@@ -124,12 +124,12 @@ def test_names_of_ours_are_no_attributes_and_a_slip_in_accept_is_told_at_once(ch
 
 
 @pytest.mark.parametrize("kind", ["saas", pytest.param("ecommerce", marks=pytest.mark.soak)])
-def test_an_export_that_is_older_than_was_asked_is_told_of_its_own_day(churn_samples, found, kind):
+def test_an_export_that_is_older_than_was_asked_is_told_of_its_own_day(churn_samples, known, kind):
     """Asked for a later day than the data go to, nobody is taken to have left for that."""
     late = churning(Study(churn_samples[kind], "2026-12-20"))
     assert late.stale
-    assert not found[kind].stale
-    assert late.end == found[kind].end
-    assert late.rates["value"].dropna().to_list() == found[kind].rates["value"].dropna().to_list()
-    assert late.today["chance"].to_list() == found[kind].today["chance"].to_list()
-    assert late.as_dict()["as_of"] == found[kind].as_dict()["as_of"]
+    assert not known[kind].stale
+    assert late.end == known[kind].end
+    assert late.rates["value"].dropna().to_list() == known[kind].rates["value"].dropna().to_list()
+    assert late.today["chance"].to_list() == known[kind].today["chance"].to_list()
+    assert late.as_dict()["as_of"] == known[kind].as_dict()["as_of"]

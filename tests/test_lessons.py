@@ -4,7 +4,6 @@ import ast
 import re
 import subprocess
 import sys
-import time
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -19,7 +18,6 @@ from engagekit.lessons.exercises import WrongAnswer, exercises
 
 SOLUTIONS = sorted(notebook_path("solutions").glob("*.ipynb"))
 LESSONS = [notebook_path("lessons", path.name) for path in SOLUTIONS]
-MOST_S = 60  # CPU seconds that a lesson may take
 CHECKED = re.compile(r"^check\((.*)\)$", re.MULTILINE)
 
 
@@ -109,7 +107,7 @@ def test_a_learner_copy_runs_and_asks_for_every_answer(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # the shell puts its own there
     shell = InteractiveShell.instance()
     shell.reset(new_session=True)
-    asked, began = Language(language_of(path)).text("lesson.not_answered"), time.process_time()
+    asked = Language(language_of(path)).text("lesson.not_answered")
     for cell in code_of(path):
         ran = shell.run_cell(cell.source)
         plt.close("all")  # as Jupyter does after each cell
@@ -118,7 +116,6 @@ def test_a_learner_copy_runs_and_asks_for_every_answer(path, monkeypatch):
             assert str(ran.error_in_exec) == asked
         else:
             assert ran.success, cell.source
-    assert time.process_time() - began < MOST_S
 
 
 def test_nbval_fails_on_a_stored_output_that_is_wrong(tmp_path):

@@ -21,9 +21,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))]
 NOTEBOOKS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "notebooks").rglob("*.ipynb"))
-PYTHON = re.compile(
-    r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE
-)  # of a fence ```py the page says why it is not run
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)  # a fence ```py has the reason before it
 
 
 class SharedStudy(Study):

@@ -14,7 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from engagekit.display.markup import notebook_path
 from engagekit.language import Language
 from engagekit.lessons.copies import build_lessons, language_of
-from engagekit.lessons.exercises import WrongAnswer, exercises
+from engagekit.lessons.exercises import WrongAnswer, check, exercises
 
 SOLUTIONS = sorted(notebook_path("solutions").glob("*.ipynb"))
 LESSONS = [notebook_path("lessons", path.name) for path in SOLUTIONS]
@@ -102,6 +102,31 @@ def test_learner_copies_are_those_of_the_solutions(tmp_path):
     assert built == {path.name: path.read_bytes() for path in notebook_path("lessons").glob("*.ipynb")}
 
 
+def names_in(source, kind):
+    return {
+        node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name) and isinstance(node.ctx, kind)
+    }
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=name_of)
+def test_no_cell_but_its_check_needs_an_answer(path):
+    cells = [cell.source for cell in code_of(path)]
+    for at, source in enumerate(cells):
+        if "### BEGIN SOLUTION" in source:
+            assert re.match(r"\w+ = \.\.\.\n", source)  # what a learner has before answering
+            answers = names_in(source, ast.Store) - {each for cell in cells[:at] for each in names_in(cell, ast.Store)}
+            for later in cells[at + 2 :]:
+                assert answers.isdisjoint(names_in(later, ast.Load) - names_in(later, ast.Store))
+
+
+@pytest.mark.parametrize("name", exercises())
+def test_an_exercise_that_is_not_answered_says_so(name):
+    with pytest.raises(WrongAnswer) as raised:
+        check(name, ..., "id")
+    assert str(raised.value) == Language("id").text("lesson.not_answered")
+
+
+@pytest.mark.soak
 @pytest.mark.parametrize("path", LESSONS, ids=name_of)
 def test_a_learner_copy_runs_and_asks_for_every_answer(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # the shell puts its own there

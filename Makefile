@@ -50,19 +50,14 @@ soak: .venv/dev
 	@$(BIN)/python benchmarks/reports.py --rounds 1 --customers 20000
 	@$(BIN)/python benchmarks/reports.py --rounds 1 --customers 200000 --parquet
 
-# Stamps, each made again only when what it depends on changes.
-.venv/kit: pyproject.toml constraints.txt
-	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { rm -rf .venv; $(GET_VENV) && $(PYTHON) -m venv .venv; }
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+# Stamps of what is installed (the kit, with what lessons need, with what tests need), each made again only when what it
+# depends on changes.
+.venv/kit .venv/lessons .venv/dev: pyproject.toml constraints.txt | .venv/bin/pip
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".$(if $(filter kit,$(@F)),,[$(@F)])"
 	@touch $@
 
-.venv/lessons: .venv/kit
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lessons]"
-	@touch $@
-
-.venv/dev: .venv/kit
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
-	@touch $@
+.venv/bin/pip:
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; $(GET_VENV) && $(PYTHON) -m venv .venv; }
 
 clean:
 	rm -rf .venv businesses reports build dist site  # not lab/, which may hold your work

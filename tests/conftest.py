@@ -38,6 +38,7 @@ def pytest_configure(config):
 
 WITH_REPORTS = {"test_browser", "test_churn_report", "test_languages", "test_results", "test_words"}  # share built ones
 LONG = {"test_bytes", "test_wheel", "test_readme", "test_notebooks", "test_own_notebook", "test_batch"}
+LONG |= {"test_docs", "test_explore", "test_jupyterlab"}
 
 
 class ByFixture(LoadScopeScheduling):
@@ -45,9 +46,13 @@ class ByFixture(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
-        if "spark" in test.partition("[")[2]:
+        if is_of_spark(test):
             return "spark"
         return "reports" if Path(file).stem in WITH_REPORTS else file
+
+
+def is_of_spark(test):
+    return "spark" in test.partition("[")[2]
 
 
 def pytest_collection(session):
@@ -56,7 +61,7 @@ def pytest_collection(session):
 
 def pytest_collection_modifyitems(items):
     """Begin with what takes long, or one worker waits for the other at the end."""
-    items.sort(key=lambda item: item.path.stem not in WITH_REPORTS | LONG)
+    items.sort(key=lambda item: item.path.stem not in WITH_REPORTS | LONG and not is_of_spark(item.name))
 
 
 def pytest_collection_finish(session):
@@ -74,14 +79,6 @@ def pytest_runtest_setup(item):
         if shutil.which(tool) is None:
             message = f"{tool} is not installed"
             pytest.fail(message) if os.environ.get("REQUIRE_ALL") else pytest.skip(message)
-
-
-@pytest.fixture(autouse=True)
-def _figures_are_closed():
-    """Figures that a test leaves open, as a notebook would show them."""
-    yield
-    if "matplotlib.pyplot" in sys.modules:
-        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")

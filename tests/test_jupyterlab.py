@@ -21,6 +21,10 @@ pytestmark = pytest.mark.needs("chromium")
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 STARTS_IN_S, RUNS_IN_MS = 120, 240_000  # two slow processors
 CELLS = "() => jupyterapp.shell.currentWidget.content.model.toJSON().cells.filter(cell => cell.cell_type === 'code')"
+READY = """path => {
+  const shown = globalThis.jupyterapp?.shell.currentWidget;
+  return shown?.context?.path === path && shown.sessionContext.session?.kernel?.status === 'idle';
+}"""
 FINISHED = f"""() => {{
   const cells = ({CELLS})();
   const failed = cells.flatMap(cell => cell.outputs).some(each => each.ename && each.ename !== 'WrongAnswer');
@@ -87,8 +91,8 @@ def test_all_cells_of_a_notebook_run(browser, lab, notebook, figures, unanswered
     context.set_default_timeout(RUNS_IN_MS)
     page, hosts = context.new_page(), set()
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-    page.goto(f"{address}/lab/tree/{notebook}?token={token}")
-    page.get_by_text("| Idle").wait_for()  # the kernel, in the status bar
+    page.goto(f"{address}/lab/tree/{notebook}?reset&token={token}")  # or notebooks opened before are opened again
+    page.wait_for_function(READY, arg=notebook)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.wait_for_function(FINISHED)

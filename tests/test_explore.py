@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
+from cells import code_of
 
 from engagekit.reports.results import results
 from engagekit.reports.run import run
@@ -16,12 +17,8 @@ WITH_FUNCTIONS = ["own-metric"]  # which is about writing them
 NOTEBOOKS = pytest.mark.parametrize("name", NAMES)
 
 
-def notebook(name):
-    return nbformat.read(EXPLORE / f"{name}.ipynb", as_version=4)
-
-
-def code_of(name):
-    return [cell for cell in notebook(name).cells if cell.cell_type == "code"]
+def path_of(name):
+    return EXPLORE / f"{name}.ipynb"
 
 
 def test_there_are_six():
@@ -30,7 +27,7 @@ def test_there_are_six():
 
 @NOTEBOOKS
 def test_cells_are_short_and_half_of_them_are_prose(name):
-    cells, code = notebook(name).cells, code_of(name)
+    cells, code = nbformat.read(path_of(name), as_version=4).cells, code_of(path_of(name))
     assert 15 <= len(cells) <= 30
     assert 0.35 <= 1 - len(code) / len(cells) <= 0.5
     assert max(len(cell.source.splitlines()) for cell in code) <= 12
@@ -39,7 +36,7 @@ def test_cells_are_short_and_half_of_them_are_prose(name):
 @NOTEBOOKS
 def test_only_the_notebook_about_functions_defines_some(name):
     shell_lines_out = (
-        "\n".join(line for line in cell.source.splitlines() if line[:1] != "!") for cell in code_of(name)
+        "\n".join(line for line in cell.source.splitlines() if line[:1] != "!") for cell in code_of(path_of(name))
     )
     nodes = [node for source in shell_lines_out for node in ast.walk(ast.parse(source))]
     assert any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in nodes) == (name in WITH_FUNCTIONS)
@@ -47,7 +44,7 @@ def test_only_the_notebook_about_functions_defines_some(name):
 
 def run_to(name, last):
     """Names that the cells of a notebook define, from the first to one of them."""
-    cells = code_of(name)
+    cells = code_of(path_of(name))
     names = {"display": lambda *_: None}
     for cell in cells[: [cell.id for cell in cells].index(last) + 1]:
         exec(cell.source, names)

@@ -4,11 +4,14 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
+from importlib import resources
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
+from cells import code_of
 from IPython.core.interactiveshell import InteractiveShell
 
 from engagekit.display.markup import notebook_path
@@ -23,10 +26,6 @@ CHECKED = re.compile(r"^check\((.*)\)$", re.MULTILINE)
 
 def name_of(path):
     return path.name.removesuffix(".ipynb")
-
-
-def code_of(path):
-    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
 
 
 def checked(path):
@@ -52,7 +51,7 @@ def test_every_cell_of_a_solution_was_run_in_order_and_shows_text_alone(path):
     assert {output.output_type for output in outputs} <= {"stream", "execute_result", "display_data"}
     assert {output.name for output in outputs if output.output_type == "stream"} <= {"stdout"}
     assert all(kind.startswith("text/") for output in outputs for kind in output.get("data", {}))
-    assert not re.search(r"0x[0-9a-f]{6,}|/(?:root|home|tmp|work)/", "".join(map(str, outputs)))
+    assert not re.search(r"0x[0-9a-f]{6,}|/(?:site-packages|home|root|tmp|Users)/", "".join(map(str, outputs)))
 
 
 @pytest.mark.parametrize("path", SOLUTIONS, ids=name_of)
@@ -94,6 +93,12 @@ def test_every_exercise_is_in_a_lesson_and_in_its_languages():
         for name, language in checked(path).items():
             assert all(language in wrong for wrong in exercises()[name].get("wrong", []))
     assert {name for path in SOLUTIONS for name in checked(path)} == exercises().keys()
+
+
+def test_a_name_is_that_of_one_exercise():
+    files = resources.files("engagekit.lessons") / "exercises"
+    names = [name for file in files.iterdir() for name in tomllib.loads(file.read_text("utf-8"))]
+    assert sorted(names) == sorted(exercises())
 
 
 def test_learner_copies_are_those_of_the_solutions(tmp_path):

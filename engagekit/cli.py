@@ -24,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-lessons = typer.Typer(help="Eight lessons on what the metrics mean, and how they mislead.", no_args_is_help=True)
+lessons = typer.Typer(help="Lessons on what the metrics mean, and notebooks that ask a business.", no_args_is_help=True)
 app.add_typer(lessons, name="lessons")
 Kind = Literal["ecommerce", "saas", "subscription"]
 Code = Literal["id", "ms", "en"]
